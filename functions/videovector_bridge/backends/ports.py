@@ -1,0 +1,96 @@
+"""What the bridge needs of a cloud: topics, documents with compare-and-set, and blobs.
+
+Two backends implement these ports, `gcp` and `embedded`; one contract test suite holds both to
+the wording here. Every method blocks, is safe to call from several threads, and either ends
+within `timeout` seconds (plus scheduling) or raises `BackendError`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+# Limits of Pub/Sub, kept by both backends: https://cloud.google.com/pubsub/quotas#resource_limits
+MAX_REQUEST_MESSAGES = 1_000
+MAX_REQUEST_BYTES = 10_000_000
+MAX_ATTRIBUTE_BYTES = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for a topic: data byte for byte, and attributes (ASCII, <= 1,024 bytes each)."""
+
+    data: bytes
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    ordering_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it was read or written.
+
+    `revision` is opaque: pass it to `write` to say which version is being replaced.
+    `age_seconds` is the time since the last write, by the clock of the *store* (both ends of the
+    difference), so that leases do not depend on the clocks of the machines that hold them.
+    """
+
+    fields: Mapping[str, Any]
+    revision: object
+    age_seconds: float
+
+
+class Topics(Protocol):
+    """Publishing."""
+
+    def publish(self, topic: str, messages: Sequence[Message], *, timeout: float) -> None:
+        """Publish one request; return when every message of it is acknowledged.
+
+        All messages carry the same ordering key (Pub/Sub's rule), at most 1,000 messages and
+        10 MB together. Retries what may be retried until `timeout`; a retry may duplicate.
+        """
+        ...
+
+
+class Documents(Protocol):
+    """Small JSON documents at `collection/id`, with compare-and-set."""
+
+    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+        """Read a document; None when there is none. Any `document_id` is allowed."""
+        ...
+
+    def write(
+        self,
+        collection: str,
+        document_id: str,
+        fields: Mapping[str, Any],
+        *,
+        replaces: Document | None,
+        timeout: float,
+    ) -> Document:
+        """Write `fields` in place of `replaces` (None: the document must not exist yet).
+
+        Every field named in `fields` is replaced whole. Raises `ConflictError` when the stored
+        version is another one. After a lost answer the write may have happened: the retry then
+        raises `ConflictError`, and the caller reads again to learn which.
+        """
+        ...
+
+
+class Blobs(Protocol):
+    """Objects too large for a message."""
+
+    def put(self, name: str, data: bytes, content_type: str, *, timeout: float) -> str:
+        """Store `data` under `name` once, return its URI. A name that exists is left as it is."""
+        ...
+
+    def get(self, uri: str, *, timeout: float) -> bytes:
+        """Read back what `put` stored under the URI that it returned."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The three ports together. `blobs` is None where no bucket is configured."""
+
+    topics: Topics
+    documents: Documents
+    blobs: Blobs | None

@@ -1,0 +1,43 @@
+"""The few errors of the bridge, and what each means for the message or window in hand."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+Owner = Literal["user", "vendor", "system"]
+
+
+class BridgeError(Exception):
+    """Root of every error that the bridge raises on purpose."""
+
+
+class TransientError(BridgeError):
+    """Trying again later may succeed: answer 5xx, so that Pub/Sub redelivers."""
+
+
+class PermanentError(BridgeError):
+    """Trying again cannot help: publish to `rejected` with the reason, and acknowledge.
+
+    `owner` says who can mend it: the `user` (settings, automations), the `vendor` (what the
+    API sent or refused) or the `system` (the bridge itself). `code` is a stable snake_case word.
+    """
+
+    def __init__(self, message: str, *, owner: Owner, code: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.code = code
+
+
+class SettingsError(BridgeError):
+    """One or more settings are wrong. `problems` names every one of them."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class BackendError(TransientError):
+    """Pub/Sub, Firestore or Cloud Storage (or their embedded stand-ins) failed or timed out."""
+
+
+class ConflictError(BridgeError):
+    """A compare-and-set lost: somebody else wrote the document first."""
