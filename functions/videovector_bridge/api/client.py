@@ -1,0 +1,259 @@
+"""The VideoVector API as methods: one for every endpoint that the bridge uses.
+
+Sources: the vendor's pages "Advanced public utilities" and "Indexes and media". The event stream
+is in `stream.py`; the management of webhooks is the operator's, not the bridge's.
+"""
+
+import random as _random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import httpx
+
+from videovector_bridge.api import answers
+from videovector_bridge.api.answers import Cursor
+from videovector_bridge.api.calls import (
+    MEDIA_LIMIT,
+    Answer,
+    Call,
+    chunks,
+    key_for_call,
+    params_of,
+    segment,
+)
+from videovector_bridge.api.errors import NotFound
+from videovector_bridge.api.models import JsonObject, Marker, Media, SegmentsTarget, SignedUrl
+from videovector_bridge.api.retry import RetryPolicy
+from videovector_bridge.api.transport import Pool, Transport
+
+# The most ids that one request may name ("Batch media helpers").
+_BATCH = 100
+_SEGMENTS_BATCH = 50
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class VideoVectorClient:
+    """A client for many threads. Every method raises `ApiError`s and nothing else of its own.
+
+    `key` is asked before each attempt. `http` is used as it is if given (and then not closed
+    here), else connections open on first use. `retry` says how often and how long one request
+    is tried; the methods that send several apply it to each. `timeout_seconds` limits each step
+    of an attempt. `clock` counts monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Callable[[], str],
+        *,
+        http: httpx.Client | None = None,
+        retry: RetryPolicy | None = None,
+        timeout_seconds: float = 10.0,
+        user_agent: str = "videovector-bridge",
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = _utc_now,
+        random: Callable[[], float] = _random.random,
+    ) -> None:
+        """Raise `SettingsError` if `base_url` is no plain http(s) URL. Opens nothing yet."""
+        self._transport = Transport(
+            base_url=base_url,
+            key=key,
+            pool=Pool(http),
+            policy=retry or RetryPolicy(),
+            timeout_seconds=timeout_seconds,
+            user_agent=user_agent,
+            sleep=sleep,
+            clock=clock,
+            now=now,
+            random=random,
+        )
+
+    def with_budget(self, seconds: float) -> "VideoVectorClient":
+        """Return this client with another retry budget per request; the connections are shared."""
+        other = object.__new__(VideoVectorClient)
+        policy = replace(self._transport.policy, budget_seconds=seconds)
+        other._transport = replace(self._transport, policy=policy)
+        return other
+
+    def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        self._transport.pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Markers
+
+    def list_markers(self) -> Iterator[Marker]:
+        """Yield the user's markers, from `GET /markers`, whether it answers in pages or at once."""
+
+        def fetch(cursor: Cursor | None) -> Answer:
+            return self._get("/markers", params_of(cursor=cursor))
+
+        return map(answers.marker_from, answers.to_pages(fetch))
+
+    def upsert_marker(
+        self, body: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Marker:
+        """Send `body` as it is to `PUT /markers`; return the marker as far as the answer tells.
+
+        One `idempotency_key` belongs to one body: given again it may get the first answer
+        again, without effect. By default every call has its own, kept over its retries.
+        """
+        call = Call(
+            "PUT", "/markers", body=dict(body), idempotency_key=key_for_call(idempotency_key)
+        )
+        return answers.to_marker(self._transport.send(call))
+
+    def set_marker(
+        self,
+        target_type: str,
+        target_id: str,
+        *,
+        field_path: str | None = None,
+        color: str | None = None,
+        note: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Marker:
+        """Upsert a marker on a `prompt`, `run` or `field`; what is None is left out of the body."""
+        body = {
+            "target_type": target_type,
+            "target_id": target_id,
+            "field_path": field_path,
+            "color": color,
+            "note": note,
+        }
+        given = {name: value for name, value in body.items() if value is not None}
+        return self.upsert_marker(given, idempotency_key=idempotency_key)
+
+    def delete_marker(self, marker_id: str) -> bool:
+        """Delete a marker. True if this call did it, False if it was gone already (404).
+
+        A retry after a lost answer finds it gone, so gone is what was asked for. A 404 that does
+        not speak as VideoVector does (a proxy's page, a wrong base URL) is raised as `NotFound`.
+        """
+        try:
+            self._transport.send(Call("DELETE", f"/markers/{segment(marker_id)}"))
+        except NotFound as error:
+            if error.message or error.vendor_code:
+                return False
+            raise
+        return True
+
+    # Media
+
+    def signed_url(
+        self, gcs_uri: str, *, force_refresh: bool = False, idempotency_key: str | None = None
+    ) -> SignedUrl:
+        """Return a URL for `gs://bucket/path`, a new one if `force_refresh` says so.
+
+        Grants are counted, so each call carries an idempotency key, the same over its retries.
+        """
+        body: JsonObject = {"gcs_uri": gcs_uri}
+        if force_refresh:
+            body["force_refresh"] = True
+        call = Call(
+            "POST",
+            "/videos/signed-url",
+            body=body,
+            idempotency_key=key_for_call(idempotency_key),
+        )
+        return answers.to_signed_url(self._transport.send(call), gcs_uri)
+
+    def gif(self, video_id: str) -> Media:
+        """Return a video's preview, an `image/gif`."""
+        return self._image(f"/videos/{segment(video_id)}/gif")
+
+    def thumbnail(self, segment_id: str) -> Media:
+        """Return a segment's picture, of the type that the answer states."""
+        return self._image(f"/videos/segments/{segment(segment_id)}/thumbnail")
+
+    # Batches: any number of ids, asked for in as many requests as it takes, one after another.
+    # Rows come in the order of the requests and, within one, of the answer; an unknown id has none.
+
+    def batch_videos(self, ids: Iterable[str]) -> list[JsonObject]:
+        """Return the videos with their details; a request for every 100 ids."""
+        return self._batch("/videos/batch", "video_ids", ids, _BATCH)
+
+    def batch_status(self, ids: Iterable[str]) -> list[JsonObject]:
+        """Return the status of each video and of its runs; a request for every 100 ids."""
+        return self._batch("/videos/batch/status", "video_ids", ids, _BATCH)
+
+    def batch_segments(self, ids: Iterable[str]) -> list[JsonObject]:
+        """Return the segments of each video; a request for every 50 ids."""
+        return self._batch("/videos/batch/segments", "video_ids", ids, _SEGMENTS_BATCH)
+
+    def batch_segments_for_targets(self, targets: Iterable[SegmentsTarget]) -> list[JsonObject]:
+        """Return the segments of each video as a run made them; a request for every 50 targets."""
+        rows = (params_of(video_id=target.video_id, run_id=target.run_id) for target in targets)
+        return self._batch("/videos/batch/segments", "targets", rows, _SEGMENTS_BATCH)
+
+    # Playground
+
+    def playground_videos(self, limit: int = 100) -> Iterator[JsonObject]:
+        """Yield every video that belongs to no index, in pages of `limit` (1 to 100)."""
+
+        def fetch(cursor: Cursor | None) -> Answer:
+            return self._get("/playground/videos", params_of(limit=limit, cursor=cursor))
+
+        return answers.to_pages(fetch)
+
+    def playground_search(
+        self, query: str, top_k: int = 30, run_id: str | None = None
+    ) -> list[JsonObject]:
+        """Return the `top_k` (1 to 100) best matches for a text, within one run if given."""
+        call = Call(
+            "POST",
+            "/playground/search",
+            params=params_of(run_id=run_id),
+            body={"query": query, "top_k": top_k},
+            reads=True,
+        )
+        return answers.to_rows(self._transport.send(call))
+
+    def playground_filter_search(
+        self,
+        conditions: Sequence[Mapping[str, Any]],
+        *,
+        page_size: int = 50,
+        run_ids: Sequence[str] | None = None,
+        index_ids: Sequence[str] | None = None,
+    ) -> Iterator[JsonObject]:
+        """Yield every match of 1 to 4 conditions `{field, operator, type, value?}`, in pages."""
+
+        def fetch(cursor: Cursor | None) -> Answer:
+            body: JsonObject = {"conditions": [*map(dict, conditions)], "page_size": page_size}
+            for name, ids in (("run_ids", run_ids), ("index_ids", index_ids)):
+                if ids:
+                    body[name] = list(ids)
+            if cursor is not None:
+                body["cursor"] = cursor
+            return self._transport.send(
+                Call("POST", "/search/filter/playground", body=body, reads=True)
+            )
+
+        return answers.to_pages(fetch)
+
+    def _get(self, path: str, params: Mapping[str, str]) -> Answer:
+        return self._transport.send(Call("GET", path, params=params))
+
+    def _image(self, path: str) -> Media:
+        call = Call("GET", path, accept="image/*", limit=MEDIA_LIMIT)
+        return answers.to_media(self._transport.send(call))
+
+    def _batch(self, path: str, name: str, items: Iterable[Any], size: int) -> list[JsonObject]:
+        rows: list[JsonObject] = []
+        for chunk in chunks(items, size):
+            call = Call("POST", path, body={name: chunk}, reads=True)
+            rows += answers.to_rows(self._transport.send(call))
+        return rows

@@ -1,0 +1,74 @@
+"""Make text from outside fit for an error or a log line: short, printable, without secrets."""
+
+import re
+from typing import Any
+
+HIDDEN = "[hidden]"
+
+# Longer input is cut before the patterns run, so that a huge body cannot cost much time.
+_SCAN_LIMIT = 8_192
+_MAX_ITEMS = 20
+_MAX_DEPTH = 4
+
+# C0, DEL, C1, the bidirectional and zero-width marks, line separators, lone surrogates.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+"
+)
+# The query of an address is where a signed URL carries its signature, with or without the host.
+_QUERY = re.compile(
+    r"\?[^\s\"'<>?=&]{1,200}(?:=|%3[dD])[^\s\"'<>]*|%3[fF][^\s\"'<>]{1,200}?%3[dD][^\s\"'<>]*"
+)
+_USERINFO = re.compile(r"(?<=://)[^\s/@\"'<>]+@")
+# A separator after the word is needed, so that "invalid API key: not known" stays as it is.
+_NAMED = re.compile(
+    r"((?:x-(?:goog|amz)-[a-z-]+|googleaccessid|signature|sig|api[_-]?key|secret|token|password)"
+    r"[\"']?(?:=|%3d|:\s*(?=[\"'\[]|[^\s]{16})))[\"']?[^\s&\"'<>]+",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
+_KEY = re.compile(r"\b(sk|whsec)_[\w-]{3,}")
+_SECRET_NAME = re.compile(
+    r"signed_?url|signature|api_?key|secret|token|password|authorization", re.IGNORECASE
+)
+
+
+def clean_text(text: str, *, limit: int = 300, secret: str = "") -> str:
+    """Return `text` in one line of at most `limit` characters, with secrets hidden.
+
+    Hidden are `secret` itself, the query of anything that looks like an address, user:password
+    in an address, bearer tokens, API keys and named signatures. Never raises.
+    """
+    text = _UNPRINTABLE.sub(" ", text[:_SCAN_LIMIT])
+    if len(secret) >= 4:  # a shorter one would blank out ordinary words
+        text = text.replace(secret, HIDDEN)
+    text = _QUERY.sub("?" + HIDDEN, text)
+    text = _USERINFO.sub("", text)
+    text = _NAMED.sub(r"\1" + HIDDEN, text)
+    text = _BEARER.sub(r"\1 " + HIDDEN, text)
+    text = _KEY.sub(r"\1_" + HIDDEN, text)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def clean_json(value: Any, *, secret: str = "", depth: int = _MAX_DEPTH) -> Any:
+    """Return a bounded copy of decoded JSON with every string cleaned.
+
+    At most 20 items a level and 4 levels; what lies deeper becomes `"…"`. The value of a key
+    that is named like a secret (`signed_url`, `token`, ...) is hidden whatever it holds.
+    """
+    if isinstance(value, str):
+        return clean_text(value, secret=secret)
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return "…"
+    if isinstance(value, list):
+        return [clean_json(item, secret=secret, depth=depth - 1) for item in value[:_MAX_ITEMS]]
+    return {
+        clean_text(str(name), limit=100, secret=secret): (
+            HIDDEN
+            if _SECRET_NAME.search(str(name))
+            else clean_json(item, secret=secret, depth=depth - 1)
+        )
+        for name, item in list(value.items())[:_MAX_ITEMS]
+    }

@@ -1,0 +1,306 @@
+"""The processing event stream: one connection, and the loop that resumes it.
+
+Source: "Processing event stream" in the vendor's "Advanced public utilities"; parsing follows
+https://html.spec.whatwg.org/multipage/server-sent-events.html through httpx-sse.
+"""
+
+import asyncio
+import codecs
+import random
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import orjson
+from httpx_sse import EventSource
+
+from videovector_bridge.api.errors import (
+    ApiError,
+    RateLimited,
+    ServerTrouble,
+    Unreachable,
+    error_from_exception,
+    error_from_response,
+)
+from videovector_bridge.api.retry import full_jitter
+from videovector_bridge.errors import BridgeError, PermanentError, TransientError
+from videovector_bridge.settings import ApiSettings, StreamFilters
+from videovector_bridge.telemetry import redact
+
+STREAM_PATH: Final = "/processing/events/stream"
+STREAM_ERROR: Final = "processing.stream_error"
+
+_RECONNECT_BASE: Final = 0.5  # seconds
+_RECONNECT_CAP: Final = 15.0  # seconds
+_ERROR_BODY_LIMIT: Final = 65_536  # bytes
+# What a refusal of Last-Event-ID answers is not documented, so both status and words are read.
+_CURSOR_STATUS: Final = frozenset({400, 404, 409, 412, 416, 422})
+_CURSOR_WORDS: Final = re.compile(
+    r"cursor|last.?event.?id|event.?id|expired|replay|retention|resume", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of the stream.
+
+    `data` is byte for byte what the lines held; empty: only the position moves.
+    `last_event_id` is the id in force after the frame, `""` before the first `id:`.
+    """
+
+    data: bytes
+    last_event_id: str
+
+
+class CursorRefused(BridgeError):
+    """The API does not know, or no longer keeps, the Last-Event-ID that it was given."""
+
+
+class StreamFailed(TransientError):
+    """The API ended the stream with `processing.stream_error`."""
+
+
+class StreamClosed(BridgeError):
+    """The API answered 204: it has nothing more to send and asks not to be called again."""
+
+
+class FrameTooLarge(PermanentError):
+    """One frame is larger than this process is allowed to hold in memory."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"A frame of the event stream is larger than {limit} bytes. The cursor stays before "
+            f"it; raise MAX_FRAME_BYTES (and the function's memory) to take it in.",
+            owner="user",
+            code="frame_too_large",
+        )
+
+
+class EventStream:
+    """Frames from the API, over as many connections as it takes, until `deadline`.
+
+    `position` tells what to resume from; it is asked at every (re)connection. Connections that
+    end, fail, fall silent for `heartbeat_seconds` or are answered 429 or 5xx are made again
+    after a full-jitter delay, or the server's `retry:` or `Retry-After` where that is longer.
+    When the delay would pass `deadline` (event loop time) the frames end instead, and `trouble`
+    says why.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        api: ApiSettings,
+        filters: StreamFilters,
+        *,
+        position: Callable[[], str | None],
+        heartbeat_seconds: float,
+        max_frame_bytes: int,
+        deadline: float,
+    ) -> None:
+        self._http = http
+        self._api = api
+        self._query = query(filters, api.list_encoding)
+        self._position = position
+        self._heartbeat_seconds = heartbeat_seconds
+        self._max_frame_bytes = max_frame_bytes
+        self._deadline = deadline
+        self._retry_seconds = 0.0
+        self.reconnects = 0
+        self.stream_errors = 0
+        self.trouble: BridgeError | None = None
+
+    async def frames(self) -> AsyncGenerator[Frame]:
+        """Yield frames in the order of the stream.
+
+        Raises `ApiError` where trying again is pointless (401, 403, other 4xx), `CursorRefused`,
+        `StreamClosed` and `FrameTooLarge`.
+        """
+        attempt = 0
+        while True:
+            try:
+                async with aclosing(self._connection()) as frames:
+                    async for frame in frames:
+                        attempt = 0
+                        yield frame
+                self.trouble = None
+            except (RateLimited, ServerTrouble, Unreachable, StreamFailed) as error:
+                self.trouble = error
+                self.stream_errors += isinstance(error, StreamFailed)
+            delay = full_jitter(
+                attempt, base=_RECONNECT_BASE, cap=_RECONNECT_CAP, random=random.random
+            )
+            retry_after = getattr(self.trouble, "retry_after", None) or 0.0
+            delay = max(delay, self._retry_seconds, retry_after)
+            if asyncio.get_running_loop().time() + delay >= self._deadline:
+                return
+            await asyncio.sleep(delay)
+            attempt += 1
+            self.reconnects += 1
+
+    async def _connection(self) -> AsyncGenerator[Frame]:
+        position = self._position()
+        request = self._http.build_request(
+            "GET",
+            self._api.base_url + STREAM_PATH,
+            params=self._query,
+            headers=self._headers(position),
+            timeout=httpx.Timeout(10, read=self._heartbeat_seconds),
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+            async with aclosing(response):
+                await _check(response, position)
+                self.trouble = None
+                async with aclosing(self._parse(response)) as frames:
+                    async for frame in frames:
+                        yield frame
+        except httpx.ReadTimeout:
+            failure = Unreachable(
+                f"VideoVector sent nothing for {self._heartbeat_seconds:g} s, not even a "
+                f"heartbeat (GET {STREAM_PATH}); the connection counts as dead."
+            )
+        except httpx.HTTPError as error:
+            failure = error_from_exception(error, request)
+        else:
+            return
+        # Raised out here, because httpx's errors hold the request and with it the key.
+        raise failure
+
+    def _headers(self, position: str | None) -> list[tuple[bytes, bytes]]:
+        headers = [
+            (b"X-API-Key", self._api.key.current().encode()),
+            (b"Accept", b"text/event-stream"),
+            (b"Accept-Encoding", b"identity"),
+            (b"Cache-Control", b"no-store"),
+        ]
+        if position:
+            headers.append((b"Last-Event-ID", position.encode()))
+        return headers
+
+    async def _parse(self, response: httpx.Response) -> AsyncGenerator[Frame]:
+        body = _Body(response, self._max_frame_bytes)
+        # Latin-1 keeps every byte through httpx-sse, which works on text; it also overrides a
+        # charset in the answer, since an event stream is always UTF-8.
+        source = EventSource(
+            httpx.Response(
+                200,
+                headers={"Content-Type": "text/event-stream"},
+                stream=body,
+                default_encoding="latin-1",
+            )
+        )
+        last_id = ""
+        async with aclosing(source.aiter_sse()) as events:
+            async for sse in events:
+                body.frame_bytes = 0
+                if sse.retry is not None and sse.retry >= 0:
+                    self._retry_seconds = sse.retry / 1000
+                data = sse.data
+                if sse.event == STREAM_ERROR or STREAM_ERROR in data:
+                    _raise_stream_error(sse.event, data.encode("latin-1"))
+                # A heartbeat after the first id comes out of httpx-sse as an empty frame.
+                if data or sse.id != last_id:
+                    last_id = sse.id
+                    yield Frame(data.encode("latin-1"), _utf8(last_id))
+
+
+class _Body(httpx.AsyncByteStream):
+    """The answer's bytes without a byte order mark, and with a limit on one frame."""
+
+    def __init__(self, response: httpx.Response, max_frame_bytes: int) -> None:
+        self._response = response
+        self._max_frame_bytes = max_frame_bytes
+        self.frame_bytes = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        head: bytes | None = b""
+        async for chunk in self._response.aiter_bytes():
+            part = chunk
+            if head is not None:
+                head += chunk
+                if len(head) < len(codecs.BOM_UTF8) and codecs.BOM_UTF8.startswith(head):
+                    continue
+                part, head = head.removeprefix(codecs.BOM_UTF8), None
+            self.frame_bytes += len(part)
+            if self.frame_bytes > self._max_frame_bytes:
+                raise FrameTooLarge(self._max_frame_bytes)
+            yield part
+
+
+async def _check(response: httpx.Response, position: str | None) -> None:
+    if response.status_code == 204:
+        raise StreamClosed("VideoVector answered 204: the event stream has nothing more to send.")
+    if response.status_code != 200:
+        error = error_from_response(await _bounded(response))
+        if position and refuses_cursor(error):
+            raise CursorRefused(str(error)) from error
+        raise error
+    content_type = response.headers.get("Content-Type", "")
+    if content_type.partition(";")[0].strip().lower() != "text/event-stream":
+        raise Unreachable(
+            f"GET {STREAM_PATH} answered {content_type[:100]!r}, not an event stream. Check that "
+            f"VIDEO_VECTOR_BASE_URL points at the API and not at a proxy or sign-in page."
+        )
+
+
+async def _bounded(response: httpx.Response) -> httpx.Response:
+    """The answer with at most 64 KiB of its body read."""
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) >= _ERROR_BODY_LIMIT:
+            break
+    headers = {
+        name: value
+        for name, value in response.headers.items()
+        if name.lower() not in ("content-encoding", "content-length", "transfer-encoding")
+    }
+    return httpx.Response(
+        response.status_code,
+        headers=headers,
+        content=body[:_ERROR_BODY_LIMIT],
+        request=response.request,
+    )
+
+
+def refuses_cursor(error: ApiError) -> bool:
+    """Whether the answer to a request with Last-Event-ID refuses that id, and not the rest."""
+    if error.status == 410:
+        return True
+    words = f"{error} {error.details}"
+    return error.status in _CURSOR_STATUS and _CURSOR_WORDS.search(words) is not None
+
+
+def query(filters: StreamFilters, list_encoding: str) -> httpx.QueryParams:
+    """The query of the stream; lists by repeated keys, or joined by commas."""
+    pairs = [(key, getattr(filters, key)) for key in ("run_id", "index_id")]
+    for key in ("video_ids", "event_types"):
+        items = getattr(filters, key)
+        pairs += [(key, ",".join(items))] if list_encoding == "comma" else [(key, i) for i in items]
+    pairs.append(("batch_size", str(filters.batch_size or "")))
+    return httpx.QueryParams([(key, value) for key, value in pairs if value])
+
+
+def _raise_stream_error(event: str, data: bytes) -> None:
+    """Raise if the frame *is* a stream error; an event may well mention the words."""
+    try:
+        fields = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        fields = {}
+    if not isinstance(fields, dict):
+        fields = {}
+    if STREAM_ERROR not in (event, fields.get("event_type")):
+        return
+    payload = fields.get("payload") or fields.get("error") or fields
+    words = redact(orjson.dumps(payload).decode())[:500]
+    raise StreamFailed(f"VideoVector ended the event stream with {STREAM_ERROR}: {words}")
+
+
+def _utf8(last_event_id: str) -> str:
+    # Decoded late: ids are UTF-8, but the text went through httpx-sse as Latin-1.
+    if last_event_id.isascii():
+        return last_event_id
+    return last_event_id.encode("latin-1").decode("utf-8", errors="replace")

@@ -1,0 +1,1 @@
+"""Events cause effects, as the automations file says."""

@@ -1,0 +1,55 @@
+"""Entry point `upsert_markers`: markers at VideoVector, as the newest event wants them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cloudevents.http import CloudEvent
+
+from videovector_bridge.automate.automations import Automation
+from videovector_bridge.automate.subscriber import Context, Received, serve
+from videovector_bridge.errors import PermanentError
+
+ACTION: Final = "upsert_marker"
+
+
+def upsert_markers(cloud_event: CloudEvent) -> None:
+    """Upsert the markers that the automations want for this event."""
+    serve(ACTION, _upsert, cloud_event)
+
+
+def _upsert(context: Context, automation: Automation, received: Received) -> bool:
+    body, target = marker(automation.render(received.fields))
+    return context.effects.converge(
+        target, received.version, {"marker": body}, lambda desired: _write(context, desired)
+    )
+
+
+def _write(context: Context, desired: Mapping[str, Any]) -> None:
+    context.api.upsert_marker(desired["marker"])
+
+
+def marker(fields: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The body of `PUT /markers` for an action's rendered fields, and the name of its target.
+
+    Raises `PermanentError` when the target is not clear.
+    """
+    body = fields.get("body")
+    if body is None:
+        keys = ("target_type", "target_id", "field_path", "color", "note")
+        body = {key: fields[key] for key in keys if fields.get(key) is not None}
+    target = fields.get("target") or _target_of(body)
+    if not target:
+        raise PermanentError(
+            "The marker has no target: target_type and target_id came out empty for this event "
+            "(with a body of other keys, give `target`).",
+            owner="user",
+            code="no_target",
+        )
+    return dict(body), f"marker:{target}"
+
+
+def _target_of(body: Mapping[str, Any]) -> str:
+    kind, target_id, path = (body.get(k) for k in ("target_type", "target_id", "field_path"))
+    if not kind or not target_id:
+        return ""
+    return f"{kind}:{target_id}:{path}" if path else f"{kind}:{target_id}"

@@ -1,0 +1,80 @@
+"""SQLite connections that several threads and processes share safely."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from videovector_bridge.errors import BackendError
+
+# Closing a connection that was opened before a fork could disturb the parent's: keep them instead.
+_inherited: list[sqlite3.Connection] = []
+
+
+class Database:
+    """One SQLite file, with a connection per thread and process, made when first used."""
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self._path = path
+        self._schema = schema
+        self._local = threading.local()
+
+    @contextmanager
+    def transaction(
+        self, what: str, timeout: float, *, write: bool
+    ) -> Iterator[sqlite3.Connection]:
+        """Run the block in one transaction: committed at its end, or undone by an exception.
+
+        Waits up to `timeout` seconds for other writers. A `write` transaction has the only right
+        to write from its start. Raises `BackendError`, saying `what` failed, where SQLite does.
+        """
+        deadline = time.monotonic() + timeout
+        try:
+            connection = self._connection(deadline)
+            milliseconds = max(0, int((deadline - time.monotonic()) * 1000))
+            connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise BackendError(f"{what} failed within {timeout:g} s: {error}") from error
+
+    def _connection(self, deadline: float) -> sqlite3.Connection:
+        opened = getattr(self._local, "opened", None)
+        if opened is not None:
+            pid, connection = opened
+            if pid == os.getpid():
+                assert isinstance(connection, sqlite3.Connection)
+                return connection
+            _inherited.append(connection)
+        connection = self._open(deadline)
+        self._local.opened = (os.getpid(), connection)
+        return connection
+
+    def _open(self, deadline: float) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            remaining = max(0.0, deadline - time.monotonic())
+            connection = sqlite3.connect(self._path, timeout=remaining, isolation_level=None)
+            try:
+                # Larger pages than usual suit batches of messages; it must come before the log.
+                connection.execute("PRAGMA page_size = 16384")
+                # NORMAL with a write-ahead log: a commit outlives the process, not a power cut.
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.executescript(self._schema)
+            except sqlite3.OperationalError:
+                # Two processes that switch a new file to WAL at once: SQLite does not wait there.
+                connection.close()
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return connection

@@ -1,0 +1,86 @@
+"""Documents as rows of JSON, with compare-and-set by a revision number."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from videovector_bridge.backends.embedded.database import Database
+from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.ports import Document
+from videovector_bridge.errors import BackendError, ConflictError
+
+# Firestore's limit, by its own way of counting, which JSON comes close to.
+_MAX_DOCUMENT_BYTES = 1_048_576
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+  collection TEXT NOT NULL,
+  id TEXT NOT NULL,
+  fields TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  written_at REAL NOT NULL,
+  PRIMARY KEY (collection, id)
+) WITHOUT ROWID;
+"""
+_SELECT = "SELECT fields, revision, written_at FROM documents WHERE collection = ? AND id = ?"
+_STORE = (
+    "INSERT OR REPLACE INTO documents (collection, id, fields, revision, written_at)"
+    " VALUES (?, ?, ?, ?, ?)"
+)
+
+
+class SqliteDocuments:
+    """The `Documents` port in a file. Fields that a write does not name stay as they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self._documents = Database(folder / "documents.sqlite3", _SCHEMA)
+
+    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+        """Read a document; None when there is none.
+
+        `age_seconds` is by the clock of this machine, on which all its users run. Raises
+        `BackendError` if the file cannot be read within `timeout` seconds.
+        """
+        key = (safe_name(collection), safe_name(document_id))
+        what = f"Reading {'/'.join(key)}"
+        with self._documents.transaction(what, timeout, write=False) as connection:
+            row = connection.execute(_SELECT, key).fetchone()
+        if row is None:
+            return None
+        fields, revision, written_at = row
+        return Document(json.loads(fields), revision, max(0.0, time.time() - written_at))
+
+    def write(
+        self,
+        collection: str,
+        document_id: str,
+        fields: Mapping[str, Any],
+        *,
+        replaces: Document | None,
+        timeout: float,
+    ) -> Document:
+        """Write `fields` in place of `replaces` (None: the document must not exist yet).
+
+        Raises `ConflictError` if the stored version is another one; `BackendError` if the file
+        cannot be written within `timeout` seconds; `TypeError` for values outside JSON.
+        """
+        key = (safe_name(collection), safe_name(document_id))
+        name = "/".join(key)
+        expected = replaces.revision if replaces else 0
+        if not isinstance(expected, int):
+            raise TypeError("`replaces` must be a document that this backend returned")
+        with self._documents.transaction(f"Writing {name}", timeout, write=True) as connection:
+            row = connection.execute(_SELECT, key).fetchone()
+            stored, revision, _ = row or ("{}", 0, 0.0)
+            if revision != expected:
+                raise ConflictError(f"{name} was written by somebody else first")
+            text = json.dumps({**json.loads(stored), **fields})
+            if len(text) > _MAX_DOCUMENT_BYTES:
+                raise BackendError(
+                    f"{name} was not written: a document holds at most {_MAX_DOCUMENT_BYTES:,} "
+                    f"bytes, not {len(text):,}."
+                )
+            connection.execute(_STORE, (*key, text, revision + 1, time.time()))
+        return Document(json.loads(text), revision + 1, 0.0)

@@ -1,0 +1,24 @@
+"""Pub/Sub, Firestore and Cloud Storage; or their emulators, where `*_EMULATOR_HOST` name them."""
+
+from videovector_bridge.backends.gcp.firestore import FirestoreDocuments
+from videovector_bridge.backends.gcp.pubsub import PubSubTopics
+from videovector_bridge.backends.gcp.retry import Retry
+from videovector_bridge.backends.ports import Backend, BackendSettings, Blobs
+
+
+def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:
+    """Return Google's services as a backend. `retry` sets the pauses (tests compress time by it).
+
+    Connects nothing yet, and loads the Cloud Storage library only where there is a claim bucket.
+    """
+    retry = retry or Retry()
+    blobs: Blobs | None = None
+    if settings.claim_bucket:
+        from videovector_bridge.backends.gcp.storage import StorageBlobs  # noqa: PLC0415 - 50 ms
+
+        blobs = StorageBlobs(settings.project, settings.claim_bucket, retry)
+    return Backend(
+        topics=PubSubTopics(settings.project, retry),
+        documents=FirestoreDocuments(settings.project, retry),
+        blobs=blobs,
+    )

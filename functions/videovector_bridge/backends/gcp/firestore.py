@@ -1,0 +1,188 @@
+"""Documents in Firestore, with compare-and-set by update time."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from google.api_core import exceptions as google_errors
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.firestore_v1.types import (
+    BatchGetDocumentsRequest,
+    BatchGetDocumentsResponse,
+    CommitRequest,
+    CommitResponse,
+)
+
+from videovector_bridge.backends.gcp.channels import open_transport
+from videovector_bridge.backends.gcp.retry import Retry
+from videovector_bridge.backends.gcp.values import decode_fields, encode_fields
+from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.per_process import PerProcess
+from videovector_bridge.backends.ports import Document
+from videovector_bridge.errors import BackendError, ConflictError
+
+_EMULATOR = "FIRESTORE_EMULATOR_HOST"
+# Firestore leaves the update time alone when a write changes nothing, so that an equal write would
+# neither renew a lease nor make a rival's write stale. A count makes every write a change.
+_COUNT = "_writes"
+_PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    """The version of a document: the raw protobuf time of its last write, and the count of them."""
+
+    update_time: Any
+    count: int
+
+
+class FirestoreDocuments:
+    """The `Documents` port on Firestore's default database.
+
+    A document is `{collection}/{safe_name(id)}` with its fields under their own names, and
+    `_writes`. Fields that a write does not name stay as they are.
+    """
+
+    def __init__(self, project: str, retry: Retry) -> None:
+        self._database = f"projects/{project}/databases/(default)"
+        self._retry = retry
+        self._client = PerProcess(_open_client)
+
+    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+        """Read a document; None when there is none.
+
+        `age_seconds` is Firestore's read time minus its update time. Raises `BackendError` after
+        `timeout` seconds, or at once for what a retry cannot mend.
+        """
+        name = self._name(collection, document_id)
+        client = self._client.get()
+        request = BatchGetDocumentsRequest(database=self._database, documents=[name])
+
+        def attempt(seconds: float) -> Any:
+            answers = client.batch_get_documents(
+                request, timeout=seconds, retry=None, metadata=_metadata()
+            )
+            # One document was asked for, so there is one answer, found or missing.
+            return BatchGetDocumentsResponse.pb(next(iter(answers)))
+
+        answer = self._retry.call(f"Reading {name}", attempt, timeout, _explain)
+        if answer.WhichOneof("result") == "missing":
+            return None
+        found = answer.found
+        fields = decode_fields(found.fields)
+        revision = _Revision(found.update_time, int(fields.pop(_COUNT, 0)))
+        age = _seconds(answer.read_time) - _seconds(found.update_time)
+        return Document(fields, revision, max(0.0, age))
+
+    def write(
+        self,
+        collection: str,
+        document_id: str,
+        fields: Mapping[str, Any],
+        *,
+        replaces: Document | None,
+        timeout: float,
+    ) -> Document:
+        """Write `fields` in place of `replaces` (None: the document must not exist yet).
+
+        Raises `ConflictError` if the stored version is another one; `BackendError` after `timeout`
+        seconds, or at once for what a retry cannot mend; `TypeError` for values outside JSON.
+        """
+        name = self._name(collection, document_id)
+        count = _revision(replaces).count + 1 if replaces else 1
+        request = self._commit(name, fields, replaces, count)
+        client = self._client.get()
+
+        def attempt(seconds: float) -> Any:
+            try:
+                answer = client.commit(request, timeout=seconds, retry=None, metadata=_metadata())
+            except _CONFLICTS as error:
+                if _is_conflict(error, replaces):
+                    raise ConflictError(f"{name} was written by somebody else first") from error
+                raise
+            return CommitResponse.pb(answer)
+
+        answer = self._retry.call(f"Writing {name}", attempt, timeout, _explain)
+        stored = {**(replaces.fields if replaces else {}), **fields}
+        return Document(stored, _Revision(answer.write_results[0].update_time, count), 0.0)
+
+    def _name(self, collection: str, document_id: str) -> str:
+        return f"{self._database}/documents/{safe_name(collection)}/{safe_name(document_id)}"
+
+    def _commit(
+        self, name: str, fields: Mapping[str, Any], replaces: Document | None, count: int
+    ) -> CommitRequest:
+        if _COUNT in fields:
+            raise BackendError(f"{name} was not written: the field name {_COUNT!r} is taken.")
+        try:
+            update = {"name": name, "fields": encode_fields({**fields, _COUNT: count})}
+        except ValueError as error:
+            raise BackendError(f"{name} was not written: {error}.") from error
+        write: dict[str, Any] = {"update": update}
+        if replaces is None:
+            write["current_document"] = {"exists": False}
+        else:
+            write["current_document"] = {"update_time": _revision(replaces).update_time}
+            # The mask is what leaves the other fields alone, and replaces maps whole.
+            write["update_mask"] = {"field_paths": [_field_path(key) for key in update["fields"]]}
+        request = CommitRequest.pb()(database=self._database, writes=[write])
+        return cast("CommitRequest", CommitRequest.wrap(request))
+
+
+_CONFLICTS = (
+    google_errors.AlreadyExists,
+    google_errors.FailedPrecondition,
+    google_errors.NotFound,
+)
+
+
+def _is_conflict(error: Exception, replaces: Document | None) -> bool:
+    if replaces is None:
+        return isinstance(error, google_errors.AlreadyExists)
+    # A missing database is NOT_FOUND too, and no reader could make that conflict go away.
+    missing_database = isinstance(error, google_errors.NotFound) and "database" in str(
+        error.message
+    ).replace("/databases/", "")
+    return not missing_database
+
+
+def _revision(document: Document) -> _Revision:
+    if not isinstance(document.revision, _Revision):
+        raise TypeError("`replaces` must be a document that this backend returned")
+    return document.revision
+
+
+def _field_path(key: str) -> str:
+    if _PLAIN_FIELD.fullmatch(key):
+        return key
+    return "`" + key.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def _seconds(timestamp: Any) -> float:
+    return float(timestamp.seconds + timestamp.nanos / 1e9)
+
+
+def _open_client() -> FirestoreClient:
+    return FirestoreClient(transport=open_transport(FirestoreGrpcTransport, _EMULATOR))
+
+
+def _metadata() -> tuple[tuple[str, str], ...]:
+    # The emulator lets its owner past any security rules that it was started with.
+    return (("authorization", "Bearer owner"),) if os.environ.get(_EMULATOR) else ()
+
+
+def _explain(error: Exception) -> str | None:
+    if isinstance(error, google_errors.NotFound):
+        return (
+            "The project has no Firestore database named (default): create one in native mode "
+            f"(`make deploy` does). ({error.message})"
+        )
+    if isinstance(error, google_errors.PermissionDenied):
+        return (
+            "This service account may not use Firestore here: grant it roles/datastore.user. "
+            f"({error.message})"
+        )
+    return None

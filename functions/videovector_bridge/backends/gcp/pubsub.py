@@ -1,0 +1,83 @@
+"""Publishing to Pub/Sub: whole requests through the generated client."""
+
+from collections.abc import Sequence
+
+from google.api_core import exceptions as google_errors
+from google.pubsub_v1 import PublisherClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.types import PublishRequest
+
+from videovector_bridge.backends.gcp.channels import open_transport
+from videovector_bridge.backends.gcp.retry import Retry
+from videovector_bridge.backends.limits import check_request
+from videovector_bridge.backends.per_process import PerProcess
+from videovector_bridge.backends.ports import Message
+from videovector_bridge.errors import BackendError
+
+# The raw protobuf class: the wrapped one costs several times as much a message. And not the
+# threaded batcher of google-cloud-pubsub: with ordering keys it reaches a tenth of this speed.
+_RawRequest = PublishRequest.pb()
+
+
+class PubSubTopics:
+    """The `Topics` port on Pub/Sub. A topic is a short id in `project`, or a full path."""
+
+    def __init__(self, project: str, retry: Retry) -> None:
+        self._project = project
+        self._retry = retry
+        self._client = PerProcess(_open_client)
+
+    def publish(self, topic: str, messages: Sequence[Message], *, timeout: float) -> None:
+        """Publish one request; return when Pub/Sub has acknowledged every message of it.
+
+        Raises `BackendError` at once for what a retry cannot mend (limits, no such topic, no
+        permission), and after `timeout` seconds otherwise.
+        """
+        path = topic if "/" in topic else f"projects/{self._project}/topics/{topic}"
+        check_request(path, messages)
+        client = self._client.get()
+        request = _RawRequest(topic=path)
+        # Adding in place is four times as fast as a list of messages that is then copied.
+        add = request.messages.add
+        try:
+            for message in messages:
+                add(
+                    data=message.data,
+                    attributes=message.attributes,
+                    ordering_key=message.ordering_key,
+                )
+        except ValueError as error:  # half a surrogate pair in an attribute
+            raise BackendError(f"Nothing was published to topic {path!r}: {error}.") from error
+        wrapped = PublishRequest.wrap(request)
+        answer = self._retry.call(
+            f"Publishing {len(messages)} messages to {path}",
+            lambda seconds: client.publish(wrapped, timeout=seconds, retry=None),
+            timeout,
+            lambda error: _explain(error, path),
+        )
+        if len(answer.message_ids) != len(messages):
+            raise BackendError(
+                f"Pub/Sub acknowledged {len(answer.message_ids)} of {len(messages)} messages to "
+                f"{path}; publish them again."
+            )
+
+
+def _open_client() -> PublisherClient:
+    transport = open_transport(PublisherGrpcTransport, "PUBSUB_EMULATOR_HOST")
+    return PublisherClient(transport=transport)
+
+
+def _explain(error: Exception, path: str) -> str | None:
+    if isinstance(error, google_errors.NotFound):
+        return (
+            f"The topic {path} does not exist: create it (`make deploy` creates the topics of "
+            "infra/topology.json) or correct its name in the settings."
+        )
+    if isinstance(error, google_errors.PermissionDenied):
+        return (
+            f"This service account may not publish to {path}: grant it roles/pubsub.publisher on "
+            f"the topic. ({error.message})"
+        )
+    if isinstance(error, google_errors.InvalidArgument):
+        return f"Pub/Sub refuses the request as it is, and will again: {error.message}"
+    return None

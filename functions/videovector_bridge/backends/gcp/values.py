@@ -1,0 +1,82 @@
+"""JSON values as Firestore values, and back, for every JSON value there is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.cloud.firestore_v1.types import Value
+
+_RawValue = Value.pb()
+
+# Firestore refuses empty and `__reserved__` keys and an array directly inside an array. Such keys
+# get a `%` in front (and so do keys that start with one); such arrays become a map of one entry.
+_ESCAPE = "%"
+_INNER_ARRAY = "%[]"
+
+# In this order: a bool is an int to Python.
+_SCALARS = (
+    (bool, "boolean_value"),
+    (int, "integer_value"),
+    (float, "double_value"),
+    (str, "string_value"),
+)
+
+
+def encode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object as raw protobuf values by (escaped) key.
+
+    Raises `TypeError` for what JSON does not have and `ValueError` for integers beyond 64 bits.
+    """
+    return {encode_key(key): _encode(value) for key, value in fields.items()}
+
+
+def decode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON object that `encode_fields` was given."""
+    return {_decode_key(key): _decode(value) for key, value in fields.items()}
+
+
+def encode_key(key: str) -> str:
+    """Return `key` as Firestore allows it: itself, unless it is empty, reserved or escaped."""
+    reserved = key.startswith("__") and key.endswith("__")
+    return _ESCAPE + key if not key or reserved or key.startswith(_ESCAPE) else key
+
+
+def _decode_key(key: str) -> str:
+    return key.removeprefix(_ESCAPE)
+
+
+def _encode(value: Any) -> Any:
+    if value is None:
+        return _RawValue(null_value=0)
+    for kind, field in _SCALARS:
+        if isinstance(value, kind):
+            return _RawValue(**{field: value})
+    if isinstance(value, Mapping):
+        return _RawValue(map_value={"fields": encode_fields(value)})
+    if isinstance(value, list | tuple):
+        return _RawValue(array_value={"values": [_encode_item(item) for item in value]})
+    raise TypeError(f"a document holds JSON values only, not {type(value).__name__}")
+
+
+def _encode_item(value: Any) -> Any:
+    encoded = _encode(value)
+    if isinstance(value, list | tuple):
+        return _RawValue(map_value={"fields": {_INNER_ARRAY: encoded}})
+    return encoded
+
+
+def _decode(value: Any) -> Any:
+    match value.WhichOneof("value_type"):
+        case "null_value" | None:
+            return None
+        case "map_value":
+            fields = value.map_value.fields
+            if len(fields) == 1 and _INNER_ARRAY in fields:
+                return [_decode(item) for item in fields[_INNER_ARRAY].array_value.values]
+            return decode_fields(fields)
+        case "array_value":
+            return [_decode(item) for item in value.array_value.values]
+        case "timestamp_value":
+            # Not written by us; but a person may have typed one into the console.
+            return value.timestamp_value.ToJsonString()
+        case kind:
+            return getattr(value, kind)

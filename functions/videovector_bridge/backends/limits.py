@@ -1,0 +1,116 @@
+"""What Pub/Sub refuses, checked before anything is sent, the same for every backend."""
+
+from collections.abc import Sequence
+
+from videovector_bridge.backends.ports import (
+    MAX_ATTRIBUTE_BYTES,
+    MAX_ATTRIBUTE_KEY_BYTES,
+    MAX_ATTRIBUTES,
+    MAX_ORDERING_KEY_BYTES,
+    MAX_REQUEST_BYTES,
+    MAX_REQUEST_MESSAGES,
+    Message,
+)
+from videovector_bridge.errors import BackendError
+
+# More than protobuf ever adds to a message, and to an attribute within our limits.
+_MESSAGE_OVERHEAD = 24
+_ATTRIBUTE_OVERHEAD = 9
+
+
+def check_request(topic: str, messages: Sequence[Message]) -> None:
+    """Raise `BackendError` if Pub/Sub would refuse these messages as one request to `topic`.
+
+    Checked: the number of messages, one ordering key, the size of the request in bytes on the
+    wire, and the number and sizes of attributes. Costs well under a microsecond a message.
+    """
+    if not 0 < len(messages) <= MAX_REQUEST_MESSAGES:
+        raise _refused(
+            topic, f"a request holds 1 to {MAX_REQUEST_MESSAGES:,} messages, not {len(messages):,}"
+        )
+    ordering_key = messages[0].ordering_key
+    if len(ordering_key.encode("utf-8", "replace")) > MAX_ORDERING_KEY_BYTES:
+        raise _refused(topic, f"an ordering key holds at most {MAX_ORDERING_KEY_BYTES:,} bytes")
+    bound = len(topic) * 4 + 64 + len(messages) * (_MESSAGE_OVERHEAD + len(ordering_key) * 4)
+    for message in messages:
+        if message.ordering_key != ordering_key:
+            raise _refused(
+                topic,
+                "all messages of a request carry the same ordering key, not both "
+                f"{ordering_key!r} and {message.ordering_key!r}",
+            )
+        attributes = message.attributes
+        bound += len(message.data) + _ATTRIBUTE_OVERHEAD * len(attributes)
+        if attributes:
+            # Joined text is looked at once instead of each attribute: 30,000 messages a second
+            # pass here. If all keys (or values) together are within the limit, each of them is.
+            keys = "\n" + "\n".join(attributes)
+            values = "".join(attributes.values())
+            if (
+                len(keys) > MAX_ATTRIBUTE_KEY_BYTES
+                or len(values) > MAX_ATTRIBUTE_BYTES
+                or len(attributes) > MAX_ATTRIBUTES
+                or "\ngoog" in keys
+                or "" in attributes
+                or not (keys.isascii() and values.isascii())
+            ):
+                bound += _check_attributes(topic, message)
+            bound += len(keys) + len(values)
+        elif not message.data:
+            raise _refused(topic, "a message has data or at least one attribute, not neither")
+    if bound > MAX_REQUEST_BYTES:
+        size = len(topic.encode("utf-8", "replace")) + 6 + sum(map(wire_size, messages))
+        if size > MAX_REQUEST_BYTES:
+            raise _refused(
+                topic, f"a request holds at most {MAX_REQUEST_BYTES:,} bytes, not {size:,}"
+            )
+
+
+def wire_size(message: Message) -> int:
+    """Return the bytes that `message` takes in a publish request: exactly what protobuf makes."""
+    size = 0
+    if message.data:
+        size += _field(len(message.data))
+    for key, value in message.attributes.items():
+        entry = _field(len(key.encode("utf-8", "replace")))
+        size += _field(entry + _field(len(value.encode("utf-8", "replace"))))
+    if message.ordering_key:
+        size += _field(len(message.ordering_key.encode("utf-8", "replace")))
+    return _field(size)
+
+
+def _field(length: int) -> int:
+    """Return the bytes of a length-delimited field with a one-byte tag."""
+    return 1 + max(1, -(-length.bit_length() // 7)) + length
+
+
+def _check_attributes(topic: str, message: Message) -> int:
+    """Check the attributes one by one; return the bytes that UTF-8 adds to their characters."""
+    attributes = message.attributes
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise _refused(
+            topic, f"a message has at most {MAX_ATTRIBUTES} attributes, not {len(attributes)}"
+        )
+    extra = 0
+    for key, value in attributes.items():
+        key_bytes = len(key.encode("utf-8", "replace"))
+        value_bytes = len(value.encode("utf-8", "replace"))
+        if not key or key.startswith("goog"):
+            raise _refused(topic, f"attribute {key!r}: a key is not empty nor starts with 'goog'")
+        if key_bytes > MAX_ATTRIBUTE_KEY_BYTES:
+            raise _refused(
+                topic,
+                f"attribute {key[:40]!r}...: a key holds at most {MAX_ATTRIBUTE_KEY_BYTES} bytes",
+            )
+        if value_bytes > MAX_ATTRIBUTE_BYTES:
+            raise _refused(
+                topic,
+                f"attribute {key!r}: a value holds at most {MAX_ATTRIBUTE_BYTES:,} bytes, "
+                f"not {value_bytes:,}",
+            )
+        extra += key_bytes + value_bytes - len(key) - len(value)
+    return extra
+
+
+def _refused(topic: str, rule: str) -> BackendError:
+    return BackendError(f"Nothing was published to topic {topic!r}: {rule}.")

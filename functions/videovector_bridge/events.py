@@ -1,0 +1,180 @@
+"""VideoVector's events, as values: decoding one, and its form as a CloudEvent on Pub/Sub.
+
+Everything here is pure. The data of an event travels byte for byte; decoding only reads what is
+needed to route it. CloudEvents 1.0, Pub/Sub protocol binding, binary mode:
+https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from zlib import crc32
+
+import orjson
+
+TYPE_PREFIX: Final = "com.vectormethods."
+# An id becomes an attribute, with a prefix in `ce-subject`; Pub/Sub allows 1,024 bytes there.
+MAX_ID_BYTES: Final = 900
+
+_IDS: Final = ("event_id", "event_type", "segment_id", "video_id", "run_id", "index_id")
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event that can be published. `data` is the vendor's JSON object, byte for byte."""
+
+    id: str
+    type: str
+    created_at: str | None
+    segment_id: str | None
+    video_id: str | None
+    run_id: str | None
+    index_id: str | None
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why bytes from the vendor cannot be published as an event. `code` is a stable word."""
+
+    code: str
+    detail: str
+
+
+def decode_event(data: bytes) -> Event | Rejection:
+    """Read one event of VideoVector's stream. Any bytes give an event or a rejection.
+
+    Source: "Processing event stream" in the vendor's "Advanced public utilities".
+    """
+    try:
+        fields = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        return Rejection("bad_json", str(error))
+    if type(fields) is not dict:
+        return Rejection("not_an_object", f"the data is a JSON {type(fields).__name__}")
+    return _event_from(fields, data)
+
+
+def _event_from(fields: dict[str, Any], data: bytes) -> Event | Rejection:
+    ids = [fields.get(name) for name in _IDS]
+    if not _plainly_safe(ids):
+        for index, name in enumerate(_IDS):
+            value = ids[index]
+            # A number is a harmless surprise; anything else but text is not an id.
+            if type(value) is int:
+                ids[index] = value = str(value)
+            if value is not None and not (type(value) is str and _header_safe(value)):
+                detail = f"{name} is not 1 to {MAX_ID_BYTES} printable ASCII characters"
+                return Rejection("bad_id", detail)
+    event_id, event_type, segment_id, video_id, run_id, index_id = ids
+    if event_id is None:
+        return Rejection("missing_id", "event_id is missing or null")
+    if event_type is None:
+        return Rejection("missing_type", "event_type is missing or null")
+    made_at = fields.get("created_at")
+    created_at = made_at if type(made_at) is str else None
+    return Event(event_id, event_type, created_at, segment_id, video_id, run_id, index_id, data)
+
+
+def _plainly_safe(ids: list[Any]) -> bool:
+    """Whether all ids are sure to be safe, found out at once: most events take this way."""
+    texts = [value for value in ids if value is not None]
+    try:
+        joined = "\t".join(texts)
+    except TypeError:
+        return False
+    return (
+        len(joined) <= MAX_ID_BYTES
+        and joined.isascii()
+        and " " not in joined
+        and "" not in texts
+        and joined.replace("\t", "").isprintable()
+    )
+
+
+def _header_safe(value: str) -> bool:
+    # Attributes of an unwrapped push become HTTP headers, which lose blanks at either end.
+    return (
+        0 < len(value) <= MAX_ID_BYTES
+        and value.isascii()
+        and value.isprintable()
+        and value[0] != " " != value[-1]
+    )
+
+
+def instant(created_at: object) -> datetime | None:
+    """The time that `created_at` (ISO 8601; UTC when it names no zone) stands for, or None."""
+    if not isinstance(created_at, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(created_at)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
+    """The CloudEvents attributes of a Pub/Sub message that carries `event`.
+
+    `source` is `//<api host>/processing/events` or `//<api host>/webhooks/<webhook_id>`.
+    """
+    found = {
+        "ce-id": event.id,
+        "ce-source": source,
+        "ce-specversion": "1.0",
+        "ce-type": TYPE_PREFIX + event.type,
+        "ce-channel": channel,
+        "content-type": "application/json",
+    }
+    # From the widest entity to the narrowest, so that the narrowest is the subject.
+    if event.index_id is not None:
+        found["ce-indexid"] = event.index_id
+        found["ce-subject"] = "indexes/" + event.index_id
+    if event.run_id is not None:
+        found["ce-runid"] = event.run_id
+        found["ce-subject"] = "runs/" + event.run_id
+    if event.video_id is not None:
+        found["ce-videoid"] = event.video_id
+        found["ce-subject"] = "videos/" + event.video_id
+    if event.segment_id is not None:
+        found["ce-segmentid"] = event.segment_id
+        found["ce-subject"] = "segments/" + event.segment_id
+    time = _rfc3339(event.created_at)
+    if time is not None:
+        found["ce-time"] = time
+    return found
+
+
+def _rfc3339(created_at: str | None) -> str | None:
+    if created_at is None or _RFC3339.fullmatch(created_at):
+        return created_at
+    moment = instant(created_at)
+    return None if moment is None else moment.isoformat()
+
+
+def lane(event: Event, lanes: int) -> int:
+    """Which of `lanes` ordering lanes the event belongs to: one per run, else video, else index."""
+    entity = event.run_id or event.video_id or event.index_id or event.id
+    return crc32(entity.encode()) % lanes
+
+
+def bridge_event(
+    event_type: str, event_id: str, created_at: datetime, payload: Mapping[str, Any]
+) -> Event:
+    """An event of the bridge itself (`bridge.stream.gap`), in the vendor's form."""
+    stamp = created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    fields = {
+        "event_id": event_id,
+        "event_type": event_type,
+        "user_id": None,
+        "run_id": None,
+        "video_id": None,
+        "segment_id": None,
+        "index_id": None,
+        "created_at": stamp,
+        "payload": payload,
+    }
+    return Event(event_id, event_type, stamp, None, None, None, None, orjson.dumps(fields))

@@ -1,0 +1,1 @@
+"""Events come in: from the processing stream, window by window."""

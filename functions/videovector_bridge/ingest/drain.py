@@ -1,0 +1,107 @@
+"""Entry point `drain`: one window over one stream, asked for by Cloud Scheduler."""
+
+import asyncio
+import os
+import traceback
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import orjson
+from flask import Request, Response
+
+from videovector_bridge.backends import open_backend
+from videovector_bridge.backends.ports import Backend
+from videovector_bridge.errors import SettingsError
+from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.window import drain_window
+from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
+from videovector_bridge.telemetry import Severity, log, redact
+
+
+@cache
+def _setup() -> tuple[DrainSettings, Backend]:
+    """Settings and clients, once per instance and not at import: the host forks after import."""
+    settings = drain_settings(os.environ)
+    return settings, open_backend(settings.backend)
+
+
+def drain(request: Request) -> Response:
+    """Drain one stream for one window. `POST {"stream": NAME}`; empty: the only stream.
+
+    Answers JSON (`WindowReport`): 200 drained, idle or busy; 400 bad request or unknown stream;
+    405; 409 a person must decide; 500 wrong settings; 502, 503, 507 the window failed.
+    """
+    if request.method != "POST":
+        return _answer(405, _failed("bad_request", "drain takes POST only."))
+    try:
+        settings, backend = _setup()
+    except SettingsError as error:
+        log(
+            "CRITICAL",
+            "drain.settings_wrong",
+            f"Settings are wrong: {error}",
+            headers=request.headers,
+            problems=error.problems,
+        )
+        answer = _failed("settings_wrong", str(error)) | {"problems": error.problems}
+        return _answer(500, answer)
+    try:
+        stream = choose_stream(request.get_data(), settings.streams)
+    except ValueError as error:
+        log("ERROR", "drain.bad_request", str(error), headers=request.headers)
+        return _answer(400, _failed("bad_request", str(error)))
+    try:
+        report = asyncio.run(drain_window(settings, stream, backend))
+    except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
+        message = f"The window over stream {stream.name!r} crashed: {type(error).__name__}: {error}"
+        where = redact(traceback.format_exc())
+        log("CRITICAL", "drain.crashed", message, headers=request.headers, stack_trace=where)
+        return _answer(500, _failed("crashed", redact(message)))
+    _log(report, settings, request)
+    return _answer(report.http_status, report.as_json())
+
+
+def choose_stream(body: bytes, streams: Mapping[str, StreamSettings]) -> StreamSettings:
+    """The stream that the body asks for. ValueError with a sentence when there is none such."""
+    try:
+        asked = orjson.loads(body) if body.strip() else {}
+    except orjson.JSONDecodeError as error:
+        raise ValueError(
+            f'The body is not JSON ({error}); it is to be {{"stream": NAME}}.'
+        ) from None
+    name = asked.get("stream") if isinstance(asked, dict) else None
+    known = ", ".join(streams)
+    if name is None and isinstance(asked, dict) and len(streams) == 1:
+        return next(iter(streams.values()))
+    if not isinstance(name, str):
+        raise ValueError(f'Say which stream: {{"stream": NAME}}, one of {known}.')  # noqa: TRY004
+    if name not in streams:
+        raise ValueError(f"There is no stream {name!r} in STREAMS; there is {known}.")
+    return streams[name]
+
+
+def _failed(reason: str, message: str) -> dict[str, Any]:
+    return {"outcome": "failed", "stop_reason": reason, "message": message}
+
+
+def _answer(status: int, body: Mapping[str, Any]) -> Response:
+    return Response(orjson.dumps(body), status, content_type="application/json")
+
+
+def _log(report: WindowReport, settings: DrainSettings, request: Request) -> None:
+    facts = report.as_json()
+    message = f"Stream {report.stream!r} {report.outcome}: {facts.pop('message')}"
+    severity: Severity = "INFO"
+    if report.outcome == "failed":
+        severity = "ERROR"
+    elif report.rejected or report.stream_errors:
+        severity = "WARNING"
+    log(
+        severity,
+        "drain.window_closed",
+        message,
+        headers=request.headers,
+        project=settings.backend.project,
+        **facts,
+    )

@@ -1,0 +1,83 @@
+"""Pages on their way: a few are published at once, and the cursor follows the contiguous ones."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from videovector_bridge.api.stream import Frame
+from videovector_bridge.errors import BackendError
+from videovector_bridge.ingest.lanes import Publisher
+from videovector_bridge.ingest.pages import Page
+from videovector_bridge.ingest.position import Position
+
+_PAGES_IN_FLIGHT: Final = 4
+
+
+class Pager:
+    """Gathers frames into pages and has them published.
+
+    `add` waits when enough pages are in flight, which in turn stops the reading. An open page
+    leaves when it is full, `linger_seconds` after it was opened, or at `flush`.
+    """
+
+    def __init__(
+        self, publisher: Publisher, *, lanes: int, linger_seconds: float, claimable: bool
+    ) -> None:
+        self._publisher = publisher
+        self._lanes = lanes
+        self._linger_seconds = linger_seconds
+        self._claimable = claimable
+        self._slots = asyncio.Semaphore(_PAGES_IN_FLIGHT)
+        self._open: Page | None = None
+        self._waiting: deque[Page] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.last_done: Page | None = None
+        """The last page before which, and including which, everything is acknowledged."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything that was read is not acknowledged yet."""
+        return self._open is not None or bool(self._tasks)
+
+    async def add(self, frame: Frame, position: Position) -> bool:
+        """Take in a frame, moving `position` past it. True when that closed a page."""
+        page = self._open
+        if page is None:
+            await self._slots.acquire()
+            page = self._open = Page(self._lanes, self._claimable)
+            asyncio.get_running_loop().call_later(self._linger_seconds, self._linger_over, page)
+        page.add(frame, position)
+        if page.full:
+            self._close()
+            return True
+        return False
+
+    async def flush(self) -> None:
+        """Publish the open page and wait until nothing is in flight."""
+        self._close()
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    def _linger_over(self, page: Page) -> None:
+        if self._open is page:
+            self._close()
+
+    def _close(self) -> None:
+        page, self._open = self._open, None
+        if page is not None:
+            self._waiting.append(page)
+            task = asyncio.create_task(self._publish(page))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _publish(self, page: Page) -> None:
+        try:
+            await self._publisher.publish(page)
+        except BackendError:
+            # The publisher keeps the failure and publishes nothing later; the cursor stays.
+            return
+        finally:
+            self._slots.release()
+        page.finish()
+        while self._waiting and self._waiting[0].done:
+            self.last_done = self._waiting.popleft()

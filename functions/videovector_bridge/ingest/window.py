@@ -1,0 +1,364 @@
+"""One bounded window: read the stream, publish, and move the cursor behind what was published.
+
+Reading stops early enough before the deadline to publish what was read; what does not make it
+is read again by the next window. Whatever happens, the cursor follows only pages whose every
+message is acknowledged, and only under this window's fencing token.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+
+from videovector_bridge.api.errors import ApiError
+from videovector_bridge.api.stream import CursorRefused, EventStream, FrameTooLarge, StreamClosed
+from videovector_bridge.backends.ports import Backend
+from videovector_bridge.errors import BackendError
+from videovector_bridge.events import MAX_ID_BYTES, bridge_event, instant
+from videovector_bridge.ingest.lanes import Publisher
+from videovector_bridge.ingest.outcome import Stop, WindowReport, outcome_of, stopped_by
+from videovector_bridge.ingest.pager import Pager
+from videovector_bridge.ingest.pages import Page
+from videovector_bridge.ingest.position import Position
+from videovector_bridge.ingest.state import Busy, Lease, LeaseLost, acquire
+from videovector_bridge.settings import DrainSettings, StreamSettings
+from videovector_bridge.telemetry import redact
+
+_COMMIT_SECONDS: Final = 1.0  # Firestore sustains one write a second to a document.
+_STATE_TIMEOUT: Final = 5.0
+_FLUSH_SHARE: Final = 0.1  # of the window is kept for publishing what was read,
+_FLUSH_CAP: Final = 2.0  # but no more seconds than these.
+_LAST_WRITE_SECONDS: Final = 0.8  # past the deadline, for the last commit.
+_CLOCK_SECONDS: Final = 0.2
+
+
+async def drain_window(
+    settings: DrainSettings, stream: StreamSettings, backend: Backend
+) -> WindowReport:
+    """Drain `stream` for one window. Every outcome is a value; nothing is raised on purpose."""
+    started = time.monotonic()
+    try:
+        lease = await asyncio.to_thread(
+            acquire,
+            backend.documents,
+            stream.name,
+            owner=uuid.uuid4().hex,
+            filters=stream.filters.identity(),
+            lease_seconds=stream.window.lease_seconds,
+            timeout=min(_STATE_TIMEOUT, stream.window.window_seconds),
+        )
+    except BackendError as error:
+        return WindowReport(stream.name, "failed", "state_unavailable", str(error))
+    if isinstance(lease, Busy):
+        return WindowReport(
+            stream.name,
+            "busy",
+            "busy",
+            f"Stream {stream.name!r} is being drained by another window (its lease lasts "
+            f"{lease.seconds_left:.0f} s more); nothing to do.",
+        )
+    return await _Window(settings, stream, backend, lease, started).run()
+
+
+class _Window:
+    """The one window that holds the lease of its stream."""
+
+    def __init__(
+        self,
+        settings: DrainSettings,
+        stream: StreamSettings,
+        backend: Backend,
+        lease: Lease,
+        started: float,
+    ) -> None:
+        limits = stream.window
+        self._api = settings.api
+        self._stream = stream
+        self._limits = limits
+        self._lease = lease
+        self._started = started
+        self._deadline = started + limits.window_seconds
+        self._read_until = self._deadline - min(_FLUSH_CAP, limits.window_seconds * _FLUSH_SHARE)
+        self._publisher = Publisher(
+            backend,
+            settings.topics,
+            source=f"//{settings.api.host}/processing/events",
+            stream=stream.name,
+            lanes=limits.lanes,
+            deadline=lambda: min(self._deadline, lease.expires_at),
+        )
+        self._pager = Pager(
+            self._publisher,
+            lanes=limits.lanes,
+            linger_seconds=limits.linger_ms / 1000,
+            claimable=backend.blobs is not None,
+        )
+        self._cursor_before: str | None = lease.fields.get("cursor")
+        self._position = Position(self._cursor_before, bool(lease.fields.get("ids_differ")))
+        self._start_from: str | None = None  # asked for while there is no cursor
+        self._source: EventStream | None = None
+        self._reconnects = 0
+        self._stream_errors = 0
+        self._committed: Page | None = None
+        self._committing = asyncio.Lock()
+        self._reading_over = asyncio.Event()
+        self._events = 0
+        self._bytes = 0
+        self._last_event_at = started
+
+    async def run(self) -> WindowReport:
+        """Drain until the first reason to stop, then publish and commit what was read."""
+        try:
+            stop = await self._check_filters() or await self._drain()
+            await self._pager.flush()
+            if self._publisher.failure is not None and stop.error is None:
+                stop = Stop("publish_failed", self._publisher.failure)
+            return await self._finish(stop)
+        finally:
+            self._publisher.close()
+
+    async def _drain(self) -> Stop:
+        reading = asyncio.create_task(self._read())
+        watching = asyncio.create_task(self._watch_clock())
+        committing = asyncio.create_task(self._keep_committing())
+        tasks = (reading, watching, committing)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        # Which ended first, if several did: the reader knows best why there is nothing more.
+        ended = next(task for task in tasks if task.done())
+        self._reading_over.set()
+        reading.cancel()
+        watching.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return ended.result()
+
+    # Reading
+
+    async def _read(self) -> Stop:
+        async with httpx.AsyncClient() as http:
+            while True:
+                source = self._source = self._connect(http)
+                try:
+                    return await self._take_frames(source)
+                except StreamClosed:
+                    return Stop("server_closed")
+                except CursorRefused as error:
+                    stop = await self._cursor_refused(error)
+                    if stop is not None:
+                        return stop
+                except (ApiError, FrameTooLarge) as error:
+                    return stopped_by(error)
+                finally:
+                    self._reconnects += source.reconnects
+                    self._stream_errors += source.stream_errors
+
+    def _connect(self, http: httpx.AsyncClient) -> EventStream:
+        return EventStream(
+            http,
+            self._api,
+            self._stream.filters,
+            position=lambda: self._position.cursor or self._start_from,
+            heartbeat_seconds=self._limits.heartbeat_seconds,
+            max_frame_bytes=self._limits.max_frame_bytes,
+            deadline=self._read_until,
+        )
+
+    async def _take_frames(self, source: EventStream) -> Stop:
+        limits = self._limits
+        async with aclosing(source.frames()) as frames:
+            async for frame in frames:
+                size = len(frame.data)
+                if size and self._events and self._bytes + size > limits.max_bytes:
+                    return Stop("max_bytes")
+                closed_page = await self._pager.add(frame, self._position)
+                if size:
+                    self._events += 1
+                    self._bytes += size
+                    self._last_event_at = time.monotonic()
+                    if self._events >= limits.max_events:
+                        return Stop("max_events")
+                if closed_page:
+                    # A flood never waits for the network: let the other tasks run here.
+                    await asyncio.sleep(0)
+        return stopped_by(source.trouble)
+
+    # Starting over
+
+    async def _check_filters(self) -> Stop | None:
+        """Refuse a cursor that was made under other filters, or start over as the policy says."""
+        made_with = self._lease.fields.get("filters")
+        wanted = self._stream.filters.identity()
+        if made_with == wanted:
+            return None
+        if self._cursor_before is not None:
+            if self._limits.cursor_policy == "fail":
+                return Stop(
+                    "filters_changed",
+                    message=f"Stream {self._stream.name!r} has other filters than its cursor was "
+                    f"made with (then {made_with}, now {wanted}), so the cursor means nothing. "
+                    f"Give the stream a new name, or set its cursor_policy to latest or earliest "
+                    f"to start over.",
+                )
+            stop = await self._start_over("filters_changed")
+            if stop is not None:
+                return stop
+        return await self._commit({"filters": wanted})
+
+    async def _cursor_refused(self, error: CursorRefused) -> Stop | None:
+        """Why to stop after a refused cursor; None to connect again."""
+        refused = self._position.cursor
+        if refused is None:
+            # It was the id to start from that is not known: without one, the API decides.
+            self._start_from = None
+            return None
+        if self._limits.cursor_policy == "fail":
+            return Stop(
+                "cursor_refused",
+                message=f"VideoVector refuses the cursor {refused!r} of stream "
+                f"{self._stream.name!r}: {error} Events after it may be gone. To go on, set "
+                f"CURSOR_POLICY (or the stream's cursor_policy) to earliest or latest; the gap "
+                f"is then published as a bridge.stream.gap event.",
+            )
+        await self._pager.flush()
+        if self._publisher.failure is not None:
+            return Stop("publish_failed", self._publisher.failure)
+        return await self._start_over("cursor_refused")
+
+    async def _start_over(self, why: str) -> Stop | None:
+        """Publish `bridge.stream.gap`, and only then leave the old cursor behind."""
+        lost = self._position.cursor
+        policy = self._limits.cursor_policy
+        gap = bridge_event(
+            "bridge.stream.gap",
+            f"bridge.stream.gap:{self._stream.name}:{lost}"[:MAX_ID_BYTES],
+            datetime.now(UTC),
+            {"stream": self._stream.name, "cursor": lost, "policy": policy, "reason": why},
+        )
+        try:
+            await self._publisher.announce(gap)
+        except BackendError as error:
+            return Stop("publish_failed", error)
+        self._position = Position(None)
+        self._start_from = self._api.earliest_event_id if policy == "earliest" else None
+        return await self._commit({"cursor": None, "ids_differ": False})
+
+    # Clock, cursor and lease
+
+    async def _watch_clock(self) -> Stop:
+        while True:
+            now = time.monotonic()
+            if self._publisher.failure is not None:
+                return Stop("publish_failed", self._publisher.failure)
+            if self._pager.busy:
+                # Waiting for Pub/Sub is not idleness of the stream.
+                self._last_event_at = now
+            idle_at = self._last_event_at + self._limits.idle_seconds
+            for reason, at in (("deadline", self._read_until), ("idle", idle_at)):
+                if now >= at:
+                    # Was there nothing to read, or could nothing be read?
+                    trouble = self._source.trouble if self._source is not None else None
+                    return Stop(reason) if trouble is None else stopped_by(trouble)
+            await asyncio.sleep(min(idle_at, self._read_until, now + _CLOCK_SECONDS) - now)
+
+    async def _keep_committing(self) -> Stop:
+        interval = min(_COMMIT_SECONDS, self._limits.lease_seconds / 4)
+        while not self._reading_over.is_set():
+            try:
+                await asyncio.wait_for(self._reading_over.wait(), interval)
+            except TimeoutError:
+                stop = await self._commit_if_due(interval)
+                if stop is not None:
+                    return stop
+        return Stop("deadline")
+
+    async def _commit_if_due(self, interval: float) -> Stop | None:
+        """Commit or renew; why to stop if the lease is lost or about to run out."""
+        lease_left = self._lease.expires_at - time.monotonic()
+        moved = self._pager.last_done is not self._committed
+        if not moved and lease_left > self._limits.lease_seconds * 2 / 3:
+            return None
+        stop = await self._commit({})
+        if stop is None or isinstance(stop.error, LeaseLost):
+            return stop
+        # The store is in trouble: as long as the lease lasts, try again.
+        lease_left = self._lease.expires_at - time.monotonic()
+        return stop if lease_left <= 2 * interval else None
+
+    async def _commit(self, changes: Mapping[str, Any], *, release: bool = False) -> Stop | None:
+        async with self._committing:
+            page = self._pager.last_done
+            progress = {}
+            if page is not None and page is not self._committed:
+                progress = {"cursor": page.cursor, "ids_differ": page.ids_differ}
+            write = self._lease.release if release else self._lease.commit
+            time_left = max(0.0, self._deadline - time.monotonic()) + _LAST_WRITE_SECONDS
+            writing = asyncio.ensure_future(
+                asyncio.to_thread(
+                    write, {**progress, **changes}, timeout=min(_STATE_TIMEOUT, time_left)
+                )
+            )
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                # The thread goes on: nobody else may use the lease until it is through.
+                await asyncio.wait([writing])
+                raise
+            except LeaseLost as error:
+                return Stop("lease_lost", error)
+            except BackendError as error:
+                return Stop("state_unavailable", error)
+            self._committed = page
+            return None
+
+    async def _finish(self, stop: Stop) -> WindowReport:
+        report = self._report(stop)
+        if isinstance(stop.error, LeaseLost):
+            return report
+        known = self._lease.fields
+        failed = report.outcome == "failed"
+        facts = {
+            "outcome": report.outcome,
+            "stop_reason": report.stop_reason,
+            "message": redact(report.message),
+            "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        failure = await self._commit(
+            {
+                "events": known["events"] + report.events,
+                "published": known["published"] + report.published,
+                "rejected": known["rejected"] + report.rejected,
+                "last_window": facts,
+                "last_error": facts if failed else known["last_error"],
+            },
+            release=True,
+        )
+        # The last commit decides where the cursor stands, and may itself be what failed.
+        return self._report(stop if failure is None or failed else failure)
+
+    def _report(self, stop: Stop) -> WindowReport:
+        return WindowReport(
+            stream=self._stream.name,
+            outcome=outcome_of(stop, self._events),
+            stop_reason=stop.reason,
+            message=stop.text,
+            events=self._events,
+            published=self._publisher.published,
+            rejected=self._publisher.rejected,
+            reconnects=self._reconnects,
+            stream_errors=self._stream_errors,
+            cursor_before=self._cursor_before,
+            cursor_after=self._lease.fields.get("cursor"),
+            lag_seconds=self._lag(),
+            window_seconds=round(time.monotonic() - self._started, 3),
+        )
+
+    def _lag(self) -> float | None:
+        page = self._pager.last_done
+        made_at = instant(page.last_created_at) if page is not None else None
+        if made_at is None:
+            return None
+        return round((datetime.now(UTC) - made_at).total_seconds(), 3)

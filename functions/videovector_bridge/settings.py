@@ -1,0 +1,285 @@
+"""Every setting of the bridge: frozen values, read once per entry point from the environment.
+
+The names are listed in README.md ("Configuration"). `SettingsError` names all that is wrong.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from videovector_bridge.environment import Environment
+from videovector_bridge.secret import Secret
+
+CursorPolicy = Literal["fail", "latest", "earliest"]
+
+_FILTERS: Final = ("run_id", "index_id", "video_ids", "event_types", "batch_size")
+_STREAM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_POLICIES: Final = ("fail", "latest", "earliest")
+# Settings of a window: default, lowest and highest value. `STREAMS` may set each per stream.
+_NUMBERS: Final = {
+    "window_seconds": (50, 1, 1800),
+    "idle_seconds": (10, 0.1, 1800),
+    "heartbeat_seconds": (30, 0.1, 600),
+    "lease_seconds": (30, 1, 3600),
+}
+_WHOLE_NUMBERS: Final = {
+    "max_events": (1_000_000, 1, 10**9),
+    "max_bytes": (1_000_000_000, 1, 10**12),
+    "max_frame_bytes": (33_554_432, 1_024, 10**9),
+    "lanes": (16, 1, 256),
+    "linger_ms": (50, 0, 10_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """How to reach VideoVector."""
+
+    base_url: str
+    key: Secret
+    list_encoding: str
+    earliest_event_id: str
+    timeout_seconds: float
+
+    @property
+    def host(self) -> str:
+        """The API's host, as it stands in `ce-source`."""
+        return urlsplit(self.base_url).netloc
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """Where state and messages live. `claim_bucket` is empty where there is none."""
+
+    kind: Literal["gcp", "embedded"]
+    project: str
+    embedded_dir: str
+    claim_bucket: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """Names of the topics that are published to."""
+
+    events: str
+    rejected: str
+    media_urls: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFilters:
+    """What one stream asks the API for. `batch_size` (0: the server's own) selects nothing."""
+
+    run_id: str = ""
+    index_id: str = ""
+    video_ids: tuple[str, ...] = ()
+    event_types: tuple[str, ...] = ()
+    batch_size: int = 0
+
+    def identity(self) -> str:
+        """The selection in canonical form: a cursor means nothing under another one."""
+        return json.dumps(
+            {
+                "event_types": sorted(set(self.event_types)),
+                "index_id": self.index_id,
+                "run_id": self.run_id,
+                "video_ids": sorted(set(self.video_ids)),
+            },
+            separators=(",", ":"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """Limits of one window and how it publishes. Times in seconds, but for `linger_ms`."""
+
+    window_seconds: float
+    idle_seconds: float
+    heartbeat_seconds: float
+    max_events: int
+    max_bytes: int
+    max_frame_bytes: int
+    lanes: int
+    linger_ms: int
+    lease_seconds: float
+    cursor_policy: CursorPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """One stream: a name, its filters, and its own window."""
+
+    name: str
+    filters: StreamFilters
+    window: WindowSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DrainSettings:
+    """Everything `drain` reads."""
+
+    api: ApiSettings
+    backend: BackendSettings
+    topics: TopicNames
+    streams: Mapping[str, StreamSettings]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberSettings:
+    """Everything the subscriber functions read."""
+
+    api: ApiSettings
+    backend: BackendSettings
+    topics: TopicNames
+    automations_file: str
+    signed_url_buckets: frozenset[str]
+
+
+def drain_settings(environ: Mapping[str, str]) -> DrainSettings:
+    """Read the settings of `drain`. Raises `SettingsError` naming every wrong variable."""
+    env = Environment(environ)
+    settings = DrainSettings(_api(env), _backend(env), _topics(env), _streams(env))
+    env.finish()
+    return settings
+
+
+def subscriber_settings(environ: Mapping[str, str]) -> SubscriberSettings:
+    """Read the settings of a subscriber. Raises `SettingsError` naming every wrong variable."""
+    env = Environment(environ)
+    buckets = env.text("SIGNED_URL_BUCKETS").replace("gs://", "").split(",")
+    settings = SubscriberSettings(
+        _api(env),
+        _backend(env),
+        _topics(env),
+        env.text("AUTOMATIONS_FILE"),
+        frozenset(bucket.strip().strip("/") for bucket in buckets if bucket.strip()),
+    )
+    env.finish()
+    return settings
+
+
+def _api(env: Environment) -> ApiSettings:
+    base_url = env.text("VIDEO_VECTOR_BASE_URL", "https://api.vectormethods.com/api/v2")
+    if not _is_safe_url(base_url):
+        env.problems.append(
+            f"VIDEO_VECTOR_BASE_URL must be an https address (http on this machine only), "
+            f"not {base_url!r}"
+        )
+    key = Secret(env.text("VIDEO_VECTOR_API_KEY"), env.text("VIDEO_VECTOR_API_KEY_FILE"))
+    _check_key(env, key)
+    return ApiSettings(
+        base_url.rstrip("/"),
+        key,
+        env.choice("LIST_ENCODING", "repeat", ("repeat", "comma")),
+        env.text("EARLIEST_EVENT_ID", "0"),
+        env.number("API_TIMEOUT_SECONDS", 10, 0.1, 120),
+    )
+
+
+def _check_key(env: Environment, key: Secret) -> None:
+    file = env.text("VIDEO_VECTOR_API_KEY_FILE")
+    try:
+        value = key.current()
+    except (OSError, UnicodeDecodeError) as error:
+        env.problems.append(f"VIDEO_VECTOR_API_KEY_FILE {file!r} cannot be read: {error}")
+        return
+    if not value:
+        where = f"the file {file!r} of VIDEO_VECTOR_API_KEY_FILE is empty" if file else ""
+        env.problems.append(
+            where or "VIDEO_VECTOR_API_KEY is not set (nor VIDEO_VECTOR_API_KEY_FILE)"
+        )
+    elif not (value.isascii() and value.isprintable()):
+        env.problems.append("VIDEO_VECTOR_API_KEY holds characters that no header may carry")
+
+
+def _is_safe_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.username or parts.query or parts.fragment:
+        return False
+    local = host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host)
+    return parts.scheme == "https" or (parts.scheme == "http" and bool(local))
+
+
+def _backend(env: Environment) -> BackendSettings:
+    kind = env.choice("BACKEND", "gcp", ("gcp", "embedded"))
+    if kind == "embedded":
+        directory = env.required("EMBEDDED_DIR", "the folder that the embedded backend writes to")
+        return BackendSettings("embedded", "embedded", directory, "")
+    project = env.required("GOOGLE_CLOUD_PROJECT", "the project of the topics and of Firestore")
+    return BackendSettings("gcp", project, "", env.text("CLAIM_BUCKET"))
+
+
+def _topics(env: Environment) -> TopicNames:
+    return TopicNames(
+        env.text("EVENTS_TOPIC", "events"),
+        env.text("REJECTED_TOPIC", "rejected"),
+        env.text("MEDIA_URLS_TOPIC", "media-urls"),
+    )
+
+
+def _streams(env: Environment) -> dict[str, StreamSettings]:
+    defaults: dict[str, Any] = {
+        **{key: env.number(key.upper(), *limits) for key, limits in _NUMBERS.items()},
+        **{key: env.whole(key.upper(), *limits) for key, limits in _WHOLE_NUMBERS.items()},
+        "cursor_policy": env.choice("CURSOR_POLICY", "fail", _POLICIES),
+    }
+    given = env.json_object("STREAMS") or {"default": {}}
+    return {name: _stream(env, name, value, defaults) for name, value in given.items()}
+
+
+def _stream(env: Environment, name: str, value: Any, defaults: dict[str, Any]) -> StreamSettings:
+    where = f"STREAMS: stream {name!r}"
+    if not _STREAM_NAME.fullmatch(name):
+        env.problems.append(f"{where}: a name is 1 to 63 letters, digits, - and _")
+    if not isinstance(value, dict) or not isinstance(value.get("filters", {}), dict):
+        env.problems.append(f"{where} (and its `filters`) must be a JSON object")
+        value = {}
+    # Filters may stand beside the window's settings or in an object of their own.
+    own = {**value, **value.get("filters", {})}
+    own.pop("filters", None)
+    for key in own:
+        if key not in defaults and key not in _FILTERS:
+            known = ", ".join((*_FILTERS, *defaults))
+            env.problems.append(f"{where}: {key!r} is not known; known are {known}")
+    return StreamSettings(name, _filters(env, where, own), _window(env, where, own, defaults))
+
+
+def _filters(env: Environment, where: str, own: dict[str, Any]) -> StreamFilters:
+    texts: dict[str, str] = {}
+    for key in ("run_id", "index_id"):
+        texts[key] = own.get(key) or ""
+        if not isinstance(texts[key], str):
+            env.problems.append(f"{where}: {key} must be a string, not {own[key]!r}")
+            texts[key] = ""
+    lists: dict[str, tuple[str, ...]] = {}
+    for key in ("video_ids", "event_types"):
+        items = own.get(key) or []
+        if not isinstance(items, list) or not all(isinstance(i, str) and i for i in items):
+            env.problems.append(f"{where}: {key} must be a list of strings, not {items!r}")
+            items = []
+        lists[key] = tuple(items)
+    size = env.check_whole(f"{where}: batch_size", own.get("batch_size", 0), 0, 0, 100_000)
+    return StreamFilters(
+        texts["run_id"], texts["index_id"], lists["video_ids"], lists["event_types"], size
+    )
+
+
+def _window(
+    env: Environment, where: str, own: dict[str, Any], defaults: dict[str, Any]
+) -> WindowSettings:
+    def given(key: str) -> tuple[str, object, Any]:
+        return f"{where}: {key}", own.get(key, defaults[key]), defaults[key]
+
+    values: dict[str, Any] = {
+        **{key: env.check_number(*given(key), *span[1:]) for key, span in _NUMBERS.items()},
+        **{key: env.check_whole(*given(key), *span[1:]) for key, span in _WHOLE_NUMBERS.items()},
+        "cursor_policy": env.check_choice(*given("cursor_policy"), _POLICIES),
+    }
+    return WindowSettings(**values)

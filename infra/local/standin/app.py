@@ -1,0 +1,83 @@
+"""The route table, and the application made of it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from infra.local.standin import control, playground, videos
+from infra.local.standin.answers import NO_CONTENT, Answer, Call, json_answer
+from infra.local.standin.gate import Endpoint, Gate
+from infra.local.standin.world import World
+
+API_PREFIX = "/api/v2"
+MEDIA_PREFIX = "/media"
+
+
+def list_markers(world: World, call: Call) -> Answer:
+    """GET /markers: a bare array."""
+    return json_answer([marker.json() for marker in world.markers.all()])
+
+
+def put_marker(world: World, call: Call) -> Answer:
+    """PUT /markers."""
+    return json_answer(world.markers.put(call.json(), world.moment()).json())
+
+
+def delete_marker(world: World, call: Call) -> Answer:
+    """DELETE /markers/{marker_id}."""
+    world.markers.delete(call.path["marker_id"])
+    return NO_CONTENT
+
+
+API = (
+    Endpoint("GET", "/processing/events/stream", "read", None),
+    Endpoint("GET", "/markers", "read", list_markers),
+    Endpoint("PUT", "/markers", "write", put_marker),
+    Endpoint("DELETE", "/markers/{marker_id}", "admin", delete_marker),
+    Endpoint("POST", "/videos/signed-url", "read", videos.signed_url),
+    Endpoint("POST", "/videos/batch", "read", videos.batch),
+    Endpoint("POST", "/videos/batch/status", "read", videos.batch_status),
+    Endpoint("POST", "/videos/batch/segments", "read", videos.batch_segments),
+    Endpoint("GET", "/videos/segments/{segment_id}/thumbnail", "read", videos.thumbnail),
+    Endpoint("GET", "/videos/{video_id}/gif", "read", videos.gif),
+    Endpoint("GET", "/playground/videos", "read", playground.videos),
+    Endpoint("POST", "/playground/search", "search", playground.search),
+    Endpoint("POST", "/search/filter/playground", "search", playground.filter_search),
+)
+MEDIA = Endpoint("GET", "/media", None, videos.download)
+
+
+def build_app(world: World) -> Starlette:
+    """The stand-in as an ASGI application over `world`."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        every = world.config.run_every_seconds
+        task = asyncio.create_task(world.runner.forever(every)) if every else None
+        yield
+        if task is not None:
+            task.cancel()
+
+    api = [
+        Route(API_PREFIX + endpoint.path, Gate(world, endpoint), methods=[endpoint.method])
+        for endpoint in API
+    ]
+    media = Route(MEDIA_PREFIX + "/{bucket}/{path:path}", Gate(world, MEDIA), methods=["GET"])
+    plane = Mount("/_standin", routes=control.control_routes(world))
+    return Starlette(
+        routes=[*api, media, plane],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _no_such_route},
+    )
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    """Unknown paths and methods answer as FastAPI does."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)

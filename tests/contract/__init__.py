@@ -1,0 +1,1 @@
+"""One list of scenarios, held against both backends."""

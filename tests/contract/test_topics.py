@@ -1,0 +1,225 @@
+"""The `Topics` port: what publishing promises."""
+
+import multiprocessing
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from google.pubsub_v1.types import PublishRequest, PubsubMessage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.contract.delivered import Subscriber
+from tests.contract.peers import dead_server, stalled_server
+from videovector_bridge.backends import Backend, BackendSettings, open_backend
+from videovector_bridge.backends.embedded.log import read_messages
+from videovector_bridge.backends.limits import check_request, wire_size
+from videovector_bridge.backends.ports import Message
+from videovector_bridge.errors import BackendError
+
+EVERY_BYTE = bytes(range(256)) * 4
+
+
+def numbered(count: int, key: str = "lane-00") -> list[Message]:
+    """Messages whose data tell their order."""
+    return [Message(b"%d" % n, {"ce-id": f"e{n}"}, key) for n in range(count)]
+
+
+def test_data_and_attributes_arrive_as_they_were_sent(
+    backend: Backend, backend_settings: BackendSettings
+) -> None:
+    """Data come byte for byte, attributes and ordering key too."""
+    subscriber = Subscriber(backend_settings, "events")
+    sent = [
+        Message(EVERY_BYTE, {"ce-id": "1", "ce-subject": "run/\u00e9", "empty": ""}, "lane-03"),
+        Message(b"", {"only": "attributes"}, "lane-03"),
+        Message(b"only data", {}, "lane-03"),
+    ]
+    backend.topics.publish("events", sent, timeout=10)
+
+    assert subscriber.receive(3) == sent
+
+
+def test_publish_keeps_order_within_a_key(
+    backend: Backend, backend_settings: BackendSettings
+) -> None:
+    """Requests of one key that follow each other are stored in that order, 1,000 messages each."""
+    subscriber = Subscriber(backend_settings, "events")
+    sent = numbered(3_000)
+    for start in (0, 1_000, 2_000):
+        backend.topics.publish("events", sent[start : start + 1_000], timeout=20)
+    received: list[Message] = []
+    while len(received) < len(sent):
+        more = subscriber.receive(3_000)
+        assert more
+        received += more
+
+    assert received == sent
+
+
+def test_full_topic_path_is_the_same_topic(
+    backend: Backend, backend_settings: BackendSettings
+) -> None:
+    """A topic may be named by its path."""
+    subscriber = Subscriber(backend_settings, "events")
+    path = f"projects/{backend_settings.project}/topics/events"
+    backend.topics.publish(path, numbered(1), timeout=10)
+
+    assert len(subscriber.receive(1)) == 1
+
+
+def test_threads_publish_at_once(backend: Backend, backend_settings: BackendSettings) -> None:
+    """One backend serves several threads; each key keeps its order."""
+    subscriber = Subscriber(backend_settings, "events")
+
+    def publish(lane: int) -> None:
+        for start in range(0, 100, 20):
+            key = f"lane-{lane:02}"
+            backend.topics.publish("events", numbered(100, key)[start : start + 20], timeout=20)
+
+    threads = [threading.Thread(target=publish, args=(lane,)) for lane in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    received = subscriber.receive(400)
+
+    for lane in range(4):
+        key = f"lane-{lane:02}"
+        assert [one for one in received if one.ordering_key == key] == numbered(100, key)
+
+
+@pytest.mark.parametrize(
+    ("messages", "rule"),
+    [
+        ([], "1 to 1,000 messages"),
+        (numbered(1_001), "1 to 1,000 messages"),
+        (numbered(1) + numbered(1, "lane-01"), "same ordering key"),
+        ([Message(b"x" * 5_000_000)] * 2, "at most 10,000,000 bytes"),
+        ([Message(b"x", {"a": "v" * 1_025})], "at most 1,024 bytes"),
+        ([Message(b"x", {"a": "\u00e9" * 513})], "at most 1,024 bytes"),
+        ([Message(b"x", {"k" * 257: "v"})], "at most 256 bytes"),
+        ([Message(b"x", {"": "v"})], "not empty"),
+        ([Message(b"x", {"googclient": "v"})], "'goog'"),
+        ([Message(b"x", {str(n): "v" for n in range(101)})], "at most 100 attributes"),
+        ([Message(b"x", {}, "k" * 1_025)], "ordering key"),
+        ([Message(b"")], "at least one attribute"),
+    ],
+)
+def test_what_pubsub_refuses_is_refused_before_it_is_sent(
+    backend: Backend, messages: list[Message], rule: str
+) -> None:
+    """Both backends keep Pub/Sub's limits, also those that the emulator does not check."""
+    with pytest.raises(BackendError, match=rule):
+        backend.topics.publish("events", messages, timeout=10)
+
+
+def test_largest_request_is_accepted(backend: Backend, backend_settings: BackendSettings) -> None:
+    """Ten megabytes go through in one request: no limit of gRPC's is in the way."""
+    subscriber = Subscriber(backend_settings, "events")
+    backend.topics.publish("events", [Message(b"x" * 9_999_900)], timeout=20)
+
+    assert len(subscriber.receive(1)[0].data) == 9_999_900
+
+
+def test_half_a_surrogate_pair_is_a_backend_error(backend: Backend) -> None:
+    """Text that UTF-8 cannot hold is refused with a sentence, not with a stray exception."""
+    with pytest.raises(BackendError):
+        backend.topics.publish("events", [Message(b"x", {}, "\ud800")], timeout=5)
+
+
+@pytest.mark.emulator
+def test_missing_topic_fails_at_once_and_says_what_to_do(gcp_backend: Backend) -> None:
+    """A topic that does not exist is no reason to wait."""
+    started = time.monotonic()
+    with pytest.raises(BackendError, match=r"topics/nowhere does not exist: create it"):
+        gcp_backend.topics.publish("nowhere", numbered(1), timeout=30)
+
+    assert time.monotonic() - started < 5
+
+
+def test_stored_when_acknowledged_even_if_the_process_is_killed(
+    embedded_settings: BackendSettings,
+) -> None:
+    """What `publish` returned for is there for other processes at once."""
+
+    def publish_and_die() -> None:
+        open_backend(embedded_settings).topics.publish("events", numbered(500), timeout=10)
+        os.kill(os.getpid(), 9)
+
+    process = multiprocessing.get_context("fork").Process(target=publish_and_die)
+    process.start()
+    process.join(20)
+
+    stored = read_messages(embedded_settings.embedded_dir, "events")
+    assert [one.message for one in stored] == numbered(500)
+
+
+def test_embedded_messages_are_read_on_from_an_id(embedded_settings: BackendSettings) -> None:
+    """A reader goes on after the last id that it saw, and gets other topics' messages never."""
+    topics = open_backend(embedded_settings).topics
+    before = time.time()
+    topics.publish("events", numbered(5), timeout=10)
+    topics.publish("rejected", numbered(1), timeout=10)
+    topics.publish("events", numbered(7)[5:], timeout=10)
+    first = read_messages(embedded_settings.embedded_dir, "events", limit=4)
+    rest = read_messages(embedded_settings.embedded_dir, "events", after_id=first[-1].id)
+
+    assert [one.message for one in first + rest] == numbered(7)
+    assert before <= rest[-1].published_at <= time.time()
+
+
+@pytest.mark.parametrize("kind", ["dead", "stalled"])
+def test_publish_ends_at_its_timeout(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is down, or silent, costs the timeout and no more."""
+    settings = BackendSettings("gcp", "test-project", "", "")
+    with stalled_server() as stalled:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", stalled if kind == "stalled" else dead_server())
+        topics = open_backend(settings).topics
+        started = time.monotonic()
+        with pytest.raises(BackendError, match=r"did not succeed within 1 s"):
+            topics.publish("events", numbered(1), timeout=1)
+
+    assert time.monotonic() - started < 1.5
+
+
+def test_embedded_publish_ends_at_its_timeout(embedded_settings: BackendSettings) -> None:
+    """A writer that holds the file for long costs the timeout and no more."""
+    topics = open_backend(embedded_settings).topics
+    topics.publish("events", numbered(1), timeout=5)
+    rival = sqlite3.connect(Path(embedded_settings.embedded_dir) / "messages.sqlite3")
+    rival.execute("BEGIN IMMEDIATE")
+    started = time.monotonic()
+    with pytest.raises(BackendError, match="locked"):
+        topics.publish("events", numbered(1), timeout=0.5)
+    rival.rollback()
+
+    assert time.monotonic() - started < 1.5
+    topics.publish("events", numbered(1), timeout=5)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
+
+
+@given(st.binary(max_size=300), st.dictionaries(TEXT, TEXT, max_size=6), TEXT)
+def test_wire_size_is_what_protobuf_makes(
+    data: bytes, attributes: dict[str, str], key: str
+) -> None:
+    """Ours is the size that Pub/Sub counts."""
+    message = PubsubMessage.pb()(data=data, attributes=attributes, ordering_key=key)
+    request = PublishRequest.pb()(messages=[message])
+
+    assert wire_size(Message(data, attributes, key)) == request.ByteSize()
+
+
+def test_limit_is_met_to_the_byte() -> None:
+    """A request of exactly the limit passes, one byte more does not."""
+    overhead = wire_size(Message(b"x" * 9_000_000, {"k": "v"})) - 9_000_000
+    room = 10_000_000 - overhead - len("events") - 6
+
+    check_request("events", [Message(b"x" * room, {"k": "v"})])
+    with pytest.raises(BackendError):
+        check_request("events", [Message(b"x" * (room + 1), {"k": "v"})])

@@ -1,0 +1,1 @@
+"""Tests of whole programs, over real HTTP on loopback."""

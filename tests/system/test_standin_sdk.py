@@ -1,0 +1,316 @@
+"""The vendor's own SDK against the stand-in: what it covers works, and what fails fails as typed."""
+
+import base64
+import io
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import videovector
+from PIL import Image
+from videovector import VideoVector
+
+from infra.local.standin import StandIn, StandInConfig
+
+SHAPES = ("nested", "flat", "detail")
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[StandIn]:
+    """A stand-in with two finished runs."""
+    with StandIn(StandInConfig(grants_per_object=2)) as running:
+        running.control.runs(2, videos_per_run=3)
+        yield running
+
+
+@pytest.fixture
+def client(standin: StandIn) -> Iterator[VideoVector]:
+    """The SDK with a key that may read."""
+    with sdk(standin, "read") as client:
+        yield client
+
+
+def sdk(standin: StandIn, scope: str) -> VideoVector:
+    """The SDK with the key of a scope, and no retries of its own."""
+    return VideoVector(api_key=standin.keys[scope], base_url=standin.api_url, max_retries=0)
+
+
+def processed_videos(client: VideoVector) -> list[str]:
+    """Ids of the playground's videos, which are processed from the beginning."""
+    return [video.video_id for video in client.videos.list_playground().data]
+
+
+def test_playground_pages_cover_every_video_once(client: VideoVector) -> None:
+    """Following the cursor lists the same videos as one large page, each once."""
+    whole = processed_videos(client)
+    first = client.videos.list_playground(limit=3)
+
+    assert (len(first.data), first.has_more) == (3, True)
+    assert whole == [video.video_id for video in first.auto_paging_iter()]
+    assert len(whole) == StandInConfig().playground_videos
+
+
+def test_batch_retrieve_gives_details_in_the_order_asked(client: VideoVector) -> None:
+    """A batch answers with decodable previews, in the order of the ids."""
+    wanted = list(reversed(processed_videos(client)[:3]))
+
+    videos = client.videos.batch_retrieve(wanted)
+
+    assert wanted == [video.video_id for video in videos]
+    assert {"processed"} == {video.status for video in videos}
+    for data, kind in ((videos[0].gif_data, "GIF"), (videos[0].first_thumbnail, "JPEG")):
+        assert data is not None
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+            picture.load()
+            assert kind == picture.format
+
+
+def test_batch_status_counts_add_up(client: VideoVector) -> None:
+    """In every run of a video the segments by status add up to the total."""
+    statuses = client.videos.batch_status(processed_videos(client))
+
+    assert statuses
+    for video in statuses:
+        assert video.processing_status
+        for run in video.processing_status:
+            parts = run.pending_segments + run.processing_segments
+            parts += run.successful_segments + run.failed_segments
+            assert run.total_segments == parts
+            assert run.status in {status.value for status in videovector.PromptRunStatus}
+
+
+def test_batch_segments_by_video_and_by_run(client: VideoVector) -> None:
+    """Segments come by video, or scoped to a run of it, and name the run they are from."""
+    video_id = processed_videos(client)[0]
+    (found,) = client.videos.batch_segments([video_id])
+    target = videovector.BatchVideoSegmentsTarget(video_id=video_id, run_id=found.run_id)
+    other = videovector.BatchVideoSegmentsTarget(video_id=video_id, run_id="run_unknown")
+
+    (scoped,) = client.videos.batch_segments_for_targets([target])
+    (unknown,) = client.videos.batch_segments_for_targets([other])
+
+    assert StandInConfig().segments_per_video == len(found.segments)
+    assert scoped == found
+    assert {"pending"} == {segment.segment_status for segment in unknown.segments}
+
+
+@pytest.mark.parametrize(
+    ("call", "most"), [("batch_retrieve", 100), ("batch_status", 100), ("batch_segments", 50)]
+)
+def test_batches_are_limited(client: VideoVector, call: str, most: int) -> None:
+    """As many ids as documented pass; one more, or none, is a validation error."""
+    method = getattr(client.videos, call)
+
+    assert method(["vid_unknown"] * most) == []
+    with pytest.raises(videovector.ValidationError):
+        method(["vid_unknown"] * (most + 1))
+
+
+def test_batch_segments_takes_ids_or_targets_but_not_both(standin: StandIn) -> None:
+    """Both keys, or neither, is a validation error (the SDK itself never sends either)."""
+    headers = {"X-API-Key": standin.keys["read"]}
+    bodies: list[object] = [
+        {},
+        {"video_ids": ["a"], "targets": [{"video_id": "a"}]},
+        {"targets": []},
+    ]
+
+    answers = [
+        httpx.post(standin.api_url + "/videos/batch/segments", json=body, headers=headers)
+        for body in bodies
+    ]
+
+    assert [answer.status_code for answer in answers] == [422, 422, 422]
+
+
+def test_signed_url_downloads_the_object(client: VideoVector) -> None:
+    """A signed URL serves the bytes without any key."""
+    (segments,) = client.videos.batch_segments(processed_videos(client)[:1])
+    thumbnail = segments.segments[0].thumbnail_gcs_uri
+    assert thumbnail is not None
+
+    signed = client.videos.get_signed_url(thumbnail)
+    downloaded = httpx.get(signed.signed_url)
+
+    assert signed.expires_at.endswith("Z")
+    assert (downloaded.status_code, downloaded.headers["content-type"]) == (200, "image/jpeg")
+    with Image.open(io.BytesIO(downloaded.content)) as picture:
+        picture.load()
+    assert httpx.get(signed.signed_url[:-1] + "x").status_code == 403
+
+
+def test_signed_url_grants_run_out_and_rotate(client: VideoVector) -> None:
+    """Beyond the bound a grant is refused; `force_refresh` revokes the oldest and issues anew."""
+    uri = client.videos.list_playground().data[1].video_uri
+    oldest = client.videos.get_signed_url(uri)
+    client.videos.get_signed_url(uri)
+
+    with pytest.raises(videovector.ConflictError):
+        client.videos.get_signed_url(uri)
+    fresh = client.videos.get_signed_url(uri, force_refresh=True)
+
+    assert [httpx.get(grant.signed_url).status_code for grant in (oldest, fresh)] == [403, 200]
+
+
+@pytest.mark.parametrize("uri", ["https://x/y", "gs://", "gs://bucket", "gs://bucket/"])
+def test_signed_url_wants_a_gs_address(client: VideoVector, uri: str) -> None:
+    """Anything but gs://bucket/path is a validation error."""
+    with pytest.raises(videovector.ValidationError):
+        client.videos.get_signed_url(uri)
+
+
+def test_signed_url_of_an_unknown_object_is_not_found(client: VideoVector) -> None:
+    """A well-formed address of nothing is 404."""
+    with pytest.raises(videovector.NotFoundError):
+        client.videos.get_signed_url("gs://standin-media/nothing.mp4")
+
+
+def test_playground_search_ranks_and_repeats(standin: StandIn) -> None:
+    """A text search is deterministic, ranked, cut at top_k, and all a search key may do."""
+    with sdk(standin, "search") as client:
+        results = client.search.playground(query="the red car", top_k=5)
+        again = client.search.playground(query="the red car", top_k=5)
+        none = client.search.playground(query="xylophone")
+        elsewhere = client.search.playground(query="the red car", run_id="run_unknown")
+
+    scores = [result.similarity_score or 0 for result in results]
+    assert results == again
+    assert scores == sorted(scores, reverse=True)
+    assert len(results) <= 5
+    assert all("the" in result.text_content for result in results)
+    assert none == elsewhere == []
+
+
+def test_filter_search_reads_the_same_in_both_styles(standin: StandIn) -> None:
+    """Two searches in a row are answered in the two documented styles; the SDK evens them out."""
+    condition: videovector.FilterCondition = {
+        "field": "people",
+        "operator": "greater_equal",
+        "value": 2,
+        "type": "integer",
+    }
+    with sdk(standin, "search") as client:
+        one = client.search.filter_playground(conditions=[condition], page_size=100)
+        two = client.search.filter_playground(conditions=[condition], page_size=100)
+        page = client.search.filter_playground(conditions=[condition], page_size=2)
+        rest = client.search.filter_playground(
+            conditions=[condition], page_size=100, cursor=page.next_page_token
+        )
+
+    assert one.results == two.results == page.results + rest.results
+    assert all((result.metadata or {})["people"] >= 2 for result in one.results)
+    assert one.results
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, videovector.AuthenticationError),
+        (403, videovector.AuthorizationError),
+        (404, videovector.NotFoundError),
+        (409, videovector.ConflictError),
+        (422, videovector.ValidationError),
+        (429, videovector.RateLimitError),
+        (500, videovector.ExternalServiceError),
+        (503, videovector.ExternalServiceError),
+    ],
+)
+def test_every_error_is_typed_in_every_shape(
+    standin: StandIn, client: VideoVector, status: int, error: type[Exception], shape: str
+) -> None:
+    """The SDK maps the status to its type whatever the body's shape; the code is in two of them."""
+    fault = {"on": "POST /videos/batch", "kind": "status", "status": status, "shape": shape}
+    standin.control.faults({**fault, "code": "told_you", "message": "No"})
+
+    with pytest.raises(error) as raised:
+        client.videos.batch_retrieve(["vid_any"])
+
+    assert isinstance(raised.value, videovector.VideoVectorError)
+    assert status == raised.value.status_code
+    expected = (None, "Unknown error") if shape == "detail" else ("told_you", "No")
+    assert expected == (raised.value.error_code, raised.value.message)
+    assert (raised.value.request_id is None) == (shape == "detail")
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_understood_as_seconds_and_as_a_date(
+    standin: StandIn, client: VideoVector, form: str
+) -> None:
+    """The SDK reads the same wait from either form."""
+    standin.control.faults(
+        {"kind": "status", "status": 429, "retry_after": 7, "retry_after_form": form}
+    )
+
+    with pytest.raises(videovector.RateLimitError) as raised:
+        client.videos.list_playground()
+
+    assert raised.value.retry_after in (7, 8)
+
+
+def test_sdk_gets_over_a_fault_by_its_own_retry(standin: StandIn) -> None:
+    """A GET refused once with Retry-After 0 succeeds in the SDK's second attempt."""
+    standin.control.faults({"kind": "status", "status": 429, "retry_after": 0})
+    with VideoVector(
+        api_key=standin.keys["read"], base_url=standin.api_url, max_retries=1
+    ) as client:
+        assert client.videos.list_playground().data
+
+
+def test_bad_and_missing_credentials_are_refused(standin: StandIn) -> None:
+    """An unknown key is 401 for the SDK, and so is no key at all."""
+    with (
+        VideoVector(api_key="sk_wrong", base_url=standin.api_url, max_retries=0) as client,
+        pytest.raises(videovector.AuthenticationError),
+    ):
+        client.videos.list_playground()
+
+    assert httpx.get(standin.api_url + "/markers").status_code == 401
+
+
+def test_bearer_token_is_as_good_as_a_key(standin: StandIn) -> None:
+    """The same credential is accepted as Authorization: Bearer."""
+    with VideoVector(bearer_token=standin.keys["read"], base_url=standin.api_url) as client:
+        assert client.videos.list_playground().data
+
+
+def test_search_key_may_not_read(standin: StandIn) -> None:
+    """The lowest scope searches and nothing else."""
+    with sdk(standin, "search") as client, pytest.raises(videovector.AuthorizationError):
+        client.videos.list_playground()
+
+
+def test_rate_limit_answers_429() -> None:
+    """When the bucket is empty the SDK raises its rate limit error with a wait."""
+    config = StandInConfig(rate_limit_per_second=0.5, rate_limit_burst=2)
+    with StandIn(config) as limited, sdk(limited, "read") as client:
+        client.videos.list_playground()
+        client.videos.list_playground()
+        with pytest.raises(videovector.RateLimitError) as raised:
+            client.videos.list_playground()
+
+    assert raised.value.retry_after in (1, 2)
+
+
+def test_markers_show_on_the_media_they_attach_to(standin: StandIn, client: VideoVector) -> None:
+    """A run's marker shows as `marker`, a field's as `metadata_markers`."""
+    (before,) = client.videos.batch_segments(processed_videos(client)[:1])
+    segment = before.segments[0]
+    headers = {"X-API-Key": standin.keys["write"]}
+    for body in (
+        {"target_type": "run", "target_id": before.run_id, "color": "red", "note": "look"},
+        {
+            "target_type": "field",
+            "target_id": segment.segment_id,
+            "field_path": "people",
+            "color": "blue",
+        },
+    ):
+        httpx.put(standin.api_url + "/markers", json=body, headers=headers).raise_for_status()
+
+    (after,) = client.videos.batch_segments([before.video_id])
+    (video,) = client.videos.batch_retrieve([before.video_id])
+
+    assert (after.segments[0].marker.color, after.segments[0].marker.note) == ("red", "look")
+    assert after.segments[0].metadata_markers["people"].color == "blue"
+    assert video.marker.color == "red"
