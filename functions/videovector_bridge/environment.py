@@ -63,8 +63,8 @@ class Environment:
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 raise TypeError
             number = float(value)
-        except (TypeError, ValueError):
-            self.problems.append(f"{name} must be a number, not {value!r}")
+        except (TypeError, ValueError, OverflowError):
+            self.problems.append(f"{name} must be a number, not {value!r:.40}")
             return default
         if not low <= number <= high:
             self.problems.append(f"{name} must be from {low:g} to {high:g}, not {value}")

@@ -14,12 +14,19 @@ from zlib import crc32
 
 import orjson
 
+from videovector_bridge.errors import Owner
+
 TYPE_PREFIX: Final = "com.vectormethods."
 # An id becomes an attribute, with a prefix in `ce-subject`; Pub/Sub allows 1,024 bytes there.
 MAX_ID_BYTES: Final = 900
 
 _IDS: Final = ("event_id", "event_type", "segment_id", "video_id", "run_id", "index_id")
-_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+# Whatever else `created_at` may be is read and written anew, or left out of the attributes.
+_RFC3339: Final = re.compile(
+    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    r"(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Rejection:
 
     code: str
     detail: str
+    owner: Owner = "vendor"
 
 
 def decode_event(data: bytes) -> Event | Rejection:
@@ -83,7 +91,7 @@ def _plainly_safe(ids: list[Any]) -> bool:
     """Whether all ids are sure to be safe, found out at once: most events take this way."""
     texts = [value for value in ids if value is not None]
     try:
-        joined = "\t".join(texts)
+        joined = "".join(texts)
     except TypeError:
         return False
     return (
@@ -91,7 +99,7 @@ def _plainly_safe(ids: list[Any]) -> bool:
         and joined.isascii()
         and " " not in joined
         and "" not in texts
-        and joined.replace("\t", "").isprintable()
+        and joined.isprintable()
     )
 
 
@@ -149,10 +157,15 @@ def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
 
 
 def _rfc3339(created_at: str | None) -> str | None:
-    if created_at is None or _RFC3339.fullmatch(created_at):
+    if created_at is None:
+        return None
+    well_formed = _RFC3339.fullmatch(created_at) is not None
+    if well_formed and created_at[8:10] < "29":  # a day that every month has
         return created_at
     moment = instant(created_at)
-    return None if moment is None else moment.isoformat()
+    if moment is None:
+        return None
+    return created_at if well_formed else moment.isoformat()
 
 
 def lane(event: Event, lanes: int) -> int:

@@ -18,7 +18,8 @@ class Secret:
     def current(self) -> str:
         """The secret as it is now, without blanks around it.
 
-        A file that cannot be read leaves the last value in force; OSError if there is none.
+        A file that cannot be read leaves the last value in force; OSError or
+        UnicodeDecodeError if there is none.
         """
         if self._file is not None:
             try:
@@ -27,7 +28,7 @@ class Secret:
                 if stamp != self._stamp:
                     self._value = self._file.read_text(encoding="utf-8").strip()
                     self._stamp = stamp
-            except OSError:
+            except (OSError, UnicodeDecodeError):
                 if not self._value:
                     raise
         return self._value

@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 
 from videovector_bridge.environment import Environment
 from videovector_bridge.secret import Secret
+from videovector_bridge.telemetry import redact
 
 CursorPolicy = Literal["fail", "latest", "earliest"]
 
 _FILTERS: Final = ("run_id", "index_id", "video_ids", "event_types", "batch_size")
 _STREAM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_HEADER_WORD: Final = re.compile(r"[!-~]+")
 _POLICIES: Final = ("fail", "latest", "earliest")
 # Settings of a window: default, lowest and highest value. `STREAMS` may set each per stream.
 _NUMBERS: Final = {
@@ -166,7 +168,7 @@ def _api(env: Environment) -> ApiSettings:
     if not _is_safe_url(base_url):
         env.problems.append(
             f"VIDEO_VECTOR_BASE_URL must be an https address (http on this machine only), "
-            f"not {base_url!r}"
+            f"without user or query, not {redact(base_url)!r}"
         )
     key = Secret(env.text("VIDEO_VECTOR_API_KEY"), env.text("VIDEO_VECTOR_API_KEY_FILE"))
     _check_key(env, key)
@@ -191,7 +193,7 @@ def _check_key(env: Environment, key: Secret) -> None:
         env.problems.append(
             where or "VIDEO_VECTOR_API_KEY is not set (nor VIDEO_VECTOR_API_KEY_FILE)"
         )
-    elif not (value.isascii() and value.isprintable()):
+    elif not _HEADER_WORD.fullmatch(value):
         env.problems.append("VIDEO_VECTOR_API_KEY holds characters that no header may carry")
 
 
@@ -201,7 +203,7 @@ def _is_safe_url(text: str) -> bool:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    if not host or parts.username or parts.query or parts.fragment:
+    if not host or "@" in parts.netloc or parts.query or parts.fragment:
         return False
     local = host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host)
     return parts.scheme == "https" or (parts.scheme == "http" and bool(local))
@@ -254,15 +256,17 @@ def _stream(env: Environment, name: str, value: Any, defaults: dict[str, Any]) -
 def _filters(env: Environment, where: str, own: dict[str, Any]) -> StreamFilters:
     texts: dict[str, str] = {}
     for key in ("run_id", "index_id"):
-        texts[key] = own.get(key) or ""
-        if not isinstance(texts[key], str):
-            env.problems.append(f"{where}: {key} must be a string, not {own[key]!r}")
-            texts[key] = ""
+        text = own.get(key)
+        if text is not None and not isinstance(text, str):
+            env.problems.append(f"{where}: {key} must be a string, not {text!r:.40}")
+        texts[key] = text if isinstance(text, str) else ""
     lists: dict[str, tuple[str, ...]] = {}
     for key in ("video_ids", "event_types"):
-        items = own.get(key) or []
+        items = own.get(key)
+        if items is None:
+            items = []
         if not isinstance(items, list) or not all(isinstance(i, str) and i for i in items):
-            env.problems.append(f"{where}: {key} must be a list of strings, not {items!r}")
+            env.problems.append(f"{where}: {key} must be a list of strings, not {items!r:.40}")
             items = []
         lists[key] = tuple(items)
     size = env.check_whole(f"{where}: batch_size", own.get("batch_size", 0), 0, 0, 100_000)

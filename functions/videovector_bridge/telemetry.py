@@ -13,6 +13,7 @@ import orjson
 Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 _URL_QUERY: Final = re.compile(r"(?i)\b(\w+://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
+_USERINFO: Final = re.compile(r"(?<=://)[^\s/@\"'<>]+@")
 _KEY: Final = re.compile(r"\b(?:sk|whsec)_[A-Za-z0-9_\-]+|(?i:\bbearer\s+)[A-Za-z0-9._\-]+")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
 
@@ -26,8 +27,8 @@ class Headers(Protocol):
 
 
 def redact(text: str) -> str:
-    """`text` without what may be a credential: API keys, and the query string of any URL."""
-    return _KEY.sub("[redacted]", _URL_QUERY.sub(r"\1?[redacted]", text))
+    """`text` without what may be a credential: API keys, and user and query string of any URL."""
+    return _KEY.sub("[redacted]", _USERINFO.sub("", _URL_QUERY.sub(r"\1?[redacted]", text)))
 
 
 def log(
@@ -44,20 +45,21 @@ def log(
     `headers` are those of the request that was served; they carry the trace to join.
     """
     entry: dict[str, Any] = {"severity": severity, "message": redact(message), "event": event}
-    entry.update({name: _clean(value) for name, value in fields.items()})
+    entry.update(redact_all(fields))
     entry.update(_trace(headers, project))
     # One write per line: lines of several threads must not mix.
     sys.stdout.write(orjson.dumps(entry, default=str).decode() + "\n")
     sys.stdout.flush()
 
 
-def _clean(value: Any) -> Any:
+def redact_all(value: Any) -> Any:
+    """`value`, as JSON has them, with every text in it redacted."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
-        return {name: _clean(inner) for name, inner in value.items()}
+        return {name: redact_all(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(inner) for inner in value]
+        return [redact_all(inner) for inner in value]
     return value
 
 

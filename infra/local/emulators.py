@@ -2,30 +2,17 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_VARIABLES = {"pubsub": "PUBSUB_EMULATOR_HOST", "firestore": "FIRESTORE_EMULATOR_HOST"}
+from infra.local.processes import Process, free_port
 
-# The shell leads a session with the emulator and all its children in it, and waits on a pipe that
-# only we hold open. When we end, in whatever way, the session goes; and when the emulator ends by
-# itself, the session goes too, which is how we notice. Its process group alone would not do where
-# gcloud is run: gcloud moves itself and its Java to another group (but not session).
-_KEEPER = """
-end() { pkill -KILL -s $$; kill -KILL 0; }
-("$@" </dev/null; end) &
-read -r _
-rm -rf -- "$0"
-end
-"""
+_VARIABLES = {"pubsub": "PUBSUB_EMULATOR_HOST", "firestore": "FIRESTORE_EMULATOR_HOST"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +54,16 @@ def start_emulators(
     """
     deadline = time.monotonic() + timeout_seconds
     hosts = {name: (running or {}).get(variable, "") for name, variable in _VARIABLES.items()}
-    processes: dict[str, _Process] = {}
+    processes: dict[str, Process] = {}
     with ExitStack() as stack:
         for name in [name for name, host in hosts.items() if not host]:
-            port = _free_port()
+            port = free_port()
             command = _command(name, port)
             if isinstance(command, Unavailable):
                 return command
             hosts[name] = f"127.0.0.1:{port}"
-            processes[name] = _Process(command)
+            # A gcloud that lacks a component would ask whether to install it, and wait.
+            processes[name] = Process(command, environment={"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"})
             stack.callback(processes[name].stop)
         for name, host in hosts.items():
             process = processes.get(name)
@@ -90,37 +78,6 @@ def start_emulators(
                     )
                 time.sleep(0.05)
         return Emulators(hosts["pubsub"], hosts["firestore"], stack.pop_all())
-
-
-class _Process:
-    """One emulator with all its children, in a session of its own."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="emulator-"))
-        with (self._folder / "log").open("wb") as log:
-            self._keeper = subprocess.Popen(
-                ["/bin/sh", "-c", _KEEPER, str(self._folder), *command],
-                cwd=self._folder,
-                # A gcloud that lacks a component would ask whether to install it, and wait.
-                env={**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"},
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def ended(self) -> bool:
-        return self._keeper.poll() is not None
-
-    def last_words(self) -> str:
-        lines = (self._folder / "log").read_text(errors="replace").splitlines()
-        said = [line.strip() for line in lines if line.strip()]
-        return said[-1][:300] if said else "it printed nothing"
-
-    def stop(self) -> None:
-        # The keeper sees the end of its input, and kills all, itself included.
-        self._keeper.communicate()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _command(name: str, port: int) -> list[str] | Unavailable:
@@ -158,13 +115,6 @@ def _command(name: str, port: int) -> list[str] | Unavailable:
 def _java() -> str | None:
     home = os.environ.get("JAVA_HOME")
     return (home and shutil.which(f"{home}/bin/java")) or shutil.which("java")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answers(host: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from infra.local.standin import StandIn, StandInConfig
@@ -36,11 +37,10 @@ def ids_of(standin: StandIn) -> list[str]:
 def broken(standin: StandIn, **fault: Any) -> bytes:
     """The bytes of a stream's body up to where it breaks off."""
     standin.control.faults({"on": "stream", "kind": "cut", **fault})
-    got = b""
+    got: list[bytes] = []
     with stream(standin) as response, pytest.raises(httpx.TransportError):
-        for chunk in response.iter_raw():
-            got += chunk
-    return got
+        got.extend(response.iter_raw())
+    return b"".join(got)
 
 
 def test_cut_after_events(standin: StandIn) -> None:
@@ -106,7 +106,7 @@ def test_garbage_is_not_json_by_default(standin: StandIn) -> None:
     """Left alone, garbage is a frame whose data no JSON parser takes."""
     standin.control.faults({"on": "stream", "kind": "garbage"})
 
-    with pytest.raises(ValueError, match="JSON|unexpected|expected|key"):
+    with pytest.raises(orjson.JSONDecodeError):
         _ = take(standin, 1)[0].event
 
 
@@ -222,9 +222,10 @@ def test_faults_strike_in_order_as_often_as_told(standin: StandIn) -> None:
     )
 
     assert [put_marker(standin).status_code for _ in range(3)] == [500, 500, 504]
-    assert [
-        (fault["on"], fault["times"]) for fault in standin.control.faults_left()
-    ] == [("GET /markers", 1), ("*", None)]
+    assert [(fault["on"], fault["times"]) for fault in standin.control.faults_left()] == [
+        ("GET /markers", 1),
+        ("*", None),
+    ]
     standin.control.clear_faults()
     assert put_marker(standin).status_code == 200
 

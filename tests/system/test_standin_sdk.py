@@ -1,4 +1,4 @@
-"""The vendor's own SDK against the stand-in: what it covers works, and what fails fails as typed."""
+"""The vendor's SDK against the stand-in: what it covers works, what fails fails as typed."""
 
 import base64
 import io

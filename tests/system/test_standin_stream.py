@@ -60,9 +60,12 @@ def test_a_failed_run_is_retried_under_its_id(standin: StandIn) -> None:
 
     assert len(failed) == 1
     ends = [e["event_type"] for e in events if e["run_id"] == failed[0] and not e["video_id"]]
-    assert [
-        end.removeprefix("processing.") for end in ends
-    ] == ["run_started", "run_failed", "run_started", "run_completed"]
+    assert [end.removeprefix("processing.") for end in ends] == [
+        "run_started",
+        "run_failed",
+        "run_started",
+        "run_completed",
+    ]
 
 
 def test_replay_begins_after_the_last_event_id(standin: StandIn) -> None:
@@ -169,9 +172,11 @@ def test_raw_data_and_given_ids_are_sent_and_replayed(standin: StandIn) -> None:
     standin.control.events({"event_id": "mine", "data": "{not json"}, {"event_id": "next"})
 
     (first,) = take(standin, 1)
-    assert (
-        first.fields
-    ) == {"id": "mine", "event": "processing.segment_completed", "data": "{not json"}
+    assert (first.fields) == {
+        "id": "mine",
+        "event": "processing.segment_completed",
+        "data": "{not json",
+    }
     assert [one.id for one in take(standin, 1, last="mine")] == ["next"]
 
 

@@ -9,7 +9,7 @@ import codecs
 import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,23 +19,29 @@ from httpx_sse import EventSource
 
 from videovector_bridge.api.errors import (
     ApiError,
+    CredentialRefused,
     RateLimited,
     ServerTrouble,
     Unreachable,
     error_from_exception,
     error_from_response,
 )
+from videovector_bridge.api.redact import clean_text
 from videovector_bridge.api.retry import full_jitter
 from videovector_bridge.errors import BridgeError, PermanentError, TransientError
 from videovector_bridge.settings import ApiSettings, StreamFilters
-from videovector_bridge.telemetry import redact
 
 STREAM_PATH: Final = "/processing/events/stream"
 STREAM_ERROR: Final = "processing.stream_error"
 
 _RECONNECT_BASE: Final = 0.5  # seconds
 _RECONNECT_CAP: Final = 15.0  # seconds
+_RETRY_CAP: Final = 86_400_000  # milliseconds; `retry:` may be any number of digits
 _ERROR_BODY_LIMIT: Final = 65_536  # bytes
+# Every blank line holds one of these.
+_BLANK_LINES: Final = (b"\n\n", b"\n\r", b"\r\r")
+# Visible ASCII. A bad key must never reach h11, whose error would quote it.
+_KEY: Final = re.compile(r"[!-~]{1,1000}")
 # What a refusal of Last-Event-ID answers is not documented, so both status and words are read.
 _CURSOR_STATUS: Final = frozenset({400, 404, 409, 412, 416, 422})
 _CURSOR_WORDS: Final = re.compile(
@@ -110,7 +116,10 @@ class EventStream:
         self._retry_seconds = 0.0
         self.reconnects = 0
         self.stream_errors = 0
-        self.trouble: BridgeError | None = None
+        # Until the first answer: silence from the start is not a stream without events.
+        self.trouble: BridgeError | None = Unreachable(
+            f"{Unreachable.headline}: no answer yet to GET {STREAM_PATH}. {Unreachable.advice}"
+        )
 
     async def frames(self) -> AsyncGenerator[Frame]:
         """Yield frames in the order of the stream.
@@ -147,7 +156,7 @@ class EventStream:
             self._api.base_url + STREAM_PATH,
             params=self._query,
             headers=self._headers(position),
-            timeout=httpx.Timeout(10, read=self._heartbeat_seconds),
+            timeout=httpx.Timeout(self._api.timeout_seconds, read=self._heartbeat_seconds),
         )
         try:
             response = await self._http.send(request, stream=True)
@@ -170,8 +179,13 @@ class EventStream:
         raise failure
 
     def _headers(self, position: str | None) -> list[tuple[bytes, bytes]]:
+        key = self._api.key.current()
+        if not _KEY.fullmatch(key):
+            what = "holds characters that no header can carry" if key else "is empty"
+            del key  # some error reports print the locals of every frame
+            raise CredentialRefused(f"The API key {what}. {CredentialRefused.advice}")
         headers = [
-            (b"X-API-Key", self._api.key.current().encode()),
+            (b"X-API-Key", key.encode()),
             (b"Accept", b"text/event-stream"),
             (b"Accept-Encoding", b"identity"),
             (b"Cache-Control", b"no-store"),
@@ -195,28 +209,43 @@ class EventStream:
         last_id = ""
         async with aclosing(source.aiter_sse()) as events:
             async for sse in events:
-                body.frame_bytes = 0
                 if sse.retry is not None and sse.retry >= 0:
-                    self._retry_seconds = sse.retry / 1000
+                    self._retry_seconds = min(sse.retry, _RETRY_CAP) / 1000
                 data = sse.data
+                if len(data) > self._max_frame_bytes:
+                    raise FrameTooLarge(self._max_frame_bytes)
                 if sse.event == STREAM_ERROR or STREAM_ERROR in data:
-                    _raise_stream_error(sse.event, data.encode("latin-1"))
+                    self._raise_stream_error(sse.event, data.encode("latin-1"))
                 # A heartbeat after the first id comes out of httpx-sse as an empty frame.
-                if data or sse.id != last_id:
+                if data or (sse.id and sse.id != last_id):
                     last_id = sse.id
                     yield Frame(data.encode("latin-1"), _utf8(last_id))
 
+    def _raise_stream_error(self, event: str, data: bytes) -> None:
+        """Raise if the frame *is* a stream error; an event may well mention the words."""
+        try:
+            fields = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            fields = None
+        event_type = fields.get("event_type") if isinstance(fields, dict) else None
+        if STREAM_ERROR not in (event, event_type):
+            return
+        text = data.decode("utf-8", errors="replace")
+        words = clean_text(text, limit=500, secret=self._api.key.current())
+        raise StreamFailed(f"VideoVector ended the event stream with {STREAM_ERROR}: {words}")
+
 
 class _Body(httpx.AsyncByteStream):
-    """The answer's bytes without a byte order mark, and with a limit on one frame."""
+    """The answer's bytes without a byte order mark, and with a limit on an unfinished frame."""
 
     def __init__(self, response: httpx.Response, max_frame_bytes: int) -> None:
         self._response = response
         self._max_frame_bytes = max_frame_bytes
-        self.frame_bytes = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         head: bytes | None = b""
+        before = b""
+        unfinished = 0
         async for chunk in self._response.aiter_bytes():
             part = chunk
             if head is not None:
@@ -224,9 +253,12 @@ class _Body(httpx.AsyncByteStream):
                 if len(head) < len(codecs.BOM_UTF8) and codecs.BOM_UTF8.startswith(head):
                     continue
                 part, head = head.removeprefix(codecs.BOM_UTF8), None
-            self.frame_bytes += len(part)
-            if self.frame_bytes > self._max_frame_bytes:
+            text = before + part  # a blank line may lie across two chunks
+            end = max(text.rfind(blank) for blank in _BLANK_LINES)
+            unfinished = unfinished + len(part) if end < 0 else len(text) - end - 2
+            if unfinished > self._max_frame_bytes:
                 raise FrameTooLarge(self._max_frame_bytes)
+            before = part[-1:]
             yield part
 
 
@@ -241,18 +273,20 @@ async def _check(response: httpx.Response, position: str | None) -> None:
     content_type = response.headers.get("Content-Type", "")
     if content_type.partition(";")[0].strip().lower() != "text/event-stream":
         raise Unreachable(
-            f"GET {STREAM_PATH} answered {content_type[:100]!r}, not an event stream. Check that "
-            f"VIDEO_VECTOR_BASE_URL points at the API and not at a proxy or sign-in page."
+            f"GET {STREAM_PATH} answered {clean_text(content_type, limit=100)!r}, not an event "
+            f"stream. Check that VIDEO_VECTOR_BASE_URL points at the API and not at a proxy or "
+            f"sign-in page."
         )
 
 
 async def _bounded(response: httpx.Response) -> httpx.Response:
     """The answer with at most 64 KiB of its body read."""
     body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) >= _ERROR_BODY_LIMIT:
-            break
+    with suppress(httpx.HTTPError):  # what has come will do: the status is known
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) >= _ERROR_BODY_LIMIT:
+                break
     headers = {
         name: value
         for name, value in response.headers.items()
@@ -282,21 +316,6 @@ def query(filters: StreamFilters, list_encoding: str) -> httpx.QueryParams:
         pairs += [(key, ",".join(items))] if list_encoding == "comma" else [(key, i) for i in items]
     pairs.append(("batch_size", str(filters.batch_size or "")))
     return httpx.QueryParams([(key, value) for key, value in pairs if value])
-
-
-def _raise_stream_error(event: str, data: bytes) -> None:
-    """Raise if the frame *is* a stream error; an event may well mention the words."""
-    try:
-        fields = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        fields = {}
-    if not isinstance(fields, dict):
-        fields = {}
-    if STREAM_ERROR not in (event, fields.get("event_type")):
-        return
-    payload = fields.get("payload") or fields.get("error") or fields
-    words = redact(orjson.dumps(payload).decode())[:500]
-    raise StreamFailed(f"VideoVector ended the event stream with {STREAM_ERROR}: {words}")
 
 
 def _utf8(last_event_id: str) -> str:

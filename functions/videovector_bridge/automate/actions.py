@@ -11,13 +11,15 @@ class Field:
     """One field of an action.
 
     `text` may hold `{...}` expressions, and so may every string inside an `object`; a `flag` is
-    true or false. `choices` limits a text that is written out; empty allows any.
+    true or false. `choices` limits a text that is written out; empty allows any. `instead_of`
+    names fields that must not be given beside it.
     """
 
     kind: Kind
     meaning: str
     required: bool = False
     choices: tuple[str, ...] = ()
+    instead_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Action:
     one_of: tuple[tuple[str, ...], ...] = ()
 
 
+_MARKER_FIELDS: Final = ("target_type", "target_id", "field_path", "color", "note")
+
 ACTIONS: Final = {
     action.name: action
     for action in (
@@ -43,7 +47,11 @@ ACTIONS: Final = {
                 "field_path": Field("text", "the extracted field, for target_type field"),
                 "color": Field("text", "colour of the marker"),
                 "note": Field("text", "text of the marker"),
-                "body": Field("object", "the whole body of PUT /markers, instead of the above"),
+                "body": Field(
+                    "object",
+                    "the whole body of PUT /markers, instead of the above",
+                    instead_of=frozenset(_MARKER_FIELDS),
+                ),
                 "target": Field("text", "what a body marks, when its keys do not tell"),
             },
             one_of=(("target_type", "target_id"), ("body",)),

@@ -1,5 +1,6 @@
 """The automations file: reading it, and naming every mistake by line and field."""
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,11 +16,19 @@ from videovector_bridge.automate.expressions import (
     compile_expression,
     compile_template,
 )
-from videovector_bridge.errors import SettingsError
+from videovector_bridge.errors import PermanentError, SettingsError
 
 CHANNELS: Final = ("stream", "webhook")
 _OWN_KEYS: Final = ("name", "on", "channel", "when")
 _NAME: Final = re.compile(r"[^\x00-\x1f]{1,100}")
+_KEY: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+_HEAD: Final = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
+_PAIR: Final = re.compile(rf"\s*((?:{_KEY.pattern})(?:\s*\.\s*(?:{_KEY.pattern}))*)\s*=")
+_INT64: Final = range(-(2**63), 2**63)
+
+# Where things stand: (number of the automation, or _TOP; keys down to a field) -> line, from 1.
+Lines = Mapping[tuple[int, tuple[str, ...]], int]
+_TOP: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +43,10 @@ class Automation:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def applies_to(self, event: Mapping[str, Any]) -> bool:
-        """Whether type, channel and condition fit. A condition on a field that the event lacks
-        does not hold. Raises `PermanentError` when the condition fails otherwise.
+        """Whether type, channel and condition fit.
+
+        A condition on a field that the event lacks, or one that gives null, does not hold.
+        Raises `PermanentError` when it fails otherwise.
         """
         if not any(fnmatchcase(event["event_type"], glob) for glob in self.on):
             return False
@@ -44,9 +55,16 @@ class Automation:
         if self.when is None:
             return True
         try:
-            return self.when.evaluate(event) is True
-        except KeyError:
+            holds = self.when.evaluate(event)
+        except LookupError:
             return False
+        if not isinstance(holds, bool | None):
+            raise PermanentError(
+                f"The condition of {self.name!r} gives {str(holds)[:100]!r}, not true or false.",
+                owner="user",
+                code="expression_failed",
+            )
+        return bool(holds)
 
     def render(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The action's fields for `event`. Raises `PermanentError` when one cannot be computed."""
@@ -70,7 +88,7 @@ def read_automations(text: str, file: str) -> tuple[Automation, ...]:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError([f"{file}: is not TOML: {error}"]) from None
     reader = _Reader(text, file)
     found = reader.read(tables)
@@ -79,30 +97,58 @@ def read_automations(text: str, file: str) -> tuple[Automation, ...]:
     return found
 
 
+def _lines_of(text: str) -> Lines:
+    """The line of every key of a file that is TOML; what stands in an inline table has none."""
+    lines: dict[tuple[int, tuple[str, ...]], int] = {}
+    count = 0
+    index = _TOP
+    table: tuple[str, ...] = ()
+    open_quote = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if open_quote:
+            open_quote = "" if open_quote in line else open_quote
+            continue
+        if head := _HEAD.match(line):
+            table = _keys(head[2])
+            index = _TOP
+            if table[:1] == ("automation",):
+                count += head[1] == "[[" and len(table) == 1
+                index, table = count - 1, table[1:]
+            lines.setdefault((index, table), number)
+        elif pair := _PAIR.match(line):
+            keys = (*table, *_keys(pair[1]))
+            for length in range(len(table) + 1, len(keys) + 1):
+                lines.setdefault((index, keys[:length]), number)
+        open_quote = next((q for q in ('"""', "'''") if line.count(q) % 2), "")
+    return lines
+
+
+def _keys(dotted: str) -> tuple[str, ...]:
+    return tuple(key.strip("\"'") for key in _KEY.findall(dotted))
+
+
 class _Reader:
     """Collects the mistakes of one file, each with its line."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._lines = text.splitlines()
+        self._lines = _lines_of(text)
         self._file = file
-        self._heads = [
-            number
-            for number, line in enumerate(self._lines)
-            if re.match(r"\s*\[\[\s*automation\s*\]\]", line)
-        ]
-        self._index = 0
+        self._index = _TOP
         self._name = ""
         self.problems: list[str] = []
 
     def read(self, tables: Mapping[str, Any]) -> tuple[Automation, ...]:
         for key in tables:
             if key != "automation":
+                line = self._line_of(key)
                 self.problems.append(
-                    f"{self._file}: {key}: is not known; the file holds [[automation]] tables"
+                    f"{self._file}:{line}: {key}: is not known; "
+                    f"the file holds [[automation]] tables"
                 )
         entries = tables.get("automation", [])
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-            self.problems.append(f"{self._file}: automation: must be written [[automation]]")
+            line = self._line_of("automation")
+            self.problems.append(f"{self._file}:{line}: automation: must be written [[automation]]")
             return ()
         found: list[Automation] = []
         names: set[str] = set()
@@ -114,22 +160,15 @@ class _Reader:
         return tuple(found)
 
     def _problem(self, key: str, what: str) -> None:
-        line = self._line_of(key.rpartition(".")[2])
+        line = self._line_of(key)
         self.problems.append(f"{self._file}:{line}: automation {self._name!r}: {key}: {what}")
 
     def _line_of(self, key: str) -> int:
-        """The line of `key` within the automation in hand, else of its head; from 1."""
-        if self._index >= len(self._heads):
-            return 1
-        start = self._heads[self._index]
-        end = (*self._heads, len(self._lines))[self._index + 1]
-        pattern = re.compile(
-            rf"\s*(?:\[[\w.\s\"]*\b{re.escape(key)}\s*\]|\"?{re.escape(key)}\"?\s*[.=])"
-        )
-        for number in range(start + 1, end):
-            if pattern.match(self._lines[number]):
-                return number + 1
-        return start + 1
+        """The line of `key`, dotted, in the automation in hand; else of what it stands in."""
+        keys = tuple(key.split("."))
+        places = [(self._index, keys[:length]) for length in range(len(keys), -1, -1)]
+        found = (self._lines.get(place) for place in (*places, (_TOP, ("automation",))))
+        return next((line for line in found if line is not None), 1)
 
     def _automation(self, entry: Mapping[str, Any]) -> Automation:
         name = entry.get("name")
@@ -186,6 +225,12 @@ class _Reader:
         if action.one_of and not any(set(keys) <= set(given) for keys in action.one_of):
             ways = " or ".join(" with ".join(keys) for keys in action.one_of)
             self._problem(action.name, f"needs {ways}")
+        for key in given:
+            others = set(given) & action.fields[key].instead_of if key in action.fields else ()
+            if others:
+                self._problem(
+                    f"{action.name}.{key}", f"stands instead of {', '.join(sorted(others))}"
+                )
         found: dict[str, Any] = {}
         for key, value in given.items():
             where = f"{action.name}.{key}"
@@ -216,7 +261,12 @@ class _Reader:
             return {key: self._object(f"{where}.{key}", inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [self._object(where, inner) for inner in value]
-        return self._template(where, value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return self._template(where, value)
+        plain = isinstance(value, bool) or (isinstance(value, int) and value in _INT64)
+        if not plain and not (isinstance(value, float) and math.isfinite(value)):
+            self._problem(where, f"{value} is not a JSON value; write it in quotes")
+        return value
 
     def _template(self, where: str, value: str) -> Template | None:
         try:

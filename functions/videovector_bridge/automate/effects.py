@@ -40,7 +40,8 @@ class Version:
 class Record:
     """What a target should be, since which event, and which events are still being applied.
 
-    `pending` maps event ids to when they were claimed, in seconds of Unix time.
+    `pending` maps event ids to when their attempt, with any request that it leaves behind, is
+    over at the latest, in seconds of Unix time. Whoever wrote that time holds the claim.
     """
 
     desired: Mapping[str, Any]
@@ -77,43 +78,57 @@ def claim(
     desired: Mapping[str, Any],
     *,
     now: float,
-    attempt_seconds: float,
+    until: float,
 ) -> Record | NotYet:
-    """Step 1: the record with this event noted.
+    """Step 1: the record with this event noted, as under way until `until`.
 
     The record as it was, without this event pending, when the event (or a newer one) was applied.
     """
     if record is None:
-        return Record(desired, version, {version.event_id: now})
-    claimed_at = record.pending.get(version.event_id)
-    if claimed_at is not None and now - claimed_at < attempt_seconds:
-        return NotYet(attempt_seconds - (now - claimed_at))
+        return Record(desired, version, {version.event_id: until})
+    held_until = record.pending.get(version.event_id)
+    if held_until == until:
+        return record  # our own claim: it was written, and the answer lost
+    if held_until is not None and now < held_until:
+        return NotYet(held_until - now)
     newer = version > record.version
-    if not newer and claimed_at is None:
+    if not newer and held_until is None:
         return record
-    pending = {**record.pending, version.event_id: now}
+    pending = {**record.pending, version.event_id: until}
     if newer:
         return Record(desired, version, pending)
     return replace(record, pending=pending)
 
 
-def settle(record: Record, *, event_id: str, written: Version) -> Record:
-    """Step 3: the record without this event; as it was when something newer is to be written."""
-    return forget(record, event_id=event_id) if record.version == written else record
+def settle(
+    record: Record, *, event_id: str, held_until: float, written: Version, until: float
+) -> Record:
+    """Step 3: the record without this event, if what was written is what is desired.
+
+    Otherwise with the event noted until `until`, whether or not it still was: what was written
+    may have overwritten something newer, and is to be mended even if this attempt crashes.
+    """
+    if record.version == written:
+        return forget(record, event_id=event_id, held_until=held_until)
+    return replace(record, pending={**record.pending, event_id: until})
 
 
-def forget(record: Record, *, event_id: str) -> Record:
-    """The record without this event pending."""
-    pending = {name: at for name, at in record.pending.items() if name != event_id}
+def forget(record: Record, *, event_id: str, held_until: float) -> Record:
+    """The record without this event pending, unless another attempt claimed it since."""
+    if record.pending.get(event_id) != held_until:
+        return record
+    pending = {name: until for name, until in record.pending.items() if name != event_id}
     return replace(record, pending=pending)
 
 
-def free(record: Record, *, event_id: str) -> Record:
-    """The record after an attempt that surely left no request behind: it may be tried at once."""
-    return replace(record, pending={**record.pending, event_id: _FREE})
+def extend(record: Record, *, event_id: str, held_until: float, until: float) -> Record:
+    """The record with this claim ending at `until`, unless another attempt claimed it since."""
+    if record.pending.get(event_id) != held_until:
+        return record
+    return replace(record, pending={**record.pending, event_id: until})
 
 
-# What a step makes of a record; the same object back means that there is nothing to write.
+# What a step makes of a record; an equal one back means that there is nothing to write.
 Change = Callable[[Any], Record]
 
 
@@ -125,22 +140,38 @@ class _Stored:
     document: Document
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One attempt's claim of an event; `until` tells it from other attempts' claims."""
+
+    target: str
+    event_id: str
+    started_at: float
+    until: float
+
+
 class Effects:
     """Brings targets to their desired state, with the records in a document store.
 
-    `attempt_seconds` is how long an attempt, or a request that it left behind, lasts at most.
+    `request_seconds` is how long an `apply`, with the request that it leaves behind if it is cut
+    short, lasts at most; `left_seconds` how long a request that was given up may still take
+    effect; `start_seconds` how old a claim may be when its `apply` starts.
     """
 
     def __init__(
         self,
         documents: Documents,
         *,
-        attempt_seconds: float,
+        request_seconds: float,
+        left_seconds: float,
+        start_seconds: float,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._documents = documents
-        self._attempt_seconds = attempt_seconds
+        self._request_seconds = request_seconds
+        self._left_seconds = left_seconds
+        self._start_seconds = start_seconds
         self._now = now
         self._sleep = sleep
 
@@ -157,23 +188,39 @@ class Effects:
         `TransientError` when the message is to be delivered again; a `PermanentError` of `apply`
         goes through, with the event no longer pending.
         """
-        event_id = version.event_id
-        found = self._change(target, None, self._claiming(version, desired))
-        did_something = False
-        while event_id in found.record.pending:
-            did_something = True
-            self._apply(target, found, event_id, apply)
+        started_at, until = self._claim_time()
+        found = self._change(target, None, self._claiming(version, desired, until))
+        if version.event_id not in found.record.pending:
+            return False
+        while True:
             written = found.record.version
-            found = self._change(
-                target, found.document, partial(settle, event_id=event_id, written=written)
+            claimed = _Claim(target, version.event_id, started_at, until)
+            try:
+                self._apply(claimed, found, apply)
+            except PermanentError:
+                if written == version:
+                    raise
+                return True  # a newer event's state was refused; its own delivery tells of it
+            started_at, until = self._claim_time()
+            step = partial(
+                settle,
+                event_id=version.event_id,
+                held_until=claimed.until,
+                written=written,
+                until=until,
             )
-        return did_something
+            found = self._change(target, found.document, step)
+            if found.record.version == written:
+                return True
 
-    def _claiming(self, version: Version, desired: Mapping[str, Any]) -> Change:
+    def _claim_time(self) -> tuple[float, float]:
+        """When a claim starts, and until when it holds."""
+        now = self._now()
+        return now, now + self._start_seconds + self._request_seconds
+
+    def _claiming(self, version: Version, desired: Mapping[str, Any], until: float) -> Change:
         def change(record: Record | None) -> Record:
-            claimed = claim(
-                record, version, desired, now=self._now(), attempt_seconds=self._attempt_seconds
-            )
+            claimed = claim(record, version, desired, now=self._now(), until=until)
             if isinstance(claimed, Record):
                 return claimed
             # Pub/Sub may redeliver at once; waiting here keeps that from becoming a storm.
@@ -186,21 +233,29 @@ class Effects:
         return change
 
     def _apply(
-        self,
-        target: str,
-        found: _Stored,
-        event_id: str,
-        apply: Callable[[Mapping[str, Any]], None],
+        self, claimed: _Claim, found: _Stored, apply: Callable[[Mapping[str, Any]], None]
     ) -> None:
+        """Step 2, with the claim ended as soon as it may be when it fails."""
+        if self._now() - claimed.started_at > self._start_seconds:
+            self._end(claimed, found, _FREE)
+            raise TransientError(
+                f"The claim of event {claimed.event_id} took too long; it is to come again."
+            )
         try:
             apply(found.record.desired)
         except PermanentError:
-            self._change(target, found.document, partial(forget, event_id=event_id))
+            step = partial(forget, event_id=claimed.event_id, held_until=claimed.until)
+            self._change(claimed.target, found.document, step)
             raise
         except ApiError as error:
-            if not error.in_doubt:
-                self._change(target, found.document, partial(free, event_id=event_id))
+            # A request of unknown fate could land on top of the next attempt's.
+            left = self._now() + self._left_seconds
+            self._end(claimed, found, left if error.in_doubt else _FREE)
             raise
+
+    def _end(self, claimed: _Claim, found: _Stored, until: float) -> None:
+        step = partial(extend, event_id=claimed.event_id, held_until=claimed.until, until=until)
+        self._change(claimed.target, found.document, step)
 
     def _change(self, target: str, known: Document | None, change: Change) -> _Stored:
         """Compare-and-set until it holds; `known` spares the first reading."""
@@ -209,7 +264,7 @@ class Effects:
                 known = self._documents.read(COLLECTION, target, timeout=_STORE_SECONDS)
             record = None if known is None else Record.of(known)
             changed = change(record)
-            if changed is record and known is not None:
+            if changed == record and known is not None:
                 return _Stored(changed, known)
             try:
                 known = self._documents.write(

@@ -3,15 +3,49 @@
 https://github.com/google/cel-spec/blob/master/doc/langdef.md
 """
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import cel
+import orjson
 
 from videovector_bridge.errors import BridgeError, PermanentError
 
-VARIABLES = frozenset({"event"})
+VARIABLES: Final = frozenset({"event"})
+# What the library has without its extensions, which are Python and not part of CEL.
+FUNCTIONS: Final = frozenset(
+    {"size", "contains", "startsWith", "endsWith", "matches", "type", "dyn"}
+    | {"string", "int", "uint", "double", "bytes", "timestamp", "duration"}
+    | {"getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek"}
+    | {"getHours", "getMinutes", "getSeconds", "getMilliseconds"}
+)
+# Longer chains of operators end the process: the library's recursion is not bounded there.
+MAX_EXPRESSION: Final = 4_000
+MAX_TEMPLATE: Final = 20_000
+
+_MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
+_MAX_DEPTH: Final = 16  # Firestore holds 20 levels
+_INT64: Final = range(-(2**63), 2**63)
+# A string, a comment or blanks; a name; any other character.
+_TOKEN: Final = re.compile(
+    r"""
+    (?P<skipped>
+      \s+ | //[^\n]*
+      | [bB]?[rR](?:\"{3}[\s\S]*?\"{3} | '{3}[\s\S]*?'{3} | "[^"\r\n]*" | '[^'\r\n]*')
+      | [bB]?(?:
+          \"{3}(?:\\[\s\S]|[^\\])*?\"{3} | '{3}(?:\\[\s\S]|[^\\])*?'{3}
+          | "(?:\\.|[^"\\\r\n])*" | '(?:\\.|[^'\\\r\n])*'
+        )
+    )
+    | (?P<name> [A-Za-z_][A-Za-z0-9_]* )
+    | (?P<mark> [\s\S] )
+    """,
+    re.VERBOSE,
+)
 
 
 class ExpressionError(BridgeError):
@@ -28,21 +62,47 @@ class Expression:
     def evaluate(self, event: Mapping[str, Any]) -> Any:
         """The value for `event`.
 
-        Raises KeyError when the event lacks a field that is asked for, `PermanentError` (the
-        user's to mend) when the expression fails otherwise.
+        Always a JSON value: times and durations as CEL writes them. Raises `LookupError` when the
+        event lacks a field or item that is asked for, `PermanentError` (the user's to mend) when
+        the expression fails otherwise.
         """
         try:
-            return self.program.execute({"event": event})
-        except KeyError:
+            return _as_json(self.program.execute({"event": event}))
+        except (LookupError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:
-            # The library raises several built-in types; all of them mean the same here.
+        except BaseException as error:
+            # The library raises several built-in types, and its own panics are no `Exception`.
             reason = " ".join(str(error).split())[:300]
             raise PermanentError(
-                f"The expression {self.source!r} fails on this event: {reason}",
+                f"The expression {_shown(self.source)} fails on this event: {reason}",
                 owner="user",
                 code="expression_failed",
             ) from error
+
+
+def _as_json(value: Any, depth: int = 0) -> Any:
+    """`value` with what JSON lacks as text; TypeError or ValueError for what no text stands for."""
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"the value is nested more than {_MAX_DEPTH} levels deep")
+    plain = value is None or isinstance(value, bool | str)
+    if plain or (type(value) is int and value in _INT64):
+        return value
+    match value:
+        case float() if math.isfinite(value):
+            return value
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case timedelta():
+            return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
+        case list():
+            return [_as_json(item, depth + 1) for item in value]
+        case dict() if all(isinstance(key, str) for key in value):
+            return {key: _as_json(item, depth + 1) for key, item in value.items()}
+    raise TypeError(f"{str(value)[:40]} ({type(value).__name__}) is not a JSON value")
+
+
+def _shown(source: str) -> str:
+    return repr(source if len(source) <= 200 else source[:199] + "…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +127,9 @@ class Template:
 def _value(expression: Expression, event: Mapping[str, Any]) -> Any:
     try:
         return expression.evaluate(event)
-    except KeyError as error:
+    except LookupError as error:
         raise PermanentError(
-            f"The expression {expression.source!r} asks for {error}, which this event lacks.",
+            f"The expression {_shown(expression.source)} asks for {error}, which this event lacks.",
             owner="user",
             code="expression_failed",
         ) from error
@@ -78,37 +138,65 @@ def _value(expression: Expression, event: Mapping[str, Any]) -> Any:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def compile_expression(source: str) -> Expression:
     """Compile one expression. Raises `ExpressionError` with what is wrong and where."""
+    if len(source) > MAX_EXPRESSION:
+        raise ExpressionError(f"is an expression of more than {MAX_EXPRESSION:,} characters")
     try:
         program = cel.compile(source)
-    except ValueError as error:
-        # The library repeats the source and draws a caret; the first line says it all.
-        reason = str(error).partition("\n")[0].rpartition("ERROR: ")[2]
-        raise ExpressionError(f"is not CEL: {reason}") from None
-    unknown = _free_names(program) - VARIABLES
-    if unknown:
-        raise ExpressionError(
-            f"names {', '.join(sorted(unknown))}, which is not known; there is event"
-        )
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  # a panic of the library is no `Exception`
+        # The library repeats the source and draws a caret; the rest says it all.
+        reason = str(error).partition("ERROR: ")[2] or str(error)
+        raise ExpressionError(f"is not CEL: {reason.partition(chr(10))[0][:300]}") from None
+    _check_names("names", _free_names(program), VARIABLES)
+    functions = {name for name in program.functions() if name.isidentifier()}
+    _check_names("calls", functions, FUNCTIONS)
     return Expression(source, program)
 
 
+def _check_names(what: str, found: set[str], known: frozenset[str]) -> None:
+    unknown = found - known
+    if unknown:
+        raise ExpressionError(
+            f"{what} {', '.join(sorted(unknown))}, which is not known; there is "
+            f"{', '.join(sorted(known))}"
+        )
+
+
 def _free_names(program: cel.Program) -> set[str]:
-    # Names bound by comprehension macros are reported too. Evaluating on nothing tells the two
-    # apart only by luck, so a name counts as bound when a macro introduces it in the source.
-    return {name for name in program.variables() if not _bound(name, program.source)}
+    """The variables of an expression, without those that macros bind.
+
+    The library reports both alike, so that the text must tell: `list.exists(x, ...)` binds `x`
+    as far as its closing bracket.
+    """
+    words = ["", "", *_words(program.source), "", ""]
+    bound_by: list[str] = []  # for each open bracket: the name that is bound within, or ""
+    bound: set[str] = set()
+    free: set[str] = set()
+    for index in range(2, len(words) - 2):
+        before, word, after = words[index - 1 : index + 2]
+        if word in ("(", "[", "{"):
+            binds = before in _MACROS and words[index - 2] == "." and words[index + 2] == ","
+            bound_by.append(after if word == "(" and binds else "")
+        elif word in (")", "]", "}"):
+            del bound_by[-1:]
+        elif before != "." and after != "(":
+            (bound if word in bound_by else free).add(word)
+    return {name for name in program.variables() if name in free or name not in bound}
 
 
-def _bound(name: str, source: str) -> bool:
-    compact = "".join(source.split())
-    macros = ("all", "exists", "exists_one", "map", "filter")
-    return any(f".{macro}({name}," in compact for macro in macros)
+def _words(source: str) -> Iterator[str]:
+    """The names and marks of an expression, in order; each string as a quote."""
+    for token in _TOKEN.finditer(source):
+        if token.lastgroup != "skipped":
+            yield token[0]
+        elif token[0][-1] in "\"'":
+            yield '"'
 
 
 def compile_template(source: str) -> Template:
@@ -116,6 +204,8 @@ def compile_template(source: str) -> Template:
 
     Raises `ExpressionError` with what is wrong.
     """
+    if len(source) > MAX_TEMPLATE:
+        raise ExpressionError(f"is a text of more than {MAX_TEMPLATE:,} characters")
     parts: list[str | Expression] = []
     literal = ""
     index = 0
@@ -144,22 +234,8 @@ def compile_template(source: str) -> Template:
 def _closing_brace(source: str, start: int) -> int:
     """Where the expression that opens at `start` ends; braces may nest, strings may hold them."""
     depth = 0
-    quote = ""
-    index = start
-    while index < len(source):
-        char = source[index]
-        if quote:
-            if char == "\\":
-                index += 1
-            elif char == quote:
-                quote = ""
-        elif char in "\"'":
-            quote = char
-        elif char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-            if depth == 0:
-                return index
-        index += 1
+    for token in _TOKEN.finditer(source, start):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.start()
     raise ExpressionError("has a { without its }; write {{ for a brace itself")

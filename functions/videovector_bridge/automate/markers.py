@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 from cloudevents.http import CloudEvent
 
 from videovector_bridge.automate.automations import Automation
@@ -10,6 +11,8 @@ from videovector_bridge.automate.subscriber import Context, Received, serve
 from videovector_bridge.errors import PermanentError
 
 ACTION: Final = "upsert_marker"
+# Far above any colour and note; below what a document may hold.
+MAX_BODY_BYTES: Final = 100_000
 
 
 def upsert_markers(cloud_event: CloudEvent) -> None:
@@ -45,11 +48,21 @@ def marker(fields: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
             owner="user",
             code="no_target",
         )
+    size = len(orjson.dumps(body))
+    if size > MAX_BODY_BYTES:
+        raise PermanentError(
+            f"The marker for {str(target)[:100]!r} has {size:,} bytes; at most "
+            f"{MAX_BODY_BYTES:,} are sent.",
+            owner="user",
+            code="marker_too_large",
+        )
     return dict(body), f"marker:{target}"
 
 
 def _target_of(body: Mapping[str, Any]) -> str:
     kind, target_id, path = (body.get(k) for k in ("target_type", "target_id", "field_path"))
-    if not kind or not target_id:
+    if kind in (None, "") or target_id in (None, ""):
         return ""
-    return f"{kind}:{target_id}:{path}" if path else f"{kind}:{target_id}"
+    # Colons in the parts are escaped, so that different targets never share a name.
+    parts = (kind, target_id) if path in (None, "") else (kind, target_id, path)
+    return ":".join(str(part).replace("%", "%25").replace(":", "%3A") for part in parts)

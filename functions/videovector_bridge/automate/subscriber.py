@@ -5,6 +5,7 @@ puts it on the dead letter topic. What no redelivery can mend is published to `r
 acknowledged.
 """
 
+import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from videovector_bridge.messages import rejected_messages
 from videovector_bridge.settings import SubscriberSettings, subscriber_settings
 from videovector_bridge.telemetry import log, redact
 
+_STRUCTURED: Final = "application/cloudevents+json"
 _SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
 _PUBLISH_SECONDS: Final = 20.0
 _DOCUMENTED: Final = (
@@ -76,7 +78,14 @@ def _setup() -> Context:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"AUTOMATIONS_FILE {str(file)!r} cannot be read: {error}"]) from None
     backend = open_backend(settings.backend)
+    # An attempt may take a timeout to connect, one to send and one to read its answer.
     seconds = settings.api.timeout_seconds
+    effects = Effects(
+        backend.documents,
+        request_seconds=3 * seconds,
+        left_seconds=seconds,
+        start_seconds=seconds,
+    )
     return Context(
         settings,
         backend,
@@ -84,10 +93,10 @@ def _setup() -> Context:
             settings.api.base_url,
             settings.api.key.current,
             # Effects decide themselves when a request of unknown fate may be followed by another.
-            retry=RetryPolicy(budget_seconds=2 * seconds, retry_in_doubt=False),
+            retry=RetryPolicy(budget_seconds=seconds, retry_in_doubt=False),
             timeout_seconds=seconds,
         ),
-        Effects(backend.documents, attempt_seconds=3 * seconds),
+        effects,
         read_automations(text, file.name),
     )
 
@@ -96,7 +105,7 @@ def serve(action: str, act: Act, cloud_event: CloudEvent) -> None:
     """Run every automation of `action` that applies to the event; see the module for the rest."""
     facts: dict[str, Any] = {"action": action, "event_id": cloud_event["id"]}
     try:
-        context = _setup()
+        _serve(_setup(), action, act, cloud_event, facts)
     except SettingsError as error:
         log(
             "CRITICAL",
@@ -104,9 +113,7 @@ def serve(action: str, act: Act, cloud_event: CloudEvent) -> None:
             f"Settings are wrong: {error}",
             problems=error.problems,
         )
-        raise InternalServerError(str(error)) from None
-    try:
-        _serve(context, action, act, cloud_event, facts)
+        raise InternalServerError(redact(str(error))) from None
     except TransientError as error:
         log("WARNING", f"{action}.retry", f"To be delivered again: {error}", **facts)
         raise ServiceUnavailable(redact(str(error))) from None
@@ -144,15 +151,37 @@ def _serve(
 
 def _data(context: Context, cloud_event: CloudEvent) -> bytes:
     """The event's data; fetched where the message only refers to it (claim check)."""
+    data = request.get_data()
+    if request.mimetype == _STRUCTURED:
+        held = cloud_event.data
+        data = held if isinstance(held, bytes) else json.dumps(held).encode()
     reference = cloud_event.get("dataref")
-    if reference and context.backend.blobs is not None:
-        return context.backend.blobs.get(reference, timeout=_PUBLISH_SECONDS)
-    if request.mimetype == "application/cloudevents+json":
-        return orjson.dumps(cloud_event.data)
-    return request.get_data()
+    if not reference or data not in (b"", b"null"):
+        return data
+    if context.backend.blobs is None:
+        raise TransientError(
+            f"The event's data is at {reference!r}, and there is no bucket to read it from. "
+            f"Set CLAIM_BUCKET."
+        )
+    return context.backend.blobs.get(reference, timeout=_PUBLISH_SECONDS)
+
+
+def _stated_time() -> str | None:
+    """The event's `time`, if it was given: where it was not, the library makes one up."""
+    if request.mimetype == _STRUCTURED:
+        stated = orjson.loads(request.get_data()).get("time")
+        return stated if isinstance(stated, str) else None
+    return request.headers.get("ce-time")
 
 
 def _receive(raw: bytes, cloud_event: CloudEvent) -> Received:
+    if not cloud_event["type"].startswith(TYPE_PREFIX):
+        raise PermanentError(
+            f"A message of type {cloud_event['type'][:100]!r} is not an event of VideoVector. If "
+            f"all are so, the subscription wraps its messages: unwrap them, with metadata.",
+            owner="user",
+            code="foreign_type",
+        )
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -164,11 +193,13 @@ def _receive(raw: bytes, cloud_event: CloudEvent) -> Received:
             code="not_an_event",
         )
     # Fields that the vendor documents are there, if only as null, so that expressions may ask.
-    fields = dict.fromkeys(_DOCUMENTED) | {"payload": {}} | data
+    fields = dict.fromkeys(_DOCUMENTED) | data
+    if fields.get("payload") is None:
+        fields["payload"] = {}
     fields["event_type"] = cloud_event["type"].removeprefix(TYPE_PREFIX)
     fields["event_id"] = cloud_event["id"]
     fields["channel"] = cloud_event.get("channel", "stream")
-    made_at = instant(fields["created_at"]) or instant(cloud_event.get("time"))
+    made_at = instant(fields["created_at"]) or instant(_stated_time())
     if made_at is None:
         raise PermanentError(
             f"The event has no readable created_at ({str(fields['created_at'])[:50]!r}), so it "

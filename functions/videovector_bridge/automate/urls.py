@@ -1,5 +1,6 @@
 """Entry point `issue_signed_urls`: signed URLs from VideoVector, published on their own topic."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,7 +20,10 @@ ACTION: Final = "issue_signed_url"
 EVENT_TYPE: Final = "media.url_issued"
 
 _PUBLISH_SECONDS: Final = 20.0
-_GCS_URI: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/([^\x00-\x1f]+)")
+# https://cloud.google.com/storage/docs/buckets#naming and .../objects#naming; no steps in a path.
+_GCS_URI: Final = re.compile(
+    r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(?!(?:.*/)?\.\.?(?:/|$))([^\x00-\x1f\x7f-\x9f]+)"
+)
 
 
 def issue_signed_urls(cloud_event: CloudEvent) -> None:
@@ -29,14 +33,19 @@ def issue_signed_urls(cloud_event: CloudEvent) -> None:
 
 def _issue(context: Context, automation: Automation, received: Received) -> bool:
     fields = automation.render(received.fields)
-    gcs_uri = allowed_uri(fields["gcs_uri"], context.settings.signed_url_buckets)
+    buckets = context.settings.signed_url_buckets
+    request = {
+        "gcs_uri": allowed_uri(fields["gcs_uri"], buckets),
+        "force_refresh": bool(fields.get("force_refresh")),
+    }
     # A URL is issued once for an event: the record says that it was, and never holds the URL.
-    key = f"{automation.name}:{received.version.event_id}"
+    key = issue_key(automation.name, received.version.event_id)
 
-    def issue(_: object) -> None:
+    def issue(desired: Mapping[str, Any]) -> None:
+        # What was desired at the first attempt: one idempotency key belongs to one body.
         signed = context.api.signed_url(
-            gcs_uri,
-            force_refresh=bool(fields.get("force_refresh")),
+            allowed_uri(desired["gcs_uri"], buckets),
+            force_refresh=desired["force_refresh"],
             idempotency_key=key,
         )
         message = url_message(signed, key, automation.name, received.fields)
@@ -44,9 +53,12 @@ def _issue(context: Context, automation: Automation, received: Received) -> bool
             context.settings.topics.media_urls, [message], timeout=_PUBLISH_SECONDS
         )
 
-    return context.effects.converge(
-        f"signed_url:{key}", received.version, {"gcs_uri": gcs_uri}, issue
-    )
+    return context.effects.converge(f"signed_url:{key}", received.version, request, issue)
+
+
+def issue_key(automation: str, event_id: str) -> str:
+    """What names one URL for one event, fit for a header: the same at every attempt."""
+    return f"{event_id}:{hashlib.sha256(automation.encode()).hexdigest()[:16]}"
 
 
 def allowed_uri(gcs_uri: Any, buckets: frozenset[str]) -> str:

@@ -1,6 +1,7 @@
 """Where state and messages live: one way in, `open_backend`."""
 
-from videovector_bridge.backends.ports import Backend, BackendSettings
+from videovector_bridge.backends.ports import Backend
+from videovector_bridge.settings import BackendSettings
 
 
 def open_backend(settings: BackendSettings) -> Backend:

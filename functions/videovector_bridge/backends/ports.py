@@ -7,7 +7,7 @@ within `timeout` seconds (plus scheduling) or raises `BackendError`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 # Limits of Pub/Sub, kept by both backends: https://cloud.google.com/pubsub/quotas#resource_limits
 MAX_REQUEST_MESSAGES = 1_000
@@ -16,20 +16,6 @@ MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_KEY_BYTES = 256
 MAX_ATTRIBUTE_BYTES = 1_024
 MAX_ORDERING_KEY_BYTES = 1_024
-
-
-@dataclass(frozen=True, slots=True)
-class BackendSettings:
-    """Which backend, and where it keeps things.
-
-    `project` is the Google Cloud project (kind `gcp`); `embedded_dir` the folder of the embedded
-    one; `claim_bucket` the bucket for blobs, where the empty string means no blobs.
-    """
-
-    kind: Literal["gcp", "embedded"]
-    project: str
-    embedded_dir: str
-    claim_bucket: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +71,7 @@ class Documents(Protocol):
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 
-        Every field named in `fields` is replaced whole. Raises `ConflictError` when the stored
+        Every field named in `fields` is replaced whole; fields not named stay as they are. Raises `ConflictError` when the stored
         version is another one. After a lost answer the write may have happened: the retry then
         raises `ConflictError`, and the caller reads again to learn which.
         """

@@ -16,7 +16,7 @@ from videovector_bridge.errors import SettingsError
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
-from videovector_bridge.telemetry import Severity, log, redact
+from videovector_bridge.telemetry import Severity, log, redact, redact_all
 
 
 @cache
@@ -49,15 +49,23 @@ def drain(request: Request) -> Response:
     try:
         stream = choose_stream(request.get_data(), settings.streams)
     except ValueError as error:
-        log("ERROR", "drain.bad_request", str(error), headers=request.headers)
+        project = settings.backend.project
+        log("ERROR", "drain.bad_request", str(error), headers=request.headers, project=project)
         return _answer(400, _failed("bad_request", str(error)))
     try:
         report = asyncio.run(drain_window(settings, stream, backend))
     except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
         message = f"The window over stream {stream.name!r} crashed: {type(error).__name__}: {error}"
         where = redact(traceback.format_exc())
-        log("CRITICAL", "drain.crashed", message, headers=request.headers, stack_trace=where)
-        return _answer(500, _failed("crashed", redact(message)))
+        log(
+            "CRITICAL",
+            "drain.crashed",
+            message,
+            headers=request.headers,
+            project=settings.backend.project,
+            stack_trace=where,
+        )
+        return _answer(500, _failed("crashed", message))
     _log(report, settings, request)
     return _answer(report.http_status, report.as_json())
 
@@ -86,7 +94,7 @@ def _failed(reason: str, message: str) -> dict[str, Any]:
 
 
 def _answer(status: int, body: Mapping[str, Any]) -> Response:
-    return Response(orjson.dumps(body), status, content_type="application/json")
+    return Response(orjson.dumps(redact_all(body)), status, content_type="application/json")
 
 
 def _log(report: WindowReport, settings: DrainSettings, request: Request) -> None:

@@ -89,9 +89,13 @@ class Publisher:
             await asyncio.get_running_loop().run_in_executor(
                 self._threads, send, self._time_left(), *arguments
             )
-        except BackendError as error:
-            self.failure = self.failure or error
-            raise
+        except Exception as error:
+            # A bug too: whatever it was, nothing later may overtake it.
+            failure = error
+            if not isinstance(failure, BackendError):
+                failure = BackendError(f"Publishing failed: {type(error).__name__}: {error}")
+            self.failure = self.failure or failure
+            raise failure from error
 
     def _time_left(self) -> float:
         left = self._deadline() - time.monotonic()
@@ -117,7 +121,7 @@ class Publisher:
     def _send_rejected(self, timeout: float, rejected: Rejected) -> None:
         messages = rejected_messages(
             rejected.raw,
-            owner="vendor",
+            owner=rejected.reason.owner,
             code=rejected.reason.code,
             detail=rejected.reason.detail,
             context={

@@ -58,6 +58,11 @@ class Pager:
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
+    def abandon(self) -> None:
+        """Publish nothing more; what was not acknowledged is read again by another window."""
+        for task in self._tasks:
+            task.cancel()
+
     def _linger_over(self, page: Page) -> None:
         if self._open is page:
             self._close()
@@ -74,10 +79,10 @@ class Pager:
         try:
             await self._publisher.publish(page)
         except BackendError:
-            # The publisher keeps the failure and publishes nothing later; the cursor stays.
+            # The publisher keeps the failure and publishes nothing later; the cursor stays, and
+            # with the slot kept no more is read.
             return
-        finally:
-            self._slots.release()
+        self._slots.release()
         page.finish()
         while self._waiting and self._waiting[0].done:
             self.last_done = self._waiting.popleft()

@@ -65,6 +65,7 @@ class Page:
                 "too_large",
                 f"{len(frame.data)} bytes; a message holds {MAX_DATA_BYTES}. Set CLAIM_BUCKET "
                 f"to have such events published with their data in Cloud Storage",
+                owner="user",
             )
             self.rejected.append(Rejected(frame.data, reason, frame.last_event_id, found.id))
         else:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -35,12 +36,20 @@ _FLUSH_SHARE: Final = 0.1  # of the window is kept for publishing what was read,
 _FLUSH_CAP: Final = 2.0  # but no more seconds than these.
 _LAST_WRITE_SECONDS: Final = 0.8  # past the deadline, for the last commit.
 _CLOCK_SECONDS: Final = 0.2
+_COUNTERS: Final = ("events", "published", "rejected")
 
 
 async def drain_window(
-    settings: DrainSettings, stream: StreamSettings, backend: Backend
+    settings: DrainSettings,
+    stream: StreamSettings,
+    backend: Backend,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> WindowReport:
-    """Drain `stream` for one window. Every outcome is a value; nothing is raised on purpose."""
+    """Drain `stream` for one window. Every outcome is a value; nothing is raised on purpose.
+
+    `transport` carries the requests to VideoVector; httpx's own by default.
+    """
     started = time.monotonic()
     try:
         lease = await asyncio.to_thread(
@@ -62,7 +71,7 @@ async def drain_window(
             f"Stream {stream.name!r} is being drained by another window (its lease lasts "
             f"{lease.seconds_left:.0f} s more); nothing to do.",
         )
-    return await _Window(settings, stream, backend, lease, started).run()
+    return await _Window(settings, stream, backend, lease, started, transport=transport).run()
 
 
 class _Window:
@@ -75,6 +84,8 @@ class _Window:
         backend: Backend,
         lease: Lease,
         started: float,
+        *,
+        transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         limits = stream.window
         self._api = settings.api
@@ -82,6 +93,7 @@ class _Window:
         self._limits = limits
         self._lease = lease
         self._started = started
+        self._transport = transport
         self._deadline = started + limits.window_seconds
         self._read_until = self._deadline - min(_FLUSH_CAP, limits.window_seconds * _FLUSH_SHARE)
         self._publisher = Publisher(
@@ -98,9 +110,11 @@ class _Window:
             linger_seconds=limits.linger_ms / 1000,
             claimable=backend.blobs is not None,
         )
+        self._counted = {name: int(lease.fields[name]) for name in _COUNTERS}  # by windows before
         self._cursor_before: str | None = lease.fields.get("cursor")
         self._position = Position(self._cursor_before, bool(lease.fields.get("ids_differ")))
-        self._start_from: str | None = None  # asked for while there is no cursor
+        # Asked for while there is no cursor.
+        self._start_from: str | None = lease.fields.get("start_from")
         self._source: EventStream | None = None
         self._reconnects = 0
         self._stream_errors = 0
@@ -116,10 +130,11 @@ class _Window:
         try:
             stop = await self._check_filters() or await self._drain()
             await self._pager.flush()
-            if self._publisher.failure is not None and stop.error is None:
+            if self._publisher.failure is not None and outcome_of(stop, self._events) != "failed":
                 stop = Stop("publish_failed", self._publisher.failure)
             return await self._finish(stop)
         finally:
+            self._pager.abandon()
             self._publisher.close()
 
     async def _drain(self) -> Stop:
@@ -127,19 +142,21 @@ class _Window:
         watching = asyncio.create_task(self._watch_clock())
         committing = asyncio.create_task(self._keep_committing())
         tasks = (reading, watching, committing)
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        # Which ended first, if several did: the reader knows best why there is nothing more.
-        ended = next(task for task in tasks if task.done())
-        self._reading_over.set()
-        reading.cancel()
-        watching.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # Which ended first, if several did: the reader knows best why there is nothing more.
+            ended = next(task for task in tasks if task.done())
+        finally:
+            self._reading_over.set()
+            reading.cancel()
+            watching.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return ended.result()
 
     # Reading
 
     async def _read(self) -> Stop:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(transport=self._transport) as http:
             while True:
                 source = self._source = self._connect(http)
                 try:
@@ -234,7 +251,7 @@ class _Window:
         policy = self._limits.cursor_policy
         gap = bridge_event(
             "bridge.stream.gap",
-            f"bridge.stream.gap:{self._stream.name}:{lost}"[:MAX_ID_BYTES],
+            f"bridge.stream.gap:{self._stream.name}:{quote(lost or '')}"[:MAX_ID_BYTES],
             datetime.now(UTC),
             {"stream": self._stream.name, "cursor": lost, "policy": policy, "reason": why},
         )
@@ -244,7 +261,9 @@ class _Window:
             return Stop("publish_failed", error)
         self._position = Position(None)
         self._start_from = self._api.earliest_event_id if policy == "earliest" else None
-        return await self._commit({"cursor": None, "ids_differ": False})
+        return await self._commit(
+            {"cursor": None, "start_from": self._start_from, "ids_differ": False}
+        )
 
     # Clock, cursor and lease
 
@@ -295,7 +314,9 @@ class _Window:
             if page is not None and page is not self._committed:
                 progress = {"cursor": page.cursor, "ids_differ": page.ids_differ}
             write = self._lease.release if release else self._lease.commit
-            time_left = max(0.0, self._deadline - time.monotonic()) + _LAST_WRITE_SECONDS
+            # Only the last write may reach past the deadline, or it would have to wait for others.
+            ends_at = self._deadline + (_LAST_WRITE_SECONDS if release else 0.0)
+            time_left = max(0.0, ends_at - time.monotonic())
             writing = asyncio.ensure_future(
                 asyncio.to_thread(
                     write, {**progress, **changes}, timeout=min(_STATE_TIMEOUT, time_left)
@@ -328,11 +349,9 @@ class _Window:
         }
         failure = await self._commit(
             {
-                "events": known["events"] + report.events,
-                "published": known["published"] + report.published,
-                "rejected": known["rejected"] + report.rejected,
+                **{name: self._counted[name] + getattr(report, name) for name in _COUNTERS},
                 "last_window": facts,
-                "last_error": facts if failed else known["last_error"],
+                "last_error": facts if failed else known.get("last_error"),
             },
             release=True,
         )

@@ -19,7 +19,7 @@ API_PREFIX = "/api/v2"
 MEDIA_PREFIX = "/media"
 
 
-def list_markers(world: World, call: Call) -> Answer:
+def list_markers(world: World, _call: Call) -> Answer:
     """GET /markers: a bare array."""
     return json_answer([marker.json() for marker in world.markers.all()])
 
@@ -57,7 +57,7 @@ def build_app(world: World) -> Starlette:
     """The stand-in as an ASGI application over `world`."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         every = world.config.run_every_seconds
         task = asyncio.create_task(world.runner.forever(every)) if every else None
         yield
@@ -77,7 +77,7 @@ def build_app(world: World) -> Starlette:
     )
 
 
-async def _no_such_route(request: Request, error: Exception) -> Response:
+async def _no_such_route(_request: Request, error: Exception) -> Response:
     """Unknown paths and methods answer as FastAPI does."""
     assert isinstance(error, HTTPException)
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from infra.local.standin.errors import ApiError, invalid
 from infra.local.standin.faults import parse_faults
-from infra.local.standin.flood import flood
+from infra.local.standin.flood import Flood
 
 if TYPE_CHECKING:
     from infra.local.standin.world import World
@@ -30,7 +30,7 @@ _TEXT_FIELDS = (
 )
 
 
-async def health(world: "World", request: Request) -> Response:
+async def health(world: "World", _request: Request) -> Response:
     """GET /_standin/health."""
     return _json({"ok": not world.closing})
 
@@ -63,12 +63,12 @@ async def add_faults(world: "World", request: Request) -> Response:
     return _json(world.script.remaining())
 
 
-async def list_faults(world: "World", request: Request) -> Response:
+async def list_faults(world: "World", _request: Request) -> Response:
     """GET /_standin/faults: what is yet to strike."""
     return _json(world.script.remaining())
 
 
-async def clear_faults(world: "World", request: Request) -> Response:
+async def clear_faults(world: "World", _request: Request) -> Response:
     """DELETE /_standin/faults."""
     world.script.clear()
     return _json([])
@@ -105,14 +105,14 @@ async def start_flood(world: "World", request: Request) -> Response:
     if world.log.retain is not None and events > world.log.retain:
         raise invalid(f"Only the last {world.log.retain} events are kept", "events")
     first = world.log.last + 1
-    for _ in flood(
-        world.log,
+    flood = Flood(
         events=events,
         data_bytes=_whole(body, "data_bytes", 400),
         entities=_whole(body, "entities", 64),
         user_id=world.config.user_id,
         now=world.clock(),
-    ):
+    )
+    for _ in flood.pour(world.log):
         await asyncio.sleep(0)
     return _json(
         {

@@ -107,7 +107,7 @@ def _nested(error: ApiError, request_id: str) -> dict[str, Any]:
     return {"error": inner}
 
 
-def _detail(error: ApiError, request_id: str) -> dict[str, Any]:
+def _detail(error: ApiError, _request_id: str) -> dict[str, Any]:
     # FastAPI itself writes a list for 422 and a sentence for the common ones; applications add
     # objects. The request id then travels in X-Request-Id alone.
     if error.status == 422:

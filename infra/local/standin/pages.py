@@ -53,7 +53,9 @@ def _cursor(offset: int) -> str:
 
 def _offset(cursor: str) -> int:
     try:
-        kind, _, number = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
+        kind, _, number = (
+            base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode().partition(":")
+        )
         if kind == "o":
             return max(0, int(number))
     except (ValueError, binascii.Error):

@@ -19,6 +19,7 @@ _VIDEO_STATUS = {
     "video_failed": "failed",
 }
 _SEGMENT_STATUS = {"segment_completed": "completed", "segment_failed": "failed"}
+_RUNS_OF_VIDEO = 50  # a stand-in that runs for days must not grow for days
 _MEDIA_STATUS = {"processing": "processing", "completed": "processed", "failed": "failed"}
 
 
@@ -94,11 +95,21 @@ class Records:
         latest = self.latest(video_id)
         return "not_processed" if latest is None else _MEDIA_STATUS[latest[1].status]
 
+    def _forget_oldest(self, video_id: str) -> None:
+        run_ids = self._runs_of_video[video_id]
+        if len(run_ids) <= _RUNS_OF_VIDEO:
+            return
+        oldest = self.runs[run_ids.pop(0)]
+        del oldest.videos[video_id]
+        if not oldest.videos:
+            del self.runs[oldest.run_id]
+
     def _apply_to_video(self, run: RunState, video_id: str, what: str, event: Event) -> None:
         video = run.videos.get(video_id)
         if video is None:
             video = run.videos[video_id] = VideoState("processing", 0, event.created_at)
             self._runs_of_video.setdefault(video_id, []).append(run.run_id)
+            self._forget_oldest(video_id)
         video.status = _VIDEO_STATUS.get(what, video.status)
         video.updated_at = event.created_at
         total: Any = event.payload.get("total_segments")

@@ -157,10 +157,9 @@ class EventStream:
         if batch.count:
             self._filtered = 0
             await self._out(self._trouble.frames(batch.data, batch.count))
-        else:
-            if self._filtered >= _ID_ONLY_AFTER:
-                await self._tell_position()
-            await asyncio.sleep(0)  # a long search for a match must not keep others waiting
+        elif self._filtered >= _ID_ONLY_AFTER:
+            await self._tell_position()
+        await asyncio.sleep(0)  # sending need not yield, and others must not be kept waiting
         return True
 
     async def _rest(self, ends_at: float) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from videovector_bridge.backends.embedded.blobs import FileBlobs
 from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.embedded.topics import SqliteTopics
-from videovector_bridge.backends.ports import Backend, BackendSettings
+from videovector_bridge.backends.ports import Backend
+from videovector_bridge.settings import BackendSettings
 
 
 def open_embedded(settings: BackendSettings) -> Backend:

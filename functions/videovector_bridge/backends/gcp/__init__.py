@@ -3,7 +3,8 @@
 from videovector_bridge.backends.gcp.firestore import FirestoreDocuments
 from videovector_bridge.backends.gcp.pubsub import PubSubTopics
 from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.ports import Backend, BackendSettings, Blobs
+from videovector_bridge.backends.ports import Backend, Blobs
+from videovector_bridge.settings import BackendSettings
 
 
 def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:

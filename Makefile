@@ -1,0 +1,64 @@
+# What one can do here: `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := functions
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve standin test check bench format lock clean
+
+help: #! show this list
+	@grep -hE '^[a-z-]+:.*#! ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#! (.*)/\1|\2/' \
+	  | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+run: $(VENV)/local.done #! the whole bridge on this machine: a scenario from events to effects
+	@$(BIN)/python -m infra.local run
+
+serve: $(VENV)/local.done #! the same, kept running; addresses in build/endpoints.json
+	@$(BIN)/python -m infra.local serve
+
+standin: $(VENV)/local.done #! the stand-in VideoVector API alone
+	@$(BIN)/python -m infra.local.standin
+
+test: $(VENV)/dev.done #! every test, on every supported Python that is installed
+	@$(BIN)/python -m tests.every_python
+
+check: $(VENV)/dev.done #! format, lint, types, import direction, dependencies, secrets, locks
+	@$(BIN)/python -m tests.checks
+
+bench: $(VENV)/dev.done #! events/s from the stand-in's flood into the Pub/Sub emulator
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+format: $(VENV)/dev.done #! put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Hashes, no registry: a lock must install from any mirror.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header pyproject.toml
+lock: $(VENV)/dev.done #! pin every dependency anew, with hashes
+	$(LOCK) --upgrade --output-file functions/requirements.txt
+	$(LOCK) --constraint functions/requirements.txt --group local \
+	  --output-file infra/local/requirements.txt
+	$(LOCK) --constraint infra/local/requirements.txt --group dev \
+	  --output-file tests/requirements.txt
+
+clean: #! remove what was installed and built
+	rm -rf $(VENV) .venv-* build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "This needs Python 3.11 or newer; set PYTHON=... (now: $$($(PYTHON) --version))"; exit 1; }
+	@echo "Making $(VENV)..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/local.done: infra/local/requirements.txt | $(VENV)/bin/python
+	@echo "Installing (hashed requirements, into $(VENV))..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/dev.done: tests/requirements.txt | $(VENV)/bin/python
+	@echo "Installing with tools for tests and checks (hashed requirements, into $(VENV))..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@ $(VENV)/local.done

@@ -1,0 +1,49 @@
+"""What the local stack needs of a cloud: topics with push subscriptions, and a look at a topic."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from infra.local.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A message as it stands on a topic. `published_at` is the topic's own time, in UTC."""
+
+    attributes: Mapping[str, str]
+    data: bytes
+    published_at: datetime
+
+
+class Cloud(Protocol):
+    """One of the two places where messages and state live on this machine."""
+
+    kind: str
+    reason: str
+    """Why this one was taken, as a sentence."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which functions find it."""
+        ...
+
+    def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
+        """Make topics and subscriptions; topics in `watch` can be observed.
+
+        `urls` are the functions' addresses by name; a function without one gets no push.
+        """
+        ...
+
+    def observe(self, topic: str) -> list[Observed]:
+        """Messages on a watched topic since the last call, without taking them from anybody."""
+        ...
+
+    def cursor(self, stream: str) -> str | None:
+        """The committed cursor of a stream."""
+        ...
+
+    def stop(self) -> None:
+        """End what was started."""
+        ...

@@ -1,0 +1,123 @@
+"""The cloud played by Google's emulators: Pub/Sub pushes to the functions itself."""
+
+import os
+from collections.abc import Mapping
+
+import grpc
+from google.api_core.exceptions import DeadlineExceeded, ServiceUnavailable
+from google.protobuf.duration_pb2 import Duration
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from infra.local.cloud import Observed
+from infra.local.emulators import Emulators
+from infra.local.topology import Subscription, Topology
+from videovector_bridge.backends import open_backend
+from videovector_bridge.settings import BackendSettings
+
+_BATCH = 1_000
+_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+class EmulatedCloud:
+    """Topics and subscriptions in a project of our own on the emulators."""
+
+    kind = "gcp"
+
+    def __init__(self, emulators: Emulators, project: str) -> None:
+        self.reason = "Google's emulators are here."
+        self.project = project
+        self._emulators = emulators
+        # Google's libraries look there, in this process as in the functions'.
+        os.environ.update(emulators.environment)
+        self._documents = open_backend(BackendSettings("gcp", project, "", "")).documents
+        self._channel = grpc.insecure_channel(emulators.pubsub_host, options=_UNLIMITED)
+        self._publisher = PublisherClient(transport=PublisherGrpcTransport(channel=self._channel))
+        self._subscriber = SubscriberClient(
+            transport=SubscriberGrpcTransport(channel=self._channel)
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which functions find the emulators."""
+        return {
+            "BACKEND": "gcp",
+            "GOOGLE_CLOUD_PROJECT": self.project,
+            **self._emulators.environment,
+        }
+
+    def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
+        """Make topics and subscriptions, as `Cloud` says."""
+        for topic in topology.topics:
+            self._publisher.create_topic(name=self._path("topics", topic))
+        for topic in watch:
+            self._subscriber.create_subscription(
+                name=self._path("subscriptions", f"watch-{topic}"),
+                topic=self._path("topics", topic),
+                ack_deadline_seconds=600,
+            )
+        for subscription in topology.subscriptions:
+            if not subscription.function or subscription.function in urls:
+                self._subscribe(subscription, urls)
+
+    def _subscribe(self, subscription: Subscription, urls: Mapping[str, str]) -> None:
+        request: dict[str, object] = {
+            "name": self._path("subscriptions", subscription.name),
+            "topic": self._path("topics", subscription.topic),
+            "ack_deadline_seconds": subscription.ack_deadline_seconds,
+            "filter": subscription.filter,
+            # Sooner than in the cloud: here somebody is watching.
+            "retry_policy": {
+                "minimum_backoff": Duration(seconds=1),
+                "maximum_backoff": Duration(seconds=10),
+            },
+        }
+        if subscription.function:
+            request["push_config"] = {
+                "push_endpoint": urls[subscription.function],
+                "no_wrapper": {"write_metadata": True},
+            }
+        if subscription.dead_letter_topic:
+            request["dead_letter_policy"] = {
+                "dead_letter_topic": self._path("topics", subscription.dead_letter_topic),
+                "max_delivery_attempts": subscription.max_delivery_attempts,
+            }
+        self._subscriber.create_subscription(request=request)
+
+    def observe(self, topic: str) -> list[Observed]:
+        """Messages on a watched topic since the last call."""
+        path = self._path("subscriptions", f"watch-{topic}")
+        found: list[Observed] = []
+        while True:
+            try:
+                answer = self._subscriber.pull(
+                    subscription=path,
+                    max_messages=_BATCH,
+                    return_immediately=True,
+                    timeout=10,
+                    retry=None,
+                )
+            except (DeadlineExceeded, ServiceUnavailable):
+                return found
+            if not answer.received_messages:
+                return found
+            self._subscriber.acknowledge(
+                subscription=path, ack_ids=[each.ack_id for each in answer.received_messages]
+            )
+            for each in answer.received_messages:
+                message = each.message
+                found.append(Observed(dict(message.attributes), message.data, message.publish_time))
+
+    def cursor(self, stream: str) -> str | None:
+        """The committed cursor of a stream."""
+        document = self._documents.read("streams", stream, timeout=5)
+        return None if document is None else document.fields.get("cursor")
+
+    def stop(self) -> None:
+        """End the emulators, if they were started here."""
+        self._channel.close()
+        self._emulators.stop()
+
+    def _path(self, kind: str, name: str) -> str:
+        return f"projects/{self.project}/{kind}/{name}"

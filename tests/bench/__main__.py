@@ -1,0 +1,85 @@
+"""`make bench`: how fast events go from the stand-in's flood to the topic, and at what cost.
+
+Rows are printed as a table and written to `build/bench.json`. The machine is shared by the
+stand-in, the emulators and the bridge, so read the rows against each other: `publish only` sends
+ready-made requests to the same emulator, and is the limit that the bridge is measured against.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from infra.local.emulators import Unavailable, start_emulators
+from infra.local.functions import ROOT
+from infra.local.upstream import StandInProcess
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.bridge import drain_flood
+from tests.bench.publish_only import publish_ready
+from tests.bench.row import Row
+
+_FILE = ROOT / "build" / "bench.json"
+
+
+def main() -> int:
+    """Measure; 0 when every row could be."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=300_000, help="events a row (300000)")
+    events = parser.parse_args().events
+    console = Console()
+    rows: list[Row] = []
+    console.print(f"Preparing a flood of {events:,} events...", highlight=False)
+    standin = StandInProcess(run_every_seconds=0, retain=events)
+    try:
+        upstream = standin.wait()
+        assert upstream.control is not None  # noqa: S101  # it is the stand-in
+        upstream.control.flood(events)
+        emulators = start_emulators(20)
+        if isinstance(emulators, Unavailable):
+            console.print(f"No rows with Pub/Sub: {emulators.reason}", highlight=False)
+        else:
+            try:
+                console.print("Publish only...")
+                rows.append(publish_ready(emulators, events))
+                for lanes in (16, 1):
+                    console.print(f"Bridge, {lanes} lanes...")
+                    rows.append(drain_flood(upstream, events, lanes, emulators))
+            finally:
+                emulators.stop()
+        console.print("Bridge, embedded...")
+        rows.append(drain_flood(upstream, events, 16, None))
+    finally:
+        standin.stop()
+    _write(rows)
+    console.print(_table(rows))
+    console.print(f"Written to {_FILE.relative_to(ROOT)}.")
+    return 0
+
+
+def _write(rows: list[Row]) -> None:
+    _FILE.parent.mkdir(parents=True, exist_ok=True)
+    found = {"rows": [asdict(row) for row in rows]}
+    _FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _table(rows: list[Row]) -> Table:
+    limit = rows[0].events_per_second if rows else 1.0
+    table = Table(title="Benchmark", title_justify="left")
+    table.add_column("row")
+    for name in ("events/s", "of publish only", "CPU us/event", "peak RSS MB"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"{row.events_per_second:,.0f}",
+            f"{row.events_per_second / limit:.0%}",
+            f"{row.cpu_us_per_event:.1f}",
+            f"{row.rss_mb:.0f}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

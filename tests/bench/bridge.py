@@ -1,0 +1,67 @@
+"""The bridge itself: `drain` under functions-framework, over a flood of the stand-in."""
+
+import tempfile
+import uuid
+
+import grpc
+import httpx
+from google.pubsub_v1 import PublisherClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from infra.local.emulators import Emulators
+from infra.local.functions import Function
+from infra.local.upstream import Upstream
+
+from tests.bench.row import Row, usage_of_session
+
+_WINDOW_SECONDS = 300
+
+
+def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulators | None) -> Row:
+    """Drain `events` in one window, cursor and lease on; embedded where there are no emulators."""
+    with tempfile.TemporaryDirectory() as folder:
+        cloud = {"BACKEND": "embedded", "EMBEDDED_DIR": folder}
+        if emulators is not None:
+            project = f"bench-{uuid.uuid4().hex[:8]}"
+            _make_topics(emulators, project)
+            cloud = {
+                "BACKEND": "gcp",
+                "GOOGLE_CLOUD_PROJECT": project,
+                **emulators.environment,
+            }
+        function = Function(
+            "drain-bench",
+            "drain",
+            {
+                **cloud,
+                "VIDEO_VECTOR_BASE_URL": upstream.api_url,
+                "VIDEO_VECTOR_API_KEY": upstream.key,
+                "WINDOW_SECONDS": str(_WINDOW_SECONDS),
+                "MAX_EVENTS": str(events),
+                "LANES": str(lanes),
+            },
+        )
+        function.start()
+        try:
+            function.wait()
+            before = usage_of_session(function.session())
+            answer = httpx.post(function.url, timeout=_WINDOW_SECONDS + 10).json()
+            after = usage_of_session(function.session())
+        finally:
+            function.kill()
+    if answer.get("published") != events:
+        raise RuntimeError(f"The bench did not drain its {events} events: {answer}")
+    backend = "embedded" if emulators is None else "Pub/Sub emulator"
+    return Row(
+        f"bridge, {lanes} lane{'s' if lanes > 1 else ''}, {backend}",
+        events / answer["window_seconds"],
+        (after.cpu_seconds - before.cpu_seconds) / events * 1e6,
+        after.peak_mb,
+    )
+
+
+def _make_topics(emulators: Emulators, project: str) -> None:
+    channel = grpc.insecure_channel(emulators.pubsub_host)
+    client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+    for topic in ("events", "rejected"):
+        client.create_topic(name=f"projects/{project}/topics/{topic}")
+    channel.close()

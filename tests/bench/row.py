@@ -1,0 +1,42 @@
+"""One row of the benchmark, and what a process has used so far."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measurement. CPU and memory are those of the publishing process alone."""
+
+    name: str
+    events_per_second: float
+    cpu_us_per_event: float
+    rss_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU seconds and peak memory (MB) of the largest process of a session, and all its CPU."""
+
+    cpu_seconds: float
+    peak_mb: float
+
+
+def usage_of_session(session: int) -> Usage:
+    """What the processes of a session have used so far (Linux: read from /proc)."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    cpu, peak = 0.0, 0.0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # The command's name stands in brackets and may hold blanks.
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            status = (folder / "status").read_text()
+        except OSError:
+            continue
+        if int(stat[3]) != session:
+            continue
+        cpu += (int(stat[11]) + int(stat[12])) / ticks
+        high = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+        peak = max([peak, *(int(each) / 1024 for each in high)])
+    return Usage(cpu, peak)

@@ -1,0 +1,90 @@
+"""Property: however the network cuts the bytes, the frames are those of the WHATWG rules."""
+
+import asyncio
+import re
+
+import httpx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import fakes
+from videovector_bridge.api.stream import EventStream, Frame, StreamClosed
+from videovector_bridge.settings import StreamFilters
+
+_PIECES = st.sampled_from(
+    [
+        *(b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r", b"\r\n\r\n"),
+        *(b"data", b"data:", b"data: ", b"id:", b"id: ", b"id", b"event:", b":", b" ", b"retry: 0"),
+        *(b"x", b"1", b"2", b"\0", b"\xff", b"\x85", b"\x80", b"\xef\xbb\xbf", b"\xef"),
+        *("é".encode(), "😀".encode(), "\u2028".encode(), "\u0085".encode(), b"\x0b", b"\x1c"),
+        *(b"data: a\n\n", b"id: 3\ndata: b\n\n", b": heartbeat\n\n", b"id: 4\n\n"),
+    ]
+)
+BODIES = st.lists(_PIECES, max_size=40).map(b"".join)
+
+
+def frames_by_the_rules(body: bytes) -> list[Frame]:
+    """Section 9.2.6 of the HTML standard, word for word, on the whole body at once."""
+    lines = re.split(rb"\r\n|\n|\r", body.removeprefix(b"\xef\xbb\xbf"))[:-1]
+    frames: list[Frame] = []
+    data: list[bytes] = []
+    last_id = told = b""
+    for line in lines:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if not line:
+            joined = b"\n".join(data)
+            # Beyond the standard: a frame without data tells that the position moved.
+            if joined or (last_id and last_id != told):
+                told = last_id
+                frames.append(Frame(joined, last_id.decode(errors="replace")))
+            data = []
+        elif name == b"data":
+            data.append(value)
+        elif name == b"id" and b"\0" not in value:
+            last_id = value
+    return frames
+
+
+def frames_in_pieces(pieces: list[bytes]) -> list[Frame]:
+    """What the bridge reads when the body arrives in these pieces."""
+
+    async def run() -> list[Frame]:
+        frames: list[Frame] = []
+        upstream = fakes.Upstream(fakes.Answer(pieces), fakes.GONE)
+        async with httpx.AsyncClient(transport=upstream) as http:
+            stream = EventStream(
+                http,
+                fakes.settings().api,
+                StreamFilters(),
+                position=lambda: None,
+                heartbeat_seconds=1,
+                max_frame_bytes=10_000,
+                deadline=asyncio.get_running_loop().time() + 0.001,
+            )
+            try:
+                async for frame in stream.frames():
+                    frames.append(frame)  # noqa: PERF401 - kept also when it raises
+            except StreamClosed:
+                pass
+        return frames
+
+    return asyncio.run(run())
+
+
+@settings(max_examples=300, deadline=None)
+@given(body=BODIES, data=st.data())
+def test_rechunking_never_changes_frames(body: bytes, data: st.DataObject) -> None:
+    """Any body, cut anywhere, gives the frames of the standard."""
+    places = st.lists(st.integers(0, len(body)), max_size=12).map(sorted)
+    cuts = [0, *data.draw(places), len(body)]
+    pieces = [body[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+
+    assert frames_in_pieces(pieces) == frames_by_the_rules(body)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_frames(body: bytes) -> None:
+    """No body makes the parser fail, or differ from the standard."""
+    assert frames_in_pieces([body]) == frames_by_the_rules(body)

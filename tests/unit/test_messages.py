@@ -1,0 +1,120 @@
+"""`messages`: what is published, byte for byte and within Pub/Sub's limits."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes import event
+from videovector_bridge import messages
+from videovector_bridge.backends.limits import check_request
+from videovector_bridge.events import Event, decode_event
+from videovector_bridge.messages import (
+    MAX_DATA_BYTES,
+    claim_message,
+    claim_name,
+    event_message,
+    rejected_messages,
+)
+
+FORM = {"source": "//host/processing/events", "channel": "stream", "ordering_key": "lane-01"}
+
+
+def one(**fields: object) -> Event:
+    """An event."""
+    found = decode_event(event(1, **fields))
+    assert isinstance(found, Event)
+    return found
+
+
+def test_an_event_travels_byte_for_byte() -> None:
+    """The message holds the vendor's bytes, the attributes and the lane's key."""
+    made = event_message(one(), **FORM)
+
+    assert made.data == event(1)
+    assert made.attributes["ce-id"] == "evt-0001"
+    assert made.ordering_key == "lane-01"
+
+
+def test_a_claim_has_a_reference_in_place_of_data() -> None:
+    """A claim check is the event's message without data, with `ce-dataref`."""
+    claim, plain = claim_message(one(), "gs://b/o", **FORM), event_message(one(), **FORM)
+
+    assert claim.data == b""
+    assert claim.attributes == {**plain.attributes, "ce-dataref": "gs://b/o"}
+    assert claim.ordering_key == plain.ordering_key
+
+
+def test_a_claims_name_follows_from_the_event() -> None:
+    """Trying again stores under the same name; other data or another id has another."""
+    names = {claim_name(one()), claim_name(one(payload={})), claim_name(one(event_id="x"))}
+
+    assert claim_name(one()) == claim_name(one())
+    assert len(names) == 3
+
+
+@given(raw=st.binary(max_size=40), size=st.integers(1, 9))
+def test_parts_join_to_the_original(raw: bytes, size: int) -> None:
+    """What was rejected is whole again when its parts are joined in order."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(messages, "MAX_DATA_BYTES", size)
+        made = rejected_messages(raw, owner="vendor", code="c", detail="d", context={})
+
+    assert b"".join(m.data for m in made) == raw
+    assert [int(m.attributes["part"]) for m in made] == list(range(1, len(made) + 1))
+    assert {m.attributes["parts"] for m in made} == {str(len(made))}
+    assert all(len(m.data) <= size for m in made)
+
+
+def test_each_part_of_twelve_megabytes_can_be_sent() -> None:
+    """A rejected event of 12 MB is two messages, each within a request's limits."""
+    made = rejected_messages(
+        b"x" * 12_000_000, owner="user", code="too_large", detail="d", context={"stream": "s"}
+    )
+
+    assert len(made) == 2
+    assert len(made[0].data) == MAX_DATA_BYTES
+    for message in made:
+        check_request("projects/p/topics/rejected", [message])
+
+
+def test_a_rejection_says_why_and_whence() -> None:
+    """Reason, code, detail and context are attributes; what is empty is left out."""
+    (made,) = rejected_messages(
+        b"{",
+        owner="vendor",
+        code="bad_json",
+        detail="it\nbroke é",
+        context={"stream": "default", "event-id": ""},
+    )
+
+    assert made.attributes == {
+        "reason": "vendor",
+        "code": "bad_json",
+        "detail": "it?broke ?",
+        "stream": "default",
+        "part": "1",
+        "parts": "1",
+    }
+
+
+@given(st.text(max_size=2_000))
+def test_any_detail_fits_an_attribute(detail: str) -> None:
+    """Whatever the detail holds, Pub/Sub takes the message."""
+    for message in rejected_messages(
+        b"", owner="system", code="c", detail=detail, context={"last-event-id": detail}
+    ):
+        check_request("t", [message])
+        assert all(v.isascii() and v.isprintable() for v in message.attributes.values())
+
+
+def test_a_detail_keeps_no_credential() -> None:
+    """A key or a signed URL in a detail is hidden before it is published."""
+    (made,) = rejected_messages(
+        b"",
+        owner="system",
+        code="c",
+        detail="sk_live_12345 at https://host/o?X-Goog-Signature=abc",
+        context={},
+    )
+
+    assert made.attributes["detail"] == "[redacted] at https://host/o?[redacted]"

@@ -1,0 +1,325 @@
+"""`ingest.state`: one writer per stream, over both backends."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.fakes import WatchedDocuments
+from videovector_bridge.backends import Backend
+from videovector_bridge.backends.ports import Document, Documents
+from videovector_bridge.errors import BackendError, ConflictError
+from videovector_bridge.ingest.state import COLLECTION, Busy, Lease, LeaseLost, acquire
+
+TIMEOUT = 5.0
+
+
+def take(documents: Documents, owner: str = "one", **changed: Any) -> Lease | Busy:
+    """Try to take the lease of stream `s`."""
+    given: dict[str, Any] = {"filters": "{}", "lease_seconds": 30.0, "timeout": TIMEOUT} | changed
+    return acquire(documents, "s", owner=owner, **given)
+
+
+def taken(documents: Documents, owner: str = "one", **changed: Any) -> Lease:
+    """Take the lease, which must be free."""
+    lease = take(documents, owner, **changed)
+    assert isinstance(lease, Lease)
+    return lease
+
+
+def stored(documents: Documents) -> Mapping[str, Any]:
+    """The fields of stream `s`."""
+    return document(documents).fields
+
+
+def document(documents: Documents) -> Document:
+    """The document of stream `s`."""
+    found = documents.read(COLLECTION, "s", timeout=TIMEOUT)
+    assert found is not None
+    return found
+
+
+def edit(documents: Documents, **fields: Any) -> None:
+    """Change the document by hand."""
+    documents.write(COLLECTION, "s", fields, replaces=document(documents), timeout=TIMEOUT)
+
+
+def lost_answer(at: int) -> Callable[[int], None]:
+    """A hook that loses the answer to write number `at`."""
+
+    def hook(number: int) -> None:
+        if number == at:
+            raise BackendError("the answer was lost")
+
+    return hook
+
+
+def retried(at: int) -> Callable[[int], None]:
+    """A hook that behaves as a client that lost the answer to write `at` and tried again."""
+
+    def hook(number: int) -> None:
+        if number == at:
+            raise ConflictError("written by somebody else first")
+
+    return hook
+
+
+def test_a_new_stream_has_a_document_at_once(backend: Backend) -> None:
+    """The first window makes the document, its token 1."""
+    lease = taken(backend.documents)
+
+    assert lease.token == 1
+    assert stored(backend.documents)["cursor"] is None
+    assert stored(backend.documents)["lease_owner"] == "one"
+
+
+def test_a_held_lease_makes_others_busy(backend: Backend) -> None:
+    """While the lease lasts nobody else gets it, and is told for how long."""
+    taken(backend.documents)
+    other = take(backend.documents, "two")
+
+    assert isinstance(other, Busy)
+    assert other.owner == "one"
+    assert 0 < other.seconds_left <= 30
+
+
+def test_a_released_lease_is_free_and_the_token_rises(backend: Backend) -> None:
+    """Each holder has a higher token than the one before; the cursor stays."""
+    first = taken(backend.documents)
+    first.commit({"cursor": "a"}, timeout=TIMEOUT)
+    first.release({"cursor": "b"}, timeout=TIMEOUT)
+    second = taken(backend.documents, "two")
+
+    assert (first.token, second.token) == (1, 2)
+    assert second.fields["cursor"] == "b"
+
+
+def test_a_lease_expires_by_the_age_of_the_document(backend: Backend) -> None:
+    """The holder's own lease length counts, by the clock of the store."""
+    taken(backend.documents, lease_seconds=30.0)
+    fresh = WatchedDocuments(backend.documents, older_by=20)
+    stale = WatchedDocuments(backend.documents, older_by=31)
+
+    assert isinstance(take(fresh, "two", lease_seconds=1.0), Busy)
+    assert taken(stale, "two", lease_seconds=1.0).token == 2
+
+
+def test_a_zombie_can_neither_commit_nor_release(backend: Backend) -> None:
+    """Who was taken over loses every write, and the document stays the newer holder's."""
+    zombie = taken(backend.documents)
+    stale = WatchedDocuments(backend.documents, older_by=31)
+    newer = taken(stale, "two")
+    newer.commit({"cursor": "new"}, timeout=TIMEOUT)
+    with pytest.raises(LeaseLost, match="took the lease over"):
+        zombie.commit({"cursor": "old"}, timeout=TIMEOUT)
+    with pytest.raises(LeaseLost):
+        zombie.release({"cursor": "old"}, timeout=TIMEOUT)
+
+    assert stored(backend.documents)["cursor"] == "new"
+    assert stored(backend.documents)["lease_owner"] == "two"
+
+
+def test_a_zombie_loses_after_the_newer_released_too(backend: Backend) -> None:
+    """A lease that was taken over and given up again is not the zombie's."""
+    zombie = taken(backend.documents)
+    newer = taken(WatchedDocuments(backend.documents, older_by=31), "two")
+    newer.release({"cursor": "new"}, timeout=TIMEOUT)
+    with pytest.raises(LeaseLost):
+        zombie.release({"cursor": "old"}, timeout=TIMEOUT)
+
+    assert stored(backend.documents)["cursor"] == "new"
+
+
+def test_each_commit_renews_the_lease(backend: Backend) -> None:
+    """A commit without changes is a new version, and the lease ends later."""
+    clock = iter(float(n) for n in range(100))
+    lease = taken(backend.documents, clock=lambda: next(clock))
+    before, revision = lease.expires_at, document(backend.documents).revision
+    lease.commit({}, timeout=TIMEOUT)
+
+    assert lease.expires_at > before
+    assert document(backend.documents).revision != revision
+
+
+@pytest.mark.parametrize("lose", [lost_answer, retried])
+def test_a_lost_answer_to_acquire_still_takes_it(
+    backend: Backend, lose: Callable[[int], Callable[[int], None]]
+) -> None:
+    """The lease that went through unseen is this owner's, at once or at the next try."""
+    documents = WatchedDocuments(backend.documents, after=lose(1))
+    try:
+        lease = taken(documents)
+    except BackendError:
+        lease = taken(documents)
+
+    assert lease.token == 1
+    assert isinstance(take(documents, "two"), Busy)
+    lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+    assert stored(backend.documents)["cursor"] == "a"
+
+
+@pytest.mark.parametrize("went_through", [True, False])
+def test_a_lost_answer_to_a_commit_is_made_good_by_the_next(
+    backend: Backend, *, went_through: bool
+) -> None:
+    """Whether the write happened or not, the next commit moves on from it."""
+    hook = {"after" if went_through else "before": lost_answer(2)}
+    lease = taken(WatchedDocuments(backend.documents, **hook))
+    with pytest.raises(BackendError):
+        lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+    lease.commit({}, timeout=TIMEOUT)
+    lease.commit({"cursor": "b"}, timeout=TIMEOUT)
+
+    assert stored(backend.documents)["cursor"] == "b"
+
+
+def test_a_commit_that_a_client_retried_is_written_once_more(backend: Backend) -> None:
+    """A conflict with one's own write is no lost lease."""
+    lease = taken(WatchedDocuments(backend.documents, after=retried(2)))
+    lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+    lease.commit({"cursor": "b"}, timeout=TIMEOUT)
+
+    assert stored(backend.documents)["cursor"] == "b"
+
+
+def test_a_release_that_a_client_retried_is_a_release(backend: Backend) -> None:
+    """A conflict with one's own release means that it went through."""
+    lease = taken(WatchedDocuments(backend.documents, after=retried(2)))
+    lease.release({"cursor": "a"}, timeout=TIMEOUT)
+
+    assert stored(backend.documents)["cursor"] == "a"
+    assert taken(backend.documents, "two").token == 2
+
+
+def test_who_loses_the_race_is_busy(backend: Backend) -> None:
+    """A window that somebody overtakes between its read and its write does not get the lease."""
+    inner = backend.documents
+
+    def overtake(number: int) -> None:
+        if number == 1:
+            taken(inner, "two")
+
+    assert isinstance(take(WatchedDocuments(inner, before=overtake)), Busy)
+    assert stored(inner)["lease_owner"] == "two"
+
+
+def test_a_person_may_edit_other_fields(backend: Backend) -> None:
+    """What somebody notes in the document while a window runs survives its commits."""
+    lease = taken(backend.documents)
+    edit(backend.documents, note="watch this", last_error=None, lease_seconds="oops")
+    lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+
+    assert stored(backend.documents)["note"] == "watch this"
+    assert stored(backend.documents)["cursor"] == "a"
+    assert lease.expires_at > time.monotonic()
+
+
+def test_a_cursor_set_by_hand_wins(backend: Backend) -> None:
+    """A person who sets the cursor while a window runs stops that window."""
+    lease = taken(backend.documents)
+    lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+    edit(backend.documents, cursor="by hand")
+    with pytest.raises(LeaseLost, match="was set to 'by hand'"):
+        lease.commit({"cursor": "b"}, timeout=TIMEOUT)
+    with pytest.raises(LeaseLost):
+        lease.release({}, timeout=TIMEOUT)
+
+    assert stored(backend.documents)["cursor"] == "by hand"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"lease_owner": ""}, {"fencing_token": 9}, {"fencing_token": 0}]
+)
+def test_a_lease_taken_away_by_hand_is_lost(backend: Backend, fields: dict[str, Any]) -> None:
+    """An operator who clears owner or token stops the window."""
+    lease = taken(backend.documents)
+    edit(backend.documents, **fields)
+
+    with pytest.raises(LeaseLost):
+        lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+
+
+def test_a_document_that_was_deleted_is_a_lost_lease(backend: Backend) -> None:
+    """Nobody brings back a document that somebody deleted in the middle of a window."""
+
+    class Deleted(WatchedDocuments):
+        gone = False
+
+        def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+            found = super().read(collection, document_id, timeout=timeout)
+            return None if self.gone else found
+
+    documents = Deleted(backend.documents, before=retried(2))
+    lease = taken(documents)
+    documents.gone = True
+
+    with pytest.raises(LeaseLost):
+        lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cursor": "kept"},
+        {"cursor": "kept", "lease_owner": None, "fencing_token": None, "events": None},
+        {"cursor": "kept", "fencing_token": "3", "windows": 2.0, "lease_owner": ""},
+        {"cursor": "kept", "lease_owner": "gone", "lease_seconds": "soon", "fencing_token": "x"},
+        {"cursor": "kept", "lease_owner": "gone", "events": {}, "published": [], "filters": None},
+        {"cursor": "kept", "fencing_token": float("inf")},
+    ],
+    ids=range(6),
+)
+def test_a_document_with_odd_fields_is_taken_over(backend: Backend, fields: dict[str, Any]) -> None:
+    """Missing or mistyped fields never stop a stream, nor cost it its cursor."""
+    if "inf" in str(fields):
+        fields = {**fields, "fencing_token": "inf"}
+    backend.documents.write(COLLECTION, "s", fields, replaces=None, timeout=TIMEOUT)
+    lease = taken(backend.documents)
+    lease.commit({}, timeout=TIMEOUT)
+
+    assert lease.fields["cursor"] == "kept"
+    assert lease.fields["filters"] == "{}"
+    assert lease.token >= 1
+    assert stored(backend.documents)["events"] == 0
+
+
+@pytest.mark.parametrize(("given", "cursor"), [(12, "12"), ("", None), (None, None)])
+def test_a_cursor_typed_into_the_console_is_text(
+    backend: Backend, given: object, cursor: str | None
+) -> None:
+    """A number is its text, and the empty text is no cursor."""
+    backend.documents.write(COLLECTION, "s", {"cursor": given}, replaces=None, timeout=TIMEOUT)
+
+    assert taken(backend.documents).fields["cursor"] == cursor
+
+
+def test_time_limits_hold_over_all_attempts(backend: Backend) -> None:
+    """However many conflicts there are, each request gets only the time that is left."""
+    asked: list[float] = []
+
+    class Timed(WatchedDocuments):
+        def write(self, *arguments: Any, timeout: float, **named: Any) -> Document:
+            asked.append(timeout)
+            return super().write(*arguments, timeout=timeout, **named)
+
+    seconds = iter(range(1_000))
+    documents = Timed(backend.documents, before=lambda _number: conflict())
+
+    def conflict() -> None:
+        raise ConflictError("again")
+
+    take(documents, timeout=60.0, clock=lambda: float(next(seconds)))
+    assert asked == sorted(asked, reverse=True)
+    assert len(set(asked)) == len(asked) > 1
+
+
+def test_a_store_that_fails_is_told(backend: Backend) -> None:
+    """A `BackendError` passes through, and no lease is taken."""
+
+    def fail(_number: int) -> None:
+        raise BackendError("down")
+
+    with pytest.raises(BackendError):
+        take(WatchedDocuments(backend.documents, before=fail))
+    assert isinstance(take(backend.documents), Lease)
