@@ -13,6 +13,8 @@ import orjson
 
 from videovector_bridge.backends.ports import Backend, Document, Documents, Message, Topics
 from videovector_bridge.errors import BackendError
+from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
 
 # Not of the vendor's form, so that no pattern but only knowledge of the key can hide it.
@@ -310,6 +312,25 @@ class Kill:
         """Refuse calls after the end; for the fake whose calls are not counted."""
         if self.happened:
             raise BackendError("the process is gone")
+
+
+def window(
+    backend: Backend,
+    upstream: httpx.AsyncBaseTransport,
+    *,
+    given: DrainSettings | None = None,
+    **limits: Any,
+) -> WindowReport:
+    """Drain the only stream for one window in an event loop of its own."""
+    given = given or settings()
+    stream = only_stream(given, **limits)
+    return asyncio.run(drain_window(given, stream, backend, transport=upstream))
+
+
+def document(backend: Backend, stream: str = "default") -> Mapping[str, Any]:
+    """The stream's document."""
+    found = backend.documents.read("streams", stream, timeout=5.0)
+    return found.fields if found else {}
 
 
 def watched(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import orjson
@@ -29,9 +29,11 @@ _RFC3339: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event that can be published. `data` is the vendor's JSON object, byte for byte."""
+class Event(NamedTuple):
+    """One event that can be published. `data` is the vendor's JSON object, byte for byte.
+
+    A named tuple, as all that is made once an event: a frozen dataclass takes four times as long.
+    """
 
     id: str
     type: str

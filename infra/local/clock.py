@@ -1,12 +1,14 @@
 """A clock that plays Cloud Scheduler: it calls `drain` for each stream, over and over."""
 
+import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
-import httpx
+from infra.local.loopback import ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,49 +21,57 @@ class Tick:
     seconds: float
 
 
-class Clock(threading.Thread):
+class Clock:
     """Calls `drain` for every stream, `pause_seconds` after the call before has ended.
 
-    As with Cloud Scheduler, a stream has never two calls outstanding. `on_tick` hears of each.
+    As with Cloud Scheduler, streams do not wait for each other, and a stream has never two calls
+    outstanding. `on_tick` hears of each call, from several threads.
     """
 
     def __init__(
         self,
         url: str,
-        streams: Sequence[str],
+        streams: Iterable[str],
         *,
         pause_seconds: float,
         attempt_seconds: float,
         on_tick: Callable[[Tick], None],
     ) -> None:
-        super().__init__(name="clock", daemon=True)
         self._url = url
-        self._streams = streams
         self._pause_seconds = pause_seconds
         self._attempt_seconds = attempt_seconds
         self._on_tick = on_tick
         self._over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=[stream], name=f"clock-{stream}", daemon=True)
+            for stream in streams
+        ]
 
-    def run(self) -> None:
-        """Tick until stopped."""
-        with httpx.Client(timeout=self._attempt_seconds, trust_env=False) as http:
-            while not self._over.is_set():
-                for stream in self._streams:
-                    self._on_tick(self._call(http, stream))
-                self._over.wait(self._pause_seconds)
+    def start(self) -> None:
+        """Begin at once."""
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Make no further call."""
+        """Make no further call, and tell of none."""
         self._over.set()
 
-    def _call(self, http: httpx.Client, stream: str) -> Tick:
+    def _run(self, stream: str) -> None:
+        while not self._over.is_set():
+            tick = self._call(stream)
+            if self._over.is_set():
+                return
+            self._on_tick(tick)
+            self._over.wait(self._pause_seconds)
+
+    def _call(self, stream: str) -> Tick:
         started = time.monotonic()
         status, answer = None, None
+        body = json.dumps({"stream": stream}).encode()
         try:
-            response = http.post(self._url, json={"stream": stream})
-            status = response.status_code
-            answer = response.json()
-        except (httpx.HTTPError, ValueError):
-            # No answer, or half of one: the process was killed or is being started.
+            status, content = ask(self._url, body, timeout=self._attempt_seconds)
+            answer = json.loads(content)
+        except (OSError, HTTPException, ValueError):
+            # No answer, or half of one: the process ended. That is what the tick says.
             answer = None
         return Tick(stream, status, answer, time.monotonic() - started)

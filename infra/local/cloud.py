@@ -21,8 +21,7 @@ class Cloud(Protocol):
     """One of the two places where messages and state live on this machine."""
 
     kind: str
-    reason: str
-    """Why this one was taken, as a sentence."""
+    """The value of BACKEND that it stands for."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -30,7 +29,7 @@ class Cloud(Protocol):
         ...
 
     def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
-        """Make topics and subscriptions; topics in `watch` can be observed.
+        """Make topics and subscriptions; messages on topics in `watch` from now on are observed.
 
         `urls` are the functions' addresses by name; a function without one gets no push.
         """
@@ -42,6 +41,10 @@ class Cloud(Protocol):
 
     def cursor(self, stream: str) -> str | None:
         """The committed cursor of a stream."""
+        ...
+
+    def trouble(self) -> str:
+        """A sentence if it has ended by itself; otherwise nothing."""
         ...
 
     def stop(self) -> None:

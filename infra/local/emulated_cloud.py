@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 
 import grpc
 from google.api_core.exceptions import DeadlineExceeded, ServiceUnavailable
-from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -26,7 +26,6 @@ class EmulatedCloud:
     kind = "gcp"
 
     def __init__(self, emulators: Emulators, project: str) -> None:
-        self.reason = "Google's emulators are here."
         self.project = project
         self._emulators = emulators
         # Google's libraries look there, in this process as in the functions'.
@@ -69,8 +68,8 @@ class EmulatedCloud:
             "filter": subscription.filter,
             # Sooner than in the cloud: here somebody is watching.
             "retry_policy": {
-                "minimum_backoff": Duration(seconds=1),
-                "maximum_backoff": Duration(seconds=10),
+                "minimum_backoff": timedelta(seconds=1),
+                "maximum_backoff": timedelta(seconds=10),
             },
         }
         if subscription.function:
@@ -113,6 +112,10 @@ class EmulatedCloud:
         """The committed cursor of a stream."""
         document = self._documents.read("streams", stream, timeout=5)
         return None if document is None else document.fields.get("cursor")
+
+    def trouble(self) -> str:
+        """A sentence if an emulator that was started here has ended by itself."""
+        return self._emulators.trouble()
 
     def stop(self) -> None:
         """End the emulators, if they were started here."""

@@ -3,13 +3,13 @@
 import os
 import shutil
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 
+from infra.local.loopback import ask
 from infra.local.processes import Process, free_port
 
 _VARIABLES = {"pubsub": "PUBSUB_EMULATOR_HOST", "firestore": "FIRESTORE_EMULATOR_HOST"}
@@ -28,6 +28,7 @@ class Emulators:
 
     pubsub_host: str
     firestore_host: str
+    _processes: tuple[tuple[str, Process], ...] = field(default=(), repr=False)
     _started: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @property
@@ -37,6 +38,13 @@ class Emulators:
             _VARIABLES["pubsub"]: self.pubsub_host,
             _VARIABLES["firestore"]: self.firestore_host,
         }
+
+    def trouble(self) -> str:
+        """A sentence if one that was started has ended by itself; otherwise nothing."""
+        for name, process in self._processes:
+            if process.ended():
+                return f"The {name} emulator ended by itself: {process.last_words()}"
+        return ""
 
     def stop(self) -> None:
         """Kill what was started, with all its children. Safe to call again."""
@@ -52,32 +60,71 @@ def start_emulators(
     instead of starting one. Ends within `timeout_seconds`. Where it returns `Unavailable`, nothing
     is left running; nor when this process ends, in whatever way.
     """
-    deadline = time.monotonic() + timeout_seconds
-    hosts = {name: (running or {}).get(variable, "") for name, variable in _VARIABLES.items()}
-    processes: dict[str, Process] = {}
-    with ExitStack() as stack:
-        for name in [name for name, host in hosts.items() if not host]:
-            port = free_port()
-            command = _command(name, port)
-            if isinstance(command, Unavailable):
-                return command
-            hosts[name] = f"127.0.0.1:{port}"
-            # A gcloud that lacks a component would ask whether to install it, and wait.
-            processes[name] = Process(command, environment={"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"})
-            stack.callback(processes[name].stop)
-        for name, host in hosts.items():
-            process = processes.get(name)
-            while not _answers(host):
-                if process and process.ended():
+    return StartingEmulators(timeout_seconds, running=running).wait()
+
+
+class StartingEmulators:
+    """Both emulators on their way, as in `start_emulators`: there is time for other things."""
+
+    def __init__(self, timeout_seconds: float, *, running: Mapping[str, str] | None = None) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._deadline = time.monotonic() + timeout_seconds
+        self._started = ExitStack()
+        self._hosts: dict[str, str] = {}
+        self._processes: dict[str, Process] = {}
+        self._unavailable: Unavailable | None = None
+        for name, variable in _VARIABLES.items():
+            self._hosts[name] = (running or {}).get(variable, "")
+            if not self._hosts[name] and self._unavailable is None:
+                self._start(name)
+
+    def wait(self) -> Emulators | Unavailable:
+        """Return when both answer, or when it is clear that they will not."""
+        for name in _VARIABLES:
+            self._unavailable = self._unavailable or self._wait(name)
+        if self._unavailable is not None:
+            self.stop()
+            return self._unavailable
+        processes = tuple(self._processes.items())
+        hosts = self._hosts
+        return Emulators(hosts["pubsub"], hosts["firestore"], processes, self._started.pop_all())
+
+    def stop(self) -> None:
+        """Kill what was started; nothing to do after `wait`."""
+        self._started.close()
+
+    def _start(self, name: str) -> None:
+        port = free_port()
+        command = _command(name, port)
+        if isinstance(command, Unavailable):
+            self._unavailable = command
+            return
+        self._hosts[name] = f"127.0.0.1:{port}"
+        # A gcloud that lacks a component would ask whether to install it, and wait.
+        environment = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+        self._processes[name] = Process(command, environment=environment)
+        self._started.callback(self._processes[name].stop)
+
+    def _wait(self, name: str) -> Unavailable | None:
+        again = True
+        while True:
+            # Ended or not comes first: on a port that was taken, somebody else may answer.
+            process = self._processes.get(name)
+            if process and process.ended():
+                if not (again and _answers(self._hosts[name])):
                     return Unavailable(f"The {name} emulator ended: {process.last_words()}")
-                if time.monotonic() > deadline:
-                    said = f"; it said last: {process.last_words()}" if process else ""
-                    return Unavailable(
-                        f"The {name} emulator at {host} did not answer within "
-                        f"{timeout_seconds:g} s{said}"
-                    )
-                time.sleep(0.05)
-        return Emulators(hosts["pubsub"], hosts["firestore"], stack.pop_all())
+                again = False
+                self._start(name)
+                continue
+            if _answers(self._hosts[name]):
+                return None
+            if time.monotonic() > self._deadline:
+                said = f"; it said last: {process.last_words()}" if process else ""
+                return Unavailable(
+                    f"The {name} emulator at {self._hosts[name]} did not answer within "
+                    f"{self._timeout_seconds:g} s{said}"
+                )
+            time.sleep(0.05)
 
 
 def _command(name: str, port: int) -> list[str] | Unavailable:
@@ -119,12 +166,8 @@ def _java() -> str | None:
 
 def _answers(host: str) -> bool:
     """Return whether the emulator answers HTTP, which it does on the port of its gRPC."""
-    # No proxy: an environment's proxy settings are not meant for this machine's own ports.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://{host}/", timeout=1.0):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
+        ask(f"http://{host}/", timeout=1.0)
+    except (OSError, HTTPException):
         return False
+    return True

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from infra.local.functions import ROOT
 from videovector_bridge.automate.automations import Automation, read_automations
 from videovector_bridge.automate.markers import marker
-from videovector_bridge.errors import PermanentError
+from videovector_bridge.automate.urls import issue_key
+from videovector_bridge.errors import PermanentError, SettingsError
+from videovector_bridge.events import instant
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +25,17 @@ class Expected:
     urls: Mapping[str, str]
 
 
-def shipped_automations(file: str = "") -> tuple[Automation, ...]:
-    """The automations that the functions follow."""
+def read_followed_automations(file: str) -> tuple[Automation, ...]:
+    """The automations that the functions follow: those of `file`, or the ones deployed.
+
+    Raises `SettingsError` naming every mistake in them.
+    """
     path = Path(file) if file else ROOT / "functions" / "automations.toml"
-    return read_automations(path.read_text(encoding="utf-8"), path.name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"AUTOMATIONS_FILE {str(path)!r} cannot be read: {error}"]) from None
+    return read_automations(text, path.name)
 
 
 def expected_effects(
@@ -33,33 +45,39 @@ def expected_effects(
     markers: dict[str, dict[str, Any]] = {}
     marker_events: dict[str, str] = {}
     urls: dict[str, str] = {}
-    for event in sorted(events, key=lambda each: (each["created_at"], each["event_id"])):
-        fields = {**event, "channel": "stream"}
-        for automation in automations:
+    for event in sorted(events, key=_version):
+        # Of two automations that write one target on one event, the first in the file wins.
+        for automation in reversed(automations):
             try:
-                if not automation.applies_to(fields):
+                if not automation.applies_to(event):
                     continue
-                rendered = automation.render(fields)
+                rendered = automation.render(event)
                 if automation.action == "upsert_marker":
                     body, target = marker(rendered)
                     markers[target], marker_events[target] = body, event["event_id"]
                 elif automation.action == "issue_signed_url":
-                    urls[f"{automation.name}:{event['event_id']}"] = event["event_id"]
+                    urls[issue_key(automation.name, event["event_id"])] = event["event_id"]
             except PermanentError:
-                continue
+                continue  # It is rejected, which is seen elsewhere.
     return Expected(markers, marker_events, urls)
 
 
-def markers_right(expected: Expected, found: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The targets whose marker at the API is what it must be."""
-    right: set[str] = set()
-    by_target = {
-        (each.get("target_type"), each.get("target_id"), each.get("field_path")): each
-        for each in found
-    }
+def _version(event: Mapping[str, Any]) -> tuple[datetime, str]:
+    return instant(event["created_at"]) or _LONG_AGO, str(event["event_id"])
+
+
+def markers_right(expected: Expected, found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The targets whose marker at the API is what it must be, and when it was written."""
+    right: dict[str, str] = {}
+    by_target = {_target(each): each for each in found}
     for target, body in expected.markers.items():
-        key = (body.get("target_type"), body.get("target_id"), body.get("field_path"))
-        there = by_target.get(key, {})
-        if all(there.get(name) == body.get(name) for name in ("color", "note")):
-            right.add(target)
+        there = by_target.get(_target(body))
+        if there is not None and all(
+            there.get(name) == body.get(name) for name in ("color", "note")
+        ):
+            right[target] = str(there.get("updated_at") or "")
     return right
+
+
+def _target(marker_: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    return marker_.get("target_type"), marker_.get("target_id"), marker_.get("field_path")

@@ -23,7 +23,8 @@ end
 class Process:
     """A command with all its children, in a session of its own; its output goes to a log file.
 
-    It works in `folder`, or in a temporary one that goes with it.
+    It works in `folder`, or in a temporary one that goes with it, and inherits `files`
+    (descriptors of ours) under their numbers.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Process:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
         log: Path | None = None,
+        files: Sequence[int] = (),
     ) -> None:
         self._scratch = None if folder and log else Path(tempfile.mkdtemp(prefix="bridge-"))
         self._log = log or (self._scratch or Path()) / "log"
@@ -46,6 +48,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=files,
             )
 
     def ended(self) -> bool:
@@ -66,6 +69,8 @@ class Process:
         """Kill the command and all its children, at once. Safe to call again."""
         # The keeper sees the end of its input, and kills all, itself included.
         self._keeper.communicate()
+        # Somebody may have killed the keeper, and nobody else.
+        subprocess.run(["pkill", "-KILL", "-s", str(self._keeper.pid)], check=False)
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 

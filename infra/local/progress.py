@@ -1,6 +1,5 @@
 """What a run has seen so far: events, effects and windows, counted from the topics themselves."""
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -8,10 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from infra.local.clock import Tick
 from infra.local.cloud import Observed
+from videovector_bridge.events import TYPE_PREFIX
 
-_GAP = "com.vectormethods.bridge.stream.gap"
+_GAP = f"{TYPE_PREFIX}bridge.stream.gap"
+_IDS = ("user_id", "run_id", "video_id", "segment_id", "index_id")
 
 
 @dataclass(slots=True)
@@ -19,35 +22,45 @@ class Progress:
     """Grows as messages and windows are noted. Safe to note from several threads."""
 
     events: Counter[str] = field(default_factory=Counter)
+    """Event ids, with the number of their messages."""
     first_seen: dict[str, datetime] = field(default_factory=dict)
     data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    first_event_at: datetime | None = None
+    gaps: int = 0
     rejected: list[Mapping[str, str]] = field(default_factory=list)
     urls: dict[str, datetime] = field(default_factory=dict)
     url_repeats: int = 0
-    gaps: int = 0
     windows: int = 0
-    reported: int = 0
-    """Events that finished windows said to have published."""
-    killed_windows: int = 0
-    failed: list[str] = field(default_factory=list)
+    """Windows that ended and said so."""
+    cut_windows: int = 0
+    """Windows that ended without a word: their process was killed."""
+    busy_windows: int = 0
+    """Windows that found the lease taken."""
+    reconnects: int = 0
+    published_by_ended: int = 0
+    failures: list[str] = field(default_factory=list)
     last_window: dict[str, Any] = field(default_factory=dict)
-    first_event_at: datetime | None = None
+    turned_red: set[str] = field(default_factory=set)
+    turned_green: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note_events(self, messages: list[Observed]) -> None:
         """Note messages seen on topic `events`."""
         with self._lock:
             for message in messages:
-                if message.attributes.get("ce-type") == _GAP:
-                    self.gaps += 1
-                    continue
-                event_id = message.attributes["ce-id"]
-                self.events[event_id] += 1
-                if event_id not in self.first_seen:
-                    self.first_seen[event_id] = message.published_at
-                    self.data[event_id] = json.loads(message.data) if message.data else {}
-                if self.first_event_at is None or message.published_at < self.first_event_at:
-                    self.first_event_at = message.published_at
+                self._note_event(message)
+
+    def _note_event(self, message: Observed) -> None:
+        if message.attributes.get("ce-type") == _GAP:
+            self.gaps += 1
+            return
+        event_id = message.attributes["ce-id"]
+        self.events[event_id] += 1
+        if event_id not in self.first_seen:
+            self.first_seen[event_id] = message.published_at
+            self.data[event_id] = _fields(message)
+        if self.first_event_at is None or message.published_at < self.first_event_at:
+            self.first_event_at = message.published_at
 
     def note_rejected(self, messages: list[Observed]) -> None:
         """Note messages seen on topic `rejected`."""
@@ -61,18 +74,52 @@ class Progress:
                 self.url_repeats += message.attributes["ce-id"] in self.urls
                 self.urls.setdefault(message.attributes["ce-id"], message.published_at)
 
+    def note_markers(self, colors: Mapping[str, str | None]) -> None:
+        """Note the colours of markers by target, as they stand at the API."""
+        with self._lock:
+            for target, color in colors.items():
+                if color == "red":
+                    self.turned_red.add(target)
+                elif color == "green" and target in self.turned_red:
+                    self.turned_green.add(target)
+
     def note_tick(self, tick: Tick) -> None:
         """Note a call of `drain`."""
         with self._lock:
             if tick.answer is None:
+                self.cut_windows += 1
                 return
-            self.windows += tick.answer.get("outcome") != "busy"
-            self.reported += tick.answer.get("published", 0)
+            if tick.answer.get("outcome") == "busy":
+                self.busy_windows += 1
+                return
+            self.windows += 1
+            self.published_by_ended += tick.answer.get("published", 0)
+            self.reconnects += tick.answer.get("reconnects", 0)
             self.last_window = tick.answer
             if tick.answer.get("outcome") == "failed":
-                self.failed.append(str(tick.answer.get("message")))
+                self.failures.append(str(tick.answer.get("message")))
+
+    @property
+    def messages(self) -> int:
+        """How many messages on topic `events` carried events."""
+        return sum(self.events.values())
 
     @property
     def repeats(self) -> int:
-        """How many messages on topic `events` carried an event that was there already."""
-        return sum(self.events.values()) - len(self.events)
+        """How many of them carried an event that was there already."""
+        return self.messages - len(self.events)
+
+
+def _fields(message: Observed) -> dict[str, Any]:
+    """The event as automations see it; what stands in the attributes goes first."""
+    try:
+        found = orjson.loads(message.data)
+    except orjson.JSONDecodeError:
+        found = {}
+    fields = dict.fromkeys(_IDS) | (found if isinstance(found, dict) else {})
+    fields["event_id"] = message.attributes["ce-id"]
+    fields["event_type"] = message.attributes.get("ce-type", "").removeprefix(TYPE_PREFIX)
+    fields["channel"] = message.attributes.get("ce-channel", "stream")
+    fields["payload"] = fields.get("payload") or {}
+    fields["created_at"] = fields.get("created_at") or message.attributes.get("ce-time", "")
+    return fields

@@ -1,6 +1,7 @@
 """The end of a run: `build/run.json`, a table for people, and what is wrong if anything is."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
@@ -8,57 +9,78 @@ from typing import Any
 
 from rich.table import Table
 
-from infra.local.scenario import Snapshot
+from infra.local.observer import Snapshot
+
+_NAMED = 5  # of many things that are missing, so many are named
 
 
-def result(snapshot: Snapshot, backend: str, started_at: datetime) -> dict[str, Any]:
+def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str) -> dict[str, Any]:
     """The run as plain JSON values. The keys are relied on by scripts."""
     progress, effects = snapshot.progress, snapshot.effects
     first = progress.first_event_at
-    middle, high = _percentiles(effects.milliseconds)
-    found = {
-        "ok": False,
+    middle, high = percentiles(effects.milliseconds)
+    wrong = problems(snapshot, trouble)
+    return {
+        "ok": not wrong,
         "backend": backend,
         "emitted": snapshot.emitted,
         "published": len(progress.events),
         "repeats": progress.repeats,
-        "lost": snapshot.missing,
+        "lost": None if snapshot.emitted is None else len(snapshot.missing),
         "rejected": len(progress.rejected),
         "markers": effects.markers,
         "signed_urls": effects.urls,
         "webhooks": 0,
-        "windows": progress.windows + progress.killed_windows,
-        "killed_windows": progress.killed_windows,
+        "windows": progress.windows + progress.cut_windows,
+        "killed_windows": snapshot.killed_windows,
+        "busy_windows": progress.busy_windows,
+        "reconnects": progress.reconnects,
         "cursor": snapshot.cursor,
-        "first_event_seconds": None if first is None else _seconds(started_at, first),
+        "first_event_seconds": (
+            None if first is None else round((first - started_at).total_seconds(), 2)
+        ),
         "effect_ms": {"p50": middle, "p99": high},
+        "markers_expected": effects.markers_wanted,
+        "signed_urls_expected": effects.urls_wanted,
+        "red_to_green": len(progress.turned_green),
         "seconds": round(snapshot.seconds, 2),
+        "missing": [*snapshot.missing, *effects.missing],
+        "problems": wrong,
     }
-    found["ok"] = not problems(snapshot)
-    return found
 
 
-def problems(snapshot: Snapshot) -> list[str]:
-    """What keeps the run from being a success, as sentences; nothing when it is one."""
+def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
+    """What keeps the run from being a success, as sentences; nothing when it is one.
+
+    `trouble` is what ended by itself meanwhile, if anything.
+    """
     progress, effects = snapshot.progress, snapshot.effects
-    found: list[str] = []
-    if snapshot.emitted is None:
-        # A real API: how much there was to drain is not known, only whether draining worked.
-        return [f"A window failed: {message}" for message in progress.failed[-1:]]
+    found = [trouble] if trouble else []
     if snapshot.missing:
-        found.append(f"{snapshot.missing} of {snapshot.emitted} events were not published.")
-    if not progress.events:
-        found.append("No event was published at all.")
-    if not progress.killed_windows:
-        found.append("No window was killed, so the resume was not shown.")
-    if effects.markers < effects.markers_wanted:
-        found.append(f"Markers: {effects.markers} of {effects.markers_wanted} are right.")
-    if effects.urls < effects.urls_wanted:
-        found.append(f"Signed URLs: {effects.urls} of {effects.urls_wanted} were published.")
-    if progress.rejected:
-        found.append(f"Rejected messages: {len(progress.rejected)}; none was expected.")
-    found += [f"A window failed: {message}" for message in progress.failed[-1:]] if found else []
+        found.append(
+            f"{len(snapshot.missing)} of {snapshot.emitted} events were not published: "
+            f"{_some(snapshot.missing)}."
+        )
+    if snapshot.emitted is not None:
+        if snapshot.emitted and not snapshot.killed_windows:
+            found.append("No window was killed, so that the resume was not shown.")
+        if progress.rejected:
+            found.append(f"{len(progress.rejected)} messages were rejected; none was expected.")
+    if effects.missing:
+        found.append(f"{len(effects.missing)} effects did not happen: {_some(effects.missing)}.")
+    if progress.rejected and found:
+        first = progress.rejected[0]
+        found.append(f"The first rejection ({first.get('code')}) says: {first.get('detail')}")
+    # A window may fail and the next make it good: over the stand-in it is what arrived that counts.
+    last_failed = progress.last_window.get("outcome") == "failed"
+    if progress.failures and (found or (snapshot.emitted is None and last_failed)):
+        found.append(f"A window failed: {progress.failures[-1]}")
     return found
+
+
+def _some(things: Sequence[str]) -> str:
+    more = len(things) - _NAMED
+    return ", ".join(things[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def write(found: dict[str, Any], file: Path) -> None:
@@ -69,22 +91,27 @@ def write(found: dict[str, Any], file: Path) -> None:
     draft.replace(file)
 
 
-def table(found: dict[str, Any], snapshot: Snapshot) -> Table:
+def table(found: dict[str, Any]) -> Table:
     """The result for people."""
-    progress, effects = snapshot.progress, snapshot.effects
-    emitted = "not known" if found["emitted"] is None else found["emitted"]
+    middle, high = found["effect_ms"]["p50"], found["effect_ms"]["p99"]
+    busy = f"{found['busy_windows']} more found the lease taken"
     lines = [
-        ("Events emitted", emitted, ""),
+        ("Events emitted", _known(found["emitted"]), ""),
         ("Events published", found["published"], f"{found['repeats']} repeats"),
-        ("Events lost", found["lost"], ""),
+        ("Events lost", _known(found["lost"]), ""),
         ("Rejected", found["rejected"], ""),
-        ("Markers right", effects.markers, f"of {effects.markers_wanted}"),
-        ("Signed URLs", effects.urls, f"of {effects.urls_wanted}; {progress.url_repeats} repeats"),
-        ("Windows", found["windows"], f"{found['killed_windows']} killed half-way"),
+        (
+            "Markers right",
+            f"{found['markers']} of {found['markers_expected']}",
+            f"{found['red_to_green']} seen to turn from red to green",
+        ),
+        ("Signed URLs", f"{found['signed_urls']} of {found['signed_urls_expected']}", ""),
+        ("Windows", found["windows"], f"{found['killed_windows']} killed half-way; {busy}"),
+        ("Stream reconnected", found["reconnects"], "times within windows"),
         ("First event after", _unit(found["first_event_seconds"], "s"), "from the start"),
-        ("Effect after", _unit(found["effect_ms"]["p50"], "ms"), _p99(found)),
+        ("Effect after", _unit(middle, "ms"), f"half of them; 99 % within {_unit(high, 'ms')}"),
         ("Cursor", found["cursor"] or "none", ""),
-        ("Time", f"{snapshot.seconds:.1f} s", f"backend {found['backend']}"),
+        ("Time", _unit(found["seconds"], "s"), f"backend {found['backend']}"),
     ]
     grid = Table(title="Result", show_header=False, title_justify="left")
     grid.add_column("what")
@@ -95,21 +122,17 @@ def table(found: dict[str, Any], snapshot: Snapshot) -> Table:
     return grid
 
 
-def _p99(found: dict[str, Any]) -> str:
-    high = found["effect_ms"]["p99"]
-    return "" if high is None else f"median; p99 {high:.0f} ms"
-
-
-def _unit(value: float | None, unit: str) -> str:
-    return "-" if value is None else f"{value:.1f} {unit}"
-
-
-def _seconds(start: datetime, end: datetime) -> float:
-    return round((end - start).total_seconds(), 2)
-
-
-def _percentiles(values: tuple[float, ...]) -> tuple[float | None, float | None]:
+def percentiles(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """The 50th and 99th percentile, None without values."""
     if len(values) < 2:
         return (round(values[0], 1),) * 2 if values else (None, None)
     cuts = quantiles(values, n=100, method="inclusive")
     return round(cuts[49], 1), round(cuts[98], 1)
+
+
+def _known(number: int | None) -> str:
+    return "not known" if number is None else str(number)
+
+
+def _unit(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:.1f} {unit}"

@@ -1,182 +1,204 @@
 """`make run`: events of a library in the making are drained, and effects arrive.
 
-One window is killed half-way, to show the resume. The result is what the topics and the API show.
+A connection is cut, and a window is killed half-way, to show the resume. The result is what the
+topics and the API show.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from infra.local.clock import Clock
-from infra.local.cloud import Cloud
-from infra.local.expected import Expected, expected_effects, markers_right, shipped_automations
+from infra.local.expected import read_followed_automations
+from infra.local.observer import Observer, Snapshot
 from infra.local.progress import Progress
 from infra.local.stack import Stack
 from infra.local.standin import Control
+from infra.local.wanted import all_wanted, selected_ids
+from videovector_bridge.api import ApiError, VideoVectorClient
 
-_RUNS = 8
+# Two batches of runs: a first window drains the first, and one is killed while it drains the
+# second. Of every four runs one fails, is marked red, is tried again, and turns green.
+_FIRST_BATCH = (6, 24.0)  # runs, events a second
+_SECOND_BATCH = (4, 12.0)
 _VIDEOS_PER_RUN = 4
-_EVENTS_PER_SECOND = 16.0
-_KILL_AFTER = 20  # events that the window has published
+_CUT = {"on": "stream", "kind": "cut", "after_events": 40, "mid_frame": True}
+_KILL_AFTER = 20  # events of the second batch
 _TIME_LIMIT_SECONDS = 75.0
+_GIVE_UP_SECONDS = 25.0  # without anything new: longer than a redelivery waits here...
+_REJECTED_SECONDS = 4.0  # ...and after a rejection, for that does not come again
 _REAL_WINDOWS = 3
+_REAL_EFFECTS_SECONDS = 15.0
 _POLL_SECONDS = 0.2
-_MONOTONIC_SLACK_SECONDS = 30.0
+_SLACK_SECONDS = 30.0
+
+Show = Callable[[Snapshot], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """Effects found, effects wanted, and how long they took after their event (milliseconds)."""
-
-    markers: int = 0
-    markers_wanted: int = 0
-    urls: int = 0
-    urls_wanted: int = 0
-    milliseconds: tuple[float, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether every wanted effect happened."""
-        return (self.markers, self.urls) == (self.markers_wanted, self.urls_wanted)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Where a run stands. `emitted` is None where the API does not tell."""
-
-    phase: str
-    seconds: float
-    emitted: int | None
-    missing: int
-    progress: Progress
-    effects: Effects
-    cursor: str | None
-
-
-def run_scenario(
-    stack: Stack, *, started_at: datetime, show: Callable[[Snapshot], None]
-) -> Snapshot:
+def run_scenario(stack: Stack, *, started_at: datetime, show: Show) -> Snapshot:
     """Drain until everything that was emitted has arrived with its effects, or time is up."""
+    drain = stack.configuration.drain
     progress = Progress()
+    longest = max(stream.window.window_seconds for stream in drain.streams.values())
     clock = Clock(
-        stack.functions["drain"].url,
-        stack.streams,
+        stack.drain.url,
+        drain.streams,
         pause_seconds=0.5,
-        attempt_seconds=float(os.environ.get("WINDOW_SECONDS", "6")) + _MONOTONIC_SLACK_SECONDS,
+        attempt_seconds=longest + _SLACK_SECONDS,
         on_tick=progress.note_tick,
     )
-    run = _Run(stack, progress, started_at, show)
     try:
         if stack.upstream.control is not None:
-            return run.with_standin(stack.upstream.control, clock)
-        return run.with_real_api(clock)
+            _start_runs(stack.upstream.control, *_FIRST_BATCH)
+            stack.upstream.control.faults(_CUT)
+        clock.start()
+        automations = read_followed_automations(stack.configuration.subscriber.automations_file)
+        observer = Observer(stack, progress, automations, started_at)
+        stack.wait()
+        if stack.upstream.control is not None:
+            run = _StandInRun(stack, progress, observer, stack.upstream.control)
+            return run.watch(show)
+        return _watch_real_api(stack, progress, observer, show)
     finally:
         clock.stop()
 
 
-class _Run:
-    """One scenario under way."""
+def _start_runs(control: Control, runs: int, rate: float) -> None:
+    control.runs(runs, videos_per_run=_VIDEOS_PER_RUN, events_per_second=rate)
+
+
+class _StandInRun:
+    """The scenario over the stand-in, which tells what it emitted."""
 
     def __init__(
-        self,
-        stack: Stack,
-        progress: Progress,
-        started_at: datetime,
-        show: Callable[[Snapshot], None],
+        self, stack: Stack, progress: Progress, observer: Observer, control: Control
     ) -> None:
         self._stack = stack
         self._progress = progress
-        self._started_at = started_at
-        self._show = show
-        self._deadline = time.monotonic() + _TIME_LIMIT_SECONDS
-        self._automations = shipped_automations(os.environ.get("AUTOMATIONS_FILE", ""))
+        self._observer = observer
+        self._control = control
+        self._streams = tuple(stack.configuration.drain.streams.values())
+        self._selected: frozenset[str] | None = None
+        self._killed_windows = 0
+        self._quiet = _Quiet()
 
-    def with_standin(self, control: Control, clock: Clock) -> Snapshot:
-        """A library processed, a connection cut, a window killed, everything accounted for."""
-        control.runs(_RUNS, videos_per_run=_VIDEOS_PER_RUN, events_per_second=_EVENTS_PER_SECOND)
-        control.faults({"on": "stream", "kind": "cut", "after_events": 12, "mid_frame": True})
-        clock.start()
-        killer = threading.Thread(target=self._kill_a_window, daemon=True)
+    def watch(self, show: Show) -> Snapshot:
+        """Run it to its end, or until nothing comes any more; return what stands then."""
+        deadline = time.monotonic() + _TIME_LIMIT_SECONDS
+        killer = threading.Thread(target=self._kill_a_window, args=[deadline], daemon=True)
         killer.start()
         while True:
-            journal = control.journal()
+            journal = self._control.journal()
             over = journal["runs_active"] == 0 and not killer.is_alive()
-            snapshot = self._look("draining" if over else "processing", journal)
-            self._show(snapshot)
-            done = over and not snapshot.missing and snapshot.effects.complete
-            if done or time.monotonic() > self._deadline:
+            snapshot = self._look("draining" if over else "processing", journal, over=over)
+            show(snapshot)
+            # A window after the killed one has to end, too: that it resumed is what it reports.
+            arrived = snapshot.complete and self._cursor_arrived(snapshot, journal)
+            arrived = arrived and self._progress.windows >= 2
+            patience = _REJECTED_SECONDS if self._progress.rejected else _GIVE_UP_SECONDS
+            stuck = self._quiet.seconds(_facts(snapshot)) > patience
+            trouble = bool(self._stack.trouble())
+            if (over and (arrived or stuck)) or trouble or time.monotonic() > deadline:
                 return snapshot
             time.sleep(_POLL_SECONDS)
 
-    def with_real_api(self, clock: Clock) -> Snapshot:
-        """A few windows over a real API; how much it emitted is not known."""
-        clock.start()
-        while True:
-            snapshot = self._look("draining", None)
-            self._show(snapshot)
-            windows, last = self._progress.windows, self._progress.last_window.get("outcome")
-            if windows >= _REAL_WINDOWS or last in ("idle", "failed"):
-                return self._look("done", None)
-            if time.monotonic() > self._deadline:
-                return snapshot
-            time.sleep(_POLL_SECONDS)
-
-    def _kill_a_window(self) -> None:
-        """Kill the drain process half-way through a window that has published something."""
-        progress = self._progress
-        while progress.windows < 1 or len(progress.events) < progress.reported + _KILL_AFTER:
-            if time.monotonic() > self._deadline:
-                return
-            time.sleep(0.02)
-        drain = self._stack.functions["drain"]
-        drain.kill()
-        progress.killed_windows += 1
-        drain.start()
-        drain.wait()
-
-    def _look(self, phase: str, journal: dict[str, Any] | None) -> Snapshot:
-        cloud: Cloud = self._stack.cloud
-        self._progress.note_events(cloud.observe("events"))
-        self._progress.note_rejected(cloud.observe("rejected"))
-        self._progress.note_urls(cloud.observe("media-urls"))
-        missing = 0
-        effects = Effects()
-        if journal is not None:
-            missing = sum(each not in self._progress.events for each in journal["event_ids"])
-            expected = expected_effects(self._progress.data.values(), self._automations)
-            effects = self._effects(expected, journal["markers"])
-        return Snapshot(
+    def _look(self, phase: str, journal: dict[str, Any], *, over: bool) -> Snapshot:
+        wanted = journal["event_ids"]
+        if not all_wanted(self._streams):
+            if over and self._selected is None:
+                self._selected = selected_ids(self._stack.upstream, self._streams)
+            wanted = [each for each in wanted if each in (self._selected or ())]
+        return self._observer.look(
             phase,
-            (datetime.now(UTC) - self._started_at).total_seconds(),
-            None if journal is None else journal["emitted"],
-            missing,
-            self._progress,
-            effects,
-            cloud.cursor(self._stack.streams[0]),
+            wanted=wanted,
+            markers=journal["markers"],
+            killed_windows=self._killed_windows,
         )
 
-    def _effects(self, expected: Expected, markers: list[dict[str, Any]]) -> Effects:
-        first_seen, urls = self._progress.first_seen, self._progress.urls
-        right = markers_right(expected, markers)
-        took = [
-            (urls[message_id] - first_seen[event_id]).total_seconds() * 1_000
-            for message_id, event_id in expected.urls.items()
-            if message_id in urls
-        ]
-        updated = {f"{m['target_type']}:{m['target_id']}": m["updated_at"] for m in markers}
-        for target in right:
-            at = updated.get(target.removeprefix("marker:"))
-            if at is not None:
-                seen = first_seen[expected.marker_events[target]]
-                took.append((datetime.fromisoformat(at) - seen).total_seconds() * 1_000)
-        return Effects(
-            len(right),
-            len(expected.markers),
-            sum(message_id in urls for message_id in expected.urls),
-            len(expected.urls),
-            tuple(took),
-        )
+    def _cursor_arrived(self, snapshot: Snapshot, journal: dict[str, Any]) -> bool:
+        """Whether a window has committed the last event; a filtered stream has its own last."""
+        return not all_wanted(self._streams) or snapshot.cursor == journal["last_event_id"]
+
+    def _kill_a_window(self, deadline: float) -> None:
+        """Emit the second batch, and kill drain half-way through a window that publishes it."""
+        progress = self._progress
+        while progress.windows < 1 or self._control.journal(ids=False)["runs_active"]:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.1)
+        _start_runs(self._control, *_SECOND_BATCH)
+        # Filters may leave few: then after the first.
+        enough = len(progress.events) + (_KILL_AFTER if all_wanted(self._streams) else 1)
+        while self._killed_windows == 0 and time.monotonic() < deadline:
+            # A window is under way if more was published than ended windows tell of.
+            if len(progress.events) >= enough and progress.messages > progress.published_by_ended:
+                self._kill()
+            else:
+                time.sleep(0.02)
+                self._observer.look_at_events()
+
+    def _kill(self) -> None:
+        drain, cut_before = self._stack.drain, self._progress.cut_windows
+        drain.kill()
+        # The clock hears at once that its window is gone, unless it was between two windows.
+        until = time.monotonic() + 1
+        while self._progress.cut_windows == cut_before and time.monotonic() < until:
+            time.sleep(0.02)
+        self._killed_windows += self._progress.cut_windows > cut_before
+        drain.start()
+
+
+def _watch_real_api(stack: Stack, progress: Progress, observer: Observer, show: Show) -> Snapshot:
+    """A few windows over an API that does not tell how much it emitted."""
+    deadline = time.monotonic() + _TIME_LIMIT_SECONDS
+    drained_at: float | None = None
+    with VideoVectorClient(
+        stack.upstream.api_url, lambda: stack.upstream.key, timeout_seconds=5
+    ) as api:
+        while True:
+            markers = _markers(api) if stack.configuration.effects_allowed else None
+            phase = "draining" if drained_at is None else "waiting for effects"
+            snapshot = observer.look(phase, wanted=None, markers=markers)
+            show(snapshot)
+            now, last = time.monotonic(), progress.last_window.get("outcome")
+            windows = progress.windows + progress.cut_windows
+            enough = windows >= _REAL_WINDOWS * len(stack.configuration.drain.streams)
+            if drained_at is None and (enough or last in ("idle", "failed")):
+                drained_at = now
+            elif drained_at is not None and (
+                snapshot.complete or now > drained_at + _REAL_EFFECTS_SECONDS
+            ):
+                return snapshot
+            if now > deadline or stack.trouble():
+                return snapshot
+            time.sleep(1.0)
+
+
+def _markers(api: VideoVectorClient) -> list[dict[str, Any]] | None:
+    """The account's markers; None where they cannot be read (a key without that scope, say)."""
+    try:
+        return [dict(each.fields) for each in api.list_markers()]
+    except ApiError:
+        return None
+
+
+class _Quiet:
+    """Tells for how long nothing new has been seen."""
+
+    def __init__(self) -> None:
+        self._facts: object = None
+        self._since = 0.0
+
+    def seconds(self, facts: object) -> float:
+        """For how long `facts` have been the same."""
+        now = time.monotonic()
+        if facts != self._facts:
+            self._facts, self._since = facts, now
+        return now - self._since
+
+
+def _facts(snapshot: Snapshot) -> tuple[object, ...]:
+    progress, effects = snapshot.progress, snapshot.effects
+    return snapshot.emitted, progress.messages, effects.markers, effects.urls, snapshot.cursor

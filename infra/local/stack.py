@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -10,142 +9,174 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.cloud import Cloud
+from infra.local.configuration import Configuration
 from infra.local.embedded_cloud import EmbeddedCloud
-from infra.local.emulators import Unavailable, start_emulators
-from infra.local.functions import ROOT, Function
-from infra.local.standin.library import BUCKET
+from infra.local.emulators import StartingEmulators, Unavailable
+from infra.local.functions import Function
 from infra.local.topology import Topology, read_topology
 from infra.local.upstream import StandInProcess, Upstream, real_upstream
+from infra.local.watch import Watch
+from videovector_bridge.errors import SettingsError
 
-ENDPOINTS = ROOT / "build" / "endpoints.json"
-WATCHED = ("events", "rejected", "media-urls")
-_EMULATOR_SECONDS = 20.0
-
-# Short times, so that a person who watches sees something; all may be set from outside.
-_LOCAL_SETTINGS = {
-    "WINDOW_SECONDS": "6",
-    "IDLE_SECONDS": "3",
-    "LEASE_SECONDS": "4",
-    "LINGER_MS": "20",
-    "API_TIMEOUT_SECONDS": "3",
-    "SIGNED_URL_BUCKETS": BUCKET,
-    "THREADS": "8",
-}
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The running system."""
+    """The running system: `drain` answers, the other functions may still be on their way."""
 
+    configuration: Configuration
     upstream: Upstream
     cloud: Cloud
     functions: Mapping[str, Function]
-    topology: Topology
-    streams: tuple[str, ...]
+
+    @property
+    def drain(self) -> Function:
+        """The function that the clock calls."""
+        return self.functions["drain"]
+
+    def wait(self) -> None:
+        """Return once every function answers. Raises `FunctionFailedError` if one does not."""
+        for function in self.functions.values():
+            function.wait()
+
+    def trouble(self) -> str:
+        """A sentence if something ended by itself that cannot be started again, or nothing."""
+        return self.upstream.trouble() or self.cloud.trouble()
 
 
 @contextmanager
 def running_stack(
-    *, run_every_seconds: float, tell: Callable[[str], None], retain: int = 100_000
+    configuration: Configuration,
+    *,
+    run_every_seconds: float,
+    watch: tuple[str, ...],
+    logs: Path,
+    emulator_seconds: float,
+    tell: Tell,
 ) -> Iterator[Stack]:
-    """Start everything, write `build/endpoints.json`, and end everything on the way out.
+    """Start everything, and end everything on the way out.
 
-    `tell` is given sentences about what is being done. The API is the stand-in, or the one that
-    `VIDEO_VECTOR_API_KEY` in the environment is for.
+    `tell` is given sentences about what is being done. Messages on the topics in `watch` (names
+    of the topology) can be observed. Where the emulators do not answer within `emulator_seconds`,
+    the embedded backend is taken.
     """
     with ExitStack() as stack:
-        topology = read_topology()
+        # What takes longest starts first; our own imports happen meanwhile.
+        starting = _start_emulators(configuration, emulator_seconds, stack, tell)
         standin = None
-        upstream = real_upstream()
-        if upstream is None:
-            standin = StandInProcess(run_every_seconds=run_every_seconds, retain=retain)
+        if not configuration.real:
+            standin = StandInProcess(run_every_seconds=run_every_seconds, logs=logs)
             stack.callback(standin.stop)
-        cloud = _choose_cloud(tell)
+        cloud = _choose_cloud(configuration, starting, tell)
         stack.callback(cloud.stop)
-        if standin is not None:
-            upstream = standin.wait()
-            stack.callback(upstream.stop)
-        assert upstream is not None  # noqa: S101  # one of the two it is
-        tell(f"API: {'stand-in' if standin else 'real'} at {upstream.api_url}")
-        functions = _functions(topology, upstream, cloud)
+        topology = read_topology().renamed(configuration.topic_names)
+        upstream = standin.wait() if standin else real_upstream(configuration.drain.api)
+        stack.callback(upstream.stop)
+        tell(f"API: {'stand-in' if standin else 'yours'} at {upstream.api_url}")
+        functions = _functions(topology, configuration, upstream, cloud, logs)
         for function in functions.values():
-            stack.callback(function.kill)
-        urls = {name: function.url for name, function in functions.items()}
-        if not upstream.effects_allowed:
-            urls = {}
-            tell(
-                "Only draining: automations act on a real account when AUTOMATIONS_FILE names "
-                "the file that they are to follow."
-            )
-        # The functions are still loading while topics and subscriptions are made.
-        for function in functions.values():
-            function.log.unlink(missing_ok=True)
-            function.start()
-        cloud.build(topology, urls, watch=WATCHED)
-        for function in functions.values():
-            function.wait()
+            stack.callback(function.close)
+        # One at a time: the sooner there is a drain, the sooner there are events.
+        functions["drain"].start()
+        cloud.build(topology, _urls(configuration, functions, tell), watch=watch)
+        functions["drain"].wait()
+        for name, function in functions.items():
+            if name != "drain":
+                function.start()
+        watcher = Watch(functions.values(), tell)
+        stack.callback(watcher.stop)
+        watcher.start()
         tell(f"Functions: {', '.join(f'{name} at {f.url}' for name, f in functions.items())}")
-        _write_endpoints(upstream, cloud, functions)
-        stack.callback(ENDPOINTS.unlink, missing_ok=True)
-        streams = tuple(json.loads(os.environ.get("STREAMS") or '{"default": {}}'))
-        yield Stack(upstream, cloud, functions, topology, streams)
+        yield Stack(configuration, upstream, cloud, functions)
 
 
-def _choose_cloud(tell: Callable[[str], None]) -> Cloud:
-    wanted = os.environ.get("BACKEND", "")
+def _start_emulators(
+    configuration: Configuration, seconds: float, stack: ExitStack, tell: Tell
+) -> StartingEmulators | None:
+    if configuration.backend == "embedded":
+        return None
+    tell("Looking for Google's emulators (Pub/Sub and Firestore)...")
+    starting = StartingEmulators(seconds, running=os.environ)
+    stack.callback(starting.stop)
+    return starting
+
+
+def _choose_cloud(
+    configuration: Configuration, starting: StartingEmulators | None, tell: Tell
+) -> Cloud:
     reason = "BACKEND=embedded asks for it."
-    if wanted != "embedded":
-        tell("Starting Google's emulators (Pub/Sub and Firestore)...")
-        emulators = start_emulators(_EMULATOR_SECONDS, running=os.environ)
+    if starting is not None:
+        emulators = starting.wait()
         if not isinstance(emulators, Unavailable):
-            # Imported here: the embedded stack needs none of Google's libraries loaded.
+            # Imported here: the embedded stack needs none of Google's libraries.
             from infra.local.emulated_cloud import EmulatedCloud  # noqa: PLC0415
 
             cloud = EmulatedCloud(emulators, f"local-{uuid.uuid4().hex[:8]}")
-            tell(f"Backend: gcp. {cloud.reason} Project {cloud.project}.")
+            tell(f"Backend: gcp, Google's emulators are here. Project {cloud.project}.")
             return cloud
         reason = emulators.reason
-        if wanted == "gcp":
-            raise RuntimeError(f"BACKEND=gcp, but: {reason}")
+        if configuration.backend == "gcp":
+            raise SettingsError([f"BACKEND is gcp, but there is none here: {reason}"])
     tell(f"Backend: embedded. {reason}")
-    return _embedded(reason)
+    folder = configuration.embedded_dir
+    if folder and not configuration.real and (Path(folder) / "documents.sqlite3").exists():
+        what = "holds the cursor of an earlier stand-in, which means nothing to a new one"
+        raise SettingsError([f"EMBEDDED_DIR {folder!r} {what}; name another folder, or none"])
+    return EmbeddedCloud(folder)
 
 
-def _embedded(reason: str) -> EmbeddedCloud:
-    given = os.environ.get("EMBEDDED_DIR")
-    if given:
-        return EmbeddedCloud(Path(given), reason)
-    return EmbeddedCloud(Path(tempfile.mkdtemp(prefix="bridge-")), reason, temporary=True)
-
-
-def _functions(topology: Topology, upstream: Upstream, cloud: Cloud) -> dict[str, Function]:
-    environment = {
-        **{name: os.environ.get(name, value) for name, value in _LOCAL_SETTINGS.items()},
-        **cloud.environment,
-        "VIDEO_VECTOR_BASE_URL": upstream.api_url,
-        "VIDEO_VECTOR_API_KEY": upstream.key,
-        "PYTHONUNBUFFERED": "1",
-    }
-    return {
-        name: Function(name, entry_point, environment)
+def _functions(
+    topology: Topology,
+    configuration: Configuration,
+    upstream: Upstream,
+    cloud: Cloud,
+    logs: Path,
+) -> dict[str, Function]:
+    environment = {**configuration.environment, **cloud.environment, "PYTHONUNBUFFERED": "1"}
+    if not configuration.real:
+        environment |= {
+            "VIDEO_VECTOR_BASE_URL": upstream.api_url,
+            "VIDEO_VECTOR_API_KEY": upstream.key,
+        }
+    functions = {
+        name: Function(name, entry_point, environment, logs)
         for name, entry_point in topology.functions.items()
     }
+    for function in functions.values():
+        function.log.unlink(missing_ok=True)
+    return functions
 
 
-def _write_endpoints(upstream: Upstream, cloud: Cloud, functions: Mapping[str, Function]) -> None:
-    environment = cloud.environment
+def _urls(
+    configuration: Configuration, functions: Mapping[str, Function], tell: Tell
+) -> dict[str, str]:
+    """The addresses that messages are pushed to."""
+    if configuration.effects_allowed:
+        return {name: function.url for name, function in functions.items()}
+    tell(
+        "Only draining: automations act on a real account when AUTOMATIONS_FILE names the file "
+        "that they are to follow."
+    )
+    return {}
+
+
+def write_endpoints(stack: Stack, file: Path) -> None:
+    """Write every address of the stack for scripts, whole or not at all."""
+    upstream, environment = stack.upstream, stack.cloud.environment
     endpoints = {
         "api_url": upstream.api_url,
-        "api_keys": upstream.api_keys if upstream.control else {},
+        # Of an API that is not ours the key is not ours to spread.
+        "api_keys": dict(upstream.api_keys) if upstream.control else {},
         "control_url": upstream.control.url if upstream.control else None,
-        "backend": cloud.kind,
+        "backend": stack.cloud.kind,
         "project_id": environment.get("GOOGLE_CLOUD_PROJECT"),
         "pubsub_emulator_host": environment.get("PUBSUB_EMULATOR_HOST"),
         "firestore_emulator_host": environment.get("FIRESTORE_EMULATOR_HOST"),
         "embedded_dir": environment.get("EMBEDDED_DIR"),
-        "functions": {name: function.url for name, function in functions.items()},
+        "functions": {name: function.url for name, function in stack.functions.items()},
     }
-    ENDPOINTS.parent.mkdir(parents=True, exist_ok=True)
-    draft = ENDPOINTS.with_suffix(".new")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".new")
     draft.write_text(json.dumps(endpoints, indent=2) + "\n", encoding="utf-8")
-    draft.replace(ENDPOINTS)
+    draft.replace(file)

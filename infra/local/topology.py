@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,21 @@ class Topology:
     topics: tuple[str, ...]
     functions: Mapping[str, str]
     subscriptions: tuple[Subscription, ...]
+
+    def renamed(self, names: Mapping[str, str]) -> "Topology":
+        """The same with topics of other names, where `names` has one."""
+        return Topology(
+            tuple(names.get(topic, topic) for topic in self.topics),
+            self.functions,
+            tuple(
+                replace(
+                    each,
+                    topic=names.get(each.topic, each.topic),
+                    dead_letter_topic=names.get(each.dead_letter_topic, each.dead_letter_topic),
+                )
+                for each in self.subscriptions
+            ),
+        )
 
 
 def read_topology(file: Path = FILE) -> Topology:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from infra.local.scenario import Snapshot
+from infra.local.observer import Snapshot
 
 _LINE_SECONDS = 2.0
 
@@ -33,34 +33,29 @@ class _Lines:
         if snapshot.seconds < self._next:
             return
         self._next = snapshot.seconds + _LINE_SECONDS
-        progress, effects = snapshot.progress, snapshot.effects
-        self._console.print(
-            f"{snapshot.seconds:6.1f} s  {snapshot.phase:<10}  emitted {_of(snapshot.emitted):>4}  "
-            f"published {len(progress.events):>4}  repeats {progress.repeats:>3}  "
-            f"markers {effects.markers:>2}/{effects.markers_wanted:<2}  "
-            f"URLs {effects.urls:>2}/{effects.urls_wanted:<2}  "
-            f"windows {progress.windows} (+{progress.killed_windows} killed)",
-            highlight=False,
-            soft_wrap=True,
-        )
+        cells = "  ".join(f"{name} {value:>4}" for name, value in _cells(snapshot).items())
+        line = f"{snapshot.seconds:5.1f} s  {snapshot.phase:<10}  {cells}"
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
-def _of(emitted: int | None) -> str:
-    return "?" if emitted is None else str(emitted)
+def _cells(snapshot: Snapshot) -> dict[str, str]:
+    progress, effects = snapshot.progress, snapshot.effects
+    return {
+        "emitted": "?" if snapshot.emitted is None else str(snapshot.emitted),
+        "published": str(len(progress.events)),
+        "repeats": str(progress.repeats),
+        "markers": f"{effects.markers}/{effects.markers_wanted}",
+        "URLs": f"{effects.urls}/{effects.urls_wanted}",
+        "windows": str(progress.windows + progress.cut_windows),
+        "killed": str(snapshot.killed_windows),
+        "busy": str(progress.busy_windows),
+    }
 
 
 def _table(snapshot: Snapshot) -> Table:
-    progress, effects = snapshot.progress, snapshot.effects
     grid = Table(title=f"{snapshot.phase}, {snapshot.seconds:.0f} s", title_justify="left")
-    for name in ("emitted", "published", "repeats", "markers", "URLs", "windows", "cursor"):
+    cells = _cells(snapshot) | {"cursor": snapshot.cursor or "-"}
+    for name in cells:
         grid.add_column(name, justify="right")
-    grid.add_row(
-        _of(snapshot.emitted),
-        str(len(progress.events)),
-        str(progress.repeats),
-        f"{effects.markers}/{effects.markers_wanted}",
-        f"{effects.urls}/{effects.urls_wanted}",
-        f"{progress.windows} (+{progress.killed_windows} killed)",
-        snapshot.cursor or "-",
-    )
+    grid.add_row(*cells.values())
     return grid

@@ -19,6 +19,8 @@ from videovector_bridge.errors import BackendError, ConflictError, TransientErro
 START_SECONDS = 10.0
 LEFT_SECONDS = 10.0
 REQUEST_SECONDS = 30.0
+CLAIM_SECONDS = START_SECONDS + REQUEST_SECONDS
+STEP_SECONDS = 0.1
 TICK = 1e-6
 
 
@@ -28,13 +30,13 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Odds:
-    """How often what goes wrong; `pause` is the mean of the seconds between two steps."""
+    """How often what goes wrong, and how often time leaps between two steps."""
 
     api: float = 0.0
     store: float = 0.0
     kill: float = 0.0
     freeze: float = 0.0
-    pause: float = 1.0
+    leap: float = 0.1
 
     @classmethod
     def drawn(cls, random: Random) -> "Odds":
@@ -44,11 +46,11 @@ class Odds:
             return random.choice((0.0, *odds))
 
         return cls(
-            some(0.2, 0.5, 0.8),
+            some(0.3, 0.6),
             some(0.02, 0.1),
             some(0.02, 0.1),
-            some(0.02, 0.1),
-            random.choice((0.01, 0.3, 2.0)),
+            some(0.05, 0.2),
+            random.choice((0.01, 0.05, 0.2)),
         )
 
 
@@ -62,7 +64,7 @@ class Handler:
     killed: bool = False
     over: bool = False
     acked: bool = False
-    frozen_until: int = 0
+    frozen_until: float = 0.0
     bug: BaseException | None = None
 
 
@@ -250,16 +252,17 @@ def run_to_the_end(world: World, events: list[Event], *, overlap: int, rounds: i
         assert turn < rounds + 20_000, "it does not come to an end"
         if waiting and len(running) < overlap and world.chance(0.5):
             running.append(world.deliver(waiting.pop(world.random.randrange(len(waiting)))))
-        awake = [one for one in running if one.frozen_until <= turn]
+        awake = [one for one in running if one.frozen_until <= world.now]
         if awake:
             handler = world.random.choice(awake)
             world.move(handler, kill=world.chance(world.odds.kill))
             if world.chance(world.odds.freeze):
-                handler.frozen_until = turn + world.random.randrange(200)
+                handler.frozen_until = world.now + world.random.uniform(0, 2 * CLAIM_SECONDS)
             if handler.over:
                 running.remove(handler)
                 if not handler.acked:
                     waiting.append(handler.event)
-        world.pass_time(world.random.expovariate(1 / world.odds.pause))
+        leaps = world.chance(world.odds.leap)
+        world.pass_time(world.random.uniform(0, CLAIM_SECONDS) if leaps else STEP_SECONDS)
     world.odds = Odds()
     world.pass_time(REQUEST_SECONDS + LEFT_SECONDS)

@@ -46,7 +46,7 @@ def test_targets_end_as_the_newest_event_wants(
         want = newest(events, target)
         assert want.wanted == world.targets[target]
         _, record = world.records[target]
-        assert {} == record["pending"]
+        assert record["pending"] == {}
         assert want.wanted == record["desired"]
     calls, writes = world.calls, world.writes
     for event in events:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from itertools import pairwise
 
 import httpx
 from hypothesis import given, settings
@@ -78,7 +79,7 @@ def test_rechunking_never_changes_frames(body: bytes, data: st.DataObject) -> No
     """Any body, cut anywhere, gives the frames of the standard."""
     places = st.lists(st.integers(0, len(body)), max_size=12).map(sorted)
     cuts = [0, *data.draw(places), len(body)]
-    pieces = [body[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [body[a:b] for a, b in pairwise(cuts)]
 
     assert frames_in_pieces(pieces) == frames_by_the_rules(body)
 

@@ -266,14 +266,12 @@ def test_a_document_that_was_deleted_is_a_lost_lease(backend: Backend) -> None:
         {"cursor": "kept", "fencing_token": "3", "windows": 2.0, "lease_owner": ""},
         {"cursor": "kept", "lease_owner": "gone", "lease_seconds": "soon", "fencing_token": "x"},
         {"cursor": "kept", "lease_owner": "gone", "events": {}, "published": [], "filters": None},
-        {"cursor": "kept", "fencing_token": float("inf")},
+        {"cursor": "kept", "fencing_token": "inf"},
     ],
     ids=range(6),
 )
 def test_a_document_with_odd_fields_is_taken_over(backend: Backend, fields: dict[str, Any]) -> None:
     """Missing or mistyped fields never stop a stream, nor cost it its cursor."""
-    if "inf" in str(fields):
-        fields = {**fields, "fencing_token": "inf"}
     backend.documents.write(COLLECTION, "s", fields, replaces=None, timeout=TIMEOUT)
     lease = taken(backend.documents)
     lease.commit({}, timeout=TIMEOUT)

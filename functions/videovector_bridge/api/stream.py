@@ -10,8 +10,7 @@ import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 import orjson
@@ -49,8 +48,7 @@ _CURSOR_WORDS: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame of the stream.
 
     `data` is byte for byte what the lines held; empty: only the position moves.

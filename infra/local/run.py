@@ -1,0 +1,47 @@
+"""`make run`: the scenario, from the start of everything to the result."""
+
+from datetime import datetime
+from pathlib import Path
+
+from infra.local.configuration import Configuration
+from infra.local.stack import running_stack
+
+_WATCHED = ("events", "rejected", "media-urls")
+
+
+def run(
+    configuration: Configuration, build: Path, emulator_seconds: float, started_at: datetime
+) -> int:
+    """Run the scenario and write `run.json` into `build`; 0 if all is as it must be, else 1."""
+    file = build / "run.json"
+    # Whoever looks for the result must not find the last one's.
+    file.unlink(missing_ok=True)
+    with running_stack(
+        configuration,
+        run_every_seconds=0,
+        watch=tuple(configuration.topic_names[name] for name in _WATCHED),
+        logs=build / "logs" / "run",
+        emulator_seconds=emulator_seconds,
+        tell=_tell,
+    ) as stack:
+        # Imported when drain is up: it takes half a second, which the first event need not wait.
+        from rich.console import Console  # noqa: PLC0415
+
+        from infra.local import report  # noqa: PLC0415
+        from infra.local.scenario import run_scenario  # noqa: PLC0415
+        from infra.local.view import live_view  # noqa: PLC0415
+
+        console = Console()
+        with live_view(console) as show:
+            snapshot = run_scenario(stack, started_at=started_at, show=show)
+        found = report.result(snapshot, stack.cloud.kind, started_at, stack.trouble())
+    report.write(found, file)
+    console.print(report.table(found))
+    for problem in found["problems"]:
+        console.print(f"FAILED: {problem}", style="red", highlight=False, soft_wrap=True)
+    _tell(f"{'OK' if found['ok'] else 'Not OK'}. Written to {file}; logs in {build}/logs/run.")
+    return 0 if found["ok"] else 1
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,278 @@
+"""Invariant 1: whatever moment a window dies at, nothing is lost and the cursor is true."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.fakes import (
+    Answer,
+    Kill,
+    Replay,
+    Upstream,
+    WatchedDocuments,
+    WatchedTopics,
+    cut,
+    document,
+    event,
+    events,
+    heartbeats,
+    only_stream,
+    settings,
+    watched,
+    window,
+)
+from videovector_bridge.backends import Backend
+from videovector_bridge.errors import BackendError
+from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.window import drain_window
+
+COUNT = 24
+LEASE_IS_OVER = 10.0**6
+PAGE = 4
+
+
+@pytest.fixture(autouse=True)
+def busy_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many small pages, commits as often as possible, reconnections without pause."""
+    monkeypatch.setattr("videovector_bridge.ingest.pages.PAGE_EVENTS", PAGE)
+    monkeypatch.setattr("videovector_bridge.ingest.window._COMMIT_SECONDS", 0.002)
+    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+
+
+class World:
+    """A stream, and windows over it of which each may die; it checks every cursor written."""
+
+    def __init__(self, backend: Backend, name: str, upstream: list[bytes] | None = None) -> None:
+        self._backend = backend
+        self._name = name
+        self._upstream = upstream or events(COUNT)
+        self.ids = Replay(self._upstream).ids
+        self.topics = WatchedTopics(backend.topics)
+
+    def window(
+        self,
+        *,
+        topics: dict[str, Callable[[int], None]] | None = None,
+        documents: dict[str, Callable[[int], None]] | None = None,
+        **limits: Any,
+    ) -> WindowReport:
+        """One window with these hooks, after the lease of the one before has run out."""
+        watched_topics = WatchedTopics(self._backend.topics, **(topics or {}))
+        watched_topics.stored = self.topics.stored
+        state = _Checked(self, older_by=LEASE_IS_OVER, **(documents or {}))
+        return window(
+            watched(self._backend, watched_topics, state),
+            Replay(self._upstream),
+            given=settings({self._name: {}}),
+            lanes=3,
+            linger_ms=0,
+            **limits,
+        )
+
+    @property
+    def backend(self) -> Backend:
+        """The real backend."""
+        return self._backend
+
+    def check(self, cursor: str | None) -> None:
+        """Everything up to the cursor is published."""
+        passed = self.ids[: self.ids.index(cursor) + 1] if cursor else []
+        missing = set(passed) - set(self.topics.ids())
+        assert not missing, f"cursor {cursor} passed {missing}"
+
+    def check_end(self, windows: int, committed: str | None = None) -> None:
+        """All is published, the cursor is at the end; nothing up to `committed` was repeated."""
+        seen = Counter(self.topics.ids())
+        once = self.ids.index(committed) + 1 if committed else 0
+        assert sorted(seen) == self.ids
+        assert document(self._backend, self._name)["cursor"] == self.ids[-1]
+        assert all(seen[id_] == 1 for id_ in self.ids[:once])
+        assert max(seen.values()) <= windows
+
+
+class _Checked(WatchedDocuments):
+    """Documents that check the cursor at every write, before the hook that may kill."""
+
+    def __init__(self, world: World, **given: Any) -> None:
+        super().__init__(world.backend.documents, **given)
+        self._world = world
+
+    def write(self, *arguments: Any, **named: Any) -> Any:
+        self._world.check(arguments[2].get("cursor"))
+        return super().write(*arguments, **named)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("call", ["publish", "write"])
+def test_a_kill_at_any_call_loses_nothing(backend: Backend, call: str, moment: str) -> None:
+    """Die before or after the k-th publish or write, for every k; the next window makes it good."""
+    number = 0
+    while True:
+        number += 1
+        kill = Kill(number)
+        first: dict[str, Callable[[int], None]] = {moment: kill}
+        other: dict[str, Callable[[int], None]] = {"before": kill.dead}
+        hooks = (first, other) if call == "publish" else (other, first)
+        world = World(backend, f"{call}-{moment}-{number}")
+        report = world.window(topics=hooks[0], documents=hooks[1])
+        if not kill.happened:
+            break
+        assert report.outcome == "failed"
+        committed = document(backend, f"{call}-{moment}-{number}").get("cursor")
+        world.check(committed)
+        assert world.window().outcome in ("drained", "idle")
+        world.check_end(2, committed)
+
+    assert number > (8 if call == "publish" else 2)
+    world.check_end(1)
+
+
+def test_a_kill_in_every_window_still_gets_there(backend: Backend) -> None:
+    """Windows that each die a few publishes later make progress, and repeat no more than that."""
+    world = World(backend, "progress")
+    windows = 0
+    while document(backend, "progress").get("cursor") != world.ids[-1]:
+        windows += 1
+        kill = Kill(8)
+        world.window(topics={"before": kill})
+        assert windows < 50
+    world.check_end(windows)
+
+
+@pytest.mark.parametrize("call", ["publish", "write"])
+def test_a_cancelled_window_loses_nothing_and_leaves_nothing_running(
+    backend: Backend, call: str
+) -> None:
+    """Cancel the window during its k-th publish or write: its tasks end, the rest is repeated."""
+    cancelled = 0
+    for number in (1, 2, 3, 5, 8) if call == "publish" else (1, 2, 3):
+        world = World(backend, f"{call}-cancel-{number}")
+        name = f"{call}-cancel-{number}"
+
+        async def run(name: str = name, number: int = number, world: World = world) -> bool:
+            loop = asyncio.get_running_loop()
+            done = threading.Event()
+
+            def cancel(at: int) -> None:
+                if at == number:
+                    loop.call_soon_threadsafe(task.cancel)
+                    done.wait(0.05)  # so that the cancellation comes first
+
+            hook: dict[str, Any] = {"before": cancel}
+            topics = WatchedTopics(backend.topics, **(hook if call == "publish" else {}))
+            topics.stored = world.topics.stored
+            state = _Checked(world, **(hook if call == "write" else {}))
+            given = settings({name: {}})
+            stream = only_stream(given, lanes=3, linger_ms=0)
+            transport = Replay(events(COUNT), then=heartbeats)
+            draining = drain_window(
+                given, stream, watched(backend, topics, state), transport=transport
+            )
+            task = asyncio.create_task(draining)
+            await asyncio.wait([task], timeout=1)
+            if not task.done():  # fewer calls than that
+                task.cancel()
+                await asyncio.wait([task])
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            return task.cancelled()
+
+        cancelled += asyncio.run(run())
+        committed = document(backend, name).get("cursor")
+        world.check(committed)
+        assert world.window().outcome in ("drained", "idle")
+        world.check_end(2, committed)
+
+    assert cancelled > 1
+
+
+@pytest.mark.parametrize("lanes_that_fail", [{0}, {1}, {2}, {0, 2}])
+def test_lanes_that_fail_hold_the_cursor(backend: Backend, lanes_that_fail: set[int]) -> None:
+    """Publishing that works in some lanes only never moves the cursor over the others' events."""
+    world = World(backend, "lanes")
+    inner = backend.topics
+
+    class Some(WatchedTopics):
+        def publish(self, topic: str, messages: Any, *, timeout: float) -> None:
+            if int(messages[0].ordering_key.removeprefix("lane-")) in lanes_that_fail:
+                raise BackendError("this lane is down")
+            super().publish(topic, messages, timeout=timeout)
+
+    topics = Some(inner)
+    topics.stored = world.topics.stored
+    given = settings({"lanes": {}})
+    report = window(
+        watched(backend, topics, _Checked(world)), Replay(events(COUNT)), given=given, lanes=3
+    )
+    assert report.stop_reason == "publish_failed"
+    committed = document(backend, "lanes")["cursor"]
+    world.check(committed)
+    assert world.window().outcome == "drained"
+    world.check_end(2, committed)
+
+
+def test_garbage_between_kills_is_lost_neither(backend: Backend) -> None:
+    """What cannot be an event is rejected at least once, wherever the window dies."""
+    upstream = [event(n) for n in range(1, 13)]
+    good = {f"evt-{n:04d}" for n in range(1, 13)} - {"evt-0005"}
+    for number in range(1, 9):
+        name = f"garbage-{number}"
+        topics = WatchedTopics(backend.topics)
+        kill = Kill(number)
+        for hook in (kill, lambda _n: None):
+            attempt = WatchedTopics(backend.topics, before=hook)
+            attempt.stored = topics.stored
+            state = WatchedDocuments(backend.documents, older_by=LEASE_IS_OVER)
+            window(
+                watched(backend, attempt, state),
+                _Spoilt(upstream),
+                given=settings({name: {}}),
+                linger_ms=0,
+            )
+        rejected = [m.data for t, m in topics.stored if t == "rejected"]
+        assert set(topics.ids()) == good
+        assert rejected
+        assert set(rejected) == {b"{garbage"}
+
+
+class _Spoilt(Replay):
+    """The fifth event is garbage under its own id."""
+
+    def __init__(self, upstream: list[bytes]) -> None:
+        super().__init__(upstream)
+        self._frames[4] = b"id: evt-0005\ndata: {garbage\n\n"
+
+
+def test_an_upstream_that_dies_too(backend: Backend) -> None:
+    """Cuts after any number of bytes: every event comes through, exactly once."""
+    topics = WatchedTopics(backend.topics)
+    upstream = _Cutting(events(12))
+    report = window(watched(backend, topics), upstream)
+
+    assert sorted(topics.ids()) == upstream.ids
+    assert report.outcome == "drained"
+    assert report.reconnects > 10
+
+
+class _Cutting(Replay):
+    """Each connection breaks after some bytes more than the one before, wherever that is."""
+
+    def _next(self, request: httpx.Request) -> Answer:
+        answer = super()._next(request)
+        body = b"".join(answer.pieces)
+        if not body:
+            return answer
+        room = 97 * len(self.requests) % 611
+        return Answer([body[: room + 1]], then=cut)
+
+
+def test_the_scripts_refuse_more_than_they_hold() -> None:
+    """The fakes themselves: an upstream at its end fails the test, not the request."""
+    with pytest.raises(AssertionError, match="no more requests"):
+        asyncio.run(Upstream().handle_async_request(None))  # type: ignore[arg-type]

@@ -1,0 +1,162 @@
+"""The stand-in at its worst, over real sockets: everything comes through, whatever its habits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from infra.local.standin import StandIn, StandInConfig
+from tests.fakes import WatchedTopics, document, settings, watched, window
+from videovector_bridge.backends import Backend
+from videovector_bridge.ingest.outcome import WindowReport
+
+
+class Scene:
+    """A stand-in, a backend, and windows over the one stream."""
+
+    def __init__(self, standin: StandIn, backend: Backend) -> None:
+        self.control = standin.control
+        self.topics = WatchedTopics(backend.topics)
+        self._backend = watched(backend, self.topics)
+        self._environ = {
+            "VIDEO_VECTOR_BASE_URL": standin.api_url,
+            "VIDEO_VECTOR_API_KEY": standin.keys["read"],
+            "IDLE_SECONDS": "0.4",
+        }
+
+    def window(self, **limits: Any) -> WindowReport:
+        """One window."""
+        return window(
+            self._backend, httpx.AsyncHTTPTransport(), given=settings(**self._environ), **limits
+        )
+
+    def cursor(self) -> object:
+        """Where the stream stands."""
+        return document(self._backend)["cursor"]
+
+    def happen(self, count: int) -> list[str]:
+        """Let events happen; their ids."""
+        return self.control.events(
+            *({"run_id": f"run-{n % 5}", "payload": {"n": n}} for n in range(count))
+        )
+
+
+@contextmanager
+def scene(backend: Backend, **config: Any) -> Iterator[Scene]:
+    """A scene whose stand-in has these habits."""
+    with StandIn(StandInConfig(heartbeat_seconds=0.05, **config)) as standin:
+        yield Scene(standin, backend)
+
+
+FAULTS: list[list[dict[str, Any]]] = [
+    [{"kind": "cut", "after_events": 3}, {"kind": "cut", "mid_frame": True, "after_events": 2}],
+    [{"kind": "cut", "after_bytes": n, "reset": True} for n in (1, 700, 1_501)],
+    [{"kind": "cut", "clean": True, "after_events": 4}] * 2,
+    [{"kind": "status", "status": status} for status in (500, 502, 503)],
+    [{"kind": "status", "status": 429, "retry_after": 0.2}],
+    [{"kind": "stream_error", "after_events": 5}, {"kind": "stream_error"}],
+    [{"kind": "drop", "reset": True}, {"kind": "drop"}],
+    [{"kind": "garbage", "after_events": 3}],
+    [{"kind": "oversize", "bytes": 12_000_000, "after_events": 2}],
+    [{"kind": "no_id", "n": 3, "after_events": 2}],
+    [{"kind": "duplicate", "n": 4, "after_events": 6}],
+]
+
+
+@pytest.mark.parametrize("faults", FAULTS, ids=range(len(FAULTS)))
+def test_every_event_comes_through(backend: Backend, faults: list[dict[str, Any]]) -> None:
+    """Cut, refused, dropped, doubled or spoilt: each event is published, the cursor at the end."""
+    with scene(backend) as it:
+        ids = it.happen(20)
+        it.control.faults(*({"on": "stream", **fault} for fault in faults))
+        report = it.window(idle_seconds=2.0)
+
+        assert report.outcome == "drained"
+        assert set(it.topics.ids()) == set(ids)
+        assert it.cursor() == ids[-1]
+        assert it.control.faults_left() == []
+        assert it.window().published == 0
+
+
+def test_a_large_event_is_kept_whole(backend: Backend) -> None:
+    """12 MB: its data is in the blob store, as large as it was sent, and says who it is."""
+    assert backend.blobs is not None
+    with scene(backend) as it:
+        ids = it.happen(3)
+        it.control.faults(
+            {"on": "stream", "kind": "oversize", "bytes": 12_000_000, "after_events": 1}
+        )
+        it.window(idle_seconds=2.0)
+        (claim,) = [m for _, m in it.topics.stored if "ce-dataref" in m.attributes]
+
+        data = backend.blobs.get(claim.attributes["ce-dataref"], timeout=30)
+        assert len(data) == 12_000_000
+        assert orjson.loads(data)["event_id"] == claim.attributes["ce-id"] == ids[1]
+
+
+@pytest.mark.parametrize("ids", ["event_id", "sequence", "none"])
+@pytest.mark.parametrize("max_events", [1, 7, 1_000])
+def test_the_ids_of_frames_may_be_anything(
+    embedded_backend: Backend, ids: Any, max_events: int
+) -> None:
+    """Equal to event_id, a number, or none: windows of any size lose and repeat nothing."""
+    with scene(embedded_backend, ids=ids) as it:
+        happened = it.happen(9)
+        for _ in range(9 // max_events + 1):
+            it.window(max_events=max_events)
+
+        assert sorted(it.topics.ids()) == sorted(happened)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
+@pytest.mark.parametrize("policy", ["fail", "latest", "earliest"])
+def test_a_lost_cursor_under_each_policy(
+    embedded_backend: Backend, status: int, policy: str
+) -> None:
+    """Whatever status says it: `fail` stays, the others tell of the gap and go on."""
+    with scene(embedded_backend, cursor_status=status) as it:
+        it.happen(3)
+        it.window()
+        before = it.cursor()
+        it.happen(2)
+        it.control.expire()
+        later = it.happen(4)
+        report = it.window(cursor_policy=policy)
+        gaps = [m for _, m in it.topics.stored if m.attributes["ce-type"].endswith(".gap")]
+
+        if policy == "fail":
+            assert (report.stop_reason, it.cursor(), gaps) == ("cursor_refused", before, [])
+        else:
+            assert len(gaps) == 1
+            assert it.cursor() == later[-1]
+            assert set(later) <= set(it.topics.ids())
+
+
+def test_filtered_traffic_moves_the_cursor(embedded_backend: Backend) -> None:
+    """A stream whose events are all filtered out still follows, by id-only frames."""
+    with scene(embedded_backend) as it:
+        it._environ["STREAMS"] = '{"default": {"run_id": "no such run"}}'
+        ids = it.happen(5)
+        report = it.window(idle_seconds=1.0)
+
+        assert (report.events, report.cursor_after) == (0, ids[-1])
+
+
+def test_a_flood_comes_through(embedded_backend: Backend) -> None:
+    """Thousands of events in many pages and lanes: each once, each lane in order."""
+    with scene(embedded_backend) as it:
+        it.control.flood(20_000)
+        report = it.window(idle_seconds=2.0)
+        ids = it.control.journal()["event_ids"]
+
+        assert (report.events, report.published, report.cursor_after) == (20_000, 20_000, ids[-1])
+        assert sorted(it.topics.ids()) == sorted(ids)
+        place = {id_: n for n, id_ in enumerate(ids)}
+        lanes: dict[str, int] = {}
+        for _, message in it.topics.stored:
+            at = place[message.attributes["ce-id"]]
+            assert at > lanes.get(message.ordering_key, -1)
+            lanes[message.ordering_key] = at
