@@ -27,21 +27,21 @@ Ending = Callable[[httpx.Request], AsyncIterator[bytes]]
 
 async def closed(_request: httpx.Request) -> AsyncIterator[bytes]:
     """End the answer properly."""
-    for nothing in ():
-        yield nothing
+    for piece in list[bytes]():
+        yield piece
 
 
 async def cut(_request: httpx.Request) -> AsyncIterator[bytes]:
     """Break the connection."""
-    async for nothing in closed(_request):
-        yield nothing
+    async for piece in closed(_request):
+        yield piece
     raise httpx.ReadError("connection reset")
 
 
 async def silence(request: httpx.Request) -> AsyncIterator[bytes]:
     """Send nothing at all, until the reader's own timeout."""
-    async for nothing in closed(request):
-        yield nothing
+    async for piece in closed(request):
+        yield piece
     await asyncio.sleep(request.extensions["timeout"]["read"])
     raise httpx.ReadTimeout("")
 

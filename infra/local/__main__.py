@@ -23,6 +23,10 @@ def main(started_at: datetime) -> int:
     try:
         configuration = read_configuration(os.environ)
         # Imported only now: what they need takes a while to load, and mistakes are told at once.
+        if configuration.subscriber.automations_file or options.command == "serve":
+            from infra.local.expected import read_followed_automations  # noqa: PLC0415
+
+            read_followed_automations(configuration.subscriber.automations_file)
         if options.command == "run":
             from infra.local.run import run  # noqa: PLC0415
 

@@ -4,6 +4,8 @@ from datetime import datetime
 from pathlib import Path
 
 from infra.local.configuration import Configuration
+from infra.local.draining import start_draining
+from infra.local.progress import Progress
 from infra.local.stack import running_stack
 
 _WATCHED = ("events", "rejected", "media-urls")
@@ -24,16 +26,26 @@ def run(
         emulator_seconds=emulator_seconds,
         tell=_tell,
     ) as stack:
-        # Imported when drain is up: it takes half a second, which the first event need not wait.
+        progress = Progress()
+        if stack.cloud.kind == "embedded":
+            clock = start_draining(stack, progress)
+            stack.complete()
+        else:
+            # Emulators are slow at first: with functions starting beside them, an effect would
+            # seem to take seconds.
+            stack.complete()
+            clock = start_draining(stack, progress)
+        # Imported only now: it takes most of a second, for which the first event need not wait.
         from rich.console import Console  # noqa: PLC0415
 
         from infra.local import report  # noqa: PLC0415
-        from infra.local.scenario import run_scenario  # noqa: PLC0415
+        from infra.local.scenario import watch_scenario  # noqa: PLC0415
         from infra.local.view import live_view  # noqa: PLC0415
 
         console = Console()
         with live_view(console) as show:
-            snapshot = run_scenario(stack, started_at=started_at, show=show)
+            snapshot = watch_scenario(stack, progress, started_at=started_at, show=show)
+        clock.stop()
         found = report.result(snapshot, stack.cloud.kind, started_at, stack.trouble())
     report.write(found, file)
     console.print(report.table(found))

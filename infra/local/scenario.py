@@ -1,7 +1,6 @@
-"""`make run`: events of a library in the making are drained, and effects arrive.
+"""`make run`, once draining has begun: a window is killed, and what arrives is watched.
 
-A connection is cut, and a window is killed half-way, to show the resume. The result is what the
-topics and the API show.
+What counts is what the topics and the API show.
 """
 
 import threading
@@ -10,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from infra.local.clock import Clock
+from infra.local.draining import start_second_batch
 from infra.local.expected import read_followed_automations
 from infra.local.observer import Observer, Snapshot
 from infra.local.progress import Progress
@@ -19,12 +18,6 @@ from infra.local.standin import Control
 from infra.local.wanted import all_wanted, selected_ids
 from videovector_bridge.api import ApiError, VideoVectorClient
 
-# Two batches of runs: a first window drains the first, and one is killed while it drains the
-# second. Of every four runs one fails, is marked red, is tried again, and turns green.
-_FIRST_BATCH = (6, 24.0)  # runs, events a second
-_SECOND_BATCH = (4, 12.0)
-_VIDEOS_PER_RUN = 4
-_CUT = {"on": "stream", "kind": "cut", "after_events": 40, "mid_frame": True}
 _KILL_AFTER = 20  # events of the second batch
 _TIME_LIMIT_SECONDS = 75.0
 _GIVE_UP_SECONDS = 25.0  # without anything new: longer than a redelivery waits here...
@@ -32,41 +25,22 @@ _REJECTED_SECONDS = 4.0  # ...and after a rejection, for that does not come agai
 _REAL_WINDOWS = 3
 _REAL_EFFECTS_SECONDS = 15.0
 _POLL_SECONDS = 0.2
-_SLACK_SECONDS = 30.0
 
 Show = Callable[[Snapshot], None]
 
 
-def run_scenario(stack: Stack, *, started_at: datetime, show: Show) -> Snapshot:
-    """Drain until everything that was emitted has arrived with its effects, or time is up."""
-    drain = stack.configuration.drain
-    progress = Progress()
-    longest = max(stream.window.window_seconds for stream in drain.streams.values())
-    clock = Clock(
-        stack.drain.url,
-        drain.streams,
-        pause_seconds=0.5,
-        attempt_seconds=longest + _SLACK_SECONDS,
-        on_tick=progress.note_tick,
-    )
-    try:
-        if stack.upstream.control is not None:
-            _start_runs(stack.upstream.control, *_FIRST_BATCH)
-            stack.upstream.control.faults(_CUT)
-        clock.start()
-        automations = read_followed_automations(stack.configuration.subscriber.automations_file)
-        observer = Observer(stack, progress, automations, started_at)
-        stack.wait()
-        if stack.upstream.control is not None:
-            run = _StandInRun(stack, progress, observer, stack.upstream.control)
-            return run.watch(show)
-        return _watch_real_api(stack, progress, observer, show)
-    finally:
-        clock.stop()
+def watch_scenario(
+    stack: Stack, progress: Progress, *, started_at: datetime, show: Show
+) -> Snapshot:
+    """Watch until everything that was emitted has arrived with its effects, or time is up.
 
-
-def _start_runs(control: Control, runs: int, rate: float) -> None:
-    control.runs(runs, videos_per_run=_VIDEOS_PER_RUN, events_per_second=rate)
+    Draining has begun; `progress` hears of its windows.
+    """
+    automations = read_followed_automations(stack.configuration.subscriber.automations_file)
+    observer = Observer(stack, progress, automations, started_at)
+    if stack.upstream.control is not None:
+        return _StandInRun(stack, progress, observer, stack.upstream.control).watch(show)
+    return _watch_real_api(stack, progress, observer, show)
 
 
 class _StandInRun:
@@ -128,7 +102,7 @@ class _StandInRun:
             if time.monotonic() > deadline:
                 return
             time.sleep(0.1)
-        _start_runs(self._control, *_SECOND_BATCH)
+        start_second_batch(self._control)
         # Filters may leave few: then after the first.
         enough = len(progress.events) + (_KILL_AFTER if all_wanted(self._streams) else 1)
         while self._killed_windows == 0 and time.monotonic() < deadline:

@@ -26,7 +26,7 @@ def serve(configuration: Configuration, build: Path, emulator_seconds: float) ->
         emulator_seconds=emulator_seconds,
         tell=_tell,
     ) as stack:
-        stack.wait()
+        stack.complete()
         try:
             write_endpoints(stack, endpoints)
             _tell(f"Endpoints are in {endpoints}. Ctrl-C ends everything.")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from infra.local.cloud import Cloud
 from infra.local.configuration import Configuration
-from infra.local.embedded_cloud import EmbeddedCloud
 from infra.local.emulators import StartingEmulators, Unavailable
 from infra.local.functions import Function
 from infra.local.topology import Topology, read_topology
@@ -23,7 +22,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The running system: `drain` answers, the other functions may still be on their way."""
+    """The running system: `drain` answers, the other functions do after `complete`."""
 
     configuration: Configuration
     upstream: Upstream
@@ -35,9 +34,15 @@ class Stack:
         """The function that the clock calls."""
         return self.functions["drain"]
 
-    def wait(self) -> None:
-        """Return once every function answers. Raises `FunctionFailedError` if one does not."""
-        for function in self.functions.values():
+    def complete(self) -> None:
+        """Start the other functions, and return when they answer, or raise `FunctionFailedError`.
+
+        Apart from `drain`, so that the first events need not wait for them.
+        """
+        others = [each for each in self.functions.values() if each is not self.drain]
+        for function in others:
+            function.start()
+        for function in others:
             function.wait()
 
     def trouble(self) -> str:
@@ -68,22 +73,18 @@ def running_stack(
         if not configuration.real:
             standin = StandInProcess(run_every_seconds=run_every_seconds, logs=logs)
             stack.callback(standin.stop)
+        upstream = standin.wait() if standin else real_upstream(configuration.drain.api)
+        stack.callback(upstream.stop)
         cloud = _choose_cloud(configuration, starting, tell)
         stack.callback(cloud.stop)
         topology = read_topology().renamed(configuration.topic_names)
-        upstream = standin.wait() if standin else real_upstream(configuration.drain.api)
-        stack.callback(upstream.stop)
         tell(f"API: {'stand-in' if standin else 'yours'} at {upstream.api_url}")
         functions = _functions(topology, configuration, upstream, cloud, logs)
         for function in functions.values():
             stack.callback(function.close)
-        # One at a time: the sooner there is a drain, the sooner there are events.
         functions["drain"].start()
         cloud.build(topology, _urls(configuration, functions, tell), watch=watch)
         functions["drain"].wait()
-        for name, function in functions.items():
-            if name != "drain":
-                function.start()
         watcher = Watch(functions.values(), tell)
         stack.callback(watcher.stop)
         watcher.start()
@@ -109,7 +110,7 @@ def _choose_cloud(
     if starting is not None:
         emulators = starting.wait()
         if not isinstance(emulators, Unavailable):
-            # Imported here: the embedded stack needs none of Google's libraries.
+            # Here and below: each needs libraries that the other does without.
             from infra.local.emulated_cloud import EmulatedCloud  # noqa: PLC0415
 
             cloud = EmulatedCloud(emulators, f"local-{uuid.uuid4().hex[:8]}")
@@ -118,6 +119,8 @@ def _choose_cloud(
         reason = emulators.reason
         if configuration.backend == "gcp":
             raise SettingsError([f"BACKEND is gcp, but there is none here: {reason}"])
+    from infra.local.embedded_cloud import EmbeddedCloud  # noqa: PLC0415
+
     tell(f"Backend: embedded. {reason}")
     folder = configuration.embedded_dir
     if folder and not configuration.real and (Path(folder) / "documents.sqlite3").exists():

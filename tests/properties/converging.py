@@ -90,6 +90,7 @@ class World:
         self.calls = 0
         self.writes = 0
         self.current: Handler | None = None
+        self.handlers: list[Handler] = []
         self.effects = Effects(
             self,
             request_seconds=REQUEST_SECONDS,
@@ -106,11 +107,11 @@ class World:
         self.now += TICK
         return self.now
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:  # noqa: ARG002 - time moves as others do
         """Let others go on; time passes as they do."""
         self.step()
 
-    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:  # noqa: ARG002 - as the port has it
         """Read a record."""
         self.step()
         self.fail_sometimes()
@@ -119,12 +120,12 @@ class World:
 
     def write(
         self,
-        collection: str,
+        collection: str,  # noqa: ARG002 - as the port has it
         document_id: str,
         fields: Mapping[str, Any],
         *,
         replaces: Document | None,
-        timeout: float,
+        timeout: float,  # noqa: ARG002 - likewise
     ) -> Document:
         """Compare and set, sometimes losing the answer in either of the two ways there are."""
         self.step()
@@ -200,6 +201,7 @@ class World:
     def deliver(self, event: Event) -> Handler:
         """Start a handler of one delivery; it stands before its first step."""
         handler = Handler(event)
+        self.handlers.append(handler)
 
         def run() -> None:
             handler.go.acquire()
@@ -235,6 +237,12 @@ class World:
         if handler.bug is not None:
             raise handler.bug
 
+    def close(self) -> None:
+        """End every handler that is still under way."""
+        for handler in self.handlers:
+            while not handler.over:
+                self.move(handler, kill=True)
+
 
 def run_to_the_end(world: World, events: list[Event], *, overlap: int, rounds: int) -> None:
     """Deliver every event, in any order and several times at once, until each is acknowledged.
@@ -244,6 +252,7 @@ def run_to_the_end(world: World, events: list[Event], *, overlap: int, rounds: i
     waiting = list(events) * 2
     world.random.shuffle(waiting)
     running: list[Handler] = []
+    handler: Handler | None = None
     turn = 0
     while waiting or running:
         turn += 1
@@ -254,7 +263,8 @@ def run_to_the_end(world: World, events: list[Event], *, overlap: int, rounds: i
             running.append(world.deliver(waiting.pop(world.random.randrange(len(waiting)))))
         awake = [one for one in running if one.frozen_until <= world.now]
         if awake:
-            handler = world.random.choice(awake)
+            if handler is None or handler not in awake or world.chance(0.4):
+                handler = world.random.choice(awake)
             world.move(handler, kill=world.chance(world.odds.kill))
             if world.chance(world.odds.freeze):
                 handler.frozen_until = world.now + world.random.uniform(0, 2 * CLAIM_SECONDS)

@@ -164,7 +164,7 @@ def test_a_lost_answer_to_a_commit_is_made_good_by_the_next(
     backend: Backend, *, went_through: bool
 ) -> None:
     """Whether the write happened or not, the next commit moves on from it."""
-    hook = {"after" if went_through else "before": lost_answer(2)}
+    hook: dict[str, Any] = {"after" if went_through else "before": lost_answer(2)}
     lease = taken(WatchedDocuments(backend.documents, **hook))
     with pytest.raises(BackendError):
         lease.commit({"cursor": "a"}, timeout=TIMEOUT)

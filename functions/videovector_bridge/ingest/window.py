@@ -34,7 +34,7 @@ _COMMIT_SECONDS: Final = 1.0  # Firestore sustains one write a second to a docum
 _STATE_TIMEOUT: Final = 5.0
 _FLUSH_SHARE: Final = 0.1  # of the window is kept for publishing what was read,
 _FLUSH_CAP: Final = 2.0  # but no more seconds than these.
-_LAST_WRITE_SECONDS: Final = 0.8  # past the deadline, for the last commit.
+_LAST_WRITE_SECONDS: Final = 0.6  # past the deadline, for the last commit.
 _CLOCK_SECONDS: Final = 0.2
 _COUNTERS: Final = ("events", "published", "rejected")
 
@@ -138,6 +138,8 @@ class _Window:
             self._publisher.close()
 
     async def _drain(self) -> Stop:
+        # A cold start is slow to get here, and is not idleness of the stream.
+        self._last_event_at = time.monotonic()
         reading = asyncio.create_task(self._read())
         watching = asyncio.create_task(self._watch_clock())
         committing = asyncio.create_task(self._keep_committing())

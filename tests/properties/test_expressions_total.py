@@ -1,0 +1,67 @@
+"""Any text compiles or raises `ExpressionError`; any event gives a JSON value or a rejection."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videovector_bridge.automate.expressions import (
+    ExpressionError,
+    compile_expression,
+    compile_template,
+)
+from videovector_bridge.errors import PermanentError
+
+WORDS = (
+    *("event", "payload", "x", "exists", "map", "has", "size", "true", "null", "in", "r", "b"),
+    *("(", ")", "[", "]", "{", "}", "{{", "}}", ".", ",", "?", ":", "+", "-", "!", "==", "&&"),
+    *("'", '"', "'''", '"""', "\\", "//", "\n", " ", "1", "1u", "0.5", "1e9", "é", "🎬", "\x00"),
+)
+cel_like = st.lists(st.sampled_from(WORDS), max_size=25).map("".join)
+any_text = st.one_of(st.text(max_size=60), cel_like)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=10,
+)
+# JSON cannot carry half a surrogate pair past the parser.
+events = st.dictionaries(st.sampled_from(["payload", "x", "run_id"]), json_values)
+
+
+@settings(max_examples=400, deadline=None)
+@given(any_text, events)
+def test_any_text_is_an_expression_or_an_error(source: str, event: dict[str, Any]) -> None:
+    """Nothing but the documented errors comes out, and values are always JSON."""
+    try:
+        value = compile_expression(source).evaluate(event)
+    except (ExpressionError, LookupError, PermanentError):
+        return
+    assert value == json.loads(json.dumps(value, allow_nan=False))
+
+
+@settings(max_examples=400, deadline=None)
+@given(any_text, events)
+def test_any_text_is_a_template_or_an_error(source: str, event: dict[str, Any]) -> None:
+    """Nothing but the documented errors comes out of templates either."""
+    try:
+        value = compile_template(source).render(event)
+    except (ExpressionError, PermanentError):
+        return
+    json.dumps(value, allow_nan=False)
+
+
+@given(st.text(max_size=60))
+def test_text_with_doubled_braces_is_itself(text: str) -> None:
+    """Doubling every brace makes any text stand for itself."""
+    doubled = text.replace("{", "{{").replace("}", "}}")
+
+    assert text == compile_template(doubled).render({})
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=40))
+def test_any_string_of_cel_may_stand_in_braces(text: str) -> None:
+    """Quotes and braces inside a string of CEL do not end the expression."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+
+    assert f"<{text}>" == compile_template(f'<{{"{quoted}"}}>').render({})

@@ -1,0 +1,122 @@
+"""Property: whatever the stream holds and the limits are, windows in a row lose nothing."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes import (
+    GONE,
+    Answer,
+    Upstream,
+    WatchedDocuments,
+    WatchedTopics,
+    cut,
+    document,
+    event,
+    sse,
+    watched,
+    window,
+)
+from videovector_bridge.backends import BackendSettings, open_backend
+from videovector_bridge.errors import BackendError
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several pages in flight, and reconnections without pause."""
+    monkeypatch.setattr("videovector_bridge.ingest.pages.PAGE_EVENTS", 3)
+    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+
+
+class Frames(Upstream):
+    """Frames after the Last-Event-ID, broken off after some bytes of each connection."""
+
+    def __init__(self, frames: list[tuple[str, bytes]], cuts: list[int]) -> None:
+        super().__init__()
+        self._frames = frames
+        self._cuts = list(cuts)
+
+    def _next(self, request: httpx.Request) -> Answer:
+        last = request.headers.get("Last-Event-ID")
+        places = [place for place, (id_, _) in enumerate(self._frames) if id_ == last]
+        rest = self._frames[places[-1] + 1 if places else 0 :]
+        if not any(id_ for id_, _ in rest):
+            return GONE
+        body = b"".join(data for _, data in rest)
+        if self._cuts:
+            return Answer([body[: self._cuts.pop()]], then=cut)
+        return Answer([body])
+
+
+_KINDS = st.sampled_from(["event", "garbage", "id only", "heartbeat", "large"])
+
+
+def frame(kind: str, number: int) -> tuple[str, bytes]:
+    """A frame of that kind and its id."""
+    id_ = f"evt-{number:04d}"
+    if kind == "garbage":
+        return id_, sse(b'{"garbage": %d' % number, id_)
+    if kind == "id only":
+        return id_, f"id: {id_}\n\n".encode()
+    if kind == "heartbeat":
+        return "", b": heartbeat\n\n"
+    pad = "x" * 3_000 if kind == "large" else ""
+    return id_, sse(event(number, payload={"pad": pad}), id_)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kinds=st.lists(_KINDS, max_size=25),
+    cuts=st.lists(st.integers(0, 6_000), max_size=4),
+    max_events=st.integers(1, 30),
+    max_bytes=st.sampled_from([1, 500, 2_000, 10**6]),
+    failing=st.frozensets(st.integers(1, 12), max_size=3),
+    losing=st.frozensets(st.integers(2, 8), max_size=2),
+)
+def test_windows_in_a_row_lose_nothing(
+    *,
+    kinds: list[str],
+    cuts: list[int],
+    max_events: int,
+    max_bytes: int,
+    failing: frozenset[int],
+    losing: frozenset[int],
+) -> None:
+    """Each event is published, each garbage rejected, limits are exact, the cursor at the end."""
+    frames = [frame(kind, number) for number, kind in enumerate(kinds, 1)]
+    wanted = {
+        id_ for (id_, _), kind in zip(frames, kinds, strict=True) if kind in ("event", "large")
+    }
+    spoilt = kinds.count("garbage")
+    last = next((id_ for id_, _ in reversed(frames) if id_), None)
+
+    def fail(number: int) -> None:
+        if number in failing:
+            raise BackendError("refused")
+
+    def lose(number: int) -> None:
+        if number in losing:
+            raise BackendError("the answer was lost")
+
+    with TemporaryDirectory() as folder:
+        real = open_backend(BackendSettings("embedded", "", str(Path(folder) / "e"), ""))
+        topics = WatchedTopics(real.topics, before=fail)
+        documents = WatchedDocuments(real.documents, after=lose, older_by=10**6)
+        backend = watched(real, topics, documents)
+        for _ in range(len(kinds) + len(failing) + len(losing) + 1):
+            report = window(
+                backend, Frames(frames, cuts), max_events=max_events, max_bytes=max_bytes
+            )
+            assert report.events <= max_events
+            if report.stop_reason == "server_closed":
+                break
+
+        assert report.outcome != "failed"
+        assert document(real).get("cursor") == last
+    rejected = {message.data for topic, message in topics.stored if topic == "rejected"}
+    assert set(topics.ids()) == wanted
+    assert len(rejected) == spoilt

@@ -1,0 +1,210 @@
+"""`make serve`: everything kept running, as a process of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from infra.local.emulators import Emulators
+from tests.system.launcher import Launcher, processes_of, until
+from videovector_bridge.backends.embedded.log import read_messages
+from videovector_bridge.backends.gcp.channels import open_transport
+
+EMBEDDED = {"BACKEND": "embedded"}
+KEYS = {
+    *("api_url", "api_keys", "project_id", "pubsub_emulator_host", "firestore_emulator_host"),
+    "functions",
+}
+FAILED_RUN = {"event_type": "processing.run_failed", "run_id": "run_mine"}
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> Iterator[tuple[Launcher, dict[str, Any]]]:
+    """A served embedded stack whose windows are up to the test, with its endpoints."""
+    environment = EMBEDDED | {"SCHEDULE_SECONDS": "0", "IDLE_SECONDS": "1", "MAX_EVENTS": "50"}
+    with Launcher(tmp_path, "serve", environment=environment) as launcher:
+        yield launcher, launcher.endpoints()
+
+
+def drained(endpoints: dict[str, Any]) -> dict[str, Any]:
+    """The answer of a window that was asked for at its URL."""
+    answer: dict[str, Any] = httpx.post(endpoints["functions"]["drain"], timeout=60).json()
+    return answer
+
+
+def emit(endpoints: dict[str, Any], event: dict[str, Any]) -> str:
+    """Let an event happen at the stand-in; its id."""
+    answer = httpx.post(endpoints["control_url"] + "/events", json=[event]).json()
+    event_id: str = answer["event_ids"][0]
+    return event_id
+
+
+def color_of_my_run(endpoints: dict[str, Any]) -> str | None:
+    """The colour of the marker on the run that `FAILED_RUN` is about."""
+    headers = {"X-API-Key": endpoints["api_keys"]["read"]}
+    markers = httpx.get(endpoints["api_url"] + "/markers", headers=headers).json()
+    return next((m["color"] for m in markers if m["target_id"] == FAILED_RUN["run_id"]), None)
+
+
+def test_addresses_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
+    """Through the addresses in the file: an event, a window, the message, and its marker."""
+    _, endpoints = quiet
+    event_id = emit(endpoints, FAILED_RUN)
+
+    def published() -> bool:
+        drained(endpoints)
+        messages = read_messages(endpoints["embedded_dir"], "events", limit=10_000)
+        return event_id in {each.message.attributes["ce-id"] for each in messages}
+
+    assert set(endpoints) >= KEYS
+    assert set(endpoints["api_keys"]) == {"admin", "write", "read", "search"}
+    assert endpoints["project_id"] is None
+    assert set(endpoints["functions"]) == {"drain", "upsert-markers", "issue-signed-urls"}
+    assert all(url.startswith("http://127.0.0.1:") for url in endpoints["functions"].values())
+    assert until(published)
+    assert until(lambda: color_of_my_run(endpoints) == "red")
+
+
+def test_a_function_that_dies_comes_back(quiet: tuple[Launcher, dict[str, Any]]) -> None:
+    """Killed by whomever, a function is started again, and that is said; its address stays."""
+    launcher, endpoints = quiet
+    found = subprocess.check_output(["pgrep", "-f", "functions_framework.*drain"], text=True)
+    ours = [int(line) for line in found.split() if os.getsid(int(line)) in launcher.sessions()]
+    assert ours
+    for pid in ours:
+        os.kill(pid, signal.SIGKILL)
+
+    assert launcher.says("Function drain ended by itself")
+    assert until(lambda: drained(endpoints)["outcome"] != "failed")
+
+
+def test_a_stand_in_that_dies_ends_it(quiet: tuple[Launcher, dict[str, Any]]) -> None:
+    """What holds the events cannot be started again: it says so, ends all, and exits with 1."""
+    launcher, _ = quiet
+    sessions = launcher.sessions()
+    found = subprocess.check_output(["pgrep", "-f", "infra.local.standin"], text=True)
+    for pid in map(int, found.split()):
+        if os.getsid(pid) in sessions:
+            os.kill(pid, signal.SIGKILL)
+
+    assert launcher.end() == 1
+    assert "The stand-in API ended by itself" in launcher.output
+    assert not launcher.endpoints_file.exists()
+    assert until(lambda: not processes_of(sessions))
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_nothing_is_left_when_it_is_ended(
+    quiet: tuple[Launcher, dict[str, Any]], number: signal.Signals, status: int
+) -> None:
+    """Processes and endpoints go with the launcher; only SIGKILL leaves the file behind."""
+    launcher, _ = quiet
+    sessions = launcher.sessions()
+
+    assert launcher.end(number) == status
+    assert launcher.endpoints_file.exists() is (number == signal.SIGKILL)
+    assert until(lambda: not processes_of(sessions)), processes_of(sessions)
+
+
+def test_the_clock_drains_by_itself(tmp_path: Path) -> None:
+    """With nobody asking, window follows window, and each says how it ended."""
+    environment = EMBEDDED | {"SCHEDULE_SECONDS": "0.1", "MAX_EVENTS": "5"}
+    with Launcher(tmp_path, "serve", environment=environment) as launcher:
+        assert until(lambda: launcher.output.count("drained") >= 3), launcher.output
+
+
+@pytest.fixture
+def path_without_gcloud(tmp_path: Path) -> Path:
+    """A folder with the few programs that the launcher's children need."""
+    folder = tmp_path / "sdk" / "bin"
+    folder.mkdir(parents=True)
+    for name in ("pkill", "java", "sleep", "sh"):
+        found = shutil.which(name)
+        if found:
+            (folder / name).symlink_to(found)
+    return folder
+
+
+def test_without_gcloud_it_is_embedded(path_without_gcloud: Path, tmp_path: Path) -> None:
+    """Where there is no gcloud the embedded backend is taken, and the reason said."""
+    environment = {"PATH": str(path_without_gcloud), "SCHEDULE_SECONDS": "0"}
+    with Launcher(tmp_path / "build", "serve", environment=environment) as launcher:
+        endpoints = launcher.endpoints()
+
+        assert endpoints["backend"] == "embedded"
+        assert "Backend: embedded." in launcher.output
+        assert "no gcloud" in launcher.output
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="without Java no gcloud is asked")
+def test_a_gcloud_that_hangs_counts_as_none(path_without_gcloud: Path, tmp_path: Path) -> None:
+    """Emulators that do not answer in time are given up, none of theirs is left, and it is said."""
+    gcloud = path_without_gcloud / "gcloud"
+    gcloud.write_text("#!/bin/sh\nsleep 600 & sleep 600\n")
+    gcloud.chmod(0o755)
+    environment = {"PATH": str(path_without_gcloud), "SCHEDULE_SECONDS": "0"}
+    arguments = ("serve", "--emulator-seconds", "1")
+    with Launcher(tmp_path / "build", *arguments, environment=environment) as launcher:
+        endpoints = launcher.endpoints()
+
+        assert endpoints["backend"] == "embedded"
+        assert "did not answer within 1 s" in launcher.output
+        assert not [line for line in processes_of(launcher.sessions()) if "sleep 600" in line]
+
+
+def test_a_backend_that_was_asked_for_is_not_replaced(
+    path_without_gcloud: Path, tmp_path: Path
+) -> None:
+    """BACKEND=gcp where there is none ends with exit 2, and says why."""
+    environment = {"PATH": str(path_without_gcloud), "BACKEND": "gcp"}
+    with Launcher(tmp_path / "build", "serve", environment=environment) as launcher:
+        assert launcher.end() == 2
+        assert "BACKEND" in launcher.output
+        assert "no gcloud" in launcher.output
+
+
+@pytest.mark.emulator
+def test_emulators_are_there_for_everybody(
+    emulators: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the addresses in the file: a subscription of one's own gets the drained event."""
+    environment = {"IDLE_SECONDS": "1", "MAX_EVENTS": "50", "SCHEDULE_SECONDS": "0"}
+    environment |= emulators.environment | {"EVENTS_TOPIC": "mine"}
+    with Launcher(tmp_path, "serve", environment=environment) as launcher:
+        endpoints = launcher.endpoints()
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", endpoints["pubsub_emulator_host"])
+        transport = open_transport(SubscriberGrpcTransport, "PUBSUB_EMULATOR_HOST")
+        with SubscriberClient(transport=transport) as subscriber:
+            project = f"projects/{endpoints['project_id']}"
+            path = f"{project}/subscriptions/mine-{uuid.uuid4().hex[:8]}"
+            subscriber.create_subscription(name=path, topic=f"{project}/topics/mine")
+            event_id = emit(endpoints, FAILED_RUN)
+            seen: set[str] = set()
+
+            def arrived() -> bool:
+                drained(endpoints)
+                answer = subscriber.pull(
+                    subscription=path, max_messages=1_000, return_immediately=True
+                )
+                seen.update(m.message.attributes["ce-id"] for m in answer.received_messages)
+                if answer.received_messages:
+                    ids = [m.ack_id for m in answer.received_messages]
+                    subscriber.acknowledge(subscription=path, ack_ids=ids)
+                return event_id in seen
+
+            assert until(arrived)
+        assert until(lambda: color_of_my_run(endpoints) == "red")
+        assert endpoints["firestore_emulator_host"] == emulators.firestore_host
+        assert json.loads(json.dumps(endpoints)) == endpoints

@@ -1,0 +1,315 @@
+"""CEL in automations: what compiles, what it gives, and how its mistakes read."""
+
+from typing import Any
+
+import cel
+import pytest
+
+from videovector_bridge.automate.expressions import (
+    FUNCTIONS,
+    MAX_EXPRESSION,
+    MAX_TEMPLATE,
+    ExpressionError,
+    compile_expression,
+    compile_template,
+)
+from videovector_bridge.errors import PermanentError
+
+EVENT: dict[str, Any] = {
+    "event_id": "e1",
+    "event_type": "prompt_run.failed",
+    "run_id": "r1",
+    "video_id": None,
+    "created_at": "2026-01-01T00:00:00Z",
+    "payload": {
+        "n": 5,
+        "ratio": 1.5,
+        "ok": True,
+        "nothing": None,
+        "list": [1, 2, 4],
+        "rows": [{"x": 1}, {"x": 9}],
+        "name": 'a "b" {c}',
+        "big": 2**63,
+        "huge": 10**30,
+        "deep": {"a": {"b": "c"}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("run {event.run_id} failed", "run r1 failed"),
+        ("", ""),
+        ("no braces", "no braces"),
+        ("{{}}", "{}"),
+        ("{{event.run_id}}", "{event.run_id}"),
+        ("{{{event.run_id}}}", "{r1}"),
+        ("{event.run_id}}}", "r1}"),
+        ("{event.run_id}{event.payload.n}", "r15"),
+        ("{{'a': 1}}", "{'a': 1}"),
+        ("{ {'a': {'b': 'x'}}.a.b }", "x"),
+        ("<{ {'a': {'b': 'x'}}.a.b }>", "<x>"),
+        ("{'}'}", "}"),
+        ('{"{"}', "{"),
+        ("{'it''s'}", None),
+        ("{'it\\'s }'}!", "it's }!"),
+        ("{r'\\'}!", "\\!"),
+        ("{'''a'}b'''}!", "a'}b!"),
+        ("{event.payload.name}!", 'a "b" {c}!'),
+        ("v={event.video_id}", "v="),
+        ("n={event.payload.n}", "n=5"),
+        ("r={event.payload.ratio}", "r=1.5"),
+        ("ok={event.payload.ok}", "ok=true"),
+        ("l={event.payload.list}", "l=[1,2,4]"),
+        ("d={event.payload.deep}", 'd={"a":{"b":"c"}}'),
+        ("{timestamp(event.created_at)}", "2026-01-01T00:00:00Z"),
+        ("{duration('90s')} long", "90s long"),
+        ("{duration('1500ms')}", "1.5s"),
+        ("ключ {event.run_id} 🎬", "ключ r1 🎬"),
+        ("{'🎬}'}", "🎬}"),
+    ],
+)
+def test_text_is_rendered(source: str, expected: str | None) -> None:
+    """Expressions are replaced; doubled braces and braces in strings are text."""
+    if expected is None:
+        with pytest.raises(ExpressionError):
+            compile_template(source)
+        return
+    assert expected == compile_template(source).render(EVENT)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{event.payload.n}", 5),
+        ("{event.payload.ratio}", 1.5),
+        ("{event.payload.ok}", True),
+        ("{event.payload.nothing}", None),
+        ("{event.payload.list}", [1, 2, 4]),
+        ("{event.payload.deep}", {"a": {"b": "c"}}),
+        ("{event.payload.list.map(x, x * 2)}", [2, 4, 8]),
+        ("{ event.payload.n }", 5),
+        (" {event.payload.n}", " 5"),
+        ("{-9223372036854775808}", -(2**63)),
+    ],
+)
+def test_a_lone_expression_keeps_its_type(source: str, expected: object) -> None:
+    """A text that is one expression alone gives the value itself."""
+    value = compile_template(source).render(EVENT)
+
+    assert expected == value
+    assert type(expected) is type(value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "event.payload.list.exists(x, x > 3)",
+        "event.payload.rows.all(row, row.x > 0)",
+        "event.payload.list . exists ( x , x > 3 )",
+        "event.payload.list.exists(// the first\n x, x > 3)",
+        "event.payload.list.filter(x, x > 3).map(y, y + 1) == [5]",
+        "[[1], [2]].all(x, x.exists(y, y in [1, 2]))",
+        "event.payload.list.map(x, x > 1, x) == [2, 4]",
+        "[1, 2].exists_one(x, x == 1)",
+        "event.payload.list.exists(event, event > 3)",
+        "'x' == 'x' && event.payload.rows.exists(x, x.x == 9)",
+        "has(event.payload.n)",
+        "event['run_id'] == 'r1'",
+        "event.payload.big > 5u",
+        "event.payload.huge > 1.0",
+        "!(event.payload.n in [1, 2])",
+        "event.payload.missing > 3 || true",
+    ],
+)
+def test_conditions_hold(source: str) -> None:
+    """Names that macros bind are known within them; other fields do not matter."""
+    assert compile_expression(source).evaluate(EVENT) is True
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("run_id", "names run_id"),
+        ("evnt.run_id", "names evnt"),
+        (".event.run_id", "names .event"),
+        ("event.list.exists(x, x > 3) && x > 1", "names x"),
+        ("x.exists(x, x > 3)", "names x"),
+        ("event.list.exists(x, y > 3)", "names y"),
+        ("event.x == 'list.exists(y,' && y", "names y"),
+        ("{a: 1}", "names a"),
+        ("event.run_id.startWith('r')", "calls startWith"),
+        ("substring(event.run_id, 1)", "calls substring"),
+        ("now()", "calls now"),
+        ("1 +", "is not CEL: <input>:1:4"),
+        ("", "is not CEL"),
+        ("event.run_id)", "is not CEL"),
+        ("event.'x'", "is not CEL"),
+        ("99999999999999999999", "is not CEL"),
+    ],
+)
+def test_a_mistake_is_named_when_the_file_is_read(source: str, named: str) -> None:
+    """What can never work is found at once, not at the first event."""
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(source)
+
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["{event.run_id", "{", "a } b", "}", "{event.x}}", "{'a}", "{}"])
+def test_braces_must_match(source: str) -> None:
+    """A brace without its other is a mistake; as text it is written twice."""
+    with pytest.raises(ExpressionError):
+        compile_template(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "event.payload.missing",
+        "event.payload.missing.more > 3",
+        "event['zz']",
+        "event.payload.list[9] == 1",
+        "event.payload.rows.exists(r, r.zz > 1)",
+        "has(event.zz.x)",
+    ],
+)
+def test_a_missing_field_is_a_lookup_error(source: str) -> None:
+    """What the event lacks is told apart from what is wrong with an expression."""
+    with pytest.raises(LookupError):
+        compile_expression(source).evaluate(EVENT)
+    with pytest.raises(PermanentError, match="which this event lacks") as caught:
+        compile_template("{" + source + "}").render(EVENT)
+
+    assert (caught.value.owner, caught.value.code) == ("user", "expression_failed")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "event.payload.n + 'x'",
+        "event.payload.nothing > 3",
+        "event.video_id.x",
+        "1 / 0",
+        "9223372036854775807 + 1",
+        "int('x')",
+        "timestamp(event.run_id)",
+        "event.run_id.matches('(')",
+        "b'bytes'",
+        "0.0 / 0.0",
+        "1.0 / 0.0",
+        "{1: 2}",
+        "event.payload.big",
+        "event.payload.huge * 1e300 * 1e300",
+        "size(1)",
+    ],
+)
+def test_what_fails_is_the_users_to_mend(source: str) -> None:
+    """Wrong types and values that JSON lacks are rejections that name the expression."""
+    expression = compile_expression(source)
+
+    with pytest.raises(PermanentError, match="The expression") as caught:
+        expression.evaluate(EVENT)
+
+    assert (caught.value.owner, caught.value.code) == ("user", "expression_failed")
+
+
+def test_a_panic_of_the_library_is_an_error_like_others() -> None:
+    """An exception outside `Exception`, as the binding raises for a panic, does not escape."""
+
+    class PanicException(BaseException):
+        pass
+
+    class Panicking:
+        source = "event"
+
+        def execute(self, _: object) -> object:
+            raise PanicException("index out of range")
+
+    expression = compile_expression("event")
+    object.__setattr__(expression, "program", Panicking())
+
+    with pytest.raises(PermanentError, match="index out of range"):
+        expression.evaluate(EVENT)
+
+
+def test_an_interruption_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while an expression compiles ends the program."""
+
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cel, "compile", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        compile_expression("1")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "+".join(["1"] * 1_990),
+        "event" + ".a" * 1_990,
+        "event" + "[0]" * 1_300,
+        "!" * 3_990 + "true",
+        "(" * 1_900 + "1" + ")" * 1_900,
+        "[" * 1_900 + "]" * 1_900,
+        "true?1:" * 500 + "1",
+        "{1:" * 1_000 + "1" + "}" * 1_000,
+    ],
+    ids=lambda source: source[:6],
+)
+def test_the_largest_expressions_do_not_end_the_process(source: str) -> None:
+    """At the limit of length every way of nesting compiles and runs, or is an error."""
+    assert len(source) <= MAX_EXPRESSION
+    try:
+        compile_expression(source).evaluate(EVENT)
+    except (ExpressionError, PermanentError, LookupError):
+        pass
+
+
+def test_size_is_bounded() -> None:
+    """Beyond a limit of length, which protects the process, an expression is refused."""
+    with pytest.raises(ExpressionError, match="more than 4,000 characters"):
+        compile_expression("1" + "+1" * MAX_EXPRESSION)
+    with pytest.raises(ExpressionError, match="more than 20,000 characters"):
+        compile_template("x" * (MAX_TEMPLATE + 1))
+
+
+def test_a_value_that_is_nested_too_deeply_is_refused() -> None:
+    """A lone expression gives nothing deeper than a record can hold, however deep the event is."""
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"a": deep}
+
+    assert compile_template("{event.b}").render({"a": deep, "b": 1}) == 1
+    with pytest.raises(PermanentError, match="nested"):
+        compile_template("{event.a}").render({"a": deep})
+
+
+CALLS = {
+    "size": "size('')",
+    "contains": "''.contains('')",
+    "startsWith": "''.startsWith('')",
+    "endsWith": "''.endsWith('')",
+    "matches": "''.matches('')",
+    "type": "type(1)",
+    "dyn": "dyn(1)",
+    "string": "string(1)",
+    "int": "int('1')",
+    "uint": "uint('1')",
+    "double": "double('1')",
+    "bytes": "bytes('') == b''",
+    "timestamp": "timestamp('2026-01-01T00:00:00Z')",
+    "duration": "duration('1s')",
+}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_function_that_is_offered_exists(name: str) -> None:
+    """A new version of the library that loses a function is noticed here."""
+    source = CALLS.get(name, f"timestamp('2026-01-01T00:00:00Z').{name}()")
+
+    compile_expression(source).evaluate(EVENT)

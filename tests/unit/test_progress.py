@@ -1,0 +1,77 @@
+"""Counting what a run has seen."""
+
+from infra.local.cloud import Observed
+from infra.local.progress import Progress
+from tests.unit.local_run import LOST_TICK, at, event, tick
+
+
+def test_repeats_are_counted_and_the_first_sight_kept() -> None:
+    """The same event again is a repeat; its time is that of the first message."""
+    progress = Progress()
+
+    progress.note_events([event("a", seconds=2), event("b", seconds=1)])
+    progress.note_events([event("a", seconds=5)])
+
+    assert (len(progress.events), progress.messages, progress.repeats) == (2, 3, 1)
+    assert progress.first_seen["a"] == at(2)
+    assert progress.first_event_at == at(1)
+
+
+def test_a_gap_is_no_event() -> None:
+    """The bridge's own gap events are counted apart."""
+    progress = Progress()
+
+    progress.note_events([event("gap", "bridge.stream.gap")])
+
+    assert (progress.gaps, progress.messages) == (1, 0)
+
+
+def test_attributes_go_before_data() -> None:
+    """Id, type and time are those of the message even where the data is no event at all."""
+    progress = Progress()
+    odd = Observed({**event("a").attributes}, b"[not json", at(1))
+
+    progress.note_events([odd])
+
+    fields = progress.data["a"]
+    assert (fields["event_id"], fields["event_type"]) == ("a", "processing.run_failed")
+    assert fields["created_at"] == at(1).isoformat()
+    assert fields["payload"] == {}
+    assert fields["run_id"] is None
+
+
+def test_windows_are_told_apart() -> None:
+    """Windows that ended, were cut off, or found the lease taken are counted each apart."""
+    progress = Progress()
+
+    for each in (
+        tick(published=5, reconnects=1),
+        tick("busy"),
+        LOST_TICK,
+        tick("failed", message="No."),
+    ):
+        progress.note_tick(each)
+
+    assert (progress.windows, progress.cut_windows, progress.busy_windows) == (2, 1, 1)
+    assert (progress.published_by_ended, progress.reconnects) == (5, 1)
+    assert progress.failures == ["No."]
+
+
+def test_only_what_was_red_turns_green() -> None:
+    """A marker that was green from the beginning has not turned."""
+    progress = Progress()
+
+    progress.note_markers({"run:1": "red", "run:2": "green"})
+    progress.note_markers({"run:1": "green", "run:2": "green"})
+
+    assert progress.turned_green == {"run:1"}
+
+
+def test_signed_urls_count_once() -> None:
+    """A URL message that comes again is a repeat."""
+    progress = Progress()
+    message = Observed({"ce-id": "a:1"}, b"", at(1))
+
+    progress.note_urls([message, message])
+
+    assert (len(progress.urls), progress.url_repeats) == (1, 1)

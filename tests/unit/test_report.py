@@ -1,0 +1,162 @@
+"""The result of a run, for scripts and for people."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from infra.local import report
+from infra.local.observer import Effects
+from infra.local.progress import Progress
+from infra.local.view import live_view
+from tests.unit.local_run import LOST_TICK, START, event, snapshot, tick
+
+KEYS = {
+    "ok",
+    "backend",
+    "emitted",
+    "published",
+    "repeats",
+    "lost",
+    "rejected",
+    "markers",
+    "signed_urls",
+    "webhooks",
+    "windows",
+    "killed_windows",
+    "cursor",
+    "first_event_seconds",
+    "effect_ms",
+}
+
+
+def good() -> Progress:
+    """A run in which two events came, one of them twice."""
+    progress = Progress()
+    progress.note_events([event("a", seconds=1.5), event("b", seconds=2), event("b", seconds=3)])
+    for each in (tick(), LOST_TICK, tick("busy"), tick()):
+        progress.note_tick(each)
+    return progress
+
+
+def test_keys_are_those_that_scripts_rely_on() -> None:
+    """Every promised key is there, with plain JSON values."""
+    found = report.result(snapshot(good()), "embedded", START, "")
+
+    assert set(found) >= KEYS
+    assert set(found["effect_ms"]) == {"p50", "p99"}
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_good_run() -> None:
+    """Everything arrived: it is ok, and the numbers are those of the topics."""
+    found = report.result(snapshot(good()), "embedded", START, "")
+
+    assert found["ok"] is True
+    assert (found["emitted"], found["published"], found["repeats"], found["lost"]) == (2, 2, 1, 0)
+    assert (found["windows"], found["killed_windows"], found["busy_windows"]) == (3, 1, 1)
+    assert found["first_event_seconds"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"missing": ("x", "y")}, "2 of 2 events were not published: x, y."),
+        ({"killed_windows": 0}, "No window was killed"),
+        ({"effects": Effects(missing=("m",))}, "1 effects did not happen: m."),
+    ],
+)
+def test_whatever_is_missing_fails_the_run(changes: dict[str, Any], said: str) -> None:
+    """A lost event, a lost effect or a resume that was not shown is a failure, and is named."""
+    found = report.result(snapshot(good(), **changes), "embedded", START, "")
+
+    assert found["ok"] is False
+    assert said in " ".join(found["problems"])
+
+
+def test_of_many_the_first_are_named() -> None:
+    """A long list is cut, and says by how much."""
+    missing = tuple(f"evt{n}" for n in range(12))
+
+    assert report.problems(snapshot(good(), missing=missing, emitted=12)) == [
+        "12 of 12 events were not published: evt0, evt1, evt2, evt3, evt4 and 7 more."
+    ]
+
+
+def test_rejections_say_why() -> None:
+    """A rejected message fails the run, with the sentence that it was rejected with."""
+    progress = good()
+    progress.rejected.append({"code": "bucket_not_allowed", "detail": "Add it."})
+
+    said = report.problems(snapshot(progress))
+
+    assert said == [
+        "1 messages were rejected; none was expected.",
+        "The first rejection (bucket_not_allowed) says: Add it.",
+    ]
+
+
+def test_a_failed_window_that_was_made_good_is_no_failure() -> None:
+    """Over the stand-in it counts what arrived."""
+    progress = good()
+    progress.note_tick(tick("failed", message="Unreachable."))
+
+    assert report.problems(snapshot(progress)) == []
+    assert "A window failed: Unreachable." in report.problems(snapshot(progress, missing=("x",)))
+
+
+def test_over_a_real_api_the_last_window_decides() -> None:
+    """Where the API does not tell what it emitted, a window that failed last fails the run."""
+    progress = good()
+    real = {"emitted": None, "killed_windows": 0}
+
+    assert report.problems(snapshot(progress, **real)) == []
+    progress.note_tick(tick("failed", message="Unreachable."))
+    assert report.problems(snapshot(progress, **real)) == ["A window failed: Unreachable."]
+    assert report.result(snapshot(progress, **real), "gcp", START, "")["lost"] is None
+
+
+def test_what_ended_by_itself_comes_first() -> None:
+    """A process that went away is the first thing said."""
+    assert report.problems(snapshot(good()), "The stand-in ended.") == ["The stand-in ended."]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((), (None, None)),
+        ((7.0,), (7.0, 7.0)),
+        (tuple(map(float, range(101))), (50.0, 99.0)),
+    ],
+)
+def test_percentiles(values: tuple[float, ...], expected: tuple[float, float]) -> None:
+    """The median and the 99th percentile, also of few values."""
+    assert report.percentiles(values) == expected
+
+
+def test_result_replaces_the_last_one(tmp_path: Path) -> None:
+    """The file is written whole, folder included, and nothing else is left beside it."""
+    file = tmp_path / "build" / "run.json"
+    for number in (1, 2):
+        report.write({"number": number}, file)
+
+    assert json.loads(file.read_text()) == {"number": 2}
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_people_see_the_numbers(*, terminal: bool) -> None:
+    """The live view and the table show what was published, on a terminal and without one."""
+    console = Console(force_terminal=terminal, width=160, record=True, quiet=False)
+    shown = snapshot(good(), emitted=4321)
+
+    with live_view(console) as show:
+        show(shown)
+        show(shown)
+    console.print(report.table(report.result(shown, "embedded", START, "")))
+
+    text = console.export_text()
+    assert "4321" in text
+    assert "killed half-way" in text
