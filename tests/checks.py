@@ -10,11 +10,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
+FOLDERS = ("functions/videovector_bridge", "infra", "tests")
 LOCKS = {
     "functions/requirements.txt": (),
     "infra/local/requirements.txt": ("--group", "local"),
     "tests/requirements.txt": ("--group", "dev"),
 }
+# Keys and passwords in tests, and the trace ids of the W3C's own example.
+MADE_UP = (
+    r"^(sk_(wrong|x|live_1234)|two\\nlines|pw$|hidden-word$|deadbeefcafe|0af7651916cd|b7ad6b716920)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ def main() -> int:
     checks = (
         Check("format", lambda: _tool("ruff", "format", "--check", ".")),
         Check("lint", lambda: _tool("ruff", "check", ".")),
-        Check("types", lambda: _tool("mypy", "functions", "infra", "tests")),
+        Check("types", lambda: _tool("mypy", "functions/main.py", *FOLDERS)),
         Check("import direction", lambda: _tool("lint-imports", "--no-cache")),
         Check("dependencies declared", lambda: _tool("deptry", "functions")),
         Check("locks match pyproject", _locks),
@@ -77,10 +82,10 @@ def _locks() -> str:
 
 
 def _secrets() -> str:
-    """No tracked file may hold what looks like a secret, save lines that say why it is none."""
+    """No tracked file may hold what looks like a secret, save those that tests made up."""
     listed = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split("\n")
     files = [name for name in listed if name and not name.endswith("requirements.txt")]
-    return _tool("detect-secrets-hook", *files)
+    return _tool("detect-secrets-hook", "--exclude-secrets", MADE_UP, *files)
 
 
 if __name__ == "__main__":

@@ -49,9 +49,10 @@ class Function:
         self._changing = threading.Lock()
 
     def start(self) -> None:
-        """Start the process; `wait` tells when it answers."""
+        """Start the process; `wait` tells when it answers. Nothing once it is closed."""
         with self._changing:
-            self._start()
+            if self._socket.fileno() >= 0:
+                self._start()
 
     def wait(self) -> None:
         """Return once it answers. Raises `FunctionFailedError` if it ends or takes too long."""
@@ -73,8 +74,9 @@ class Function:
 
     def close(self) -> None:
         """End the process, and give up the port."""
-        self.kill()
-        self._socket.close()
+        with self._changing:
+            self._kill()
+            self._socket.close()
 
     def revive(self) -> str:
         """Start it again if it has ended by itself: its last words then, otherwise nothing."""

@@ -94,7 +94,6 @@ def write(found: dict[str, Any], file: Path) -> None:
 def table(found: dict[str, Any]) -> Table:
     """The result for people."""
     middle, high = found["effect_ms"]["p50"], found["effect_ms"]["p99"]
-    busy = f"{found['busy_windows']} more found the lease taken"
     lines = [
         ("Events emitted", _known(found["emitted"]), ""),
         ("Events published", found["published"], f"{found['repeats']} repeats"),
@@ -103,13 +102,14 @@ def table(found: dict[str, Any]) -> Table:
         (
             "Markers right",
             f"{found['markers']} of {found['markers_expected']}",
-            f"{found['red_to_green']} seen to turn from red to green",
+            f"{found['red_to_green']} turned from red to green",
         ),
         ("Signed URLs", f"{found['signed_urls']} of {found['signed_urls_expected']}", ""),
-        ("Windows", found["windows"], f"{found['killed_windows']} killed half-way; {busy}"),
+        ("Windows", found["windows"], f"{found['killed_windows']} killed half-way"),
+        ("Found the lease taken", found["busy_windows"], "times"),
         ("Stream reconnected", found["reconnects"], "times within windows"),
         ("First event after", _unit(found["first_event_seconds"], "s"), "from the start"),
-        ("Effect after", _unit(middle, "ms"), f"half of them; 99 % within {_unit(high, 'ms')}"),
+        ("Effect after", _unit(middle, "ms"), f"median; 99 % in {_unit(high, 'ms')}"),
         ("Cursor", found["cursor"] or "none", ""),
         ("Time", _unit(found["seconds"], "s"), f"backend {found['backend']}"),
     ]

@@ -53,8 +53,14 @@ def _cells(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _table(snapshot: Snapshot) -> Table:
-    grid = Table(title=f"{snapshot.phase}, {snapshot.seconds:.0f} s", title_justify="left")
-    cells = _cells(snapshot) | {"cursor": snapshot.cursor or "-"}
+    last = snapshot.progress.last_window
+    grid = Table(
+        title=f"{snapshot.phase}, {snapshot.seconds:.0f} s",
+        caption=f"Cursor: {snapshot.cursor or 'none'}\nLast window: {last.get('message', 'none')}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    cells = _cells(snapshot)
     for name in cells:
         grid.add_column(name, justify="right")
     grid.add_row(*cells.values())

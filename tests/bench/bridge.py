@@ -47,7 +47,7 @@ def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulator
             answer = httpx.post(function.url, timeout=_WINDOW_SECONDS + 10).json()
             after = usage_of_session(function.session())
         finally:
-            function.kill()
+            function.close()
     if answer.get("published") != events:
         raise RuntimeError(f"The bench did not drain its {events} events: {answer}")
     backend = "embedded" if emulators is None else "Pub/Sub emulator"

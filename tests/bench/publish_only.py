@@ -24,7 +24,7 @@ def publish_ready(emulators: Emulators, events: int) -> Row:
     client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
     topic = f"projects/bench-{uuid.uuid4().hex[:8]}/topics/events"
     client.create_topic(name=topic)
-    ready = [PublishRequest.wrap(_request(topic, f"lane-{lane:02d}")) for lane in range(16)]
+    ready = [_request(topic, f"lane-{lane:02d}") for lane in range(16)]
 
     def publish(index: int) -> None:
         client.publish(request=ready[index % len(ready)], timeout=60, retry=None)
@@ -55,7 +55,8 @@ def _request(topic: str, ordering_key: str) -> PublishRequest:
     found = attributes(event, source="//bench/processing/events", channel="stream")
     for _ in range(_PER_REQUEST):
         request.messages.add(data=event.data, attributes=found, ordering_key=ordering_key)
-    return request
+    wrapped: PublishRequest = PublishRequest.wrap(request)
+    return wrapped
 
 
 def _cpu_seconds() -> float:

@@ -325,12 +325,19 @@ def test_a_window_of_a_lease_shorter_than_itself_keeps_it(embedded_backend: Back
 def test_a_slow_start_is_not_idleness(embedded_backend: Backend) -> None:
     """The idle time counts from when reading begins, not from before the lease was taken."""
     documents = WatchedDocuments(
-        embedded_backend.documents, before=lambda n: time.sleep(2 * IDLE if n == 1 else 0)
+        embedded_backend.documents, before=lambda n: time.sleep(2.5 if n == 1 else 0)
     )
+
+    async def soon(request: httpx.Request) -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.3)
+        yield sse(event(1), "1")
+        async for piece in heartbeats(request):
+            yield piece
+
     report = window(
         watched(embedded_backend, documents=documents),
-        Upstream(Answer([sse(event(1), "1")], then=heartbeats)),
-        idle_seconds=IDLE,
+        Upstream(Answer(then=soon)),
+        idle_seconds=2.0,
     )
 
     assert (report.outcome, report.published) == ("drained", 1)

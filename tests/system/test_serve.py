@@ -176,6 +176,7 @@ def test_a_backend_that_was_asked_for_is_not_replaced(
 
 
 @pytest.mark.emulator
+@pytest.mark.filterwarnings("ignore:The return_immediately flag:DeprecationWarning")
 def test_emulators_are_there_for_everybody(
     emulators: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """CEL in automations: what compiles, what it gives, and how its mistakes read."""
 
+import contextlib
 from typing import Any
 
 import cel
@@ -257,17 +258,15 @@ def test_an_interruption_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> No
         "(" * 1_900 + "1" + ")" * 1_900,
         "[" * 1_900 + "]" * 1_900,
         "true?1:" * 500 + "1",
-        "{1:" * 1_000 + "1" + "}" * 1_000,
+        "{1:" * 990 + "1" + "}" * 990,
     ],
     ids=lambda source: source[:6],
 )
 def test_the_largest_expressions_do_not_end_the_process(source: str) -> None:
     """At the limit of length every way of nesting compiles and runs, or is an error."""
     assert len(source) <= MAX_EXPRESSION
-    try:
+    with contextlib.suppress(ExpressionError, PermanentError, LookupError):
         compile_expression(source).evaluate(EVENT)
-    except (ExpressionError, PermanentError, LookupError):
-        pass
 
 
 def test_size_is_bounded() -> None:

@@ -144,6 +144,17 @@ def test_a_function_that_was_never_started_says_so(tmp_path: Path) -> None:
         mine.close()
 
 
+def test_a_closed_function_stays_closed(tmp_path: Path) -> None:
+    """Starting it after `close` starts nothing: whoever was late must not leave a process."""
+    mine = function(tmp_path)
+    mine.close()
+
+    mine.start()
+
+    with pytest.raises(FunctionFailedError, match="not running"):
+        mine.session()
+
+
 def test_a_function_that_dies_is_started_again(tmp_path: Path) -> None:
     """The watch says that it died, starts it again, and it answers at the same address."""
     said: list[str] = []

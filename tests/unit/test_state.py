@@ -229,7 +229,8 @@ def test_a_cursor_set_by_hand_wins(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"lease_owner": ""}, {"fencing_token": 9}, {"fencing_token": 0}]
+    "fields",
+    [{"lease_owner": ""}, {"lease_owner": "a person"}, {"fencing_token": 9}, {"fencing_token": 0}],
 )
 def test_a_lease_taken_away_by_hand_is_lost(backend: Backend, fields: dict[str, Any]) -> None:
     """An operator who clears owner or token stops the window."""
@@ -238,6 +239,12 @@ def test_a_lease_taken_away_by_hand_is_lost(backend: Backend, fields: dict[str, 
 
     with pytest.raises(LeaseLost):
         lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+    with pytest.raises(LeaseLost):
+        lease.commit({}, timeout=TIMEOUT)
+    if fields != {"lease_owner": ""}:  # which is what a release of our own looks like
+        with pytest.raises(LeaseLost):
+            lease.release({"cursor": "a"}, timeout=TIMEOUT)
+    assert stored(backend.documents)["cursor"] is None
 
 
 def test_a_document_that_was_deleted_is_a_lost_lease(backend: Backend) -> None:

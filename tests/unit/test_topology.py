@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.main import ENTRY_POINTS
+from main import ENTRY_POINTS
 from infra.local.functions import ROOT
 from infra.local.topology import FILE, Subscription, Topology, read_topology
 from videovector_bridge.automate.actions import ACTIONS

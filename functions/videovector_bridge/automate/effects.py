@@ -87,8 +87,6 @@ def claim(
     if record is None:
         return Record(desired, version, {version.event_id: until})
     held_until = record.pending.get(version.event_id)
-    if held_until == until:
-        return record  # our own claim: it was written, and the answer lost
     if held_until is not None and now < held_until:
         return NotYet(held_until - now)
     newer = version > record.version
@@ -140,14 +138,14 @@ class _Stored:
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Claim:
     """One attempt's claim of an event; `until` tells it from other attempts' claims."""
 
     target: str
     event_id: str
-    started_at: float
-    until: float
+    started_at: float = 0.0
+    until: float = -1.0
 
 
 class Effects:
@@ -188,46 +186,49 @@ class Effects:
         `TransientError` when the message is to be delivered again; a `PermanentError` of `apply`
         goes through, with the event no longer pending.
         """
-        started_at, until = self._claim_time()
-        found = self._change(target, None, self._claiming(version, desired, until))
+        claimed = _Claim(target, version.event_id)
+        found = self._change(target, None, self._claiming(claimed, version, desired))
         if version.event_id not in found.record.pending:
             return False
         while True:
             written = found.record.version
-            claimed = _Claim(target, version.event_id, started_at, until)
             try:
                 self._apply(claimed, found, apply)
             except PermanentError:
                 if written == version:
                     raise
                 return True  # a newer event's state was refused; its own delivery tells of it
-            started_at, until = self._claim_time()
+            held_until = claimed.until
+            self._renew(claimed)
             step = partial(
                 settle,
                 event_id=version.event_id,
-                held_until=claimed.until,
+                held_until=held_until,
                 written=written,
-                until=until,
+                until=claimed.until,
             )
             found = self._change(target, found.document, step)
             if found.record.version == written:
                 return True
 
-    def _claim_time(self) -> tuple[float, float]:
-        """When a claim starts, and until when it holds."""
-        now = self._now()
-        return now, now + self._start_seconds + self._request_seconds
+    def _renew(self, claimed: _Claim) -> None:
+        claimed.started_at = self._now()
+        claimed.until = claimed.started_at + self._start_seconds + self._request_seconds
 
-    def _claiming(self, version: Version, desired: Mapping[str, Any], until: float) -> Change:
+    def _claiming(self, claimed: _Claim, version: Version, desired: Mapping[str, Any]) -> Change:
         def change(record: Record | None) -> Record:
-            claimed = claim(record, version, desired, now=self._now(), until=until)
-            if isinstance(claimed, Record):
-                return claimed
+            if record is not None and record.pending.get(claimed.event_id) == claimed.until:
+                return record  # our own: it was written, and the answer lost
+            self._renew(claimed)
+            now = claimed.started_at
+            noted = claim(record, version, desired, now=now, until=claimed.until)
+            if isinstance(noted, Record):
+                return noted
             # Pub/Sub may redeliver at once; waiting here keeps that from becoming a storm.
-            self._sleep(min(_PAUSE_SECONDS, claimed.seconds))
+            self._sleep(min(_PAUSE_SECONDS, noted.seconds))
             raise TransientError(
                 f"Another attempt at event {version.event_id} may be under way for up to "
-                f"{claimed.seconds:.0f} s more; this one is to come again later."
+                f"{noted.seconds:.0f} s more; this one is to come again later."
             )
 
         return change
