@@ -153,8 +153,8 @@ def test_a_body_is_rendered_to_its_depth() -> None:
             '"upsert_marker".\'color\' = "red"'
         ),
         (
-            '[ automation . "upsert_marker" ]\ntarget_type = "run"\ntarget_id = """{event.run_id}"""\n'
-            "color = 'red'"
+            '[ automation . "upsert_marker" ]\ntarget_type = "run"\n'
+            'target_id = """{event.run_id}"""\ncolor = \'red\''
         ),
     ],
     ids=["inline table", "dotted keys", "spaced head"],
@@ -254,24 +254,24 @@ def test_an_action_must_be_there_once_and_known() -> None:
             "upsert_marker, issue_signed_url"
         ),
         (
-            "a.toml:9: automation 'unknown': set_marker: is not known; known are name, on, channel, "
-            "when, upsert_marker, issue_signed_url"
+            "a.toml:9: automation 'unknown': set_marker: is not known; known are name, on, "
+            "channel, when, upsert_marker, issue_signed_url"
         ),
         (
             "a.toml:6: automation 'unknown': automation: there must be exactly one action: "
             "upsert_marker, issue_signed_url"
         ),
         (
-            "a.toml:16: automation 'two': issue_signed_url: there must be exactly one action, not 2 "
-            "(upsert_marker, issue_signed_url): upsert_marker, issue_signed_url"
+            "a.toml:16: automation 'two': issue_signed_url: there must be exactly one action, not "
+            "2 (upsert_marker, issue_signed_url): upsert_marker, issue_signed_url"
         ),
         (
             "a.toml:21: automation 'no table': issue_signed_url: must be a table, "
             "[automation.issue_signed_url]"
         ),
         (
-            "a.toml:26: automation 'flag': issue_signed_url.gcs_uri: is missing: gs:// address of the "
-            "object"
+            "a.toml:26: automation 'flag': issue_signed_url.gcs_uri: is missing: gs:// address of "
+            "the object"
         ),
         (
             "a.toml:27: automation 'flag': issue_signed_url.force_refresh: must be true or false, "

@@ -5,6 +5,11 @@ VideoVector has no conditional write, so each target has a record of its desired
 notes itself as pending; (2) makes the target equal to what is desired, which may be a newer
 event's; (3) takes itself out of pending if the desired state is still what it wrote, else goes
 back to 2. Whatever crashes is redelivered, finds its own event pending, and does it again.
+
+What this rests on: a request lands, if at all, within the seconds that `Effects` is told; and a
+process does not stop for longer than that between looking at the clock and sending. A known limit:
+the newest event's state stays desired though VideoVector refused it for good, so that an older
+event that comes after it is not applied.
 """
 
 import random

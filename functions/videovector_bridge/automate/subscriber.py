@@ -32,6 +32,7 @@ from videovector_bridge.telemetry import log, redact
 _STRUCTURED: Final = "application/cloudevents+json"
 _SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
 _PUBLISH_SECONDS: Final = 20.0
+_START_SECONDS: Final = 5.0  # from noting an event to sending its request: one write
 _DOCUMENTED: Final = (
     "event_id",
     "event_type",
@@ -84,7 +85,7 @@ def _setup() -> Context:
         backend.documents,
         request_seconds=3 * seconds,
         left_seconds=seconds,
-        start_seconds=seconds,
+        start_seconds=_START_SECONDS,
     )
     return Context(
         settings,

@@ -17,7 +17,8 @@ class Pager:
     """Gathers frames into pages and has them published.
 
     `add` waits when enough pages are in flight, which in turn stops the reading. An open page
-    leaves when it is full, `linger_seconds` after it was opened, or at `flush`.
+    leaves when it is full, at `flush`, or `linger_seconds` after it was opened; but not while
+    another is in flight, so that under load pages grow and requests get fewer.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Pager:
         self._claimable = claimable
         self._slots = asyncio.Semaphore(_PAGES_IN_FLIGHT)
         self._open: Page | None = None
+        self._overdue = False
         self._waiting: deque[Page] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self.last_done: Page | None = None
@@ -65,15 +67,25 @@ class Pager:
 
     def _linger_over(self, page: Page) -> None:
         if self._open is page:
+            self._overdue = True
+            self._close_overdue()
+
+    def _close_overdue(self) -> None:
+        if self._overdue and not self._tasks:
             self._close()
 
     def _close(self) -> None:
         page, self._open = self._open, None
+        self._overdue = False
         if page is not None:
             self._waiting.append(page)
             task = asyncio.create_task(self._publish(page))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._page_over)
+
+    def _page_over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._close_overdue()
 
     async def _publish(self, page: Page) -> None:
         try:

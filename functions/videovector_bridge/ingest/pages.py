@@ -11,7 +11,7 @@ from videovector_bridge.events import Event, Rejection, decode_event, lane
 from videovector_bridge.ingest.position import Position
 from videovector_bridge.messages import MAX_DATA_BYTES
 
-PAGE_EVENTS: Final = 2_048
+PAGE_EVENTS: Final = 4_096
 PAGE_BYTES: Final = 4_000_000
 
 
