@@ -1,0 +1,1 @@
+"""The tests, what runs them, and what they share."""

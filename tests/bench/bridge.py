@@ -9,10 +9,10 @@ import grpc
 import httpx
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
 from infra.local.emulators import Emulators
 from infra.local.functions import Function
 from infra.local.upstream import Upstream
-
 from tests.bench.row import Row, usage_of_session
 
 _WINDOW_SECONDS = 300

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 from google.pubsub_v1 import PublisherClient, PublishRequest
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
-from infra.local.emulators import Emulators
-from videovector_bridge.events import Event, attributes
 
+from infra.local.emulators import Emulators
 from tests.bench.row import Row
+from videovector_bridge.events import Event, attributes
 
 _PER_REQUEST = 1_000
 _THREADS = 8

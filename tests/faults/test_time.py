@@ -31,6 +31,7 @@ from tests.fakes import (
     window,
 )
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
+from videovector_bridge.ingest.pages import PAGE_EVENTS
 
 WINDOW = 1.5
 IDLE = 0.5
@@ -134,7 +135,7 @@ def test_publishing_that_stalls_ends_with_the_window(backend: Backend) -> None:
     assert report.window_seconds <= WINDOW + SLACK
     assert document(backend)["cursor"] is None
     # Backpressure: what is read is bounded by the pages in flight.
-    assert report.events < 6 * 2_048
+    assert report.events < 6 * PAGE_EVENTS
 
 
 def test_waiting_for_pub_sub_is_not_idleness(embedded_backend: Backend) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import fakes
-from videovector_bridge.api.stream import EventStream, Frame, StreamClosed
+from videovector_bridge.api.frames import Frame
+from videovector_bridge.api.stream import EventStream, StreamClosed
 from videovector_bridge.settings import StreamFilters
 
 _PIECES = st.sampled_from(
@@ -64,8 +65,8 @@ def frames_in_pieces(pieces: list[bytes]) -> list[Frame]:
                 deadline=asyncio.get_running_loop().time() + 0.001,
             )
             try:
-                async for frame in stream.frames():
-                    frames.append(frame)  # noqa: PERF401 - kept also when it raises
+                async for together in stream.frames():
+                    frames += together
             except StreamClosed:
                 pass
         return frames

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import Kill, WatchedTopics, event, watched
-from videovector_bridge.api.stream import Frame
+from videovector_bridge.api.frames import Frame
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.ports import Message

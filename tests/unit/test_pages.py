@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from tests.fakes import event
-from videovector_bridge.api.stream import Frame
+from videovector_bridge.api.frames import Frame
 from videovector_bridge.errors import BackendError
 from videovector_bridge.ingest import pages
 from videovector_bridge.ingest.lanes import Publisher

@@ -38,11 +38,10 @@ from videovector_bridge.api.errors import (
     Unreachable,
     ValidationRefused,
 )
+from videovector_bridge.api.frames import Frame, FrameTooLarge
 from videovector_bridge.api.stream import (
     CursorRefused,
     EventStream,
-    Frame,
-    FrameTooLarge,
     StreamClosed,
     StreamFailed,
     query,
@@ -102,8 +101,8 @@ def read(
                 deadline=asyncio.get_running_loop().time() + seconds,
             )
             try:
-                async for frame in stream.frames():
-                    frames.append(frame)  # noqa: PERF401 - kept also when it raises
+                async for together in stream.frames():
+                    frames += together
             except BridgeError as error:
                 return Reading(frames, stream, error)
             return Reading(frames, stream)
@@ -569,7 +568,7 @@ def test_closing_early_leaves_nothing_behind() -> None:
                 deadline=time.monotonic() + 60,
             )
             frames = stream.frames()
-            assert (await anext(frames)).data == b"a"
+            assert (await anext(frames))[0].data == b"a"
             await frames.aclose()
             assert closings == ["closed"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from main import ENTRY_POINTS
 from infra.local.functions import ROOT
 from infra.local.topology import FILE, Subscription, Topology, read_topology
+from main import ENTRY_POINTS
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.events import TYPE_PREFIX
 

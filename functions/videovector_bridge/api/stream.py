@@ -1,20 +1,17 @@
 """The processing event stream: one connection, and the loop that resumes it.
 
-Source: "Processing event stream" in the vendor's "Advanced public utilities"; parsing follows
-https://html.spec.whatwg.org/multipage/server-sent-events.html through httpx-sse.
+Source: "Processing event stream" in the vendor's "Advanced public utilities".
 """
 
 import asyncio
-import codecs
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 import httpx
 import orjson
-from httpx_sse import EventSource
 
 from videovector_bridge.api.errors import (
     ApiError,
@@ -25,9 +22,10 @@ from videovector_bridge.api.errors import (
     error_from_exception,
     error_from_response,
 )
+from videovector_bridge.api.frames import Frame, FrameParser, whole_frames
 from videovector_bridge.api.redact import clean_text
 from videovector_bridge.api.retry import full_jitter
-from videovector_bridge.errors import BridgeError, PermanentError, TransientError
+from videovector_bridge.errors import BridgeError, TransientError
 from videovector_bridge.settings import ApiSettings, StreamFilters
 
 STREAM_PATH: Final = "/processing/events/stream"
@@ -37,8 +35,6 @@ _RECONNECT_BASE: Final = 0.5  # seconds
 _RECONNECT_CAP: Final = 15.0  # seconds
 _RETRY_CAP: Final = 86_400_000  # milliseconds; `retry:` may be any number of digits
 _ERROR_BODY_LIMIT: Final = 65_536  # bytes
-# Every blank line holds one of these.
-_BLANK_LINES: Final = (b"\n\n", b"\n\r", b"\r\r")
 # Visible ASCII. A bad key must never reach h11, whose error would quote it.
 _KEY: Final = re.compile(r"[!-~]{1,1000}")
 # What a refusal of Last-Event-ID answers is not documented, so both status and words are read.
@@ -46,17 +42,6 @@ _CURSOR_STATUS: Final = frozenset({400, 404, 409, 412, 416, 422})
 _CURSOR_WORDS: Final = re.compile(
     r"cursor|last.?event.?id|event.?id|expired|replay|retention|resume", re.IGNORECASE
 )
-
-
-class Frame(NamedTuple):
-    """One frame of the stream.
-
-    `data` is byte for byte what the lines held; empty: only the position moves.
-    `last_event_id` is the id in force after the frame, `""` before the first `id:`.
-    """
-
-    data: bytes
-    last_event_id: str
 
 
 class CursorRefused(BridgeError):
@@ -69,18 +54,6 @@ class StreamFailed(TransientError):
 
 class StreamClosed(BridgeError):
     """The API answered 204: it has nothing more to send and asks not to be called again."""
-
-
-class FrameTooLarge(PermanentError):
-    """One frame is larger than this process is allowed to hold in memory."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"A frame of the event stream is larger than {limit} bytes. The cursor stays before "
-            f"it; raise MAX_FRAME_BYTES (and the function's memory) to take it in.",
-            owner="user",
-            code="frame_too_large",
-        )
 
 
 class EventStream:
@@ -119,8 +92,8 @@ class EventStream:
             f"{Unreachable.headline}: no answer yet to GET {STREAM_PATH}. {Unreachable.advice}"
         )
 
-    async def frames(self) -> AsyncGenerator[Frame]:
-        """Yield frames in the order of the stream.
+    async def frames(self) -> AsyncGenerator[list[Frame]]:
+        """Yield frames in the order of the stream, those that came together at once.
 
         Raises `ApiError` where trying again is pointless (401, 403, other 4xx), `CursorRefused`,
         `StreamClosed` and `FrameTooLarge`.
@@ -128,10 +101,10 @@ class EventStream:
         attempt = 0
         while True:
             try:
-                async with aclosing(self._connection()) as frames:
-                    async for frame in frames:
+                async with aclosing(self._connection()) as together:
+                    async for frames in together:
                         attempt = 0
-                        yield frame
+                        yield frames
                 self.trouble = None
             except (RateLimited, ServerTrouble, Unreachable, StreamFailed) as error:
                 self.trouble = error
@@ -147,7 +120,7 @@ class EventStream:
             attempt += 1
             self.reconnects += 1
 
-    async def _connection(self) -> AsyncGenerator[Frame]:
+    async def _connection(self) -> AsyncGenerator[list[Frame]]:
         position = self._position()
         request = self._http.build_request(
             "GET",
@@ -161,9 +134,9 @@ class EventStream:
             async with aclosing(response):
                 await _check(response, position)
                 self.trouble = None
-                async with aclosing(self._parse(response)) as frames:
-                    async for frame in frames:
-                        yield frame
+                async with aclosing(self._parse(response)) as together:
+                    async for frames in together:
+                        yield frames
         except httpx.ReadTimeout:
             failure = Unreachable(
                 f"VideoVector sent nothing for {self._heartbeat_seconds:g} s, not even a "
@@ -192,72 +165,30 @@ class EventStream:
             headers.append((b"Last-Event-ID", position.encode()))
         return headers
 
-    async def _parse(self, response: httpx.Response) -> AsyncGenerator[Frame]:
-        body = _Body(response, self._max_frame_bytes)
-        # Latin-1 keeps every byte through httpx-sse, which works on text; it also overrides a
-        # charset in the answer, since an event stream is always UTF-8.
-        source = EventSource(
-            httpx.Response(
-                200,
-                headers={"Content-Type": "text/event-stream"},
-                stream=body,
-                default_encoding="latin-1",
-            )
-        )
-        last_id = ""
-        async with aclosing(source.aiter_sse()) as events:
-            async for sse in events:
-                if sse.retry is not None and sse.retry >= 0:
-                    self._retry_seconds = min(sse.retry, _RETRY_CAP) / 1000
-                data = sse.data
-                if len(data) > self._max_frame_bytes:
-                    raise FrameTooLarge(self._max_frame_bytes)
-                if sse.event == STREAM_ERROR or STREAM_ERROR in data:
-                    self._raise_stream_error(sse.event, data.encode("latin-1"))
-                # A heartbeat after the first id comes out of httpx-sse as an empty frame.
-                if data or (sse.id and sse.id != last_id):
-                    last_id = sse.id
-                    yield Frame(data.encode("latin-1"), _utf8(last_id))
+    async def _parse(self, response: httpx.Response) -> AsyncGenerator[list[Frame]]:
+        parser = FrameParser(self._max_frame_bytes, STREAM_ERROR.encode(), self._stream_error)
+        async with aclosing(whole_frames(response, self._max_frame_bytes)) as runs:
+            async for run in runs:
+                frames = parser.parse(run)
+                if parser.retry_milliseconds is not None:
+                    self._retry_seconds = min(parser.retry_milliseconds, _RETRY_CAP) / 1000
+                if frames:
+                    yield frames
+                if parser.failure is not None:
+                    raise parser.failure
 
-    def _raise_stream_error(self, event: str, data: bytes) -> None:
-        """Raise if the frame *is* a stream error; an event may well mention the words."""
+    def _stream_error(self, event: str, data: bytes) -> StreamFailed | None:
+        """The failure that a frame stands for; an event may well mention the words."""
         try:
             fields = orjson.loads(data)
         except orjson.JSONDecodeError:
             fields = None
         event_type = fields.get("event_type") if isinstance(fields, dict) else None
         if STREAM_ERROR not in (event, event_type):
-            return
+            return None
         text = data.decode("utf-8", errors="replace")
         words = clean_text(text, limit=500, secret=self._api.key.current())
-        raise StreamFailed(f"VideoVector ended the event stream with {STREAM_ERROR}: {words}")
-
-
-class _Body(httpx.AsyncByteStream):
-    """The answer's bytes without a byte order mark, and with a limit on an unfinished frame."""
-
-    def __init__(self, response: httpx.Response, max_frame_bytes: int) -> None:
-        self._response = response
-        self._max_frame_bytes = max_frame_bytes
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        head: bytes | None = b""
-        before = b""
-        unfinished = 0
-        async for chunk in self._response.aiter_bytes():
-            part = chunk
-            if head is not None:
-                head += chunk
-                if len(head) < len(codecs.BOM_UTF8) and codecs.BOM_UTF8.startswith(head):
-                    continue
-                part, head = head.removeprefix(codecs.BOM_UTF8), None
-            text = before + part  # a blank line may lie across two chunks
-            end = max(text.rfind(blank) for blank in _BLANK_LINES)
-            unfinished = unfinished + len(part) if end < 0 else len(text) - end - 2
-            if unfinished > self._max_frame_bytes:
-                raise FrameTooLarge(self._max_frame_bytes)
-            before = part[-1:]
-            yield part
+        return StreamFailed(f"VideoVector ended the event stream with {STREAM_ERROR}: {words}")
 
 
 async def _check(response: httpx.Response, position: str | None) -> None:
@@ -314,10 +245,3 @@ def query(filters: StreamFilters, list_encoding: str) -> httpx.QueryParams:
         pairs += [(key, ",".join(items))] if list_encoding == "comma" else [(key, i) for i in items]
     pairs.append(("batch_size", str(filters.batch_size or "")))
     return httpx.QueryParams([(key, value) for key, value in pairs if value])
-
-
-def _utf8(last_event_id: str) -> str:
-    # Decoded late: ids are UTF-8, but the text went through httpx-sse as Latin-1.
-    if last_event_id.isascii():
-        return last_event_id
-    return last_event_id.encode("latin-1").decode("utf-8", errors="replace")

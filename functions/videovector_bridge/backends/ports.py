@@ -71,9 +71,10 @@ class Documents(Protocol):
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 
-        Every field named in `fields` is replaced whole; fields not named stay as they are. Raises `ConflictError` when the stored
-        version is another one. After a lost answer the write may have happened: the retry then
-        raises `ConflictError`, and the caller reads again to learn which.
+        Every field named in `fields` is replaced whole; fields not named stay as they are.
+        Raises `ConflictError` when the stored version is another one. After a lost answer the
+        write may have happened: the retry then raises `ConflictError`, and the caller reads
+        again to learn which.
         """
         ...
 

@@ -10,7 +10,8 @@ from videovector_bridge.api.errors import (
     ServerTrouble,
     Unreachable,
 )
-from videovector_bridge.api.stream import FrameTooLarge, StreamFailed
+from videovector_bridge.api.frames import FrameTooLarge
+from videovector_bridge.api.stream import StreamFailed
 from videovector_bridge.errors import BridgeError
 
 Outcome = Literal["drained", "idle", "busy", "failed"]

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from videovector_bridge.api.stream import Frame
+from videovector_bridge.api.frames import Frame
 from videovector_bridge.errors import BackendError
 from videovector_bridge.ingest.lanes import Publisher
 from videovector_bridge.ingest.pages import Page

@@ -6,7 +6,7 @@ A page is the unit of the cursor: it is *done* when every message of it is ackno
 from dataclasses import dataclass, field
 from typing import Final
 
-from videovector_bridge.api.stream import Frame
+from videovector_bridge.api.frames import Frame
 from videovector_bridge.events import Event, Rejection, decode_event, lane
 from videovector_bridge.ingest.position import Position
 from videovector_bridge.messages import MAX_DATA_BYTES

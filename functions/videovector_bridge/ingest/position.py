@@ -24,7 +24,8 @@ class Position:
         """Note a frame: the id in force after it, and the `event_id` in its data if it has one."""
         if last_event_id and last_event_id != self._last_id:
             self._last_id = last_event_id
-            if _resumable(last_event_id):
+            # An event's id is fit for a header, or it would not be one.
+            if last_event_id == event_id or _resumable(last_event_id):
                 self.cursor = last_event_id
             if event_id is not None and event_id != last_event_id:
                 self.ids_differ = True

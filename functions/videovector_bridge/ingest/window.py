@@ -17,7 +17,8 @@ from urllib.parse import quote
 import httpx
 
 from videovector_bridge.api.errors import ApiError
-from videovector_bridge.api.stream import CursorRefused, EventStream, FrameTooLarge, StreamClosed
+from videovector_bridge.api.frames import Frame, FrameTooLarge
+from videovector_bridge.api.stream import CursorRefused, EventStream, StreamClosed
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.errors import BackendError
 from videovector_bridge.events import MAX_ID_BYTES, bridge_event, instant
@@ -130,12 +131,20 @@ class _Window:
         try:
             stop = await self._check_filters() or await self._drain()
             await self._pager.flush()
-            if self._publisher.failure is not None and outcome_of(stop, self._events) != "failed":
-                stop = Stop("publish_failed", self._publisher.failure)
+            failure = self._publisher.failure
+            if failure and not self._out_of_time() and outcome_of(stop, self._events) != "failed":
+                stop = Stop("publish_failed", failure)
             return await self._finish(stop)
         finally:
             self._pager.abandon()
             self._publisher.close()
+
+    def _out_of_time(self) -> bool:
+        """Whether publishing failed only in that the window was over before it was through.
+
+        On a slow machine a flood ends so; what was left is read again, and the cursor has moved.
+        """
+        return time.monotonic() >= self._deadline and self._pager.last_done is not None
 
     async def _drain(self) -> Stop:
         # A cold start is slow to get here, and is not idleness of the stream.
@@ -187,23 +196,30 @@ class _Window:
         )
 
     async def _take_frames(self, source: EventStream) -> Stop:
-        limits = self._limits
-        async with aclosing(source.frames()) as frames:
-            async for frame in frames:
-                size = len(frame.data)
-                if size and self._events and self._bytes + size > limits.max_bytes:
-                    return Stop("max_bytes")
-                closed_page = await self._pager.add(frame, self._position)
-                if size:
-                    self._events += 1
-                    self._bytes += size
-                    self._last_event_at = time.monotonic()
-                    if self._events >= limits.max_events:
-                        return Stop("max_events")
-                if closed_page:
-                    # A flood never waits for the network: let the other tasks run here.
-                    await asyncio.sleep(0)
+        async with aclosing(source.frames()) as together:
+            async for frames in together:
+                stop = await self._take(frames)
+                if stop is not None:
+                    return stop
         return stopped_by(source.trouble)
+
+    async def _take(self, frames: list[Frame]) -> Stop | None:
+        limits = self._limits
+        for frame in frames:
+            size = len(frame.data)
+            if size and self._events and self._bytes + size > limits.max_bytes:
+                return Stop("max_bytes")
+            closed_page = await self._pager.add(frame, self._position)
+            if size:
+                self._events += 1
+                self._bytes += size
+                self._last_event_at = time.monotonic()
+                if self._events >= limits.max_events:
+                    return Stop("max_events")
+            if closed_page:
+                # A flood never waits for the network: let the other tasks run here.
+                await asyncio.sleep(0)
+        return None
 
     # Starting over
 
