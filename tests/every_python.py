@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOYED = (3, 13)
 OLDEST = (3, 11)
+_AT_ONCE = ("-q", "-n", "4", "--dist", "worksteal")
 ON_THE_OTHER = ("tests/unit", "tests/properties", "tests/contract", "tests/faults")
 
 
@@ -36,7 +37,7 @@ def main() -> int:
 
 def _pytest(python: Path, arguments: list[str]) -> int:
     started = time.monotonic()
-    code = subprocess.call([str(python), "-m", "pytest", *arguments], cwd=ROOT)
+    code = subprocess.call([str(python), "-m", "pytest", *_AT_ONCE, *arguments], cwd=ROOT)
     print(f"== {time.monotonic() - started:.0f} s", flush=True)
     return code
 

@@ -1,5 +1,6 @@
 """What the launcher loads before it starts anything: as little as can be."""
 
+import os
 import subprocess
 import sys
 
@@ -25,6 +26,9 @@ HEAVY = (
 def test_nothing_heavy_is_loaded_first(command: str) -> None:
     """The modules of each command load none of the large libraries by themselves."""
     code = f"import sys, infra.local.__main__, infra.local.{command}; print(*sys.modules)"
-    loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    environment = os.environ | {"PYTHONPATH": "functions"}
+    loaded = subprocess.check_output(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, text=True
+    ).split()
 
     assert [name for name in HEAVY if name in loaded] == []

@@ -167,7 +167,7 @@ def test_the_rules_hold_at_every_split(case: str) -> None:
         assert parsed([body[:at], body[at:]]) == expected, at
 
 
-@pytest.mark.parametrize("case", set(CASES) - {"huge retry"})
+@pytest.mark.parametrize("case", sorted(set(CASES) - {"huge retry"}))
 def test_the_rules_hold_byte_by_byte(case: str) -> None:
     """One byte at a time gives the same frames, with empty pieces between them too."""
     body, expected = CASES[case]
