@@ -40,7 +40,7 @@ PAGE = 4
 def busy_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many small pages, commits as often as possible, reconnections without pause."""
     monkeypatch.setattr("videovector_bridge.ingest.pages.PAGE_EVENTS", PAGE)
-    monkeypatch.setattr("videovector_bridge.ingest.window._COMMIT_SECONDS", 0.002)
+    monkeypatch.setattr("videovector_bridge.ingest.committer._COMMIT_SECONDS", 0.002)
     monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
 
 

@@ -51,7 +51,7 @@ def environ(monkeypatch: pytest.MonkeyPatch, standin: StandIn, tmp_path: Path) -
         BACKEND="embedded",
         EMBEDDED_DIR=str(tmp_path / "bridge"),
         WINDOW_SECONDS="20",
-        IDLE_SECONDS="1",
+        IDLE_SECONDS="4",
         LINGER_MS="5",
     )
     drain._setup.cache_clear()

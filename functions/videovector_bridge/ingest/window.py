@@ -8,10 +8,9 @@ message is acknowledged, and only under this window's fencing token.
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import httpx
@@ -22,20 +21,17 @@ from videovector_bridge.api.stream import CursorRefused, EventStream, StreamClos
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.errors import BackendError
 from videovector_bridge.events import MAX_ID_BYTES, bridge_event, instant
+from videovector_bridge.ingest.committer import STATE_SECONDS, Committer
 from videovector_bridge.ingest.lanes import Publisher
 from videovector_bridge.ingest.outcome import Stop, WindowReport, outcome_of, stopped_by
 from videovector_bridge.ingest.pager import Pager
-from videovector_bridge.ingest.pages import Page
 from videovector_bridge.ingest.position import Position
 from videovector_bridge.ingest.state import Busy, Lease, LeaseLost, acquire
 from videovector_bridge.settings import DrainSettings, StreamSettings
 from videovector_bridge.telemetry import redact
 
-_COMMIT_SECONDS: Final = 1.0  # Firestore sustains one write a second to a document.
-_STATE_TIMEOUT: Final = 5.0
 _FLUSH_SHARE: Final = 0.1  # of the window is kept for publishing what was read,
 _FLUSH_CAP: Final = 2.0  # but no more seconds than these.
-_LAST_WRITE_SECONDS: Final = 0.6  # past the deadline, for the last commit.
 _CLOCK_SECONDS: Final = 0.2
 _COUNTERS: Final = ("events", "published", "rejected")
 
@@ -60,7 +56,7 @@ async def drain_window(
             owner=uuid.uuid4().hex,
             filters=stream.filters.identity(),
             lease_seconds=stream.window.lease_seconds,
-            timeout=min(_STATE_TIMEOUT, stream.window.window_seconds),
+            timeout=min(STATE_SECONDS, stream.window.window_seconds),
         )
     except BackendError as error:
         return WindowReport(stream.name, "failed", "state_unavailable", str(error))
@@ -119,8 +115,7 @@ class _Window:
         self._source: EventStream | None = None
         self._reconnects = 0
         self._stream_errors = 0
-        self._committed: Page | None = None
-        self._committing = asyncio.Lock()
+        self._committer = Committer(lease, self._pager, deadline=self._deadline)
         self._reading_over = asyncio.Event()
         self._events = 0
         self._bytes = 0
@@ -151,7 +146,7 @@ class _Window:
         self._last_event_at = time.monotonic()
         reading = asyncio.create_task(self._read())
         watching = asyncio.create_task(self._watch_clock())
-        committing = asyncio.create_task(self._keep_committing())
+        committing = asyncio.create_task(self._committer.run(self._reading_over))
         tasks = (reading, watching, committing)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -241,7 +236,7 @@ class _Window:
             stop = await self._start_over("filters_changed")
             if stop is not None:
                 return stop
-        return await self._commit({"filters": wanted})
+        return await self._committer.commit({"filters": wanted})
 
     async def _cursor_refused(self, error: CursorRefused) -> Stop | None:
         """Why to stop after a refused cursor; None to connect again."""
@@ -279,7 +274,7 @@ class _Window:
             return Stop("publish_failed", error)
         self._position = Position(None)
         self._start_from = self._api.earliest_event_id if policy == "earliest" else None
-        return await self._commit(
+        return await self._committer.commit(
             {"cursor": None, "start_from": self._start_from, "ids_differ": False}
         )
 
@@ -301,58 +296,6 @@ class _Window:
                     return Stop(reason) if trouble is None else stopped_by(trouble)
             await asyncio.sleep(min(idle_at, self._read_until, now + _CLOCK_SECONDS) - now)
 
-    async def _keep_committing(self) -> Stop:
-        interval = min(_COMMIT_SECONDS, self._limits.lease_seconds / 4)
-        while not self._reading_over.is_set():
-            try:
-                await asyncio.wait_for(self._reading_over.wait(), interval)
-            except TimeoutError:
-                stop = await self._commit_if_due(interval)
-                if stop is not None:
-                    return stop
-        return Stop("deadline")
-
-    async def _commit_if_due(self, interval: float) -> Stop | None:
-        """Commit or renew; why to stop if the lease is lost or about to run out."""
-        lease_left = self._lease.expires_at - time.monotonic()
-        moved = self._pager.last_done is not self._committed
-        if not moved and lease_left > self._limits.lease_seconds * 2 / 3:
-            return None
-        stop = await self._commit({})
-        if stop is None or isinstance(stop.error, LeaseLost):
-            return stop
-        # The store is in trouble: as long as the lease lasts, try again.
-        lease_left = self._lease.expires_at - time.monotonic()
-        return stop if lease_left <= 2 * interval else None
-
-    async def _commit(self, changes: Mapping[str, Any], *, release: bool = False) -> Stop | None:
-        async with self._committing:
-            page = self._pager.last_done
-            progress = {}
-            if page is not None and page is not self._committed:
-                progress = {"cursor": page.cursor, "ids_differ": page.ids_differ}
-            write = self._lease.release if release else self._lease.commit
-            # Only the last write may reach past the deadline, or it would have to wait for others.
-            ends_at = self._deadline + (_LAST_WRITE_SECONDS if release else 0.0)
-            time_left = max(0.0, ends_at - time.monotonic())
-            writing = asyncio.ensure_future(
-                asyncio.to_thread(
-                    write, {**progress, **changes}, timeout=min(_STATE_TIMEOUT, time_left)
-                )
-            )
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                # The thread goes on: nobody else may use the lease until it is through.
-                await asyncio.wait([writing])
-                raise
-            except LeaseLost as error:
-                return Stop("lease_lost", error)
-            except BackendError as error:
-                return Stop("state_unavailable", error)
-            self._committed = page
-            return None
-
     async def _finish(self, stop: Stop) -> WindowReport:
         report = self._report(stop)
         if isinstance(stop.error, LeaseLost):
@@ -365,7 +308,7 @@ class _Window:
             "message": redact(report.message),
             "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
-        failure = await self._commit(
+        failure = await self._committer.commit(
             {
                 **{name: self._counted[name] + getattr(report, name) for name in _COUNTERS},
                 "last_window": facts,
