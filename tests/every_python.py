@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOYED = (3, 13)
 OLDEST = (3, 11)
-_AT_ONCE = ("-q", "-n", "4", "--dist", "worksteal")
+_AT_ONCE = ("-q", "-n", "3", "--dist", "worksteal")
 ON_THE_OTHER = ("tests/unit", "tests/properties")
 
 
