@@ -7,7 +7,7 @@ from typing import Final
 from videovector_bridge.backends.ports import MAX_ATTRIBUTE_BYTES, Message
 from videovector_bridge.errors import Owner
 from videovector_bridge.events import Event, attributes
-from videovector_bridge.telemetry import redact
+from videovector_bridge.redact import redact
 
 # Below Pub/Sub's 10,000,000 bytes a message, with room for the attributes.
 MAX_DATA_BYTES: Final = 9_500_000

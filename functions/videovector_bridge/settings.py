@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from videovector_bridge.environment import Environment
+from videovector_bridge.redact import redact
 from videovector_bridge.secret import Secret
-from videovector_bridge.telemetry import redact
 
 CursorPolicy = Literal["fail", "latest", "earliest"]
 

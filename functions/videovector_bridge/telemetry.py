@@ -5,16 +5,14 @@ https://cloud.google.com/logging/docs/structured-logging
 
 import re
 import sys
-from collections.abc import Mapping
 from typing import Any, Final, Literal, Protocol
 
 import orjson
 
+from videovector_bridge.redact import redact, redact_all
+
 Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
-_URL_QUERY: Final = re.compile(r"(?i)\b(\w+://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
-_USERINFO: Final = re.compile(r"(?<=://)[^\s/@\"'<>]+@")
-_KEY: Final = re.compile(r"\b(?:sk|whsec)_[A-Za-z0-9_\-]+|(?i:\bbearer\s+)[A-Za-z0-9._\-]+")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
 
 
@@ -24,11 +22,6 @@ class Headers(Protocol):
     def get(self, key: str, default: str, /) -> str:
         """Return the value of a header, or `default`."""
         ...
-
-
-def redact(text: str) -> str:
-    """`text` without what may be a credential: API keys, and user and query string of any URL."""
-    return _KEY.sub("[redacted]", _USERINFO.sub("", _URL_QUERY.sub(r"\1?[redacted]", text)))
 
 
 def log(
@@ -50,17 +43,6 @@ def log(
     # One write per line: lines of several threads must not mix.
     sys.stdout.write(orjson.dumps(entry, default=str).decode() + "\n")
     sys.stdout.flush()
-
-
-def redact_all(value: Any) -> Any:
-    """`value`, as JSON has them, with every text in it redacted."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {name: redact_all(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [redact_all(inner) for inner in value]
-    return value
 
 
 def _trace(headers: Headers | None, project: str) -> dict[str, str]:

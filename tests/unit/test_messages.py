@@ -117,4 +117,4 @@ def test_a_detail_keeps_no_credential() -> None:
         context={},
     )
 
-    assert made.attributes["detail"] == "[redacted] at https://host/o?[redacted]"
+    assert made.attributes["detail"] == "sk_[hidden] at https://host/o?[hidden]"

@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from videovector_bridge.telemetry import log, redact
+from videovector_bridge.redact import redact
+from videovector_bridge.telemetry import log
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"

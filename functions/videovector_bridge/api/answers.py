@@ -11,7 +11,7 @@ import orjson
 from videovector_bridge.api.calls import Answer
 from videovector_bridge.api.errors import UnexpectedAnswer
 from videovector_bridge.api.models import JsonObject, Marker, Media, SignedUrl
-from videovector_bridge.api.redact import clean_text
+from videovector_bridge.redact import clean_text
 
 Cursor = str | int
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from videovector_bridge.api.errors import RequestRefused
-from videovector_bridge.api.redact import clean_text
+from videovector_bridge.redact import clean_text
 
 T = TypeVar("T")
 

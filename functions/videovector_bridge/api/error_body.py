@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from videovector_bridge.api.redact import clean_json, clean_text
+from videovector_bridge.redact import clean_json, clean_text
 
 _MAX_PROBLEMS = 5
 

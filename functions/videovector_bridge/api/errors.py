@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import httpx
 
 from videovector_bridge.api.error_body import ErrorBody, read_error_body
-from videovector_bridge.api.redact import clean_text
 from videovector_bridge.api.retry import parse_retry_after
 from videovector_bridge.errors import BridgeError, Owner, PermanentError, TransientError
+from videovector_bridge.redact import clean_text
 
 
 class ApiError(BridgeError):

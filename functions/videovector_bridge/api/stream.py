@@ -23,9 +23,9 @@ from videovector_bridge.api.errors import (
     error_from_response,
 )
 from videovector_bridge.api.frames import Frame, FrameParser, whole_frames
-from videovector_bridge.api.redact import clean_text
 from videovector_bridge.api.retry import full_jitter
 from videovector_bridge.errors import BridgeError, TransientError
+from videovector_bridge.redact import clean_text
 from videovector_bridge.settings import ApiSettings, StreamFilters
 
 STREAM_PATH: Final = "/processing/events/stream"

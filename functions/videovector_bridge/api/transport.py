@@ -21,9 +21,9 @@ from videovector_bridge.api.errors import (
     error_from_answer,
     error_from_exception,
 )
-from videovector_bridge.api.redact import clean_text
 from videovector_bridge.api.retry import RetryPolicy, call_with_retries
 from videovector_bridge.errors import SettingsError
+from videovector_bridge.redact import clean_text
 
 _ERROR_LIMIT = 64 * 1024
 # 501 and the like say that it will never work; these say that it may work later.

@@ -26,8 +26,9 @@ from videovector_bridge.backends import Backend, open_backend
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
 from videovector_bridge.events import TYPE_PREFIX, instant
 from videovector_bridge.messages import rejected_messages
+from videovector_bridge.redact import redact
 from videovector_bridge.settings import SubscriberSettings, subscriber_settings
-from videovector_bridge.telemetry import log, redact
+from videovector_bridge.telemetry import log
 
 _STRUCTURED: Final = "application/cloudevents+json"
 _SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"

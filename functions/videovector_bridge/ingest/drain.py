@@ -15,8 +15,9 @@ from videovector_bridge.backends.ports import Backend
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
+from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
-from videovector_bridge.telemetry import Severity, log, redact, redact_all
+from videovector_bridge.telemetry import Severity, log
 
 
 @cache

@@ -27,8 +27,8 @@ from videovector_bridge.ingest.outcome import Stop, WindowReport, outcome_of, st
 from videovector_bridge.ingest.pager import Pager
 from videovector_bridge.ingest.position import Position
 from videovector_bridge.ingest.state import Busy, Lease, LeaseLost, acquire
+from videovector_bridge.redact import redact
 from videovector_bridge.settings import DrainSettings, StreamSettings
-from videovector_bridge.telemetry import redact
 
 _FLUSH_SHARE: Final = 0.1  # of the window is kept for publishing what was read,
 _FLUSH_CAP: Final = 2.0  # but no more seconds than these.

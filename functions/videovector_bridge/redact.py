@@ -1,6 +1,7 @@
-"""Make text from outside fit for an error or a log line: short, printable, without secrets."""
+"""Keep secrets out of what is logged, raised or answered, and make text from outside fit for it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 HIDDEN = "[hidden]"
@@ -15,6 +16,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+"
 )
 # The query of an address is where a signed URL carries its signature, with or without the host.
+_URL_QUERY = re.compile(r"\b(\w{1,20}://[^\s\"'<>?#]{1,2000})[?#][^\s\"'<>]*")
 _QUERY = re.compile(
     r"\?[^\s\"'<>?=&]{1,200}(?:=|%3[dD])[^\s\"'<>]*|%3[fF][^\s\"'<>]{1,200}?%3[dD][^\s\"'<>]*"
 )
@@ -32,20 +34,39 @@ _SECRET_NAME = re.compile(
 )
 
 
-def clean_text(text: str, *, limit: int = 300, secret: str = "") -> str:
-    """Return `text` in one line of at most `limit` characters, with secrets hidden.
+def redact(text: str, *, secret: str = "") -> str:
+    """Return `text` with secrets hidden, and otherwise as it is.
 
     Hidden are `secret` itself, the query of anything that looks like an address, user:password
     in an address, bearer tokens, API keys and named signatures. Never raises.
     """
-    text = _UNPRINTABLE.sub(" ", text[:_SCAN_LIMIT])
     if len(secret) >= 4:  # a shorter one would blank out ordinary words
         text = text.replace(secret, HIDDEN)
+    text = _URL_QUERY.sub(r"\1?" + HIDDEN, text)
     text = _QUERY.sub("?" + HIDDEN, text)
     text = _USERINFO.sub("", text)
     text = _NAMED.sub(r"\1" + HIDDEN, text)
     text = _BEARER.sub(r"\1 " + HIDDEN, text)
-    text = _KEY.sub(r"\1_" + HIDDEN, text)
+    return _KEY.sub(r"\1_" + HIDDEN, text)
+
+
+def redact_all(value: Any) -> Any:
+    """`value`, as JSON has them, with every text in it redacted."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {name: redact_all(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_all(inner) for inner in value]
+    return value
+
+
+def clean_text(text: str, *, limit: int = 300, secret: str = "") -> str:
+    """Return `text`, which came from outside, in one redacted line of at most `limit` characters.
+
+    Never raises.
+    """
+    text = redact(_UNPRINTABLE.sub(" ", text[:_SCAN_LIMIT]), secret=secret)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

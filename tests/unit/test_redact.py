@@ -1,4 +1,4 @@
-"""`api.redact`: text from outside becomes short, printable and free of secrets."""
+"""`redact`: text from outside becomes short, printable and free of secrets."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.api.redact import HIDDEN, clean_json, clean_text
+from videovector_bridge.redact import HIDDEN, clean_json, clean_text
 
 SIGNATURE = "deadbeefcafe0123"
 
