@@ -1,24 +1,16 @@
-"""Every setting of the bridge: frozen values, read once per entry point from the environment.
-
-The names are listed in README.md ("Configuration"). `SettingsError` names all that is wrong.
-"""
+"""The streams to drain: the filters of each, and the limits of its windows."""
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from videovector_bridge.environment import Environment
-from videovector_bridge.redact import redact
-from videovector_bridge.secret import Secret
 
 CursorPolicy = Literal["fail", "latest", "earliest"]
 
 _FILTERS: Final = ("run_id", "index_id", "video_ids", "event_types", "batch_size")
 _STREAM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_HEADER_WORD: Final = re.compile(r"[!-~]+")
 _POLICIES: Final = ("fail", "latest", "earliest")
 # Settings of a window: default, lowest and highest value. `STREAMS` may set each per stream.
 _NUMBERS: Final = {
@@ -34,41 +26,6 @@ _WHOLE_NUMBERS: Final = {
     "lanes": (16, 1, 256),
     "linger_ms": (50, 0, 10_000),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ApiSettings:
-    """How to reach VideoVector."""
-
-    base_url: str
-    key: Secret
-    list_encoding: str
-    earliest_event_id: str
-    timeout_seconds: float
-
-    @property
-    def host(self) -> str:
-        """The API's host, as it stands in `ce-source`."""
-        return urlsplit(self.base_url).netloc
-
-
-@dataclass(frozen=True, slots=True)
-class BackendSettings:
-    """Where state and messages live. `claim_bucket` is empty where there is none."""
-
-    kind: Literal["gcp", "embedded"]
-    project: str
-    embedded_dir: str
-    claim_bucket: str
-
-
-@dataclass(frozen=True, slots=True)
-class TopicNames:
-    """Names of the topics that are published to."""
-
-    events: str
-    rejected: str
-    media_urls: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,114 +76,8 @@ class StreamSettings:
     window: WindowSettings
 
 
-@dataclass(frozen=True, slots=True)
-class DrainSettings:
-    """Everything `drain` reads."""
-
-    api: ApiSettings
-    backend: BackendSettings
-    topics: TopicNames
-    streams: Mapping[str, StreamSettings]
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriberSettings:
-    """Everything the subscriber functions read."""
-
-    api: ApiSettings
-    backend: BackendSettings
-    topics: TopicNames
-    automations_file: str
-    signed_url_buckets: frozenset[str]
-
-
-def drain_settings(environ: Mapping[str, str]) -> DrainSettings:
-    """Read the settings of `drain`. Raises `SettingsError` naming every wrong variable."""
-    env = Environment(environ)
-    settings = DrainSettings(_api(env), _backend(env), _topics(env), _streams(env))
-    env.finish()
-    return settings
-
-
-def subscriber_settings(environ: Mapping[str, str]) -> SubscriberSettings:
-    """Read the settings of a subscriber. Raises `SettingsError` naming every wrong variable."""
-    env = Environment(environ)
-    buckets = env.text("SIGNED_URL_BUCKETS").replace("gs://", "").split(",")
-    settings = SubscriberSettings(
-        _api(env),
-        _backend(env),
-        _topics(env),
-        env.text("AUTOMATIONS_FILE"),
-        frozenset(bucket.strip().strip("/") for bucket in buckets if bucket.strip()),
-    )
-    env.finish()
-    return settings
-
-
-def _api(env: Environment) -> ApiSettings:
-    base_url = env.text("VIDEO_VECTOR_BASE_URL", "https://api.vectormethods.com/api/v2")
-    if not _is_safe_url(base_url):
-        env.problems.append(
-            f"VIDEO_VECTOR_BASE_URL must be an https address (http on this machine only), "
-            f"without user or query, not {redact(base_url)!r}"
-        )
-    key = Secret(env.text("VIDEO_VECTOR_API_KEY"), env.text("VIDEO_VECTOR_API_KEY_FILE"))
-    _check_key(env, key)
-    return ApiSettings(
-        base_url.rstrip("/"),
-        key,
-        env.choice("LIST_ENCODING", "repeat", ("repeat", "comma")),
-        env.text("EARLIEST_EVENT_ID", "0"),
-        env.number("API_TIMEOUT_SECONDS", 10, 0.1, 120),
-    )
-
-
-def _check_key(env: Environment, key: Secret) -> None:
-    file = env.text("VIDEO_VECTOR_API_KEY_FILE")
-    try:
-        value = key.current()
-    except (OSError, UnicodeDecodeError) as error:
-        env.problems.append(f"VIDEO_VECTOR_API_KEY_FILE {file!r} cannot be read: {error}")
-        return
-    if not value:
-        where = f"the file {file!r} of VIDEO_VECTOR_API_KEY_FILE is empty" if file else ""
-        env.problems.append(
-            where or "VIDEO_VECTOR_API_KEY is not set (nor VIDEO_VECTOR_API_KEY_FILE)"
-        )
-    elif not _HEADER_WORD.fullmatch(value):
-        env.problems.append("VIDEO_VECTOR_API_KEY holds characters that no header may carry")
-
-
-def _is_safe_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if not host or "@" in parts.netloc or parts.query or parts.fragment:
-        return False
-    local = host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host)
-    return parts.scheme == "https" or (parts.scheme == "http" and bool(local))
-
-
-def _backend(env: Environment) -> BackendSettings:
-    kind = env.choice("BACKEND", "gcp", ("gcp", "embedded"))
-    if kind == "embedded":
-        directory = env.required("EMBEDDED_DIR", "the folder that the embedded backend writes to")
-        return BackendSettings("embedded", "embedded", directory, "")
-    project = env.required("GOOGLE_CLOUD_PROJECT", "the project of the topics and of Firestore")
-    return BackendSettings("gcp", project, "", env.text("CLAIM_BUCKET"))
-
-
-def _topics(env: Environment) -> TopicNames:
-    return TopicNames(
-        env.text("EVENTS_TOPIC", "events"),
-        env.text("REJECTED_TOPIC", "rejected"),
-        env.text("MEDIA_URLS_TOPIC", "media-urls"),
-    )
-
-
-def _streams(env: Environment) -> dict[str, StreamSettings]:
+def read_streams(env: Environment) -> dict[str, StreamSettings]:
+    """Read all streams, by name; what is wrong is noted in `env`."""
     defaults: dict[str, Any] = {
         **{key: env.number(key.upper(), *limits) for key, limits in _NUMBERS.items()},
         **{key: env.whole(key.upper(), *limits) for key, limits in _WHOLE_NUMBERS.items()},
