@@ -1,5 +1,6 @@
 """`ingest.window`: why a window ends, where its cursor stands then, and starting over."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -619,6 +620,22 @@ def test_silence_before_any_answer_is_not_idleness(embedded_backend: Backend) ->
             await anext(silence(request), None)
             raise AssertionError
 
-    report = window(embedded_backend, Mute(), idle_seconds=0.2, heartbeat_seconds=60.0)
+    given = settings(API_TIMEOUT_SECONDS="0.5")
+    report = window(
+        embedded_backend, Mute(), given=given, idle_seconds=0.2, heartbeat_seconds=60.0
+    )
 
     assert (report.outcome, report.stop_reason) == ("failed", "unreachable")
+
+
+def test_an_answer_slower_than_the_idle_time_is_waited_for(embedded_backend: Backend) -> None:
+    """The idle clock starts with the API's first answer, not with the attempt to connect."""
+
+    class Slow(Replay):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await asyncio.sleep(0.7)
+            return await super().handle_async_request(request)
+
+    report = window(embedded_backend, Slow(events(1)), idle_seconds=0.2)
+
+    assert (report.outcome, report.events) == ("drained", 1)

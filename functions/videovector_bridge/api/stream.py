@@ -87,6 +87,8 @@ class EventStream:
         self._retry_seconds = 0.0
         self.reconnects = 0
         self.stream_errors = 0
+        self.answered_at: float | None = None
+        """Event loop time of the first answer that is an event stream."""
         # Until the first answer: silence from the start is not a stream without events.
         self.trouble: BridgeError | None = Unreachable(
             f"{Unreachable.headline}: no answer yet to GET {STREAM_PATH}. {Unreachable.advice}"
@@ -134,6 +136,8 @@ class EventStream:
             async with aclosing(response):
                 await _check(response, position)
                 self.trouble = None
+                if self.answered_at is None:
+                    self.answered_at = asyncio.get_running_loop().time()
                 async with aclosing(self._parse(response)) as together:
                     async for frames in together:
                         yield frames

@@ -288,13 +288,24 @@ class _Window:
             if self._pager.busy:
                 # Waiting for Pub/Sub is not idleness of the stream.
                 self._last_event_at = now
-            idle_at = self._last_event_at + self._limits.idle_seconds
+            idle_at = self._idle_at()
             for reason, at in (("deadline", self._read_until), ("idle", idle_at)):
                 if now >= at:
                     # Was there nothing to read, or could nothing be read?
                     trouble = self._source.trouble if self._source is not None else None
                     return Stop(reason) if trouble is None else stopped_by(trouble)
             await asyncio.sleep(min(idle_at, self._read_until, now + _CLOCK_SECONDS) - now)
+
+    def _idle_at(self) -> float:
+        """When the window ends for want of events, unless one comes.
+
+        Until the API first answers, connecting is what takes time, and not a stream that idles.
+        """
+        idle = self._limits.idle_seconds
+        answered_at = self._source.answered_at if self._source is not None else None
+        if answered_at is None:
+            return self._last_event_at + max(idle, self._api.timeout_seconds)
+        return max(self._last_event_at, answered_at) + idle
 
     async def _finish(self, stop: Stop) -> WindowReport:
         report = self._report(stop)
