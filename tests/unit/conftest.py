@@ -1,5 +1,5 @@
 """Fixtures of the unit tests."""
 
-from tests.unit.subscribing import deploy, deploy_embedded, standin
+from tests.unit.subscribing import deploy, deploy_embedded, deploy_gcp, standin
 
-__all__ = ["deploy", "deploy_embedded", "standin"]
+__all__ = ["deploy", "deploy_embedded", "deploy_gcp", "standin"]

@@ -154,13 +154,24 @@ def deploy_embedded(
     yield from deploying(standin, embedded_settings, monkeypatch, tmp_path)
 
 
+@pytest.fixture
+def deploy_gcp(
+    standin: StandIn,
+    gcp_settings: BackendSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Callable[[str], Deployed]]:
+    """Deploy a function over Google's emulators."""
+    yield from deploying(standin, gcp_settings, monkeypatch, tmp_path)
+
+
 def deploying(
     standin: StandIn,
     settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
 ) -> Iterator[Callable[[str], Deployed]]:
-    """What both fixtures do; the environment is as before in the end."""
+    """What these fixtures do; the environment is as before in the end."""
     before = dict(os.environ)
 
     def deploy(target: str) -> Deployed:

@@ -382,12 +382,13 @@ def test_a_claim_check_that_cannot_be_read_comes_again(markers: Deployed) -> Non
 
 
 @pytest.mark.emulator
-def test_a_claim_check_without_a_bucket_comes_again(
-    markers: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A setting that is missing mends nothing by rejecting; the answer names it."""
-    if markers.settings.kind == "embedded":
-        pytest.skip("the embedded backend always has a place for blobs")
+def test_a_claim_check_without_a_bucket_comes_again(deploy_gcp: Deploy) -> None:
+    """A setting that is missing mends nothing by rejecting; the answer names it.
+
+    The embedded backend always has a place for blobs.
+    """
+    markers = deploy_gcp("upsert_markers")
+    markers.automations(RED, GREEN)
     attributes = claim(markers.backend, json.dumps(event()).encode())
     markers.set("CLAIM_BUCKET", "")
     subscriber._setup.cache_clear()
