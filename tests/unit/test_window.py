@@ -621,9 +621,7 @@ def test_silence_before_any_answer_is_not_idleness(embedded_backend: Backend) ->
             raise AssertionError
 
     given = settings(API_TIMEOUT_SECONDS="0.5")
-    report = window(
-        embedded_backend, Mute(), given=given, idle_seconds=0.2, heartbeat_seconds=60.0
-    )
+    report = window(embedded_backend, Mute(), given=given, idle_seconds=0.2, heartbeat_seconds=60.0)
 
     assert (report.outcome, report.stop_reason) == ("failed", "unreachable")
 
