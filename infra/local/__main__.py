@@ -20,6 +20,8 @@ def main(started_at: datetime) -> int:
     # A signal becomes an exception, so that everything that was started is ended on the way out.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    # A shell that starts this in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         configuration = read_configuration(os.environ)
         # Imported only now: what they need takes a while to load, and mistakes are told at once.

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from infra.local.standin import control, playground, videos
+from infra.local.standin import control, playground, videos, webhook_api
 from infra.local.standin.answers import NO_CONTENT, Answer, Call, json_answer
 from infra.local.standin.gate import Endpoint, Gate
 from infra.local.standin.world import World
@@ -49,6 +49,18 @@ API = (
     Endpoint("GET", "/playground/videos", "read", playground.videos),
     Endpoint("POST", "/playground/search", "search", playground.search),
     Endpoint("POST", "/search/filter/playground", "search", playground.filter_search),
+    Endpoint("POST", "/webhooks", "write", webhook_api.create),
+    Endpoint("GET", "/webhooks", "read", webhook_api.index),
+    # Before the routes with an id, which would take their words for one.
+    Endpoint("GET", "/webhooks/events", "read", webhook_api.events),
+    Endpoint("GET", "/webhooks/deliveries/{delivery_id}", "read", webhook_api.delivery),
+    Endpoint("POST", "/webhooks/deliveries/{delivery_id}/retry", "write", webhook_api.retry),
+    Endpoint("GET", "/webhooks/{webhook_id}", "read", webhook_api.show),
+    Endpoint("PATCH", "/webhooks/{webhook_id}", "write", webhook_api.update),
+    Endpoint("DELETE", "/webhooks/{webhook_id}", "admin", webhook_api.delete),
+    Endpoint("POST", "/webhooks/{webhook_id}/rotate-secret", "write", webhook_api.rotate),
+    Endpoint("POST", "/webhooks/{webhook_id}/test", "write", webhook_api.test),
+    Endpoint("GET", "/webhooks/{webhook_id}/deliveries", "read", webhook_api.deliveries),
 )
 MEDIA = Endpoint("GET", "/media", None, videos.download)
 

@@ -67,6 +67,17 @@ class StandInConfig:
     grant_seconds: float = 900.0
     grants_exhausted_status: int = 409
     idempotency_conflict_status: int = 409
+    webhook_timeout_seconds: float = 10.0
+    """How long a receiver may take."""
+    webhook_attempts: int = 8
+    """How often one delivery is tried."""
+    webhook_retry_seconds: float = 0.25
+    """Wait before the second attempt; it doubles from then on."""
+    webhook_retry_cap_seconds: float = 30.0
+    webhook_concurrency: int = 16
+    """Attempts under way at one time."""
+    webhook_failures: int | None = 1_000
+    """So many failed attempts in a row disable a webhook."""
     filter_pages: Literal["rotate", "results", "pagination"] = "rotate"
     """Which of its two documented styles the filter search answers in."""
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from infra.local.standin import webhook_control
 from infra.local.standin.errors import ApiError, invalid
 from infra.local.standin.faults import parse_faults
 from infra.local.standin.flood import Flood
@@ -143,6 +144,8 @@ _TABLE: tuple[tuple[str, str, Control], ...] = (
     ("POST", "/runs", start_runs),
     ("POST", "/flood", start_flood),
     ("POST", "/expire", expire),
+    ("GET", "/webhooks", webhook_control.deliveries),
+    ("POST", "/webhooks", webhook_control.add_news),
 )
 
 

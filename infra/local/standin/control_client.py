@@ -74,6 +74,20 @@ class Control:
         """Expire events through an id; every event if there is none."""
         self._ask("POST", "/expire", body={"through": through})
 
+    def webhooks(self, *, attempts: bool = False) -> dict[str, Any]:
+        """What webhooks were told: ids and types of events, what is unsettled, each attempt."""
+        query = {"attempts": str(attempts).lower()}
+        told: dict[str, Any] = self._ask("GET", "/webhooks", query=query)
+        return told
+
+    def news(
+        self, events: int = 1, *, event: str = "media.created", data: dict[str, Any] | None = None
+    ) -> list[str]:
+        """Tell webhooks of so many events; their ids."""
+        body = {"events": events, "event": event, "data": data or {}}
+        ids: list[str] = self._ask("POST", "/webhooks", body=body)["event_ids"]
+        return ids
+
     def _ask(
         self, method: str, path: str, *, body: object = None, query: dict[str, str] | None = None
     ) -> Any:

@@ -21,6 +21,9 @@ STREAM_KINDS = (
     "no_id",
 )
 GENERAL_KINDS = ("status", "delay", "drop")
+DELIVERY = "delivery"
+"""Stands for a webhook's deliveries, which no general fault befalls."""
+DELIVERY_KINDS = ("repeat", "hold", "delay")
 _DEFAULT_RAW = "event: processing.video_completed\ndata: {this is not JSON\n\n"
 
 
@@ -48,7 +51,8 @@ class Fault:
     bytes: int = 1
     """`drip`: bytes of each write. `oversize`: bytes of the event's data."""
     n: int = 1
-    """`duplicate`, `no_id`: how many frames. `drip`: how many frames, 0 for all that follow."""
+    """`duplicate`, `no_id`: how many frames. `drip`: how many frames, 0 for all that follow.
+    `repeat`: how many copies of a delivery. `hold`: how many others go before it."""
     raw: str = _DEFAULT_RAW
     """`garbage`: what is sent, verbatim."""
 
@@ -63,6 +67,8 @@ class Fault:
 
     def fits(self, route: str) -> bool:
         """True if it can befall a request of that route."""
+        if DELIVERY in (route, self.on):
+            return self.on == route and self.kind in DELIVERY_KINDS
         on = STREAM if self.on == "stream" else self.on
         return fnmatchcase(route, on) and (self.kind in GENERAL_KINDS or route == STREAM)
 
@@ -144,12 +150,13 @@ def _parse(item: object) -> Fault:
     for name, value in item.items():
         if name not in known:
             raise invalid(f"A fault has no field {name!r}; it has {', '.join(sorted(known))}", name)
-        kinds = _TYPES[name]
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        types = _TYPES[name]
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise invalid(f"{name} is not of the right type", name)
     kind = item.get("kind")
-    if kind not in STREAM_KINDS + GENERAL_KINDS:
-        choice = ", ".join(STREAM_KINDS + GENERAL_KINDS)
+    kinds = tuple(dict.fromkeys(STREAM_KINDS + GENERAL_KINDS + DELIVERY_KINDS))
+    if kind not in kinds:
+        choice = ", ".join(kinds)
         raise invalid(f"kind is {kind!r}; it is one of {choice}", "kind")
     _check_words(item)
     _check_numbers(item)

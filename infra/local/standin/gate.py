@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,8 @@ from infra.local.standin.stream import EventStream, cursor_expired, opening
 if TYPE_CHECKING:
     from infra.local.standin.world import World
 
-Handler = Callable[["World", Call], Answer]
-_IDEMPOTENT = ("PUT", "POST")
+Handler = Callable[["World", Call], Answer | Awaitable[Answer]]
+_IDEMPOTENT = ("PUT", "POST", "PATCH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +86,22 @@ class Gate:
         return caller
 
     async def _handle(self, visit: "Visit", caller: str, handler: Handler) -> Answer:
-        world, name = self._world, self._endpoint.name
+        world = self._world
+        # By path, so that one key does not join what is asked of two things.
+        route = f"{self._endpoint.method} {visit.request.url.path}"
         body = await visit.request.body()
         key = visit.request.headers.get("idempotency-key")
         if key and self._endpoint.method in _IDEMPOTENT:
-            known = world.idempotency.recall(caller, name, key, body)
+            known = world.idempotency.recall(caller, route, key, body)
             if known is not None:
                 return known
         request = visit.request
-        answer = handler(
+        answered = handler(
             world, Call(caller, request.path_params, request.query_params, body, world.clock())
         )
+        answer = answered if isinstance(answered, Answer) else await answered
         if key and self._endpoint.method in _IDEMPOTENT:
-            world.idempotency.remember(caller, name, key, body, answer)
+            world.idempotency.remember(caller, route, key, body, answer)
         return answer
 
     async def _stream(

@@ -6,6 +6,8 @@ from typing import Any
 
 from infra.local.standin.answers import Answer
 from infra.local.standin.config import StandInConfig
+from infra.local.standin.courier import Courier
+from infra.local.standin.deliveries import Deliveries
 from infra.local.standin.errors import ApiError, ErrorWriter
 from infra.local.standin.events import Event
 from infra.local.standin.faults import Script
@@ -17,11 +19,13 @@ from infra.local.standin.library import Library
 from infra.local.standin.limits import RateLimiter
 from infra.local.standin.log import EventLog
 from infra.local.standin.markers import Markers
+from infra.local.standin.news import Newsroom
 from infra.local.standin.playground import styles
 from infra.local.standin.records import Records
 from infra.local.standin.runner import Runner
 from infra.local.standin.runs import Step, plan_run
 from infra.local.standin.views import Views
+from infra.local.standin.webhooks import Webhooks
 
 
 class World:
@@ -41,6 +45,10 @@ class World:
         self.limiter = RateLimiter(config.rate_limit_per_second, config.rate_limit_burst)
         self.idempotency = Idempotency(config.idempotency_conflict_status)
         self.script = Script()
+        self.webhooks = Webhooks(config.seed)
+        self.deliveries = Deliveries(config.seed)
+        self.news = Newsroom(config.seed)
+        self.courier = Courier(config, self.webhooks, self.deliveries, self.script, self.moment)
         self.visits = Visits()
         self.filter_styles = styles(config.filter_pages)
         self.media_url = ""
@@ -62,8 +70,11 @@ class World:
         self.log.append(event)
 
     def emit_step(self, step: Step) -> None:
-        """Let a step of a run happen."""
-        self.emit(self._event_of(step, self.log.next_id()))
+        """Let a step of a run happen, and have webhooks told of it."""
+        event = self._event_of(step, self.log.next_id())
+        self.emit(event)
+        for news in self.news.of(event):
+            self.courier.tell(news)
 
     def emit_given(self, given: dict[str, Any]) -> str:
         """Let an event happen of which only some fields are given; its id."""
@@ -94,6 +105,7 @@ class World:
         """End every stream and run."""
         self.closing = True
         self.runner.stop()
+        self.courier.stop()
         self.log.wake()
 
     def _event_of(self, step: Step, event_id: str) -> Event:

@@ -1,0 +1,74 @@
+"""A webhook's receiver over real HTTP, which keeps what it is sent and answers as it is told."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it came; header names in lower case."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Receiver:
+    """What came so far. `answer` gives the status, and headers if any, for a request."""
+
+    url: str
+    answer: Callable[[Request], tuple[int, dict[str, str]]] = lambda _request: (204, {})
+    requests: list[Request] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def note(self, request: Request) -> tuple[int, dict[str, str]]:
+        """Keep a request; the answer to it."""
+        with self._changed:
+            answer = self.answer(request)
+            self.requests.append(request)
+            self._changed.notify_all()
+        return answer
+
+    def wait(self, count: int) -> list[Request]:
+        """Return the requests once there are so many. Raises `TimeoutError`."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.requests) >= count, _WAIT_SECONDS):
+                raise TimeoutError(f"{len(self.requests)} of {count} requests came.")
+            return list(self.requests)
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """Listen on a free port of loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length", "0"))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, more = receiver.note(Request(headers, self.rfile.read(length)))
+            self.send_response(status)
+            for name, value in more.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver = Receiver(f"http://127.0.0.1:{server.server_port}/hook")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
