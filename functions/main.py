@@ -13,6 +13,7 @@ import functions_framework
 # Entry point -> the module that has a handler of that name, and how the host calls it.
 ENTRY_POINTS: Final[dict[str, tuple[str, Callable[..., Any]]]] = {
     "drain": ("videovector_bridge.ingest.drain", functions_framework.http),
+    "receive_webhook": ("videovector_bridge.ingest.webhook", functions_framework.http),
     "upsert_markers": ("videovector_bridge.automate.markers", functions_framework.cloud_event),
     "issue_signed_urls": ("videovector_bridge.automate.urls", functions_framework.cloud_event),
 }

@@ -20,7 +20,8 @@ TYPE_PREFIX: Final = "com.vectormethods."
 # An id becomes an attribute, with a prefix in `ce-subject`; Pub/Sub allows 1,024 bytes there.
 MAX_ID_BYTES: Final = 900
 
-_IDS: Final = ("event_id", "event_type", "segment_id", "video_id", "run_id", "index_id")
+_ENTITIES: Final = ("segment_id", "video_id", "run_id", "index_id")
+_IDS: Final = ("event_id", "event_type", *_ENTITIES)
 # Whatever else `created_at` may be is read and written anew, or left out of the attributes.
 _RFC3339: Final = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
@@ -73,10 +74,8 @@ def _event_from(fields: dict[str, Any], data: bytes) -> Event | Rejection:
     if not _plainly_safe(ids):
         for index, name in enumerate(_IDS):
             value = ids[index]
-            # A number is a harmless surprise; anything else but text is not an id.
-            if type(value) is int:
-                ids[index] = value = str(value)
-            if value is not None and not (type(value) is str and _header_safe(value)):
+            ids[index] = id_text(value)
+            if value is not None and ids[index] is None:
                 detail = f"{name} is not 1 to {MAX_ID_BYTES} printable ASCII characters"
                 return Rejection("bad_id", detail)
     event_id, event_type, segment_id, video_id, run_id, index_id = ids
@@ -103,6 +102,18 @@ def _plainly_safe(ids: list[Any]) -> bool:
         and "" not in texts
         and joined.isprintable()
     )
+
+
+def id_text(value: object) -> str | None:
+    """The id as text if it can be an attribute, or None. A number is a harmless surprise."""
+    if type(value) is int:
+        value = str(value)
+    return value if type(value) is str and _header_safe(value) else None
+
+
+def lifted_ids(data: Mapping[str, Any]) -> dict[str, str | None]:
+    """The ids that the `data` of a webhook's delivery names; None for one that is not fit."""
+    return {name: id_text(data.get(name)) for name in _ENTITIES}
 
 
 def _header_safe(value: str) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from functions_framework import create_app
 
 from infra.local.standin import StandIn, StandInConfig
 from tests.contract.delivered import Subscriber
+from tests.webhooks import SECRET, signature
 from videovector_bridge.automate import subscriber
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Document, Message
 from videovector_bridge.events import Event, decode_event
+from videovector_bridge.ingest.delivery import VerifiedDelivery, to_event, verify
+from videovector_bridge.ingest.delivery import message_of as delivered_message
 from videovector_bridge.messages import event_message
+from videovector_bridge.webhook_secrets import WebhookSecrets
 
 MAIN = Path(__file__).parents[2] / "functions" / "main.py"
 SENTINEL = b"the end"
@@ -74,6 +79,11 @@ class Deployed:
         answer = self.client.post("/", data=data, headers={**metadata, **attributes})
         return answer.status_code, answer.get_data(as_text=True)
 
+    def push_delivery(self, body: bytes) -> int:
+        """Deliver a webhook's delivery as the ingest publishes it; the status of the answer."""
+        message = message_of_delivery(body)
+        return self.post(message.data, message.attributes)[0]
+
     def requests(self, endpoint: str) -> int:
         """How many requests an endpoint of the API has had."""
         counts = self.standin.control.journal(ids=False)["requests"]
@@ -107,6 +117,16 @@ def message_of(event: Mapping[str, Any]) -> Message:
     decoded = decode_event(json.dumps(event, ensure_ascii=False).encode())
     assert isinstance(decoded, Event), decoded
     return event_message(decoded, source=SOURCE, channel="stream", ordering_key="")
+
+
+def message_of_delivery(body: bytes) -> Message:
+    """A webhook's delivery as a message of topic `events`."""
+    now = datetime.now(UTC)
+    delivery = verify(body, signature(body), "wh_1", secrets=WebhookSecrets.parse(SECRET), now=now)
+    assert isinstance(delivery, VerifiedDelivery)
+    decoded = to_event(delivery)
+    assert isinstance(decoded, Event), decoded
+    return delivered_message(delivery, decoded, api_host="127.0.0.1", lanes=16)
 
 
 def event(name: str = "evt_1", second: int = 0, **fields: Any) -> dict[str, Any]:

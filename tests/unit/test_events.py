@@ -17,8 +17,10 @@ from videovector_bridge.events import (
     attributes,
     bridge_event,
     decode_event,
+    id_text,
     instant,
     lane,
+    lifted_ids,
 )
 
 SOURCE = "//api.example.test/processing/events"
@@ -251,3 +253,40 @@ def test_an_event_of_the_bridge_has_the_vendors_form() -> None:
 
     assert decode_event(made.data) == made
     assert orjson.loads(made.data)["payload"] == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("x", "x"),
+        ("x y", "x y"),
+        ("x" * MAX_ID_BYTES, "x" * MAX_ID_BYTES),
+        (0, "0"),
+        (-5, "-5"),
+        ("", None),
+        (" x", None),
+        ("x ", None),
+        ("x\n", None),
+        ("é", None),
+        ("y" * (MAX_ID_BYTES + 1), None),
+        (None, None),
+        (True, None),
+        (1.0, None),
+        ([], None),
+        (b"x", None),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_an_id_is_text_that_a_header_carries(value: object, expected: str | None) -> None:
+    """A number is taken for one; anything else is none."""
+    assert id_text(value) == expected
+
+
+def test_ids_are_lifted_where_they_are_fit() -> None:
+    """Each by itself: one that is not fit does not harm the others."""
+    assert lifted_ids({"run_id": "r", "video_id": 5, "index_id": "é", "other": "x"}) == {
+        "run_id": "r",
+        "video_id": "5",
+        "index_id": None,
+        "segment_id": None,
+    }

@@ -1,6 +1,9 @@
 """`secret`: a value or a file that is read again when it changes."""
 
 import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,17 +48,77 @@ def test_a_mount_that_is_swapped_is_noticed(tmp_path: Path) -> None:
     assert secret.current() == "two"
 
 
+def in_seconds(seconds: float) -> Callable[[], float]:
+    """A clock that is ahead of the file system's."""
+    return lambda: time.time() + seconds
+
+
 def test_an_unchanged_file_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asking often costs a look at the file's times only."""
     file = tmp_path / "key"
     file.write_text("word")
-    secret = Secret(file=str(file))
+    secret = Secret(file=str(file), clock=in_seconds(60))
     secret.current()
     monkeypatch.setattr(Path, "read_text", lambda *_args, **_kw: pytest.fail("read again"))
 
     assert secret.current() == "word"
+
+
+def same_looks(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """Let files look as this one does now, as where a clock ticks slowly or not at all."""
+    looks = file.stat()
+    monkeypatch.setattr(Path, "stat", lambda *_args, **_kw: looks)
+
+
+def test_a_change_within_a_tick_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was just written may be written again without looking any different."""
+    file = tmp_path / "key"
+    file.write_text("first")
+    secret = Secret(file=str(file))
+    same_looks(monkeypatch, file)
+    assert secret.current() == "first"
+    file.write_text("other")
+
+    assert secret.current() == "other"
+
+
+def test_a_change_that_never_shows_is_noticed_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a minute later a file is read again, however unchanged it looks."""
+    file = tmp_path / "key"
+    file.write_text("first")
+    ahead = [60.0]
+    secret = Secret(file=str(file), clock=lambda: time.time() + ahead[0])
+    same_looks(monkeypatch, file)
+    assert secret.current() == "first"
+    file.write_text("other")
+    assert secret.current() == "first"
+    ahead[0] += 31
+
+    assert secret.current() == "other"
+
+
+def test_threads_never_keep_an_old_value(tmp_path: Path) -> None:
+    """Many readers during many changes all end with the last one."""
+    file = tmp_path / "key"
+    file.write_text("0")
+    secret = Secret(file=str(file), clock=in_seconds(60))
+
+    def change() -> None:
+        for number in range(1, 200):
+            draft = tmp_path / f"draft-{number}"
+            draft.write_text(str(number))
+            draft.replace(file)
+
+    with ThreadPoolExecutor(5) as pool:
+        changing = pool.submit(change)
+        while not changing.done():
+            list(pool.map(lambda _: secret.current(), range(20)))
+
+    assert secret.current() == "199"
 
 
 @pytest.mark.parametrize("spoil", ["removed", "binary"])

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.subscribing import Deployed, event, message_of
+from tests.unit.subscribing import Deployed, event, message_of, message_of_delivery
+from tests.webhooks import delivery
 from videovector_bridge.automate import effects, subscriber
 from videovector_bridge.backends import Backend
 
@@ -75,6 +76,64 @@ def test_an_older_event_that_comes_late_changes_nothing(markers: Deployed) -> No
 
     assert markers.markers() == {"run_1": "green"}
     assert markers.requests(PUT) == 1
+
+
+def test_a_delivery_has_its_effect_once(markers: Deployed) -> None:
+    """A webhook's delivery has the effect of an event; delivered again, it has no second one."""
+    body = delivery(data={"run_id": "run_1", "user_id": "u1"})
+
+    assert [markers.push_delivery(body) for _ in range(3)] == [200, 200, 200]
+
+    assert markers.markers() == {"run_1": "red"}
+    assert markers.requests(PUT) == 1
+    assert markers.published("rejected") == []
+
+
+def test_a_replayed_delivery_undoes_nothing(markers: Deployed) -> None:
+    """An old delivery that is sent again by somebody is older than what came since."""
+    old, new = delivery("evt_1", 1), delivery("evt_2", 2, event="prompt_run.completed")
+    for body in (old, new, old, new, old):
+        assert markers.push_delivery(body) == 200
+
+    assert markers.markers() == {"run_1": "green"}
+    assert markers.requests(PUT) == 2
+
+
+def test_events_of_both_channels_have_one_order(markers: Deployed) -> None:
+    """The newest wins, whichever way it came, and whichever came first."""
+    completed = {"event_type": "prompt_run.completed"}
+    assert markers.push(event("evt_2", 2, **completed)) == 200
+    assert markers.push_delivery(delivery("evt_1", 1)) == 200
+    assert markers.markers() == {"run_1": "green"}
+
+    assert markers.push_delivery(delivery("evt_4", 4)) == 200
+    assert markers.push(event("evt_3", 3, **completed)) == 200
+    assert markers.markers() == {"run_1": "red"}
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"), [("webhook", {"run_1": "red"}), ("stream", {"run_2": "red"})]
+)
+def test_an_automation_may_select_its_channel(
+    embedded: Deployed, channel: str, expected: dict[str, str]
+) -> None:
+    """Of a delivery and an event of the stream it takes the one that it asks for."""
+    embedded.automations(RED.replace("[automation.", f'channel = "{channel}"\n[automation.'))
+
+    assert embedded.push_delivery(delivery("evt_1")) == 200
+    assert embedded.push(event("evt_2", run_id="run_2")) == 200
+
+    assert embedded.markers() == expected
+
+
+def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: Deployed) -> None:
+    """A message of the webhook's channel is judged as any other."""
+    attributes = message_of_delivery(delivery()).attributes
+
+    assert embedded.post(b"[]", attributes)[0] == 200
+
+    (found,) = embedded.published("rejected")
+    assert (found.data, found.attributes["code"]) == (b"[]", "not_an_event")
 
 
 def test_events_that_no_automation_wants_are_acknowledged(embedded: Deployed) -> None:

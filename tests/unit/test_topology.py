@@ -92,6 +92,15 @@ def test_push_functions_have_a_subscription_and_an_action() -> None:
     assert {each["action"] for each in pushed.values()} <= set(ACTIONS)
 
 
+def test_only_the_webhooks_function_is_public() -> None:
+    """What verifies its callers itself is open to everybody, and nothing else is."""
+    public = {name: each for name, each in RAW["functions"].items() if each.get("public", False)}
+
+    assert set(public) == {"receive-webhook"}
+    assert public["receive-webhook"]["trigger"] == "http"
+    assert public["receive-webhook"]["secrets"] == ["WEBHOOK_SECRETS"]
+
+
 @pytest.mark.parametrize("name", BY_NAME)
 def test_values_are_within_the_limits_of_pubsub(name: str) -> None:
     """Acknowledgement deadlines, retry pauses, attempts and filters are such as Pub/Sub takes."""

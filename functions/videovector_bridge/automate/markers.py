@@ -7,7 +7,8 @@ import orjson
 from cloudevents.http import CloudEvent
 
 from videovector_bridge.automate.automations import Automation
-from videovector_bridge.automate.subscriber import Context, Received, serve
+from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.subscriber import Context, serve
 from videovector_bridge.errors import PermanentError
 
 ACTION: Final = "upsert_marker"

@@ -14,17 +14,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from cloudevents.http import CloudEvent
 from flask import request
 from werkzeug.exceptions import InternalServerError, ServiceUnavailable
 
 from videovector_bridge.api import RetryPolicy, VideoVectorClient
 from videovector_bridge.automate.automations import Automation, read_automations
-from videovector_bridge.automate.effects import Effects, Version
+from videovector_bridge.automate.effects import Effects
+from videovector_bridge.automate.received import Received, receive
 from videovector_bridge.backends import Backend, open_backend
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
-from videovector_bridge.events import TYPE_PREFIX, instant
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.redact import redact
 from videovector_bridge.settings import SubscriberSettings, subscriber_settings
@@ -34,16 +33,6 @@ _STRUCTURED: Final = "application/cloudevents+json"
 _SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
 _PUBLISH_SECONDS: Final = 20.0
 _START_SECONDS: Final = 5.0  # from noting an event to sending its request: one write
-_DOCUMENTED: Final = (
-    "event_id",
-    "event_type",
-    "user_id",
-    "run_id",
-    "video_id",
-    "segment_id",
-    "index_id",
-    "created_at",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +44,6 @@ class Context:
     api: VideoVectorClient
     effects: Effects
     automations: tuple[Automation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One event as it came: its fields for expressions, its version, and the raw data."""
-
-    fields: Mapping[str, Any]
-    version: Version
-    raw: bytes
 
 
 # One automation's effect for one event: True when it did something, False when it was done.
@@ -171,46 +151,19 @@ def _data(context: Context, cloud_event: CloudEvent) -> bytes:
 def _stated_time() -> str | None:
     """The event's `time`, if it was given: where it was not, the library makes one up."""
     if request.mimetype == _STRUCTURED:
-        stated = orjson.loads(request.get_data()).get("time")
+        stated = json.loads(request.get_data()).get("time")
         return stated if isinstance(stated, str) else None
     return request.headers.get("ce-time")
 
 
 def _receive(raw: bytes, cloud_event: CloudEvent) -> Received:
-    if not cloud_event["type"].startswith(TYPE_PREFIX):
-        raise PermanentError(
-            f"A message of type {cloud_event['type'][:100]!r} is not an event of VideoVector. If "
-            f"all are so, the subscription wraps its messages: unwrap them, with metadata.",
-            owner="user",
-            code="foreign_type",
-        )
-    try:
-        data = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        data = None
-    if not isinstance(data, dict):
-        raise PermanentError(
-            "The data of the message is not an event of VideoVector (a JSON object).",
-            owner="vendor",
-            code="not_an_event",
-        )
-    # Fields that the vendor documents are there, if only as null, so that expressions may ask.
-    fields = dict.fromkeys(_DOCUMENTED) | data
-    if fields.get("payload") is None:
-        fields["payload"] = {}
-    fields["event_type"] = cloud_event["type"].removeprefix(TYPE_PREFIX)
-    fields["event_id"] = cloud_event["id"]
-    fields["channel"] = cloud_event.get("channel", "stream")
-    made_at = instant(fields["created_at"]) or instant(_stated_time())
-    if made_at is None:
-        raise PermanentError(
-            f"The event has no readable created_at ({str(fields['created_at'])[:50]!r}), so it "
-            f"cannot be told whether it is the newest.",
-            owner="vendor",
-            code="bad_time",
-        )
-    stamp = made_at.isoformat(timespec="microseconds")
-    return Received(fields, Version(stamp, str(fields["event_id"])), raw)
+    return receive(
+        raw,
+        event_id=str(cloud_event["id"]),
+        event_type=cloud_event["type"],
+        channel=cloud_event.get("channel") or "stream",
+        stated_time=_stated_time(),
+    )
 
 
 def _reject(

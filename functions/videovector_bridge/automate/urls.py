@@ -11,7 +11,8 @@ from cloudevents.http import CloudEvent
 
 from videovector_bridge.api import SignedUrl
 from videovector_bridge.automate.automations import Automation
-from videovector_bridge.automate.subscriber import Context, Received, serve
+from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.subscriber import Context, serve
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import TYPE_PREFIX

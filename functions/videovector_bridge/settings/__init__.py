@@ -13,6 +13,7 @@ from videovector_bridge.settings.streams import (
     WindowSettings,
 )
 from videovector_bridge.settings.subscriber import SubscriberSettings, subscriber_settings
+from videovector_bridge.settings.webhook import WebhookSettings, webhook_settings
 
 __all__ = [
     "ApiSettings",
@@ -23,7 +24,9 @@ __all__ = [
     "StreamSettings",
     "SubscriberSettings",
     "TopicNames",
+    "WebhookSettings",
     "WindowSettings",
     "drain_settings",
     "subscriber_settings",
+    "webhook_settings",
 ]

@@ -25,26 +25,37 @@ class ApiSettings:
     @property
     def host(self) -> str:
         """The API's host, as it stands in `ce-source`."""
-        return urlsplit(self.base_url).netloc
+        return host_of(self.base_url)
 
 
 def read_api(env: Environment) -> ApiSettings:
     """Read them; what is wrong is noted in `env`."""
+    base_url = read_base_url(env)
+    key = Secret(env.text("VIDEO_VECTOR_API_KEY"), env.text("VIDEO_VECTOR_API_KEY_FILE"))
+    _check_key(env, key)
+    return ApiSettings(
+        base_url,
+        key,
+        env.choice("LIST_ENCODING", "repeat", ("repeat", "comma")),
+        env.text("EARLIEST_EVENT_ID", "0"),
+        env.number("API_TIMEOUT_SECONDS", 10, 0.1, 120),
+    )
+
+
+def read_base_url(env: Environment) -> str:
+    """Read the API's root, without a slash at its end; what is wrong is noted in `env`."""
     base_url = env.text("VIDEO_VECTOR_BASE_URL", "https://api.vectormethods.com/api/v2")
     if not _is_safe_url(base_url):
         env.problems.append(
             f"VIDEO_VECTOR_BASE_URL must be an https address (http on this machine only), "
             f"without user or query, not {redact(base_url)!r}"
         )
-    key = Secret(env.text("VIDEO_VECTOR_API_KEY"), env.text("VIDEO_VECTOR_API_KEY_FILE"))
-    _check_key(env, key)
-    return ApiSettings(
-        base_url.rstrip("/"),
-        key,
-        env.choice("LIST_ENCODING", "repeat", ("repeat", "comma")),
-        env.text("EARLIEST_EVENT_ID", "0"),
-        env.number("API_TIMEOUT_SECONDS", 10, 0.1, 120),
-    )
+    return base_url.rstrip("/")
+
+
+def host_of(base_url: str) -> str:
+    """The host of an API root (with its port, if one is named), as it stands in `ce-source`."""
+    return urlsplit(base_url).netloc
 
 
 def _check_key(env: Environment, key: Secret) -> None:

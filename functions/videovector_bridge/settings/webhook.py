@@ -1,0 +1,98 @@
+"""Everything that `receive_webhook` reads."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from videovector_bridge.environment import Environment
+from videovector_bridge.errors import SettingsError
+from videovector_bridge.secret import Secret
+from videovector_bridge.settings.api import host_of, read_base_url
+from videovector_bridge.settings.cloud import (
+    BackendSettings,
+    TopicNames,
+    read_backend,
+    read_topics,
+)
+from videovector_bridge.webhook_secrets import WebhookSecrets
+
+# What an id of a webhook may look like: it becomes part of an address and of a log line.
+WEBHOOK_ID: Final = re.compile(r"[!-~]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Everything `receive_webhook` reads.
+
+    `secrets` holds text for `WebhookSecrets.parse`. `ids` are the webhooks allowed; empty: any.
+    `max_deliveries` is how many one instance publishes at once.
+    """
+
+    api_host: str
+    backend: BackendSettings
+    topics: TopicNames
+    secrets: Secret
+    ids: frozenset[str]
+    lanes: int
+    max_bytes: int
+    max_deliveries: int
+    publish_seconds: float
+
+
+def webhook_settings(environ: Mapping[str, str]) -> WebhookSettings:
+    """Read the settings of `receive_webhook`. Raises `SettingsError` naming every wrong variable.
+
+    A file of secrets that is missing or empty is not wrong: it may be written a moment later.
+    """
+    env = Environment(environ)
+    base_url = read_base_url(env)
+    backend, topics = read_backend(env), read_topics(env)
+    secrets, ids = _read_secrets(env), _read_ids(env)
+    lanes = env.whole("LANES", 16, 1, 256)
+    # Below what one message holds, with room for the attributes.
+    max_bytes = env.whole("MAX_WEBHOOK_BYTES", 5_000_000, 1_024, 9_500_000)
+    max_deliveries = env.whole("MAX_DELIVERIES", 80, 1, 1_000)
+    publish_seconds = env.number("PUBLISH_SECONDS", 10, 0.1, 300)
+    env.finish()
+    return WebhookSettings(
+        host_of(base_url),
+        backend,
+        topics,
+        secrets,
+        ids,
+        lanes,
+        max_bytes,
+        max_deliveries,
+        publish_seconds,
+    )
+
+
+def _read_ids(env: Environment) -> frozenset[str]:
+    ids = frozenset(id_.strip() for id_ in env.text("WEBHOOK_IDS").split(",") if id_.strip())
+    for id_ in sorted(ids):
+        if not WEBHOOK_ID.fullmatch(id_):
+            env.problems.append(
+                f"WEBHOOK_IDS: {id_[:50]!r} is not 1 to 200 visible ASCII characters"
+            )
+    return ids
+
+
+def _read_secrets(env: Environment) -> Secret:
+    value, file = env.text("WEBHOOK_SECRETS"), env.text("WEBHOOK_SECRETS_FILE")
+    secrets = Secret(value, file)
+    if not value and not file:
+        env.problems.append("WEBHOOK_SECRETS is not set (nor WEBHOOK_SECRETS_FILE)")
+        return secrets
+    where = f"WEBHOOK_SECRETS_FILE {file!r}" if file else "WEBHOOK_SECRETS"
+    try:
+        found = WebhookSecrets.parse(secrets.current())
+        if not found.secrets and not file:
+            env.problems.append("WEBHOOK_SECRETS holds no secret")
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeDecodeError) as error:
+        env.problems.append(f"{where} cannot be read: {error}")
+    except SettingsError as error:
+        env.problems.extend(f"{where}: {problem}" for problem in error.problems)
+    return secrets

@@ -1,0 +1,113 @@
+"""The secrets that deliveries may be signed with, as text and as values. All of it is pure.
+
+One secret a line, newest first. ` # until TIME` after a secret ends its grace period: from then
+on it verifies nothing. A line `# rotating until TIME` announces a rotation: until then the vendor
+may sign with a secret that is not known here yet. TIME is RFC 3339. Blank lines and other lines
+that begin with `#` mean nothing.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
+
+from videovector_bridge.errors import SettingsError
+
+_SECRET: Final = re.compile(r"(\S+)(?:\s+#\s*until\s+(\S+))?")
+_ANNOUNCEMENT: Final = re.compile(r"#\s*rotating\s+until\b\s*(.*)")
+_NO_TIME: Final = "has no time (RFC 3339, with its zone) after `until`"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """One secret, and when it ends if it is an old one. Hidden from `repr`."""
+
+    value: str = field(repr=False)
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecrets:
+    """All secrets, newest first, and until when a rotation is announced."""
+
+    secrets: tuple[WebhookSecret, ...] = ()
+    rotating_until: datetime | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text of a file. Raises `SettingsError` naming every wrong line by its number."""
+        secrets: list[WebhookSecret] = []
+        rotating_until: datetime | None = None
+        problems: list[str] = []
+        # Editors on Windows begin a file with a mark that would become part of a secret.
+        for number, raw in enumerate(text.replace("\ufeff", "").split("\n"), 1):
+            line = raw.strip()
+            if announced := _ANNOUNCEMENT.fullmatch(line):
+                rotating_until = _read_time(announced[1])
+                if rotating_until is None:
+                    problems.append(f"line {number} {_NO_TIME}")
+            elif line and not line.startswith("#"):
+                found = _SECRET.fullmatch(line)
+                until = _read_time(found[2]) if found and found[2] else None
+                if found is None:
+                    problems.append(f"line {number} holds more than a secret and `# until TIME`")
+                elif found[2] and until is None:
+                    problems.append(f"line {number} {_NO_TIME}")
+                else:
+                    secrets.append(WebhookSecret(found[1], until))
+        if problems:
+            raise SettingsError(problems)
+        return cls(tuple(secrets), rotating_until)
+
+    def render(self) -> str:
+        """The text that `parse` reads back as these secrets."""
+        lines = []
+        if self.rotating_until is not None:
+            lines.append(f"# rotating until {_write_time(self.rotating_until)}\n")
+        for secret in self.secrets:
+            end = "" if secret.until is None else f" # until {_write_time(secret.until)}"
+            lines.append(f"{secret.value}{end}\n")
+        return "".join(lines)
+
+    def current(self, now: datetime) -> tuple[str, ...]:
+        """The secrets that verify at `now`, newest first."""
+        return tuple(each.value for each in self.secrets if _holds(each.until, now))
+
+    def rotating(self, now: datetime) -> bool:
+        """Whether a rotation is announced that may be under way at `now`."""
+        return self.rotating_until is not None and now < self.rotating_until
+
+    def announce(self, now: datetime, seconds: float) -> Self:
+        """The same, with a rotation announced for so many seconds from `now`."""
+        return replace(self, rotating_until=now + timedelta(seconds=seconds))
+
+    def rotated(self, new: str, now: datetime, grace_seconds: float) -> Self:
+        """With `new` first; those before it end after the grace period, or earlier if they did.
+
+        What has ended by `now` is dropped, and so is the announcement. Doing it twice is doing it
+        once, as long as the first grace period lasts.
+        """
+        end = now + timedelta(seconds=grace_seconds)
+        kept = [
+            WebhookSecret(each.value, end if each.until is None else min(each.until, end))
+            for each in self.secrets
+            if each.value != new
+        ]
+        old = tuple(each for each in kept if _holds(each.until, now))
+        return replace(self, secrets=(WebhookSecret(new), *old), rotating_until=None)
+
+
+def _holds(until: datetime | None, now: datetime) -> bool:
+    return until is None or now < until
+
+
+def _read_time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _write_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,294 @@
+"""`receive-webhook` in a process of its own, over raw sockets: what no client library sends."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.functions import Function
+from tests.contract.delivered import Subscriber
+from tests.system.launcher import until
+from tests.webhooks import delivery, environment, headers
+from videovector_bridge.backends import BackendSettings
+
+LIMIT = 100_000
+JSON = b"Content-Type: application/json\r\n"
+
+
+class Running:
+    """The function, what it publishes, and what it logs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = BackendSettings("embedded", "", str(folder / "embedded"), "")
+        variables = environment(self.settings) | {
+            "MAX_WEBHOOK_BYTES": str(LIMIT),
+            "THREADS": "8",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.function = Function("receive-webhook", "receive_webhook", variables, folder / "logs")
+        host, port = self.function.url.removeprefix("http://").split(":")
+        self.address = (host, int(port))
+
+    def connect(self) -> socket.socket:
+        """A new connection."""
+        connection = socket.create_connection(self.address, timeout=20)
+        # What we send is to arrive in the pieces that we send.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def ask(self, *pieces: bytes, ending: bool = False) -> list[int]:
+        """Send these bytes on one connection; the statuses of all answers. `ending`: we hang up."""
+        with self.connect() as connection:
+            for piece in pieces:
+                try:
+                    connection.sendall(piece)
+                except OSError:  # it has answered and heard enough
+                    break
+            if ending:
+                connection.shutdown(socket.SHUT_WR)
+            return statuses(connection)
+
+    def published(self) -> list[str]:
+        """The ids of all events so far."""
+        found = Subscriber(self.settings, "events").receive(1_000)
+        return [message.attributes["ce-id"] for message in found]
+
+    def log(self) -> str:
+        """All it said."""
+        return self.function.log.read_text()
+
+
+def statuses(connection: socket.socket) -> list[int]:
+    """The statuses of everything that comes until the other side closes."""
+    found = b""
+    try:
+        while piece := connection.recv(65_536):
+            found += piece
+    except OSError:  # reset, after we sent more than was read
+        pass
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3})", found)]
+
+
+def request(body: bytes, *more: str, length: int | None = -1, close: bool = True) -> bytes:
+    """A delivery's request; `length` is what it states, -1 the truth, None nothing."""
+    lines = [f"{name}: {value}" for name, value in headers(body).items()]
+    if length is not None:
+        lines.append(f"Content-Length: {len(body) if length < 0 else length}")
+    if close:
+        lines.append("Connection: close")
+    head = "\r\n".join(["POST / HTTP/1.1", "Host: x", *lines, *more]).encode()
+    return head + b"\r\n\r\n" + body
+
+
+def chunked(body: bytes, size: int = 10) -> bytes:
+    """The body in chunks."""
+    pieces = (body[at : at + size] for at in range(0, len(body), size))
+    return b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in pieces) + b"0\r\n\r\n"
+
+
+def in_chunks(body: bytes, framed: bytes) -> bytes:
+    """A delivery's request with a chunked body."""
+    head = request(body, "Transfer-Encoding: chunked", length=None)
+    return head.removesuffix(body) + framed
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The function, started once."""
+    made = Running(tmp_path_factory.mktemp("receive-webhook"))
+    made.function.start()
+    try:
+        made.function.wait()
+        yield made
+    finally:
+        made.function.close()
+
+
+@pytest.fixture(autouse=True)
+def still_well(running: Running) -> Iterator[None]:
+    """After every test a delivery is accepted as before, and nothing was a 500 or a traceback."""
+    yield
+    name = f"evt_{len(running.published())}_after"
+    assert running.ask(request(delivery(name))) == [204]
+    assert running.published()[-1] == name
+    assert "Traceback" not in running.log()
+    assert "webhook.crashed" not in running.log()
+    assert "Exception" not in running.log()
+
+
+def test_a_delivery_is_published_and_told(running: Running) -> None:
+    """204, the event is there by then, and one line of JSON says so."""
+    assert running.ask(request(delivery("evt_plain"))) == [204]
+
+    assert "evt_plain" in running.published()
+    assert until(lambda: "Accepted prompt_run.failed evt_plain" in running.log(), 5)
+    lines = [json.loads(line) for line in running.log().splitlines() if "evt_plain" in line]
+    assert [line["event"] for line in lines] == ["webhook.accepted"]
+
+
+@pytest.mark.parametrize("size", [1, 10, 10_000])
+def test_a_chunked_body_is_taken(running: Running, size: int) -> None:
+    """In chunks of any size."""
+    name = f"evt_chunks_{size}"
+    body = delivery(name)
+
+    assert running.ask(in_chunks(body, chunked(body, size))) == [204]
+    assert name in running.published()
+
+
+def test_bytes_may_arrive_one_by_one(running: Running) -> None:
+    """A slow sender is heard out."""
+    whole = request(delivery("evt_slow"))
+
+    assert running.ask(*(whole[at : at + 1] for at in range(len(whole)))) == [204]
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [b"zz\r\nabc\r\n", b"-5\r\nabc\r\n", b"5\r\nabc\r\n0\r\n\r\n", b"3\r\nabc", b"\r\n", b""],
+    ids=repr,
+)
+def test_a_badly_chunked_body_is_malformed(running: Running, framed: bytes) -> None:
+    """400, or no answer to somebody who hung up; and nothing is published."""
+    before = running.published()
+
+    assert running.ask(in_chunks(delivery("evt_bad"), framed), ending=True) in ([400], [])
+    assert running.published() == before
+
+
+def test_a_bad_trailer_is_malformed(running: Running) -> None:
+    """What follows the last chunk is part of the body's framing."""
+    body = delivery("evt_trailer")
+    framed = chunked(body).removesuffix(b"\r\n") + b"no header at all\r\n\r\n"
+
+    assert running.ask(in_chunks(body, framed)) == [400]
+
+
+def test_a_chunked_body_without_end_is_cut_off(running: Running) -> None:
+    """413 as soon as it is too large; the rest is not read."""
+    pieces = [b"8000\r\n" + b"x" * 0x8000 + b"\r\n"] * 200
+
+    assert running.ask(in_chunks(b"", b""), *pieces) in ([413], [])
+
+
+def test_a_length_that_is_too_large_is_refused_unread(running: Running) -> None:
+    """413 though not one byte of the body has come."""
+    head = request(b"", length=10**12)
+
+    assert running.ask(head) == [413]
+
+
+def test_a_length_beyond_all_measure_is_refused(running: Running) -> None:
+    """Whoever answers it, the host or the function."""
+    head = request(b"").replace(b"Content-Length: 0", b"Content-Length: " + b"9" * 5_000)
+
+    assert running.ask(head) in ([400], [413])
+
+
+def test_a_length_that_is_too_long_is_a_body_that_ends_early(running: Running) -> None:
+    """400: the sender hangs up before all has come that it stated."""
+    body = delivery("evt_short")
+
+    assert running.ask(request(body, length=len(body) + 10), ending=True) == [400]
+    assert "evt_short" not in running.published()
+
+
+def test_a_length_that_is_too_short_is_another_body(running: Running) -> None:
+    """401: the bytes that count were not signed. What is left over is not an event."""
+    body = delivery("evt_long")
+    found = running.ask(request(body, length=len(body) - 10))
+
+    assert found == [401]
+    assert "evt_long" not in running.published()
+
+
+@pytest.mark.parametrize("length", ["-1", "ten", "1,000", "0x10", "+5", "5, 6", ""])
+def test_a_length_that_is_none_is_malformed(running: Running, length: str) -> None:
+    """The host refuses it."""
+    head = request(b"").replace(b"Content-Length: 0", f"Content-Length: {length}".encode())
+
+    assert running.ask(head) == [400]
+
+
+def test_without_a_length_there_is_no_body(running: Running) -> None:
+    """401: nothing was signed, whatever follows."""
+    body = delivery("evt_nolength")
+
+    assert running.ask(request(body, length=None)) == [401]
+    assert "evt_nolength" not in running.published()
+
+
+def test_a_length_and_chunks_at_once_are_malformed(running: Running) -> None:
+    """Two lengths are how requests are smuggled."""
+    body = delivery("evt_both")
+    framed = in_chunks(body, chunked(body)).replace(b"Host: x", b"Host: x\r\nContent-Length: 5")
+
+    assert running.ask(framed) == [400]
+    assert "evt_both" not in running.published()
+
+
+@pytest.mark.parametrize("name", ["X-Webhook-Signature", "X-Webhook-ID", "X-Y", "Cookie", "Host"])
+def test_an_oversized_header_is_refused(running: Running, name: str) -> None:
+    """By the host, and never with a 500."""
+    (status,) = running.ask(request(delivery("evt_header"), f"{name}: {'x' * 70_000}"))
+
+    assert status in (400, 413, 431)
+    assert "evt_header" not in running.published()
+
+
+@pytest.mark.parametrize(
+    "line", ["X Y: z", "X-Y z", ": z", "X-Y: a\0b", "X-Webhook-ID: \xff", "\0", "X_Webhook_ID: a"]
+)
+def test_odd_headers_are_refused_or_ignored(running: Running, line: str) -> None:
+    """Never a 500."""
+    whole = request(delivery("evt_odd")).replace(
+        b"Host: x", b"Host: x\r\n" + line.encode("latin-1")
+    )
+    (status,) = running.ask(whole)
+
+    assert status in (204, 400, 401)
+
+
+def test_requests_in_one_breath_are_answered_in_order(running: Running) -> None:
+    """Deliveries that come without waiting for answers."""
+    bodies = [delivery(f"evt_breath_{n}") for n in range(3)]
+    last = len(bodies) - 1
+    whole = b"".join(request(body, close=n == last) for n, body in enumerate(bodies))
+
+    assert running.ask(whole) == [204] * 3
+    assert running.published()[-3:] == [f"evt_breath_{n}" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\x00" * 1_000, b"junk\r\n\r\n", b"POST", b"\x16\x03\x01\x02\x00"]
+)
+def test_junk_after_a_delivery_harms_nobody(running: Running, junk: bytes) -> None:
+    """The delivery is accepted; the junk is refused, or nobody waits for its end."""
+    body = delivery("evt_before_junk")
+    found = running.ask(request(body, close=False) + junk, ending=True)
+
+    assert found[:1] == [204]
+    assert found[1:] in ([400], [])
+
+
+def test_a_body_left_unread_is_not_the_next_request(running: Running) -> None:
+    """What a refused request holds is never served."""
+    inner = request(delivery("evt_smuggled"))
+    outer = request(inner, close=False).replace(JSON, b"Content-Type: text/plain\r\n", 1)
+
+    assert running.ask(outer, ending=True) == [415]
+    assert "evt_smuggled" not in running.published()
+
+
+def test_who_goes_away_at_once_harms_nobody(running: Running) -> None:
+    """Connections that are reset anywhere in a request."""
+    whole = request(delivery("evt_gone"))
+    for at in range(0, len(whole), 40):
+        with running.connect() as connection:
+            # Zero seconds to linger: a reset in place of a proper end.
+            linger = (1).to_bytes(4, "little") + (0).to_bytes(4, "little")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            connection.sendall(whole[:at])

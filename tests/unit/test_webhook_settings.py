@@ -1,0 +1,140 @@
+"""`settings.webhook`: what `receive_webhook` reads, every problem at once, and no secret shown."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videovector_bridge.errors import SettingsError
+from videovector_bridge.settings import WebhookSettings, drain_settings, webhook_settings
+
+GOOD = {"WEBHOOK_SECRETS": "hidden-word", "GOOGLE_CLOUD_PROJECT": "project"}
+
+
+def read(**environ: str) -> WebhookSettings:
+    """Settings of a good environment with these variables besides."""
+    return webhook_settings(GOOD | environ)
+
+
+def problems(**environ: str) -> list[str]:
+    """What is wrong with it."""
+    with pytest.raises(SettingsError) as caught:
+        read(**environ)
+    assert "hidden-word" not in str(caught.value)
+    return list(caught.value.problems)
+
+
+def test_little_is_required() -> None:
+    """A secret and a project are enough; an API key is not asked for."""
+    found = read()
+
+    assert found.api_host == "api.vectormethods.com"
+    assert found.ids == frozenset()
+    assert found.secrets.current() == "hidden-word"
+    assert (found.topics.events, found.topics.rejected) == ("events", "rejected")
+    assert (found.max_bytes, found.max_deliveries, found.publish_seconds) == (5_000_000, 80, 10)
+    assert "hidden-word" not in repr(found)
+
+
+def test_both_channels_have_the_same_lanes() -> None:
+    """An entity's events go to one lane, whichever way they come."""
+    drained = drain_settings({"GOOGLE_CLOUD_PROJECT": "p", "VIDEO_VECTOR_API_KEY": "key"})
+
+    assert read().lanes == drained.streams["default"].window.lanes
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    """One error names each wrong variable."""
+    with pytest.raises(SettingsError) as caught:
+        webhook_settings(
+            {
+                "VIDEO_VECTOR_BASE_URL": "http://[far",
+                "LANES": "0",
+                "MAX_WEBHOOK_BYTES": "9500001",
+                "MAX_DELIVERIES": "none",
+                "PUBLISH_SECONDS": "0",
+                "WEBHOOK_IDS": "good, two words",
+            }
+        )
+
+    assert sorted(problem.split()[0].rstrip(":") for problem in caught.value.problems) == sorted(
+        [
+            "VIDEO_VECTOR_BASE_URL",
+            "GOOGLE_CLOUD_PROJECT",
+            "LANES",
+            "MAX_WEBHOOK_BYTES",
+            "MAX_DELIVERIES",
+            "PUBLISH_SECONDS",
+            "WEBHOOK_IDS",
+            "WEBHOOK_SECRETS",
+        ]
+    )
+
+
+def test_webhooks_are_separated_by_commas() -> None:
+    """Blanks and empty places mean nothing."""
+    assert read(WEBHOOK_IDS=" wh_1, ,wh_2,").ids == {"wh_1", "wh_2"}
+
+
+@pytest.mark.parametrize("size", ["1024", "9500000"])
+def test_bodies_fit_a_message(size: str) -> None:
+    """The bounds themselves are allowed."""
+    assert read(MAX_WEBHOOK_BYTES=size).max_bytes == int(size)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# only a word", "WEBHOOK_SECRETS holds no secret"),
+        ("hidden-word # until then", "WEBHOOK_SECRETS: line 1 has no time"),
+        ("a\nhidden-word b", "WEBHOOK_SECRETS: line 2 holds more than a secret"),
+    ],
+)
+def test_secrets_that_cannot_be_are_a_problem(text: str, said: str) -> None:
+    """A value cannot become better by itself; it is told by its line, unseen."""
+    (problem,) = problems(WEBHOOK_SECRETS=text)
+
+    assert problem.startswith(said)
+
+
+@pytest.mark.parametrize("content", [None, "", "\n", "# rotating until 2026-11-24T02:00:00Z\n"])
+def test_a_file_may_be_written_later(tmp_path: Path, content: str | None) -> None:
+    """Missing, empty or without a secret, it is no problem at the start."""
+    file = tmp_path / "secrets"
+    if content is not None:
+        file.write_text(content)
+    found = read(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_FILE=str(file))
+    file.write_text("written-later")
+
+    assert found.secrets.current() == "written-later"
+
+
+@pytest.mark.parametrize(
+    "content", [b"hidden-word b", b"\xff\xfe", None], ids=["wrong line", "binary", "folder"]
+)
+def test_a_file_that_cannot_be_is_a_problem(tmp_path: Path, content: bytes | None) -> None:
+    """It is named with its path."""
+    file = tmp_path / "secrets"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+
+    (problem,) = problems(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_FILE=str(file))
+    assert problem.startswith(f"WEBHOOK_SECRETS_FILE {str(file)!r}")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text())
+def test_any_environment_gives_settings_or_problems(text: str) -> None:
+    """Whatever the variables hold, the outcome is settings or one `SettingsError`."""
+    names = ("WEBHOOK_SECRETS", "WEBHOOK_IDS", "MAX_WEBHOOK_BYTES", "VIDEO_VECTOR_BASE_URL")
+    try:
+        read(**dict.fromkeys(names, text))
+    except SettingsError as error:
+        found = error.problems
+    else:
+        return
+
+    assert found
