@@ -16,6 +16,10 @@ _FIRST_BATCH = (6, 24.0)  # runs, events a second
 _SECOND_BATCH = (4, 12.0)
 _VIDEOS_PER_RUN = 4
 _CUT = {"on": "stream", "kind": "cut", "after_events": 40, "mid_frame": True}
+_DISTURBED = (
+    {"on": "delivery", "kind": "repeat"},
+    {"on": "delivery", "kind": "hold", "n": 2},
+)
 _PAUSE_SECONDS = 0.5
 _SLACK_SECONDS = 30.0
 
@@ -23,11 +27,12 @@ _SLACK_SECONDS = 30.0
 def start_draining(stack: Stack, progress: Progress) -> Clock:
     """Have the stand-in process a library, and drain over and over until the clock is stopped.
 
-    The first connection is cut in the middle of a frame.
+    The first connection is cut in the middle of a frame; of the first deliveries to the webhook
+    one is repeated, and one comes out of order.
     """
     if stack.upstream.control is not None:
+        stack.upstream.control.faults(_CUT, *_DISTURBED)
         _start_runs(stack.upstream.control, *_FIRST_BATCH)
-        stack.upstream.control.faults(_CUT)
     streams = stack.configuration.drain.streams
     longest = max(stream.window.window_seconds for stream in streams.values())
     clock = Clock(

@@ -29,6 +29,18 @@ class Effects:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Events that webhooks were told of: how many, and the ids of those not on the topic.
+
+    `under_way` counts deliveries that are neither taken nor given up.
+    """
+
+    events: int
+    missing: tuple[str, ...] = ()
+    under_way: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Where a run stands.
 
@@ -44,10 +56,14 @@ class Snapshot:
     effects: Effects
     cursor: str | None
     killed_windows: int = 0
+    told: Told | None = None
+    """None where the API does not tell."""
 
     @property
     def complete(self) -> bool:
-        """Whether every event and every effect is there."""
+        """Whether every event of both channels, and every effect, is there."""
+        if self.told is not None and (self.told.missing or self.told.under_way):
+            return False
         return not self.missing and not self.effects.missing
 
 
@@ -80,11 +96,13 @@ class Observer:
         wanted: Iterable[str] | None,
         markers: Iterable[Mapping[str, Any]] | None,
         killed_windows: int = 0,
+        webhooks: Mapping[str, Any] | None = None,
     ) -> Snapshot:
         """Look at everything.
 
         `wanted` are the ids of the events that must be published, None where the API does not
-        tell. `markers` are those at the API, None where they cannot be read.
+        tell. `markers` are those at the API, None where they cannot be read. `webhooks` is what
+        the stand-in says of them.
         """
         stack, progress = self._stack, self._progress
         names = stack.configuration.topic_names
@@ -105,7 +123,14 @@ class Observer:
             effects,
             stack.cloud.cursor(next(iter(stack.configuration.drain.streams))),
             killed_windows,
+            None if webhooks is None else _told(webhooks, progress),
         )
+
+
+def _told(webhooks: Mapping[str, Any], progress: Progress) -> Told:
+    ids = webhooks["event_ids"]
+    missing = tuple(each for each in ids if each not in progress.webhooks)
+    return Told(len(ids), missing, webhooks["unsettled"])
 
 
 def effects_found(

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from infra.local.clock import Tick
 from infra.local.cloud import Observed
+from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import TYPE_PREFIX
 
 _GAP = f"{TYPE_PREFIX}bridge.stream.gap"
-_IDS = ("user_id", "run_id", "video_id", "segment_id", "index_id")
 
 
 @dataclass(slots=True)
@@ -22,9 +20,12 @@ class Progress:
     """Grows as messages and windows are noted. Safe to note from several threads."""
 
     events: Counter[str] = field(default_factory=Counter)
-    """Event ids, with the number of their messages."""
+    """Ids of the stream's events, with the number of their messages."""
+    webhooks: Counter[str] = field(default_factory=Counter)
+    """Likewise of the events that came by webhook."""
     first_seen: dict[str, datetime] = field(default_factory=dict)
     data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Events of both channels by id, as automations see them."""
     first_event_at: datetime | None = None
     gaps: int = 0
     rejected: list[Mapping[str, str]] = field(default_factory=list)
@@ -55,10 +56,14 @@ class Progress:
             self.gaps += 1
             return
         event_id = message.attributes["ce-id"]
-        self.events[event_id] += 1
         if event_id not in self.first_seen:
             self.first_seen[event_id] = message.published_at
-            self.data[event_id] = _fields(message)
+            if (fields := _fields(message)) is not None:
+                self.data[event_id] = fields
+        if message.attributes.get("ce-channel") == "webhook":
+            self.webhooks[event_id] += 1
+            return
+        self.events[event_id] += 1
         if self.first_event_at is None or message.published_at < self.first_event_at:
             self.first_event_at = message.published_at
 
@@ -101,7 +106,7 @@ class Progress:
 
     @property
     def messages(self) -> int:
-        """How many messages on topic `events` carried events."""
+        """How many messages on topic `events` carried events of the stream."""
         return sum(self.events.values())
 
     @property
@@ -109,17 +114,28 @@ class Progress:
         """How many of them carried an event that was there already."""
         return self.messages - len(self.events)
 
+    @property
+    def webhook_repeats(self) -> int:
+        """How many messages carried an event that had come by webhook already."""
+        return sum(self.webhooks.values()) - len(self.webhooks)
 
-def _fields(message: Observed) -> dict[str, Any]:
-    """The event as automations see it; what stands in the attributes goes first."""
+
+def _fields(message: Observed) -> dict[str, Any] | None:
+    """The event as automations see it; None if they see none in it."""
+    # Imported only now: it takes a while to load, for which the first event need not wait.
+    from videovector_bridge.automate.received import receive  # noqa: PLC0415
+
+    attributes = message.attributes
     try:
-        found = orjson.loads(message.data)
-    except orjson.JSONDecodeError:
-        found = {}
-    fields = dict.fromkeys(_IDS) | (found if isinstance(found, dict) else {})
-    fields["event_id"] = message.attributes["ce-id"]
-    fields["event_type"] = message.attributes.get("ce-type", "").removeprefix(TYPE_PREFIX)
-    fields["channel"] = message.attributes.get("ce-channel", "stream")
-    fields["payload"] = fields.get("payload") or {}
-    fields["created_at"] = fields.get("created_at") or message.attributes.get("ce-time", "")
+        received = receive(
+            message.data,
+            event_id=attributes["ce-id"],
+            event_type=attributes.get("ce-type", ""),
+            channel=attributes.get("ce-channel", "stream"),
+            stated_time=attributes.get("ce-time"),
+        )
+    except PermanentError:
+        return None
+    fields = dict(received.fields)
+    fields["created_at"] = fields.get("created_at") or attributes.get("ce-time", "")
     return fields

@@ -16,7 +16,7 @@ _NAMED = 5  # of many things that are missing, so many are named
 
 def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str) -> dict[str, Any]:
     """The run as plain JSON values. The keys are relied on by scripts."""
-    progress, effects = snapshot.progress, snapshot.effects
+    progress, effects, told = snapshot.progress, snapshot.effects, snapshot.told
     first = progress.first_event_at
     middle, high = percentiles(effects.milliseconds)
     wrong = problems(snapshot, trouble)
@@ -30,7 +30,7 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
         "rejected": len(progress.rejected),
         "markers": effects.markers,
         "signed_urls": effects.urls,
-        "webhooks": 0,
+        "webhooks": len(progress.webhooks),
         "windows": progress.windows + progress.cut_windows,
         "killed_windows": snapshot.killed_windows,
         "busy_windows": progress.busy_windows,
@@ -42,9 +42,11 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
         "effect_ms": {"p50": middle, "p99": high},
         "markers_expected": effects.markers_wanted,
         "signed_urls_expected": effects.urls_wanted,
+        "webhooks_expected": told.events if told else None,
+        "webhook_repeats": progress.webhook_repeats,
         "red_to_green": len(progress.turned_green),
         "seconds": round(snapshot.seconds, 2),
-        "missing": [*snapshot.missing, *effects.missing],
+        "missing": [*snapshot.missing, *(told.missing if told else ()), *effects.missing],
         "problems": wrong,
     }
 
@@ -60,6 +62,12 @@ def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
         found.append(
             f"{len(snapshot.missing)} of {snapshot.emitted} events were not published: "
             f"{_some(snapshot.missing)}."
+        )
+    told = snapshot.told
+    if told is not None and told.missing:
+        found.append(
+            f"{len(told.missing)} of {told.events} events told to the webhook were not published: "
+            f"{_some(told.missing)}."
         )
     if snapshot.emitted is not None:
         if snapshot.emitted and not snapshot.killed_windows:
@@ -98,6 +106,11 @@ def table(found: dict[str, Any]) -> Table:
         ("Events emitted", _known(found["emitted"]), ""),
         ("Events published", found["published"], f"{found['repeats']} repeats"),
         ("Events lost", _known(found["lost"]), ""),
+        (
+            "Events by webhook",
+            f"{found['webhooks']} of {_known(found['webhooks_expected'])}",
+            f"{found['webhook_repeats']} repeats",
+        ),
         ("Rejected", found["rejected"], ""),
         (
             "Markers right",

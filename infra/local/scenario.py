@@ -79,6 +79,8 @@ class _StandInRun:
             time.sleep(_POLL_SECONDS)
 
     def _look(self, phase: str, journal: dict[str, Any], *, over: bool) -> Snapshot:
+        # Asked before the topic is looked at: what is told meanwhile is not missed yet.
+        webhooks = self._control.webhooks()
         wanted = journal["event_ids"]
         if not all_wanted(self._streams):
             if over and self._selected is None:
@@ -89,6 +91,7 @@ class _StandInRun:
             wanted=wanted,
             markers=journal["markers"],
             killed_windows=self._killed_windows,
+            webhooks=webhooks,
         )
 
     def _cursor_arrived(self, snapshot: Snapshot, journal: dict[str, Any]) -> bool:
@@ -175,4 +178,5 @@ class _Quiet:
 
 def _facts(snapshot: Snapshot) -> tuple[object, ...]:
     progress, effects = snapshot.progress, snapshot.effects
-    return snapshot.emitted, progress.messages, effects.markers, effects.urls, snapshot.cursor
+    arrived = progress.messages, len(progress.webhooks), effects.markers, effects.urls
+    return snapshot.emitted, arrived, snapshot.cursor

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,8 @@ from infra.local.watch import Watch
 from videovector_bridge.errors import SettingsError
 
 Tell = Callable[[str], None]
+
+_RECEIVER = "receive-webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,17 @@ def running_stack(
         stack.callback(cloud.stop)
         topology = read_topology().renamed(configuration.topic_names)
         tell(f"API: {'stand-in' if standin else 'yours'} at {upstream.api_url}")
-        functions = _functions(topology, configuration, upstream, cloud, logs)
+        secrets_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "webhook-secrets"
+        environment = _environment(configuration, upstream, cloud, secrets_file)
+        functions = _functions(topology, environment, logs)
         for function in functions.values():
             stack.callback(function.close)
+        if standin:
+            # Imported only now: it takes a while to load, and what is started comes up meanwhile.
+            from infra.local.webhooks import subscribe  # noqa: PLC0415
+
+            # Deliveries wait at its port until it answers.
+            subscribe(upstream, functions[_RECEIVER].url, secrets_file)
         functions["drain"].start()
         cloud.build(topology, _urls(configuration, functions, tell), watch=watch)
         functions["drain"].wait()
@@ -129,19 +140,22 @@ def _choose_cloud(
     return EmbeddedCloud(folder)
 
 
-def _functions(
-    topology: Topology,
-    configuration: Configuration,
-    upstream: Upstream,
-    cloud: Cloud,
-    logs: Path,
-) -> dict[str, Function]:
+def _environment(
+    configuration: Configuration, upstream: Upstream, cloud: Cloud, secrets_file: Path
+) -> dict[str, str]:
     environment = {**configuration.environment, **cloud.environment, "PYTHONUNBUFFERED": "1"}
-    if not configuration.real:
-        environment |= {
-            "VIDEO_VECTOR_BASE_URL": upstream.api_url,
-            "VIDEO_VECTOR_API_KEY": upstream.key,
-        }
+    if configuration.real:
+        return environment
+    return environment | {
+        "VIDEO_VECTOR_BASE_URL": upstream.api_url,
+        "VIDEO_VECTOR_API_KEY": upstream.key,
+        "WEBHOOK_SECRETS_FILE": str(secrets_file),
+    }
+
+
+def _functions(
+    topology: Topology, environment: Mapping[str, str], logs: Path
+) -> dict[str, Function]:
     functions = {
         name: Function(name, entry_point, environment, logs)
         for name, entry_point in topology.functions.items()

@@ -44,6 +44,7 @@ def _cells(snapshot: Snapshot) -> dict[str, str]:
         "emitted": "?" if snapshot.emitted is None else str(snapshot.emitted),
         "published": str(len(progress.events)),
         "repeats": str(progress.repeats),
+        "webhooks": f"{len(progress.webhooks)}/{snapshot.told.events if snapshot.told else '?'}",
         "markers": f"{effects.markers}/{effects.markers_wanted}",
         "URLs": f"{effects.urls}/{effects.urls_wanted}",
         "windows": str(progress.windows + progress.cut_windows),

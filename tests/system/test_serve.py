@@ -69,7 +69,12 @@ def test_addresses_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
     assert set(endpoints) >= KEYS
     assert set(endpoints["api_keys"]) == {"admin", "write", "read", "search"}
     assert endpoints["project_id"] is None
-    assert set(endpoints["functions"]) == {"drain", "upsert-markers", "issue-signed-urls"}
+    assert set(endpoints["functions"]) == {
+        "drain",
+        "receive-webhook",
+        "upsert-markers",
+        "issue-signed-urls",
+    }
     assert all(url.startswith("http://127.0.0.1:") for url in endpoints["functions"].values())
     assert until(published)
     assert until(lambda: color_of_my_run(endpoints) == "red")

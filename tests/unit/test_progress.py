@@ -26,10 +26,40 @@ def test_a_gap_is_no_event() -> None:
     assert (progress.gaps, progress.messages) == (1, 0)
 
 
-def test_attributes_go_before_data() -> None:
-    """Id, type and time are those of the message even where the data is no event at all."""
+def test_data_that_is_no_event_has_no_effect() -> None:
+    """It is counted as published; automations are not expected to act on it."""
     progress = Progress()
-    odd = Observed({**event("a").attributes}, b"[not json", at(1))
+
+    progress.note_events([Observed({**event("a").attributes}, b"[not json", at(1))])
+
+    assert (progress.events["a"], progress.data) == (1, {})
+
+
+def test_webhooks_are_counted_apart_and_seen_in_the_same_shape() -> None:
+    """An event that came by webhook is no event of the stream; automations see both alike."""
+    progress = Progress()
+    attributes = {
+        "ce-channel": "webhook",
+        "ce-id": "w",
+        "ce-type": "com.vectormethods.export.ready",
+    }
+    body = (
+        b'{"id":"w","event":"export.ready","data":{"run_id":"r"},"created_at":"2026-01-01T00:00Z"}'
+    )
+    message = Observed(attributes, body, at(1))
+
+    progress.note_events([message, message, event("a")])
+
+    assert (progress.messages, progress.repeats, progress.webhook_repeats) == (1, 0, 1)
+    assert list(progress.webhooks) == ["w"]
+    assert progress.data["w"]["run_id"] == "r"
+    assert progress.data["w"]["channel"] == "webhook"
+
+
+def test_attributes_go_before_data() -> None:
+    """Id, type and time are those of the message where the data says otherwise, or nothing."""
+    progress = Progress()
+    odd = Observed({**event("a").attributes}, b'{"event_id": "b", "event_type": "x"}', at(1))
 
     progress.note_events([odd])
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from infra.local import report
-from infra.local.observer import Effects
+from infra.local.observer import Effects, Told
 from infra.local.progress import Progress
 from infra.local.view import live_view
 from tests.unit.local_run import LOST_TICK, START, event, snapshot, tick
@@ -66,6 +66,7 @@ def test_a_good_run() -> None:
         ({"missing": ("x", "y")}, "2 of 2 events were not published: x, y."),
         ({"killed_windows": 0}, "No window was killed"),
         ({"effects": Effects(missing=("m",))}, "1 effects did not happen: m."),
+        ({"told": Told(3, ("w",))}, "1 of 3 events told to the webhook were not published: w."),
     ],
 )
 def test_whatever_is_missing_fails_the_run(changes: dict[str, Any], said: str) -> None:
