@@ -157,7 +157,7 @@ def _functions(
     topology: Topology, environment: Mapping[str, str], logs: Path
 ) -> dict[str, Function]:
     functions = {
-        name: Function(name, entry_point, environment, logs)
+        name: Function(name, entry_point, {**environment, **topology.environments[name]}, logs)
         for name, entry_point in topology.functions.items()
     }
     for function in functions.values():

@@ -24,10 +24,14 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Topics, functions by name with their entry points, and subscriptions."""
+    """Topics, functions by name with their entry points, and subscriptions.
+
+    `environments` has the variables that a function is always to find, by its name.
+    """
 
     topics: tuple[str, ...]
     functions: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, str]]
     subscriptions: tuple[Subscription, ...]
 
     def renamed(self, names: Mapping[str, str]) -> "Topology":
@@ -35,6 +39,7 @@ class Topology:
         return Topology(
             tuple(names.get(topic, topic) for topic in self.topics),
             self.functions,
+            self.environments,
             tuple(
                 replace(
                     each,
@@ -52,6 +57,7 @@ def read_topology(file: Path = FILE) -> Topology:
     return Topology(
         tuple(found["topics"]),
         {name: function["entry_point"] for name, function in found["functions"].items()},
+        {name: function.get("environment", {}) for name, function in found["functions"].items()},
         tuple(_subscription(name, each) for name, each in found["subscriptions"].items()),
     )
 

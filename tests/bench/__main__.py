@@ -1,9 +1,10 @@
 """`make bench`: how fast events go from the stand-in's flood to the topic, and at what cost.
 
-Rows are printed as a table and written to `build/bench.json`. Machines differ and are shared by
-the stand-in, the emulators and the bridge, so read the rows against each other. Two of them are
-limits: `parse only` has events in memory parsed by the libraries that the bridge uses, and
-`publish only` sends ready-made requests to the same emulator.
+Rows are printed as a table and written to `build/bench.json`. CPU is that of the bridge, in
+microseconds an event, and RSS its peak. Machines differ and are shared by the stand-in, the
+emulators and the bridge, so read the rows against each other. Two of them are limits: `parse only`
+has events in memory parsed by the libraries that the bridge uses, and `publish only` sends
+ready-made requests to the same emulator.
 """
 
 import argparse
@@ -14,14 +15,17 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from infra.local.emulators import Unavailable, start_emulators
+from infra.local.emulators import Emulators, Unavailable, start_emulators
 from infra.local.functions import ROOT
 from infra.local.upstream import StandInProcess
 from tests.bench.bridge import drain_flood
 from tests.bench.parse_only import parse_only
 from tests.bench.publish_only import publish_ready
 from tests.bench.row import Row
+from tests.bench.webhook import Load, receive_deliveries
 
+# As deployed, and overloaded: more deliveries than one instance takes at once.
+_LOADS = (Load(2_000, 16, 80, 96), Load(1_000, 64, 8, 96))
 _FILE = ROOT / "build" / "bench.json"
 
 
@@ -49,16 +53,23 @@ def main() -> int:
                 for lanes in (16, 1):
                     console.print(f"Bridge, {lanes} lanes...")
                     rows.append(drain_flood(upstream, events, lanes, emulators))
+                rows += _webhooks(console, emulators)
             finally:
                 emulators.stop()
         console.print("Bridge, embedded...")
         rows.append(drain_flood(upstream, events, 16, None))
+        rows += _webhooks(console, None)
     finally:
         standin.stop()
     _write(rows)
     console.print(_table(rows))
     console.print(f"Written to {_FILE.relative_to(ROOT)}.")
     return 0
+
+
+def _webhooks(console: Console, emulators: Emulators | None) -> list[Row]:
+    console.print("Webhook deliveries...")
+    return [receive_deliveries(load, emulators) for load in _LOADS]
 
 
 def _write(rows: list[Row]) -> None:
@@ -71,7 +82,7 @@ def _table(rows: list[Row]) -> Table:
     limit = rows[0].events_per_second
     table = Table(title="Benchmark", title_justify="left")
     table.add_column("row")
-    for name in ("events/s", "of parse only", "CPU us/event", "peak RSS MB"):
+    for name in ("events/s", "of parse", "CPU us", "RSS MB", "p50 ms", "p99 ms", "503"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
@@ -80,6 +91,7 @@ def _table(rows: list[Row]) -> Table:
             f"{row.events_per_second / limit:.0%}",
             f"{row.cpu_us_per_event:.1f}",
             f"{row.rss_mb:.0f}",
+            *("" if each is None else str(each) for each in (row.p50_ms, row.p99_ms, row.put_off)),
         )
     return table
 

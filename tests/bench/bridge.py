@@ -21,20 +21,11 @@ _WINDOW_SECONDS = 300
 def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulators | None) -> Row:
     """Drain `events` in one window, cursor and lease on; embedded where there are no emulators."""
     with tempfile.TemporaryDirectory() as folder:
-        cloud = {"BACKEND": "embedded", "EMBEDDED_DIR": folder}
-        if emulators is not None:
-            project = f"bench-{uuid.uuid4().hex[:8]}"
-            _make_topics(emulators, project)
-            cloud = {
-                "BACKEND": "gcp",
-                "GOOGLE_CLOUD_PROJECT": project,
-                **emulators.environment,
-            }
         function = Function(
             "drain-bench",
             "drain",
             {
-                **cloud,
+                **cloud_environment(emulators, folder),
                 "VIDEO_VECTOR_BASE_URL": upstream.api_url,
                 "VIDEO_VECTOR_API_KEY": upstream.key,
                 "WINDOW_SECONDS": str(_WINDOW_SECONDS),
@@ -61,6 +52,15 @@ def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulator
         (after.cpu_seconds - before.cpu_seconds) / events * 1e6,
         after.peak_mb,
     )
+
+
+def cloud_environment(emulators: Emulators | None, folder: str) -> dict[str, str]:
+    """The variables of a backend that is new: a project at the emulators, or a folder."""
+    if emulators is None:
+        return {"BACKEND": "embedded", "EMBEDDED_DIR": folder}
+    project = f"bench-{uuid.uuid4().hex[:8]}"
+    _make_topics(emulators, project)
+    return {"BACKEND": "gcp", "GOOGLE_CLOUD_PROJECT": project, **emulators.environment}
 
 
 def _streams(events: int) -> dict[str, Any]:

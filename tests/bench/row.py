@@ -13,6 +13,10 @@ class Row:
     events_per_second: float
     cpu_us_per_event: float
     rss_mb: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    put_off: int | None = None
+    """Answers that asked to come again."""
 
 
 @dataclass(frozen=True, slots=True)
