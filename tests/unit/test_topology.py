@@ -164,7 +164,7 @@ def test_evaluator(filter_: str, *, expected: bool) -> None:
 def test_topics_may_be_renamed() -> None:
     """Another name for a topic takes its place wherever the topic stands."""
     subscription = Subscription("s", "events", "f", "", 60, "dead", 5)
-    topology = Topology(("events", "dead"), {"f": "f"}, (subscription,))
+    topology = Topology(("events", "dead"), {"f": "f"}, {"f": {"A": "b"}}, (subscription,))
 
     renamed = topology.renamed({"events": "mine", "dead": "lost"})
 
