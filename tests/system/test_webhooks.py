@@ -1,0 +1,167 @@
+"""Webhooks from end to end: the API delivers to the real function, and events reach the topic."""
+
+import hashlib
+import hmac
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from videovector import VideoVector
+
+from infra.local.functions import ROOT, Function
+from infra.local.standin import StandIn, StandInConfig
+from infra.local.standin.webhooks import EVENTS
+from videovector_bridge.backends.embedded.log import MessageLog
+from videovector_bridge.backends.ports import Message
+
+_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A stand-in, the function that receives its webhooks, and the topics behind it."""
+
+    standin: StandIn
+    function: Function
+    secrets_file: Path
+    log: MessageLog
+
+    def cli(self, *arguments: str) -> str:
+        """Run the command line, which must succeed; what it wrote."""
+        environment = os.environ | {
+            "PYTHONPATH": "functions",
+            "VIDEO_VECTOR_BASE_URL": self.standin.api_url,
+            "VIDEO_VECTOR_API_KEY": self.standin.keys["admin"],
+        }
+        command = [sys.executable, "-m", "videovector_bridge.cli", "webhook", *arguments]
+        done = subprocess.run(
+            [*command, "--secret-file", str(self.secrets_file)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    def sdk(self) -> VideoVector:
+        """The vendor's SDK with a key that may do everything."""
+        key = self.standin.keys["admin"]
+        return VideoVector(api_key=key, base_url=self.standin.api_url, max_retries=0)
+
+    def settled(self) -> dict[str, Any]:
+        """What was told and each attempt, once everything is taken or given up."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while (told := self.standin.control.webhooks())["unsettled"]:
+            assert time.monotonic() < deadline, told["statuses"]
+            time.sleep(0.02)
+        return self.standin.control.webhooks(attempts=True)
+
+    def events(self) -> list[Message]:
+        """What stands on topic `events`."""
+        found: list[Message] = []
+        after = 0
+        while some := self.log.read("events", after):
+            found += [each.message for each in some]
+            after = some[-1].id
+        return found
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Iterator[Channel]:
+    """The function under functions-framework, over the embedded backend, without a secret yet."""
+    secrets_file, folder = tmp_path / "secrets", tmp_path / "embedded"
+    config = StandInConfig(webhook_retry_seconds=0.2, webhook_attempts=10)
+    with StandIn(config) as standin:
+        environment = {
+            "BACKEND": "embedded",
+            "EMBEDDED_DIR": str(folder),
+            "VIDEO_VECTOR_BASE_URL": standin.api_url,
+            "WEBHOOK_SECRETS_FILE": str(secrets_file),
+            "THREADS": "32",
+        }
+        function = Function("receive-webhook", "receive_webhook", environment, tmp_path)
+        try:
+            function.start()
+            function.wait()
+            yield Channel(standin, function, secrets_file, MessageLog(folder))
+        finally:
+            function.close()
+
+
+def test_what_the_sdk_sets_up_arrives(channel: Channel) -> None:
+    """The SDK creates the webhook, rotates its secret and tests it; each event is on the topic."""
+    with channel.sdk() as client:
+        made = client.webhooks.create(name="x", url=channel.function.url, events=list(EVENTS))
+        channel.secrets_file.write_text(made.secret + "\n")
+        assert client.webhooks.test(made.webhook_id).status_code == 204
+        rotated = client.webhooks.rotate_secret(made.webhook_id)
+        assert client.webhooks.test(made.webhook_id).status_code == 401
+        channel.secrets_file.write_text(f"{rotated.new_secret}\n{made.secret}\n")
+        assert client.webhooks.test(made.webhook_id).success is True
+        (event_id,) = channel.standin.control.news(event="export.ready", data={"run_id": "r1"})
+        channel.settled()
+    first, second, third = channel.events()
+
+    assert {each.attributes["ce-type"] for each in (first, second)} == {"com.vectormethods.test"}
+    assert first.attributes["ce-id"] != second.attributes["ce-id"]
+    assert third.attributes["ce-id"] == event_id
+    assert third.attributes["ce-type"] == "com.vectormethods.export.ready"
+    assert third.attributes["ce-channel"] == "webhook"
+    assert third.attributes["ce-runid"] == "r1"
+    assert third.attributes["ce-source"].endswith(f"/webhooks/{made.webhook_id}")
+
+
+@pytest.mark.timeout(240)
+def test_a_rotation_under_load_refuses_nothing_valid(channel: Channel) -> None:
+    """Of 2,000 deliveries while the secret rotates twice every one arrives, and none is refused."""
+    channel.cli("ensure", "--url", channel.function.url)
+    control = channel.standin.control
+    expected = control.news(700)
+    channel.cli("rotate", "--grace", "1h")
+    expected += control.news(700)
+    channel.cli("rotate", "--grace", "1h")
+    expected += control.news(600)
+    told = channel.settled()
+    attempts = told["attempts"]
+
+    assert len(expected) == 2_000
+    assert {each.attributes["ce-id"] for each in channel.events()} == set(expected)
+    assert told["statuses"] == {"delivered": 2_000}
+    # 503: signed with a secret that was being learnt. Refused was none.
+    assert {each["status_code"] for each in attempts} <= {204, 503}
+    assert {each["generation"] for each in attempts} == {1, 2, 3}
+
+
+def test_a_dropped_secret_verifies_nothing(channel: Channel) -> None:
+    """Once the grace period is over, what the old secret signed is refused; the new one is good."""
+    channel.cli("ensure", "--url", channel.function.url)
+    stolen = channel.secrets_file.read_text()
+    channel.cli("rotate", "--grace", "0s")
+    channel.standin.control.news(5)
+    new = channel.secrets_file.read_text()
+
+    assert {each["status_code"] for each in channel.settled()["attempts"]} == {204}
+    old_secret = next(line for line in stolen.splitlines() if not line.startswith("#"))
+    assert old_secret not in new
+    assert _signed_answer(channel, old_secret) == 401
+    assert _signed_answer(channel, next(_secrets(new))) == 204
+
+
+def _secrets(text: str) -> Iterator[str]:
+    return (line.split()[0] for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def _signed_answer(channel: Channel, secret: str) -> int:
+    body = b'{"id":"w1","event":"test","data":{},"created_at":"2026-01-01T00:00:00Z"}'
+    signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Webhook-Signature": signature}
+    return httpx.post(channel.function.url, content=body, headers=headers).status_code
