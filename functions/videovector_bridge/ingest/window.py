@@ -11,7 +11,6 @@ import uuid
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote
 
 import httpx
 
@@ -20,12 +19,12 @@ from videovector_bridge.api.frames import Frame, FrameTooLarge
 from videovector_bridge.api.stream import CursorRefused, EventStream, StreamClosed
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.errors import BackendError
-from videovector_bridge.events import MAX_ID_BYTES, bridge_event, instant
+from videovector_bridge.events import instant
 from videovector_bridge.ingest.committer import STATE_SECONDS, Committer
 from videovector_bridge.ingest.lanes import Publisher
 from videovector_bridge.ingest.outcome import Stop, WindowReport, outcome_of, stopped_by
 from videovector_bridge.ingest.pager import Pager
-from videovector_bridge.ingest.position import Position
+from videovector_bridge.ingest.resume import Resume
 from videovector_bridge.ingest.state import Busy, Lease, LeaseLost, acquire
 from videovector_bridge.redact import redact
 from videovector_bridge.settings import DrainSettings, StreamSettings
@@ -109,13 +108,18 @@ class _Window:
         )
         self._counted = {name: int(lease.fields[name]) for name in _COUNTERS}  # by windows before
         self._cursor_before: str | None = lease.fields.get("cursor")
-        self._position = Position(self._cursor_before, bool(lease.fields.get("ids_differ")))
-        # Asked for while there is no cursor.
-        self._start_from: str | None = lease.fields.get("start_from")
         self._source: EventStream | None = None
         self._reconnects = 0
         self._stream_errors = 0
         self._committer = Committer(lease, self._pager, deadline=self._deadline)
+        self._resume = Resume(
+            stream,
+            lease,
+            self._publisher,
+            self._pager,
+            self._committer,
+            earliest_event_id=settings.api.earliest_event_id,
+        )
         self._reading_over = asyncio.Event()
         self._events = 0
         self._bytes = 0
@@ -124,7 +128,7 @@ class _Window:
     async def run(self) -> WindowReport:
         """Drain until the first reason to stop, then publish and commit what was read."""
         try:
-            stop = await self._check_filters() or await self._drain()
+            stop = await self._resume.check_filters() or await self._drain()
             await self._pager.flush()
             failure = self._publisher.failure
             if failure and not self._out_of_time() and outcome_of(stop, self._events) != "failed":
@@ -170,7 +174,7 @@ class _Window:
                 except StreamClosed:
                     return Stop("server_closed")
                 except CursorRefused as error:
-                    stop = await self._cursor_refused(error)
+                    stop = await self._resume.cursor_refused(error)
                     if stop is not None:
                         return stop
                 except (ApiError, FrameTooLarge) as error:
@@ -184,7 +188,7 @@ class _Window:
             http,
             self._api,
             self._stream.filters,
-            position=lambda: self._position.cursor or self._start_from,
+            position=self._resume.last_event_id,
             heartbeat_seconds=self._limits.heartbeat_seconds,
             max_frame_bytes=self._limits.max_frame_bytes,
             deadline=self._read_until,
@@ -204,7 +208,7 @@ class _Window:
             size = len(frame.data)
             if size and self._events and self._bytes + size > limits.max_bytes:
                 return Stop("max_bytes")
-            closed_page = await self._pager.add(frame, self._position)
+            closed_page = await self._pager.add(frame, self._resume.position)
             if size:
                 self._events += 1
                 self._bytes += size
@@ -215,68 +219,6 @@ class _Window:
                 # A flood never waits for the network: let the other tasks run here.
                 await asyncio.sleep(0)
         return None
-
-    # Starting over
-
-    async def _check_filters(self) -> Stop | None:
-        """Refuse a cursor that was made under other filters, or start over as the policy says."""
-        made_with = self._lease.fields.get("filters")
-        wanted = self._stream.filters.identity()
-        if made_with == wanted:
-            return None
-        if self._cursor_before is not None:
-            if self._limits.cursor_policy == "fail":
-                return Stop(
-                    "filters_changed",
-                    message=f"Stream {self._stream.name!r} has other filters than its cursor was "
-                    f"made with (then {made_with}, now {wanted}), so the cursor means nothing. "
-                    f"Give the stream a new name, or set its cursor_policy to latest or earliest "
-                    f"to start over.",
-                )
-            stop = await self._start_over("filters_changed")
-            if stop is not None:
-                return stop
-        return await self._committer.commit({"filters": wanted})
-
-    async def _cursor_refused(self, error: CursorRefused) -> Stop | None:
-        """Why to stop after a refused cursor; None to connect again."""
-        refused = self._position.cursor
-        if refused is None:
-            # It was the id to start from that is not known: without one, the API decides.
-            self._start_from = None
-            return None
-        if self._limits.cursor_policy == "fail":
-            return Stop(
-                "cursor_refused",
-                message=f"VideoVector refuses the cursor {refused!r} of stream "
-                f"{self._stream.name!r}: {error} Events after it may be gone. To go on, set "
-                f"CURSOR_POLICY (or the stream's cursor_policy) to earliest or latest; the gap "
-                f"is then published as a bridge.stream.gap event.",
-            )
-        await self._pager.flush()
-        if self._publisher.failure is not None:
-            return Stop("publish_failed", self._publisher.failure)
-        return await self._start_over("cursor_refused")
-
-    async def _start_over(self, why: str) -> Stop | None:
-        """Publish `bridge.stream.gap`, and only then leave the old cursor behind."""
-        lost = self._position.cursor
-        policy = self._limits.cursor_policy
-        gap = bridge_event(
-            "bridge.stream.gap",
-            f"bridge.stream.gap:{self._stream.name}:{quote(lost or '')}"[:MAX_ID_BYTES],
-            datetime.now(UTC),
-            {"stream": self._stream.name, "cursor": lost, "policy": policy, "reason": why},
-        )
-        try:
-            await self._publisher.announce(gap)
-        except BackendError as error:
-            return Stop("publish_failed", error)
-        self._position = Position(None)
-        self._start_from = self._api.earliest_event_id if policy == "earliest" else None
-        return await self._committer.commit(
-            {"cursor": None, "start_from": self._start_from, "ids_differ": False}
-        )
 
     # Clock, cursor and lease
 
