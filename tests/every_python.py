@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEPLOYED = (3, 13)
 OLDEST = (3, 11)
 _AT_ONCE = ("-q", "-n", "3", "--dist", "worksteal")
-ON_THE_OTHER = ("tests/unit", "tests/properties")
+ON_THE_OTHER = ("tests/unit", "tests/properties", "tests/contract", "tests/faults")
 
 
 def main() -> int:

@@ -59,6 +59,9 @@ class Pager:
         self._close()
         while self._tasks:
             await asyncio.gather(*self._tasks)
+            # Since Python 3.12 tasks that are done are gathered without a turn of the loop, and
+            # it takes one for the set to become empty.
+            await asyncio.sleep(0)
 
     def abandon(self) -> None:
         """Publish nothing more; what was not acknowledged is read again by another window."""
