@@ -52,12 +52,18 @@ $(VENV)/bin/python:
 	@echo "Making $(VENV)..."
 	@$(PYTHON) -m venv $(VENV)
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The command line, from the sources as they are: nothing is fetched.
+SELF := $(PIP) --no-deps --no-build-isolation -e .
+
 $(VENV)/local.done: infra/local/requirements.txt | $(VENV)/bin/python
 	@echo "Installing (hashed requirements, into $(VENV))..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(PIP) --require-hashes -r $<
+	@$(SELF)
 	@touch $@
 
 $(VENV)/dev.done: tests/requirements.txt | $(VENV)/bin/python
 	@echo "Installing with tools for tests and checks (hashed requirements, into $(VENV))..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(PIP) --require-hashes -r $<
+	@$(SELF)
 	@touch $@ $(VENV)/local.done

@@ -18,7 +18,7 @@ from infra.local.functions import Function
 from tests.bench.bridge import cloud_environment
 from tests.bench.row import Row, usage_of_session
 
-_SECRET = "whsec_bench"
+_SECRET = "whsec_bench"  # pragma: allowlist secret
 _TIMEOUT_SECONDS = 60.0
 _WARM_UP = 50
 

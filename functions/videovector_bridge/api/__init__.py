@@ -1,4 +1,8 @@
-"""All that talks to VideoVector. The event stream is apart, in `stream`: few functions need it."""
+"""All that talks to VideoVector.
+
+The event stream and the management of webhooks are apart, in `stream` and `webhooks`: few
+functions need the one, and none the other.
+"""
 
 from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.errors import (
@@ -17,7 +21,17 @@ from videovector_bridge.api.errors import (
     ValidationRefused,
     error_from_response,
 )
-from videovector_bridge.api.models import JsonObject, Marker, Media, SegmentsTarget, SignedUrl
+from videovector_bridge.api.models import (
+    Delivery,
+    JsonObject,
+    Marker,
+    Media,
+    NewSecret,
+    SegmentsTarget,
+    SentTest,
+    SignedUrl,
+    Webhook,
+)
 from videovector_bridge.api.retry import RetryPolicy
 
 __all__ = [
@@ -25,9 +39,11 @@ __all__ = [
     "ApiError",
     "Conflict",
     "CredentialRefused",
+    "Delivery",
     "JsonObject",
     "Marker",
     "Media",
+    "NewSecret",
     "NotFound",
     "RateLimited",
     "Redirected",
@@ -35,11 +51,13 @@ __all__ = [
     "RetryPolicy",
     "ScopeRefused",
     "SegmentsTarget",
+    "SentTest",
     "ServerTrouble",
     "SignedUrl",
     "UnexpectedAnswer",
     "Unreachable",
     "ValidationRefused",
     "VideoVectorClient",
+    "Webhook",
     "error_from_response",
 ]

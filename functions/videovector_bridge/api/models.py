@@ -51,3 +51,60 @@ class SegmentsTarget:
 
     video_id: str
     run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook as VideoVector keeps it ("Webhooks"); its secret is never part of it.
+
+    `url` is hidden from `repr`, for its query may be a credential. `index_ids` is None for a
+    webhook of every index, `metadata` None where the answer has none. `status` is `active`,
+    `paused` or `disabled`.
+    """
+
+    webhook_id: str
+    name: str
+    url: str = field(repr=False)
+    events: tuple[str, ...]
+    index_ids: tuple[str, ...] | None = None
+    status: str = "active"
+    failure_count: int = 0
+    created_at: str | None = None
+    metadata: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A secret that a webhook signs with from now on. It is shown this once; hidden from `repr`."""
+
+    webhook_id: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SentTest:
+    """How the receiver answered a test delivery, or why it did not."""
+
+    success: bool
+    status_code: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery on record. Its payload is left out, for it may hold signed URLs.
+
+    `status` is `pending`, `delivered`, `failed` or `retrying`; times are in the vendor's own words
+    (ISO 8601).
+    """
+
+    delivery_id: str
+    webhook_id: str
+    event_type: str
+    status: str
+    attempts: int = 0
+    created_at: str | None = None
+    last_attempt_at: str | None = None
+    next_retry_at: str | None = None
+    response_status_code: int | None = None
+    error_message: str | None = None

@@ -1,0 +1,101 @@
+"""Asking VideoVector for a secret so that none is lost: announced before, stored at once after.
+
+A process that dies anywhere leaves a store that says so, and the next one ends what it began.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from videovector_bridge.api import NewSecret, Webhook
+from videovector_bridge.api.webhooks import WebhooksClient
+from videovector_bridge.cli.desired_webhook import Wanted, shown_name
+from videovector_bridge.cli.secret_store import SecretStore
+from videovector_bridge.cli.stored_secrets import StoredSecrets
+from videovector_bridge.errors import SettingsError
+
+# Longer than every retry of a request, and than it takes to see a run fail and start another.
+_ANNOUNCED_SECONDS = 900.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKeeper:
+    """The secrets of the webhook `name` in a store. `tell` tells the operator what takes long."""
+
+    name: str
+    store: SecretStore
+    tell: Callable[[str], None]
+    now: Callable[[], datetime] = _now
+    sleep: Callable[[float], None] = time.sleep
+    nonce: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
+
+    def load(self) -> StoredSecrets:
+        """What is stored. Raises `SettingsError` if it is another webhook's, or not readable."""
+        try:
+            stored = StoredSecrets.parse(self.store.read())
+        except SettingsError as error:
+            problems = [f"{self.store}: {problem}" for problem in error.problems]
+            raise SettingsError(problems) from None
+        if stored.name not in ("", self.name):
+            problem = (
+                f"{self.store} holds the secrets of the webhook {stored.name!r}, not of "
+                f"{self.name!r}: give each a store of its own, or name the right one"
+            )
+            raise SettingsError([problem])
+        return stored
+
+    def create(self, client: WebhooksClient, wanted: Wanted, grace_seconds: float) -> Webhook:
+        """Make the webhook and store its secret. Made twice, it is the same webhook."""
+        stored = self._announce()
+        wish = f"{wanted.name} {wanted.url} {wanted.events} {wanted.index_ids}"
+        webhook, secret = client.create(
+            name=shown_name(wanted.name),
+            url=wanted.url,
+            events=wanted.events,
+            index_ids=wanted.index_ids,
+            metadata=wanted.metadata,
+            idempotency_key=_key("create", stored.request, wish),
+        )
+        self._keep(stored, secret, grace_seconds)
+        return webhook
+
+    def rotate(self, client: WebhooksClient, webhook_id: str, grace_seconds: float) -> datetime:
+        """Give the webhook a new secret and store it; return when those before it end."""
+        stored = self._announce()
+        key = _key("rotate", stored.request, webhook_id)
+        secret = client.rotate_secret(webhook_id, idempotency_key=key)
+        return self._keep(stored, secret, grace_seconds)
+
+    def _announce(self) -> StoredSecrets:
+        """Write that a new secret is asked for: also the proof that it can be stored.
+
+        Until the announcement ends, receivers ask for what they cannot verify to come again.
+        """
+        before, now = self.load(), self.now()
+        stored = before.announced(self.name, self.nonce(), now, _ANNOUNCED_SECONDS)
+        self.store.write(stored.render())
+        # Receivers without any secret ask for everything to come again, announced or not.
+        if before.secrets.current(now) and self.store.settle_seconds:
+            seconds = self.store.settle_seconds
+            self.tell(f"Waiting {seconds:g} s until every receiver has read the announcement...")
+            self.sleep(seconds)
+        return stored
+
+    def _keep(self, stored: StoredSecrets, new: NewSecret, grace_seconds: float) -> datetime:
+        now = self.now()
+        learned = stored.learned(new.webhook_id, new.value, now, grace_seconds)
+        self.store.write(learned.render())
+        return max((each.until for each in learned.secrets.secrets if each.until), default=now)
+
+
+def _key(action: str, nonce: str, wish: str) -> str:
+    """The idempotency key of a request: another wish is another request."""
+    digest = hashlib.sha256(f"{action}\n{nonce}\n{wish}".encode()).hexdigest()
+    return f"videovector-bridge-{action}-{digest}"

@@ -1,0 +1,94 @@
+"""The few methods of Secret Manager that the command line uses, over real gRPC on loopback."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.cloud.secretmanager_v1 import types
+from google.iam.v1 import iam_policy_pb2  # type: ignore[import-untyped]
+
+_SERVICE = "google.cloud.secretmanager.v1.SecretManagerService"
+PERMISSIONS = ("secretmanager.versions.access", "secretmanager.versions.add")
+
+
+@dataclass
+class FakeSecretManager:
+    """Secrets by name, each a list of versions. `failures` are raised first, one a call."""
+
+    address: str = ""
+    secrets: dict[str, list[bytes]] = field(default_factory=dict)
+    permissions: tuple[str, ...] = PERMISSIONS
+    failures: list[grpc.StatusCode] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+
+    def access(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """The latest version."""
+        secret, _, version = request.name.partition("/versions/")
+        assert version == "latest"
+        versions = self._versions(secret, context)
+        if not versions:
+            context.abort(grpc.StatusCode.NOT_FOUND, "it has no versions")
+        return types.AccessSecretVersionResponse(
+            name=request.name, payload=types.SecretPayload(data=versions[-1])
+        )
+
+    def add(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Add a version."""
+        versions = self._versions(request.parent, context)
+        versions.append(request.payload.data)
+        return types.SecretVersion(name=f"{request.parent}/versions/{len(versions)}")
+
+    def test_permissions(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Those asked for that are granted."""
+        self._versions(request.resource, context)
+        granted = [each for each in request.permissions if each in self.permissions]
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=granted)
+
+    def _versions(self, secret: str, context: grpc.ServicerContext) -> list[bytes]:
+        if secret not in self.secrets:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Secret [{secret}] not found")
+        return self.secrets[secret]
+
+    def handler(self, name: str, answer: Callable[..., Any], asked: Any, answered: Any) -> Any:
+        """A gRPC method that notes its calls, and fails first if it is to."""
+
+        def call(request: Any, context: grpc.ServicerContext) -> Any:
+            self.calls.append(name)
+            if self.failures:
+                context.abort(self.failures.pop(0), "as the test wants")
+            return answer(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(call, asked, answered)
+
+
+@contextmanager
+def serving_secrets() -> Iterator[FakeSecretManager]:
+    """Serve it on a free port."""
+    fake = FakeSecretManager()
+    access, add = types.AccessSecretVersionRequest, types.AddSecretVersionRequest
+    permissions = iam_policy_pb2.TestIamPermissionsRequest
+    methods = {
+        "AccessSecretVersion": fake.handler(
+            "access", fake.access, access.deserialize, types.AccessSecretVersionResponse.serialize
+        ),
+        "AddSecretVersion": fake.handler(
+            "add", fake.add, add.deserialize, types.SecretVersion.serialize
+        ),
+        "TestIamPermissions": fake.handler(
+            "test",
+            fake.test_permissions,
+            permissions.FromString,
+            iam_policy_pb2.TestIamPermissionsResponse.SerializeToString,
+        ),
+    }
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(_SERVICE, methods)])
+    fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield fake
+    finally:
+        server.stop(None).wait()
