@@ -31,6 +31,8 @@ class Stack:
     upstream: Upstream
     cloud: Cloud
     functions: Mapping[str, Function]
+    webhook_secrets: Path | None
+    """Where the secret of the stand-in's webhook is kept."""
 
     @property
     def drain(self) -> Function:
@@ -100,7 +102,8 @@ def running_stack(
         stack.callback(watcher.stop)
         watcher.start()
         tell(f"Functions: {', '.join(f'{name} at {f.url}' for name, f in functions.items())}")
-        yield Stack(configuration, upstream, cloud, functions)
+        kept = secrets_file if standin else None
+        yield Stack(configuration, upstream, cloud, functions, kept)
 
 
 def _start_emulators(
@@ -191,6 +194,7 @@ def write_endpoints(stack: Stack, file: Path) -> None:
         "pubsub_emulator_host": environment.get("PUBSUB_EMULATOR_HOST"),
         "firestore_emulator_host": environment.get("FIRESTORE_EMULATOR_HOST"),
         "embedded_dir": environment.get("EMBEDDED_DIR"),
+        "webhook_secrets_file": str(stack.webhook_secrets) if stack.webhook_secrets else None,
         "functions": {name: function.url for name, function in stack.functions.items()},
     }
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,24 +1,28 @@
-"""The stand-in's webhook to the function that receives it, on this machine."""
+"""The stand-in's webhook to the function that receives it, as `webhook ensure` makes it."""
 
 from pathlib import Path
 
-import httpx
-
 from infra.local.upstream import Upstream
+from videovector_bridge.cli.connection import open_client
+from videovector_bridge.cli.desired_webhook import Wanted
+from videovector_bridge.cli.ensure import ensure
+from videovector_bridge.cli.file_store import FileStore
+from videovector_bridge.cli.secret_keeper import SecretKeeper
+from videovector_bridge.secret import Secret
+from videovector_bridge.settings import ApiSettings
 
+_NAME = "default"  # the one that the command line means without --name
 _ANSWER_SECONDS = 10.0
 
 
 def subscribe(upstream: Upstream, url: str, secrets_file: Path) -> None:
     """Have everything that webhooks are told of delivered to `url`; keep the secret in a file."""
-    with httpx.Client(
-        base_url=upstream.api_url,
-        headers={"X-API-Key": upstream.key},
-        timeout=_ANSWER_SECONDS,
-        trust_env=False,
-    ) as api:
-        events = api.get("/webhooks/events").raise_for_status().json()
-        wanted = {"name": "local", "url": url, "events": events}
-        made = api.post("/webhooks", json=wanted).raise_for_status().json()
-    secrets_file.touch(mode=0o600)
-    secrets_file.write_text(made["secret"] + "\n", encoding="utf-8")
+    api = ApiSettings(upstream.api_url, Secret(upstream.key), "repeat", "0", _ANSWER_SECONDS)
+    keeper = SecretKeeper(_NAME, FileStore(secrets_file), tell=_quiet)
+    with open_client(api) as client:
+        wanted = Wanted(_NAME, url, tuple(client.event_names()))
+        ensure(client, keeper, wanted, grace_seconds=0, tell=_quiet)
+
+
+def _quiet(_message: str) -> None:
+    """The launcher tells what it does itself."""

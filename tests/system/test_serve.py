@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from infra.local.emulators import Emulators
+from infra.local.functions import ROOT
 from tests.system.launcher import Launcher, processes_of, until
 from videovector_bridge.backends.embedded.log import read_messages
 from videovector_bridge.backends.gcp.channels import open_transport
@@ -23,7 +25,7 @@ from videovector_bridge.backends.gcp.channels import open_transport
 EMBEDDED = {"BACKEND": "embedded"}
 KEYS = {
     *("api_url", "api_keys", "project_id", "pubsub_emulator_host", "firestore_emulator_host"),
-    "functions",
+    *("functions", "webhook_secrets_file"),
 }
 FAILED_RUN = {"event_type": "processing.run_failed", "run_id": "run_mine"}
 
@@ -54,6 +56,31 @@ def color_of_my_run(endpoints: dict[str, Any]) -> str | None:
     headers = {"X-API-Key": endpoints["api_keys"]["read"]}
     markers = httpx.get(endpoints["api_url"] + "/markers", headers=headers).json()
     return next((m["color"] for m in markers if m["target_id"] == FAILED_RUN["run_id"]), None)
+
+
+def test_the_command_line_looks_after_the_webhook(quiet: tuple[Launcher, dict[str, Any]]) -> None:
+    """With the addresses in the file it rotates the secret, and sees a test event arrive."""
+    _, endpoints = quiet
+    environment = os.environ | {
+        "PYTHONPATH": "functions",
+        "VIDEO_VECTOR_BASE_URL": endpoints["api_url"],
+        "VIDEO_VECTOR_API_KEY": endpoints["api_keys"]["write"],
+        "BACKEND": "embedded",
+        "EMBEDDED_DIR": endpoints["embedded_dir"],
+    }
+    secrets_file = endpoints["webhook_secrets_file"]
+
+    for command in (["rotate", "--grace", "0s", "--secret-file", secrets_file], ["test"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "videovector_bridge.cli", "webhook", *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert "was seen on" in done.stderr
 
 
 def test_addresses_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
