@@ -255,7 +255,7 @@ def test_an_action_must_be_there_once_and_known() -> None:
         ),
         (
             "a.toml:9: automation 'unknown': set_marker: is not known; known are name, on, "
-            "channel, when, upsert_marker, issue_signed_url"
+            "channel, when, upsert_marker, issue_signed_url; did you mean upsert_marker?"
         ),
         (
             "a.toml:6: automation 'unknown': automation: there must be exactly one action: "
@@ -292,12 +292,12 @@ def test_names_must_differ() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[[automation]\n", "a.toml: is not TOML: Expected ']]'"),
+        ("[[automation]\n", "a.toml:1: is not TOML: Expected ']]'"),
         ('\n[automation]\nname = "x"\n', "a.toml:2: automation: must be written [[automation]]"),
         ("automation = [1]\n", "a.toml:1: automation: must be written [[automation]]"),
         ("\n[[automations]]\n", "a.toml:2: automations: is not known; the file holds [[auto"),
         ("name = 'x'\n", "a.toml:1: name: is not known"),
-        ("a = " + "[" * 5_000 + "]" * 5_000, "a.toml: is not TOML"),
+        ("a = " + "[" * 5_000 + "]" * 5_000, "a.toml:1: is not TOML"),
     ],
     ids=["syntax", "single brackets", "numbers", "plural", "stray key", "nesting"],
 )

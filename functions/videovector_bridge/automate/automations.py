@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 from videovector_bridge.automate.actions import ACTIONS, Action, Field
 from videovector_bridge.automate.expressions import (
@@ -16,19 +16,32 @@ from videovector_bridge.automate.expressions import (
     compile_expression,
     compile_template,
 )
+from videovector_bridge.automate.lines import TOP, Lines
+from videovector_bridge.automate.mistakes import Mistake, did_you_mean
 from videovector_bridge.errors import PermanentError, SettingsError
 
 CHANNELS: Final = ("stream", "webhook")
-_OWN_KEYS: Final = ("name", "on", "channel", "when")
-_NAME: Final = re.compile(r"[^\x00-\x1f]{1,100}")
-_KEY: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-_HEAD: Final = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
-_PAIR: Final = re.compile(rf"\s*((?:{_KEY.pattern})(?:\s*\.\s*(?:{_KEY.pattern}))*)\s*=")
+OWN_KEYS: Final = ("name", "on", "channel", "when")
+NAME_PATTERN: Final = r"[^\x00-\x1f]{1,100}"
 _INT64: Final = range(-(2**63), 2**63)
+_TOML_LINE: Final = re.compile(r"at line (\d+)")
 
-# Where things stand: (number of the automation, or _TOP; keys down to a field) -> line, from 1.
-Lines = Mapping[tuple[int, tuple[str, ...]], int]
-_TOP: Final = -1
+
+class Verdict(NamedTuple):
+    """Whether an automation applies to an event, and what decided it.
+
+    `glob` is the one that fits the type. `value` is what the condition gives, and `lacks` what it
+    asks for in vain. What comes after what decided was not looked at.
+    """
+
+    applies: bool
+    decided_by: Literal["type", "channel", "condition", ""] = ""
+    glob: str = ""
+    value: Any = None
+    lacks: str = ""
+
+
+_OTHER_TYPE: Final = Verdict(applies=False, decided_by="type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +56,34 @@ class Automation:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def applies_to(self, event: Mapping[str, Any]) -> bool:
-        """Whether type, channel and condition fit.
+        """Whether type, channel and condition fit; raises as `judge` does."""
+        return self.judge(event).applies
+
+    def judge(self, event: Mapping[str, Any]) -> Verdict:
+        """Whether type, channel and condition fit, and if not, which does not.
 
         A condition on a field that the event lacks, or one that gives null, does not hold.
         Raises `PermanentError` when it fails otherwise.
         """
-        if not any(fnmatchcase(event["event_type"], glob) for glob in self.on):
-            return False
+        event_type = event["event_type"]
+        glob = next((glob for glob in self.on if fnmatchcase(event_type, glob)), None)
+        if glob is None:
+            return _OTHER_TYPE
         if self.channel and self.channel != event["channel"]:
-            return False
+            return Verdict(applies=False, decided_by="channel", glob=glob)
         if self.when is None:
-            return True
+            return Verdict(applies=True, glob=glob)
         try:
             holds = self.when.evaluate(event)
-        except LookupError:
-            return False
+        except LookupError as error:
+            return Verdict(applies=False, decided_by="condition", glob=glob, lacks=str(error))
         if not isinstance(holds, bool | None):
             raise PermanentError(
                 f"The condition of {self.name!r} gives {str(holds)[:100]!r}, not true or false.",
                 owner="user",
                 code="expression_failed",
             )
-        return bool(holds)
+        return Verdict(bool(holds), "" if holds else "condition", glob, holds)
 
     def render(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The action's fields for `event`. Raises `PermanentError` when one cannot be computed."""
@@ -81,74 +100,57 @@ def _render(value: Any, event: Mapping[str, Any]) -> Any:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What a file holds, also where it has mistakes, and where it stands."""
+
+    automations: tuple[Automation, ...]
+    mistakes: tuple[Mistake, ...]
+    lines: Lines
+
+
 def read_automations(text: str, file: str) -> tuple[Automation, ...]:
     """Read the text of an automations file; `file` is its name in messages.
 
     Raises `SettingsError` with every mistake, as `file:line: automation 'name': field: what`.
     """
+    found = inspect_automations(text, file)
+    if found.mistakes:
+        raise SettingsError([str(mistake) for mistake in found.mistakes])
+    return found.automations
+
+
+def inspect_automations(text: str, file: str) -> Inspected:
+    """Read the text of an automations file as far as it can be read, and every mistake in it."""
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError([f"{file}: is not TOML: {error}"]) from None
+        where = _TOML_LINE.search(str(error))
+        line = int(where[1]) if where else text.rstrip().count("\n") + 1
+        mistake = Mistake(file, line, "", "", f"is not TOML: {error}")
+        return Inspected((), (mistake,), Lines())
     reader = _Reader(text, file)
     found = reader.read(tables)
-    if reader.problems:
-        raise SettingsError(reader.problems)
-    return found
-
-
-def _lines_of(text: str) -> Lines:
-    """The line of every key of a file that is TOML; what stands in an inline table has none."""
-    lines: dict[tuple[int, tuple[str, ...]], int] = {}
-    count = 0
-    index = _TOP
-    table: tuple[str, ...] = ()
-    open_quote = ""
-    for number, line in enumerate(text.split("\n"), 1):
-        if open_quote:
-            open_quote = "" if open_quote in line else open_quote
-            continue
-        if head := _HEAD.match(line):
-            table = _keys(head[2])
-            index = _TOP
-            if table[:1] == ("automation",):
-                count += head[1] == "[[" and len(table) == 1
-                index, table = count - 1, table[1:]
-            lines.setdefault((index, table), number)
-        elif pair := _PAIR.match(line):
-            keys = (*table, *_keys(pair[1]))
-            for length in range(len(table) + 1, len(keys) + 1):
-                lines.setdefault((index, keys[:length]), number)
-        open_quote = next((q for q in ('"""', "'''") if line.count(q) % 2), "")
-    return lines
-
-
-def _keys(dotted: str) -> tuple[str, ...]:
-    return tuple(key.strip("\"'") for key in _KEY.findall(dotted))
+    return Inspected(found, tuple(reader.mistakes), reader.lines)
 
 
 class _Reader:
     """Collects the mistakes of one file, each with its line."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._lines = _lines_of(text)
+        self.lines = Lines(text)
         self._file = file
-        self._index = _TOP
+        self._index = TOP
         self._name = ""
-        self.problems: list[str] = []
+        self.mistakes: list[Mistake] = []
 
     def read(self, tables: Mapping[str, Any]) -> tuple[Automation, ...]:
         for key in tables:
             if key != "automation":
-                line = self._line_of(key)
-                self.problems.append(
-                    f"{self._file}:{line}: {key}: is not known; "
-                    f"the file holds [[automation]] tables"
-                )
+                self._problem(key, "is not known; the file holds [[automation]] tables")
         entries = tables.get("automation", [])
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-            line = self._line_of("automation")
-            self.problems.append(f"{self._file}:{line}: automation: must be written [[automation]]")
+            self._problem("automation", "must be written [[automation]]")
             return ()
         found: list[Automation] = []
         names: set[str] = set()
@@ -159,21 +161,14 @@ class _Reader:
             names.add(self._name)
         return tuple(found)
 
-    def _problem(self, key: str, what: str) -> None:
-        line = self._line_of(key)
-        self.problems.append(f"{self._file}:{line}: automation {self._name!r}: {key}: {what}")
-
-    def _line_of(self, key: str) -> int:
-        """The line of `key`, dotted, in the automation in hand; else of what it stands in."""
-        keys = tuple(key.split("."))
-        places = [(self._index, keys[:length]) for length in range(len(keys), -1, -1)]
-        found = (self._lines.get(place) for place in (*places, (_TOP, ("automation",))))
-        return next((line for line in found if line is not None), 1)
+    def _problem(self, key: str, what: str, fix: str = "") -> None:
+        line = self.lines.of(self._index, key)
+        self.mistakes.append(Mistake(self._file, line, self._name, key, what, fix))
 
     def _automation(self, entry: Mapping[str, Any]) -> Automation:
         name = entry.get("name")
         self._name = name if isinstance(name, str) else f"number {self._index + 1}"
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
             self._problem("name", "must be 1 to 100 characters of text")
         on = entry.get("on")
         if not isinstance(on, list) or not on or not all(isinstance(g, str) and g for g in on):
@@ -181,7 +176,8 @@ class _Reader:
             on = []
         channel = entry.get("channel", "")
         if channel not in ("", *CHANNELS):
-            self._problem("channel", f"must be one of {', '.join(CHANNELS)}, not {channel!r}")
+            what = f"must be one of {', '.join(CHANNELS)}, not {channel!r}"
+            self._problem("channel", what, did_you_mean(channel, CHANNELS))
         action, fields = self._action(entry)
         return Automation(
             self._name, tuple(on), action, str(channel), self._condition(entry), fields
@@ -197,14 +193,15 @@ class _Reader:
         try:
             return compile_expression(when)
         except ExpressionError as error:
-            self._problem("when", str(error))
+            self._problem("when", str(error), error.fix)
             return None
 
     def _action(self, entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         chosen = [key for key in entry if key in ACTIONS]
         for key in entry:
-            if key not in _OWN_KEYS and key not in ACTIONS:
-                self._problem(key, f"is not known; known are {', '.join((*_OWN_KEYS, *ACTIONS))}")
+            if key not in (known := (*OWN_KEYS, *ACTIONS)):
+                what = f"is not known; known are {', '.join(known)}"
+                self._problem(key, what, did_you_mean(key, known))
         if len(chosen) != 1:
             given = f", not {len(chosen)} ({', '.join(chosen)})" if chosen else ""
             self._problem(
@@ -235,7 +232,8 @@ class _Reader:
         for key, value in given.items():
             where = f"{action.name}.{key}"
             if key not in action.fields:
-                self._problem(where, f"is not known; known are {', '.join(action.fields)}")
+                what = f"is not known; known are {', '.join(action.fields)}"
+                self._problem(where, what, did_you_mean(key, action.fields))
             else:
                 found[key] = self._value(where, action.fields[key], value)
         return found
@@ -253,7 +251,8 @@ class _Reader:
             self._problem(where, f"must be text, not {value!r}")
             return value
         if spec.choices and "{" not in value and value not in spec.choices:
-            self._problem(where, f"must be one of {', '.join(spec.choices)}, not {value!r}")
+            what = f"must be one of {', '.join(spec.choices)}, not {value!r}"
+            self._problem(where, what, did_you_mean(value, spec.choices))
         return self._template(where, value)
 
     def _object(self, where: str, value: Any) -> Any:
@@ -272,5 +271,5 @@ class _Reader:
         try:
             return compile_template(value)
         except ExpressionError as error:
-            self._problem(where, str(error))
+            self._problem(where, str(error), error.fix)
             return None

@@ -5,7 +5,7 @@ https://github.com/google/cel-spec/blob/master/doc/langdef.md
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,6 +13,8 @@ from typing import Any, Final
 import cel
 import orjson
 
+from videovector_bridge.automate.mistakes import did_you_mean
+from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.errors import BridgeError, PermanentError
 
 VARIABLES: Final = frozenset({"event"})
@@ -30,6 +32,7 @@ MAX_TEMPLATE: Final = 20_000
 _MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 _MAX_DEPTH: Final = 16  # Firestore holds 20 levels
 _INT64: Final = range(-(2**63), 2**63)
+_QUOTED: Final = re.compile(r"""[rR]?(?P<quote>["'])(?P<text>[^\\"']*)(?P=quote)""")
 # A string, a comment or blanks; a name; any other character.
 _TOKEN: Final = re.compile(
     r"""
@@ -49,7 +52,11 @@ _TOKEN: Final = re.compile(
 
 
 class ExpressionError(BridgeError):
-    """An expression cannot be compiled, or names what does not exist."""
+    """An expression cannot be compiled, or names what does not exist. `fix` is what may help."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,31 +160,59 @@ def compile_expression(source: str) -> Expression:
         # The library repeats the source and draws a caret; the rest says it all.
         reason = str(error).partition("ERROR: ")[2] or str(error)
         raise ExpressionError(f"is not CEL: {reason.partition(chr(10))[0][:300]}") from None
-    _check_names("names", _free_names(program), VARIABLES)
+    _check_names("names", _free_names(program), VARIABLES, EVENT_FIELDS, "event.")
     functions = {name for name in program.functions() if name.isidentifier()}
-    _check_names("calls", functions, FUNCTIONS)
+    _check_names("calls", functions, FUNCTIONS, (*FUNCTIONS, *_MACROS, "has"))
     return Expression(source, program)
 
 
-def _check_names(what: str, found: set[str], known: frozenset[str]) -> None:
-    unknown = found - known
+def _check_names(
+    what: str, found: set[str], known: frozenset[str], meant: Iterable[str], prefix: str = ""
+) -> None:
+    unknown = sorted(found - known)
     if unknown:
+        # One of many has a hint of its own, which the others may follow.
+        hints = (did_you_mean(name, meant, prefix) for name in unknown)
         raise ExpressionError(
-            f"{what} {', '.join(sorted(unknown))}, which is not known; there is "
-            f"{', '.join(sorted(known))}"
+            f"{what} {', '.join(unknown)}, which is not known; there is {', '.join(sorted(known))}",
+            next(filter(None, hints), ""),
         )
+
+
+def event_fields(source: str) -> tuple[str, ...]:
+    """What an expression asks of `event`, in order: `event.NAME` and `event["NAME"]`."""
+    words = _padded(source)
+    found: dict[str, None] = {}
+    for index, bound in _names(words):
+        if words[index] != "event" or bound:
+            continue
+        mark, word, after = (*words[index + 1 : index + 3], (*words, "")[index + 3])
+        if mark == "." and word.isidentifier() and after != "(":
+            found[word] = None
+        elif mark == "[" and after == "]" and (quoted := _QUOTED.fullmatch(word)):
+            found[quoted["text"]] = None
+    return tuple(found)
 
 
 def _free_names(program: cel.Program) -> set[str]:
     """The variables of an expression, without those that macros bind.
 
-    The library reports both alike, so that the text must tell: `list.exists(x, ...)` binds `x`
-    as far as its closing bracket.
+    The library reports both alike, so that the text must tell.
     """
-    words = ["", "", *_words(program.source), "", ""]
-    bound_by: list[str] = []  # for each open bracket: the name that is bound within, or ""
+    words = _padded(program.source)
     bound: set[str] = set()
     free: set[str] = set()
+    for index, is_bound in _names(words):
+        (bound if is_bound else free).add(words[index])
+    return {name for name in program.variables() if name in free or name not in bound}
+
+
+def _names(words: Sequence[str]) -> Iterator[tuple[int, bool]]:
+    """Where a word stands that is no field and no function, and whether a macro binds it there.
+
+    `list.exists(x, ...)` binds `x` as far as its closing bracket.
+    """
+    bound_by: list[str] = []  # for each open bracket: the name that is bound within, or ""
     for index in range(2, len(words) - 2):
         before, word, after = words[index - 1 : index + 2]
         if word in ("(", "[", "{"):
@@ -186,17 +221,14 @@ def _free_names(program: cel.Program) -> set[str]:
         elif word in (")", "]", "}"):
             del bound_by[-1:]
         elif before != "." and after != "(":
-            (bound if word in bound_by else free).add(word)
-    return {name for name in program.variables() if name in free or name not in bound}
+            yield index, word in bound_by
 
 
-def _words(source: str) -> Iterator[str]:
-    """The names and marks of an expression, in order; each string as a quote."""
-    for token in _TOKEN.finditer(source):
-        if token.lastgroup != "skipped":
-            yield token[0]
-        elif token[0][-1] in "\"'":
-            yield '"'
+def _padded(source: str) -> list[str]:
+    """The names, strings and marks of an expression, in order, with two blanks at either end."""
+    tokens = _TOKEN.finditer(source)
+    words = [t[0] for t in tokens if t.lastgroup != "skipped" or t[0][-1] in "\"'"]
+    return ["", "", *words, "", ""]
 
 
 def compile_template(source: str) -> Template:

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from videovector_bridge.api import Conflict, RateLimited, ServerTrouble, Unreachable
-from videovector_bridge.cli import webhook
+from videovector_bridge.cli import automations, webhook
 from videovector_bridge.cli.exits import EXITS, exit_of
 from videovector_bridge.cli.output import tell
 from videovector_bridge.errors import BridgeError, SettingsError
@@ -39,8 +39,4 @@ app = typer.Typer(
     epilog=EXITS,
 )
 app.add_typer(webhook.app, name="webhook")
-
-
-@app.callback()
-def root() -> None:
-    """Keep `webhook` a word of its own, though there is no other yet."""
+app.add_typer(automations.app, name="automations")

@@ -1,0 +1,97 @@
+"""The JSON Schema of the automations file, for editors, from the table that the code reads. Pure.
+
+It knows no CEL: what it refuses, the reader refuses, but not the other way round.
+"""
+
+from typing import Any, Final
+
+import orjson
+
+from videovector_bridge.automate.actions import ACTIONS, Action, Field, Kind
+from videovector_bridge.automate.automations import CHANNELS, NAME_PATTERN
+
+# The draft that editors of TOML read: https://json-schema.org/draft-07
+_DRAFT: Final = "http://json-schema.org/draft-07/schema#"
+_TYPES: Final[dict[Kind, str]] = {"text": "string", "flag": "boolean", "object": "object"}
+
+
+def automations_schema() -> dict[str, Any]:
+    """The schema, as JSON has it."""
+    return {
+        "$schema": _DRAFT,
+        "title": "Automations of the VideoVector bridge",
+        "description": "What to do on which event.",
+        "type": "object",
+        "properties": {
+            "automation": {
+                "description": "The automations: of several for one target, the first wins.",
+                "type": "array",
+                "items": _automation(),
+            }
+        },
+        "additionalProperties": False,
+    }
+
+
+def schema_text() -> str:
+    """The schema as it is kept beside the automations file."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(automations_schema(), option=options).decode()
+
+
+def _automation() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "name": {
+                "description": "Tells it apart, in logs and messages.",
+                "type": "string",
+                "pattern": f"^{NAME_PATTERN}$",
+            },
+            "on": {
+                "description": "Event types; * and ? are wildcards.",
+                "type": "array",
+                "items": {"type": "string", "minLength": 1},
+                "minItems": 1,
+            },
+            "channel": {
+                "description": "Only events that came this way; both if it is not given.",
+                "enum": [*CHANNELS, ""],
+            },
+            "when": {"description": "A condition: CEL over `event`.", "type": "string"},
+            **{action.name: _action(action) for action in ACTIONS.values()},
+        },
+        "required": ["name", "on"],
+        "oneOf": [{"required": [name]} for name in ACTIONS],
+        "additionalProperties": False,
+    }
+
+
+def _action(action: Action) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: _field(field) for name, field in action.fields.items()},
+        "additionalProperties": False,
+    }
+    if required := [name for name, field in action.fields.items() if field.required]:
+        found["required"] = required
+    if action.one_of:
+        found["anyOf"] = [{"required": list(names)} for names in action.one_of]
+    if excluded := {
+        name: {"not": {"anyOf": [{"required": [other]} for other in sorted(field.instead_of)]}}
+        for name, field in action.fields.items()
+        if field.instead_of
+    }:
+        found["dependencies"] = excluded
+    return found
+
+
+def _field(field: Field) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "description": f"{field.meaning[0].upper()}{field.meaning[1:]}.",
+        "type": _TYPES[field.kind],
+    }
+    if field.choices:
+        # A text with an expression in it may come out as any of them.
+        found["anyOf"] = [{"enum": list(field.choices)}, {"pattern": "\\{"}]
+    return found

@@ -1,0 +1,34 @@
+"""What is known of events: the fields that automations see, and the documented types."""
+
+from typing import Final
+
+# What `received` gives; `payload` holds whatever the event brings.
+EVENT_FIELDS: Final = (
+    "event_id",
+    "event_type",
+    "user_id",
+    "run_id",
+    "video_id",
+    "segment_id",
+    "index_id",
+    "created_at",
+    "payload",
+    "channel",
+)
+# "Webhooks" in the vendor's API reference, and its test deliveries. New ones may come at any time.
+DOCUMENTED_TYPES: Final = (
+    "media.created",
+    *(f"media.processing.{end}" for end in ("started", "completed", "failed")),
+    *(
+        f"prompt_run.{end}"
+        for end in ("started", "completed", "failed", "cancelled", "partial_completed", "progress")
+    ),
+    *(f"export.{end}" for end in ("ready", "failed")),
+    *(
+        f"import_job.{end}"
+        for end in ("started", "completed", "failed", "partial_completed", "progress")
+    ),
+    "test",
+)
+# The stream's types, which no reference lists, and the bridge's own.
+OPEN_PREFIXES: Final = ("processing.", "bridge.")

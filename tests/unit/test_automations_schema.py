@@ -1,0 +1,82 @@
+"""The JSON Schema of automations files: kept up to date, and right about good and bad files."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.json_schema import accepts
+from tests.unit.test_automations import BAD_LINES, GOOD
+from videovector_bridge.automate.schema import automations_schema, schema_text
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+SHIPPED = (FUNCTIONS / "automations.toml").read_text(encoding="utf-8")
+SCHEMA = automations_schema()
+
+
+def test_the_schema_that_is_kept_is_the_one_of_the_code() -> None:
+    """If not: `videovector-bridge automations schema > functions/automations.schema.json`."""
+    kept = (FUNCTIONS / "automations.schema.json").read_text(encoding="utf-8")
+
+    assert kept == schema_text()
+    assert json.loads(kept) == SCHEMA
+
+
+def test_the_shipped_file_names_its_schema() -> None:
+    """In its first line, where editors look; the address holds beside the file."""
+    directive, _, name = SHIPPED.partition("\n")[0].partition(" ")
+
+    assert directive == "#:schema"
+    assert (FUNCTIONS / name).is_file()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SHIPPED,
+        GOOD,
+        "",
+        "automation = []",
+        GOOD.replace('channel = "stream"\n', "").replace('when = "event.payload.n > 3"\n', ""),
+        GOOD.replace('target_type = "run"', 'target_type = "{event.payload.kind}"'),
+        GOOD.partition("target_type")[0] + "body = { a = [1, { b = true }] }\ntarget = 'x'",
+        GOOD.partition("[automation.u")[0] + 'issue_signed_url = { gcs_uri = "gs://b/o" }',
+    ],
+)
+def test_good_files_are_valid(text: str) -> None:
+    """The shipped one, and every form of an action."""
+    assert accepts(SCHEMA, tomllib.loads(text))
+
+
+# What is wrong with these only CEL, or the whole of a file, can tell.
+_BEYOND = ("is not CEL", "names ", "calls ", "has a {", "is not a JSON value")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "problem"), [(line, new, what) for line, new, what, _ in BAD_LINES]
+)
+def test_bad_files_are_not_valid(line: str, instead: str, problem: str) -> None:
+    """Each mistake that is one of form is refused by the schema too."""
+    valid = accepts(SCHEMA, tomllib.loads(GOOD.replace(line, instead)))
+
+    beside_others = instead.startswith("body")
+    assert valid is (any(word in problem for word in _BEYOND) and not beside_others)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[automation]",
+        "[[automations]]",
+        "automation = [1]",
+        GOOD.partition("[automation.u")[0],
+        GOOD + 'issue_signed_url = { gcs_uri = "gs://b/o" }\n[automation.issue_signed_url]',
+        GOOD + '[automation.issue_signed_url]\ngcs_uri = "gs://b/o"',
+        GOOD.partition("[automation.u")[0] + "issue_signed_url = {}",
+        GOOD.replace('"prompt_run.failed"', '""'),
+    ],
+)
+def test_files_of_another_form_are_not_valid(text: str) -> None:
+    """No list of automations, no action or two of them, a field or a type that is missing."""
+    assert not accepts(SCHEMA, tomllib.loads(text))
