@@ -1,4 +1,4 @@
-"""What the bridge needs of a cloud: topics, documents with compare-and-set, and blobs.
+"""What the bridge needs of a cloud: topics, documents and files with compare-and-set, and blobs.
 
 Two backends implement these ports, `gcp` and `embedded`; one contract test suite holds both to
 the wording here. Every method blocks, is safe to call from several threads, and either ends
@@ -92,9 +92,57 @@ class Blobs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as it is stored.
+
+    `generation` is another number after each write of that name; `md5` is of the content, in hex.
+    """
+
+    uri: str
+    generation: int
+    content_type: str
+    size: int
+    md5: str
+
+
+class Files(Protocol):
+    """Files under names that stay, each replaced with compare-and-set."""
+
+    def find(self, name: str, *, timeout: float) -> StoredFile | None:
+        """Tell what is stored under `name`; None when nothing is."""
+        ...
+
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str,
+        *,
+        replaces: StoredFile | None,
+        timeout: float,
+    ) -> StoredFile:
+        """Write `data` in place of `replaces` (None: nothing may be stored under `name` yet).
+
+        Raises `ConflictError` when another generation is stored. After a lost answer the write
+        may have happened: the retry then raises `ConflictError`, and the caller finds again to
+        learn which.
+        """
+        ...
+
+    def read(self, name: str, *, timeout: float) -> bytes:
+        """Read the content that is stored under `name`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
-    """The three ports together. `blobs` is None where no bucket is configured."""
+    """The ports together.
+
+    `blobs` is None where no bucket is configured for claim checks, `files` where none is for
+    previews.
+    """
 
     topics: Topics
     documents: Documents
-    blobs: Blobs | None
+    blobs: Blobs | None = None
+    files: Files | None = None

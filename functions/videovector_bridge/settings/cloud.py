@@ -8,12 +8,13 @@ from videovector_bridge.environment import Environment
 
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
-    """Where state and messages live. `claim_bucket` is empty where there is none."""
+    """Where state and messages live. The name of a bucket is empty where there is none."""
 
     kind: Literal["gcp", "embedded"]
     project: str
     embedded_dir: str
-    claim_bucket: str
+    claim_bucket: str = ""
+    preview_bucket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ def read_backend(env: Environment) -> BackendSettings:
     kind = env.choice("BACKEND", "gcp", ("gcp", "embedded"))
     if kind == "embedded":
         directory = env.required("EMBEDDED_DIR", "the folder that the embedded backend writes to")
-        return BackendSettings("embedded", "embedded", directory, "")
+        return BackendSettings("embedded", "embedded", directory)
     project = env.required("GOOGLE_CLOUD_PROJECT", "the project of the topics and of Firestore")
-    return BackendSettings("gcp", project, "", env.text("CLAIM_BUCKET"))
+    claims, previews = env.text("CLAIM_BUCKET"), env.text("PREVIEW_BUCKET")
+    return BackendSettings("gcp", project, "", claims, previews)
 
 
 def read_topics(env: Environment) -> TopicNames:
