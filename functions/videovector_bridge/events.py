@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -188,19 +189,19 @@ def lane(event: Event, lanes: int) -> int:
 
 
 def bridge_event(
-    event_type: str, event_id: str, created_at: datetime, payload: Mapping[str, Any]
+    event_type: str,
+    event_id: str,
+    created_at: datetime,
+    payload: Mapping[str, Any],
+    ids: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Event:
-    """An event of the bridge itself (`bridge.stream.gap`), in the vendor's form."""
+    """An event of the bridge itself (`bridge.stream.gap`), in the vendor's form, with its `ids`."""
     stamp = created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     fields = {
         "event_id": event_id,
         "event_type": event_type,
-        "user_id": None,
-        "run_id": None,
-        "video_id": None,
-        "segment_id": None,
-        "index_id": None,
+        **{name: ids.get(name) for name in ("user_id", *_ENTITIES)},
         "created_at": stamp,
         "payload": payload,
     }
-    return Event(event_id, event_type, stamp, None, None, None, None, orjson.dumps(fields))
+    return Event(event_id, event_type, stamp, **lifted_ids(ids), data=orjson.dumps(fields))

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from infra.local.topology import Topology
+from videovector_bridge.backends.ports import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,14 @@ class Cloud(Protocol):
 
     def cursor(self, stream: str) -> str | None:
         """The committed cursor of a stream."""
+        ...
+
+    def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
+        """The fields of a document that functions wrote; None when there is none."""
+        ...
+
+    def file(self, name: str) -> tuple[StoredFile, bytes] | None:
+        """A preview that functions stored, with its content; None when there is none."""
         ...
 
     def trouble(self) -> str:

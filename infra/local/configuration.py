@@ -18,7 +18,8 @@ from videovector_bridge.settings import (
 
 STANDIN_BUCKET = "standin-media"
 
-# Short times, so that a person who watches sees something; all may be set from outside.
+# Short times, so that a person who watches sees something, and a bucket of the launcher's making;
+# all may be set from outside.
 _DEFAULTS = {
     "WINDOW_SECONDS": "6",
     "IDLE_SECONDS": "3",
@@ -26,6 +27,7 @@ _DEFAULTS = {
     "LINGER_MS": "20",
     "API_TIMEOUT_SECONDS": "3",
     "THREADS": "8",
+    "PREVIEW_BUCKET": "previews",
 }
 _API = ("VIDEO_VECTOR_BASE_URL", "VIDEO_VECTOR_API_KEY", "VIDEO_VECTOR_API_KEY_FILE")
 _FILES = ("VIDEO_VECTOR_API_KEY_FILE", "AUTOMATIONS_FILE", "EMBEDDED_DIR")

@@ -5,12 +5,15 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from infra.local.cloud import Observed
 from infra.local.pusher import Pusher
+from infra.local.stored import stored_document, stored_file
 from infra.local.topology import Topology
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.embedded.log import MessageLog, StoredMessage
+from videovector_bridge.backends.ports import StoredFile
 from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
@@ -55,8 +58,16 @@ class EmbeddedCloud:
 
     def cursor(self, stream: str) -> str | None:
         """The committed cursor of a stream."""
-        document = self._backend.documents.read("streams", stream, timeout=5)
-        return None if document is None else document.fields.get("cursor")
+        fields = self.document("streams", stream)
+        return None if fields is None else fields.get("cursor")
+
+    def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
+        """The fields of a document that functions wrote; None when there is none."""
+        return stored_document(self._backend, collection, document_id)
+
+    def file(self, name: str) -> tuple[StoredFile, bytes] | None:
+        """A preview that functions stored, with its content; None when there is none."""
+        return stored_file(self._backend, name)
 
     def trouble(self) -> str:
         """Nothing: there is no process of its own that could end."""

@@ -2,18 +2,23 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import grpc
-from google.api_core.exceptions import DeadlineExceeded, ServiceUnavailable
+from google.api_core.exceptions import Conflict, DeadlineExceeded, ServiceUnavailable
+from google.cloud.storage import Client
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from infra.local.cloud import Observed
 from infra.local.emulators import Emulators
+from infra.local.stored import stored_document, stored_file
 from infra.local.topology import Subscription, Topology
 from videovector_bridge.backends import open_backend
+from videovector_bridge.backends.ports import StoredFile
 from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
@@ -21,16 +26,18 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_l
 
 
 class EmulatedCloud:
-    """Topics and subscriptions in a project of our own on the emulators."""
+    """Topics and subscriptions in a project of our own on the emulators, and buckets."""
 
     kind = "gcp"
 
-    def __init__(self, emulators: Emulators, project: str) -> None:
-        self.project = project
+    def __init__(self, emulators: Emulators, wanted: BackendSettings) -> None:
+        """`wanted` names the project and the buckets."""
+        self.project = wanted.project
+        self._wanted = wanted
         self._emulators = emulators
         # Google's libraries look there, in this process as in the functions'.
         os.environ.update(emulators.environment)
-        self._documents = open_backend(BackendSettings("gcp", project, "", "")).documents
+        self._backend = open_backend(wanted)
         self._channel = grpc.insecure_channel(emulators.pubsub_host, options=_UNLIMITED)
         self._publisher = PublisherClient(transport=PublisherGrpcTransport(channel=self._channel))
         self._subscriber = SubscriberClient(
@@ -43,11 +50,15 @@ class EmulatedCloud:
         return {
             "BACKEND": "gcp",
             "GOOGLE_CLOUD_PROJECT": self.project,
+            "PREVIEW_BUCKET": self._wanted.preview_bucket,
             **self._emulators.environment,
         }
 
     def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
-        """Make topics and subscriptions, as `Cloud` says."""
+        """Make topics and subscriptions, as `Cloud` says, and the buckets."""
+        for bucket in filter(None, (self._wanted.preview_bucket, self._wanted.claim_bucket)):
+            with suppress(Conflict):  # an emulator that was there before may have it
+                Client(project=self.project).create_bucket(bucket, timeout=10, retry=None)
         for topic in topology.topics:
             self._publisher.create_topic(name=self._path("topics", topic))
         for topic in watch:
@@ -110,8 +121,16 @@ class EmulatedCloud:
 
     def cursor(self, stream: str) -> str | None:
         """The committed cursor of a stream."""
-        document = self._documents.read("streams", stream, timeout=5)
-        return None if document is None else document.fields.get("cursor")
+        fields = self.document("streams", stream)
+        return None if fields is None else fields.get("cursor")
+
+    def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
+        """The fields of a document that functions wrote; None when there is none."""
+        return stored_document(self._backend, collection, document_id)
+
+    def file(self, name: str) -> tuple[StoredFile, bytes] | None:
+        """A preview that functions stored, with its content; None when there is none."""
+        return stored_file(self._backend, name)
 
     def trouble(self) -> str:
         """A sentence if an emulator that was started here has ended by itself."""

@@ -1,18 +1,23 @@
-"""Google's Pub/Sub and Firestore emulators on this machine: start, wait until they answer, stop."""
+"""Emulators of Google's services on this machine: start, wait until they answer, stop.
 
-import os
-import shutil
+Google's own of Pub/Sub and Firestore, and fake-gcs-server, as Google has none of Cloud Storage.
+"""
+
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from pathlib import Path
 
+from infra.local.emulator_commands import NotHereError, emulator_command
 from infra.local.loopback import ask
 from infra.local.processes import Process, free_port
 
-_VARIABLES = {"pubsub": "PUBSUB_EMULATOR_HOST", "firestore": "FIRESTORE_EMULATOR_HOST"}
+_VARIABLES = {
+    "pubsub": "PUBSUB_EMULATOR_HOST",
+    "firestore": "FIRESTORE_EMULATOR_HOST",
+    "storage": "STORAGE_EMULATOR_HOST",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +29,14 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Emulators:
-    """Both emulators, answering at `host:port`. Those that were there before are never stopped."""
+    """All emulators, answering. Those that were there before are never stopped.
+
+    Pub/Sub's and Firestore's are at `host:port`, that of Cloud Storage at `http://host:port`.
+    """
 
     pubsub_host: str
     firestore_host: str
+    storage_host: str
     _processes: tuple[tuple[str, Process], ...] = field(default=(), repr=False)
     _started: ExitStack = field(default_factory=ExitStack, repr=False)
 
@@ -37,6 +46,7 @@ class Emulators:
         return {
             _VARIABLES["pubsub"]: self.pubsub_host,
             _VARIABLES["firestore"]: self.firestore_host,
+            _VARIABLES["storage"]: self.storage_host,
         }
 
     def trouble(self) -> str:
@@ -54,7 +64,7 @@ class Emulators:
 def start_emulators(
     timeout_seconds: float = 20.0, *, running: Mapping[str, str] | None = None
 ) -> Emulators | Unavailable:
-    """Start both emulators at once on free ports of 127.0.0.1; return when both answer.
+    """Start all emulators at once on free ports of 127.0.0.1; return when all answer.
 
     `running` is an environment: an emulator that its `*_EMULATOR_HOST` names is used as it is
     instead of starting one. Ends within `timeout_seconds`. Where it returns `Unavailable`, nothing
@@ -64,7 +74,7 @@ def start_emulators(
 
 
 class StartingEmulators:
-    """Both emulators on their way, as in `start_emulators`: there is time for other things."""
+    """All emulators on their way, as in `start_emulators`: there is time for other things."""
 
     def __init__(self, timeout_seconds: float, *, running: Mapping[str, str] | None = None) -> None:
         self._timeout_seconds = timeout_seconds
@@ -74,12 +84,12 @@ class StartingEmulators:
         self._processes: dict[str, Process] = {}
         self._unavailable: Unavailable | None = None
         for name, variable in _VARIABLES.items():
-            self._hosts[name] = (running or {}).get(variable, "")
+            self._hosts[name] = _host(name, (running or {}).get(variable, ""))
             if not self._hosts[name] and self._unavailable is None:
                 self._start(name)
 
     def wait(self) -> Emulators | Unavailable:
-        """Return when both answer, or when it is clear that they will not."""
+        """Return when all answer, or when it is clear that they will not."""
         for name in _VARIABLES:
             self._unavailable = self._unavailable or self._wait(name)
         if self._unavailable is not None:
@@ -87,7 +97,13 @@ class StartingEmulators:
             return self._unavailable
         processes = tuple(self._processes.items())
         hosts = self._hosts
-        return Emulators(hosts["pubsub"], hosts["firestore"], processes, self._started.pop_all())
+        return Emulators(
+            hosts["pubsub"],
+            hosts["firestore"],
+            hosts["storage"],
+            processes,
+            self._started.pop_all(),
+        )
 
     def stop(self) -> None:
         """Kill what was started; nothing to do after `wait`."""
@@ -95,11 +111,12 @@ class StartingEmulators:
 
     def _start(self, name: str) -> None:
         port = free_port()
-        command = _command(name, port)
-        if isinstance(command, Unavailable):
-            self._unavailable = command
+        try:
+            command = emulator_command(name, port)
+        except NotHereError as error:
+            self._unavailable = Unavailable(str(error))
             return
-        self._hosts[name] = f"127.0.0.1:{port}"
+        self._hosts[name] = _host(name, f"127.0.0.1:{port}")
         # A gcloud that lacks a component would ask whether to install it, and wait.
         environment = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
         self._processes[name] = Process(command, environment=environment)
@@ -127,47 +144,16 @@ class StartingEmulators:
             time.sleep(0.05)
 
 
-def _command(name: str, port: int) -> list[str] | Unavailable:
-    """Return the command that starts an emulator: Java itself where its files are found.
-
-    That is what gcloud runs too, after three seconds of its own.
-    """
-    gcloud = shutil.which("gcloud")
-    if not gcloud:
-        return Unavailable("There are no emulators here: no gcloud on the PATH.")
-    java = _java()
-    if not java:
-        return Unavailable("There are no emulators here: they need Java, and there is none.")
-    sdk = Path(gcloud).resolve().parent.parent
-    address = ["--host=127.0.0.1", f"--port={port}"]
-    if name == "pubsub":
-        jars = sorted(sdk.glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*.jar"))
-        if jars:
-            return [java, "-jar", str(jars[-1]), *address]
-    else:
-        jar = sdk / "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
-        main = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
-        if jar.exists():
-            # The first compiler only: up sooner, and its work is not the sort that needs more.
-            flags = ["-Duser.language=en", "-XX:TieredStopAtLevel=1"]
-            mode = "--database-mode=firestore-native"
-            return [java, *flags, "-cp", str(jar), main, "start", *address, mode]
-    if (sdk / ".install").is_dir():
-        return Unavailable(f"There are no emulators here: the gcloud in {sdk} lacks {name}'s.")
-    command = [gcloud, "beta", "emulators", name, "start", f"--host-port=127.0.0.1:{port}"]
-    # Pub/Sub's keeps a file in its folder: not one that two of them share.
-    return [*command, "--quiet", *(["--data-dir=."] if name == "pubsub" else [])]
-
-
-def _java() -> str | None:
-    home = os.environ.get("JAVA_HOME")
-    return (home and shutil.which(f"{home}/bin/java")) or shutil.which("java")
+def _host(name: str, host: str) -> str:
+    """Return a host in the form of its variable: of the three, the last comes with a scheme."""
+    plain = name != "storage" or not host or "://" in host
+    return host if plain else f"http://{host}"
 
 
 def _answers(host: str) -> bool:
-    """Return whether the emulator answers HTTP, which it does on the port of its gRPC."""
+    """Return whether the emulator answers HTTP, as those of gRPC do on the same port."""
     try:
-        ask(f"http://{host}/", timeout=1.0)
+        ask(host if "://" in host else f"http://{host}/", timeout=1.0)
     except (OSError, HTTPException):
         return False
     return True

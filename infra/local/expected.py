@@ -2,18 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from infra.local.functions import ROOT
 from videovector_bridge.automate.automations import Automation, read_automations
-from videovector_bridge.automate.markers import marker
-from videovector_bridge.automate.urls import issue_key
-from videovector_bridge.errors import PermanentError, SettingsError
-from videovector_bridge.events import instant
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+from videovector_bridge.automate.plan import plan
+from videovector_bridge.automate.received import Received
+from videovector_bridge.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +34,22 @@ def read_followed_automations(file: str) -> tuple[Automation, ...]:
     return read_automations(text, path.name)
 
 
-def expected_effects(
-    events: Iterable[Mapping[str, Any]], automations: tuple[Automation, ...]
-) -> Expected:
+def expected_effects(events: Iterable[Received], automations: tuple[Automation, ...]) -> Expected:
     """What `events` must lead to, in whatever order they were delivered."""
     markers: dict[str, dict[str, Any]] = {}
     marker_events: dict[str, str] = {}
     urls: dict[str, str] = {}
-    for event in sorted(events, key=_version):
-        # Of two automations that write one target on one event, the first in the file wins.
-        for automation in reversed(automations):
-            try:
-                if not automation.applies_to(event):
-                    continue
-                rendered = automation.render(event)
-                if automation.action == "upsert_marker":
-                    body, target = marker(rendered)
-                    markers[target], marker_events[target] = body, event["event_id"]
-                elif automation.action == "issue_signed_url":
-                    urls[issue_key(automation.name, event["event_id"])] = event["event_id"]
-            except PermanentError:
-                continue  # It is rejected, which is seen elsewhere.
+    for received in sorted(events, key=lambda each: each.version):
+        event_id = received.version.event_id
+        for planned in plan(automations, received):
+            if planned.outcome != "effect" or planned.wanted is None:
+                continue  # What is rejected is seen elsewhere.
+            target, desired = planned.wanted
+            if "marker" in desired:
+                markers[target], marker_events[target] = desired["marker"], event_id
+            elif planned.automation.action == "issue_signed_url":
+                urls[desired["cause"]["key"]] = event_id
     return Expected(markers, marker_events, urls)
-
-
-def _version(event: Mapping[str, Any]) -> tuple[datetime, str]:
-    return instant(event["created_at"]) or _LONG_AGO, str(event["event_id"])
 
 
 def markers_right(expected: Expected, found: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.local.clock import Tick
 from infra.local.cloud import Observed
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import TYPE_PREFIX
+
+if TYPE_CHECKING:
+    from videovector_bridge.automate.received import Received
 
 _GAP = f"{TYPE_PREFIX}bridge.stream.gap"
 
@@ -24,7 +27,7 @@ class Progress:
     webhooks: Counter[str] = field(default_factory=Counter)
     """Likewise of the events that came by webhook."""
     first_seen: dict[str, datetime] = field(default_factory=dict)
-    data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: dict[str, "Received"] = field(default_factory=dict)
     """Events of both channels by id, as automations see them."""
     first_event_at: datetime | None = None
     gaps: int = 0
@@ -58,8 +61,8 @@ class Progress:
         event_id = message.attributes["ce-id"]
         if event_id not in self.first_seen:
             self.first_seen[event_id] = message.published_at
-            if (fields := _fields(message)) is not None:
-                self.data[event_id] = fields
+            if (received := _received(message)) is not None:
+                self.data[event_id] = received
         if message.attributes.get("ce-channel") == "webhook":
             self.webhooks[event_id] += 1
             return
@@ -120,14 +123,14 @@ class Progress:
         return sum(self.webhooks.values()) - len(self.webhooks)
 
 
-def _fields(message: Observed) -> dict[str, Any] | None:
+def _received(message: Observed) -> "Received | None":
     """The event as automations see it; None if they see none in it."""
     # Imported only now: it takes a while to load, for which the first event need not wait.
     from videovector_bridge.automate.received import receive  # noqa: PLC0415
 
     attributes = message.attributes
     try:
-        received = receive(
+        return receive(
             message.data,
             event_id=attributes["ce-id"],
             event_type=attributes.get("ce-type", ""),
@@ -136,6 +139,3 @@ def _fields(message: Observed) -> dict[str, Any] | None:
         )
     except PermanentError:
         return None
-    fields = dict(received.fields)
-    fields["created_at"] = fields.get("created_at") or attributes.get("ce-time", "")
-    return fields

@@ -6,7 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.local.cloud import Cloud
@@ -111,7 +111,7 @@ def _start_emulators(
 ) -> StartingEmulators | None:
     if configuration.backend == "embedded":
         return None
-    tell("Looking for Google's emulators (Pub/Sub and Firestore)...")
+    tell("Looking for emulators (Pub/Sub, Firestore and Cloud Storage)...")
     starting = StartingEmulators(seconds, running=os.environ)
     stack.callback(starting.stop)
     return starting
@@ -127,7 +127,9 @@ def _choose_cloud(
             # Here and below: each needs libraries that the other does without.
             from infra.local.emulated_cloud import EmulatedCloud  # noqa: PLC0415
 
-            cloud = EmulatedCloud(emulators, f"local-{uuid.uuid4().hex[:8]}")
+            project = f"local-{uuid.uuid4().hex[:8]}"
+            wanted = replace(configuration.drain.backend, project=project)
+            cloud = EmulatedCloud(emulators, wanted)
             tell(f"Backend: gcp, Google's emulators are here. Project {cloud.project}.")
             return cloud
         reason = emulators.reason
@@ -193,6 +195,7 @@ def write_endpoints(stack: Stack, file: Path) -> None:
         "project_id": environment.get("GOOGLE_CLOUD_PROJECT"),
         "pubsub_emulator_host": environment.get("PUBSUB_EMULATOR_HOST"),
         "firestore_emulator_host": environment.get("FIRESTORE_EMULATOR_HOST"),
+        "storage_emulator_host": environment.get("STORAGE_EMULATOR_HOST"),
         "embedded_dir": environment.get("EMBEDDED_DIR"),
         "webhook_secrets_file": str(stack.webhook_secrets) if stack.webhook_secrets else None,
         "functions": {name: function.url for name, function in stack.functions.items()},

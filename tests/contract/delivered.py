@@ -1,6 +1,7 @@
 """What subscribers of a backend would get: read from the emulator, or from the embedded log."""
 
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class Subscriber:
     def __init__(self, settings: BackendSettings, topic: str) -> None:
         self._settings = settings
         self._topic = topic
-        self._name = f"projects/{settings.project}/subscriptions/watch-{topic}"
+        self._name = f"projects/{settings.project}/subscriptions/watch-{uuid.uuid4().hex}"
         if settings.kind == "gcp":
             transport = open_transport(SubscriberGrpcTransport, "PUBSUB_EMULATOR_HOST")
             self._client = SubscriberClient(transport=transport)

@@ -6,16 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from infra.local import emulator_commands
 from infra.local.emulators import Emulators, Unavailable, start_emulators
+from tests.contract.peers import refusing_server, stalled_server
 
 STARTER = """
+import os
 from infra.local.emulators import start_emulators
-emulators = start_emulators(30)
-print(*(host.split(":")[1] for host in emulators.environment.values()), flush=True)
+emulators = start_emulators(30, running=os.environ)
+print(*(host.rpartition(":")[2] for host in emulators.environment.values()), flush=True)
 input()
 emulators.stop()
 """
@@ -49,9 +54,36 @@ def gone(word: str) -> bool:
     return not alive(word)
 
 
-def reason(timeout_seconds: float = 5.0) -> str:
+def start_and_end(end: str, environment: Mapping[str, str]) -> list[str]:
+    """Have a process start emulators and `stop` them, or `kill` it; the ports that they had."""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    assert starter.stdin
+    assert starter.stdout
+    ports = starter.stdout.readline().split()
+    served = (port for port in ports if port not in " ".join(environment.values()))
+    assert all(alive(f"--port={port}") for port in served)
+    if end == "kill":
+        starter.send_signal(signal.SIGKILL)
+    starter.communicate("\n" if end == "stop" else None)
+    return ports
+
+
+@pytest.fixture
+def others() -> Iterator[dict[str, str]]:
+    """An environment in which Pub/Sub and Firestore answer, so that only the third is started."""
+    with refusing_server(404, "not what is asked here") as host:
+        yield {"PUBSUB_EMULATOR_HOST": host, "FIRESTORE_EMULATOR_HOST": host}
+
+
+def reason(timeout_seconds: float = 5.0, running: Mapping[str, str] | None = None) -> str:
     """Why there are no emulators."""
-    outcome = start_emulators(timeout_seconds)
+    outcome = start_emulators(timeout_seconds, running=running)
     assert isinstance(outcome, Unavailable)
     return outcome.reason
 
@@ -100,6 +132,74 @@ class TestWithJava:
         assert gone(f"sleep {mark}")
 
 
+def test_no_program_of_cloud_storage(
+    others: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a program for this machine there are none, as if Google's were missing."""
+    monkeypatch.setattr(emulator_commands, "_STORAGE_PACKAGE", "no_such_package")
+
+    assert "fake-gcs-server has no program for this machine" in reason(running=others)
+
+
+def test_program_of_cloud_storage_that_is_not_for_this_machine(
+    others: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last words are the reason."""
+    (tmp_path / "broken" / "bin").mkdir(parents=True)
+    program = tmp_path / "broken" / "bin" / "fake-gcs-server-plan9"
+    program.touch(mode=0o755)
+    program.write_text("#!/bin/sh\necho wrong machine >&2; exit 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(emulator_commands, "_STORAGE_PACKAGE", "broken")
+
+    assert reason(running=others) == "The storage emulator ended: wrong machine"
+
+
+def test_cloud_storage_that_is_silent(others: dict[str, str]) -> None:
+    """One that the environment names and that does not answer counts as none when time is up."""
+    started = time.monotonic()
+    with stalled_server() as host:
+        said = reason(1.0, running=others | {"STORAGE_EMULATOR_HOST": f"http://{host}"})
+
+    assert said == f"The storage emulator at http://{host} did not answer within 1 s"
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("scheme", ["", "http://"])
+def test_cloud_storage_that_is_there_is_used(others: dict[str, str], scheme: str) -> None:
+    """What the environment names is not started again; libraries get the form that they read."""
+    host = others["PUBSUB_EMULATOR_HOST"]
+    emulators = start_emulators(5, running=others | {"STORAGE_EMULATOR_HOST": f"{scheme}{host}"})
+    assert isinstance(emulators, Emulators)
+    emulators.stop()
+
+    assert emulators.environment["STORAGE_EMULATOR_HOST"] == f"http://{host}"
+
+
+def test_cloud_storage_that_ends_is_told(others: dict[str, str]) -> None:
+    """Whoever runs on it learns that it is gone, and which."""
+    emulators = start_emulators(20, running=others)
+    assert isinstance(emulators, Emulators)
+    assert emulators.trouble() == ""
+    port = emulators.storage_host.rpartition(":")[2]
+    found = subprocess.check_output(["pgrep", "-f", f"fake-gcs-server.*--port={port}"], text=True)
+    for pid in map(int, found.split()):
+        with suppress(ProcessLookupError):  # its keeper's line holds the words too, and ends it
+            os.kill(pid, signal.SIGKILL)
+
+    assert gone(f"--port={port}")
+    assert emulators.trouble().startswith("The storage emulator ended by itself")
+    emulators.stop()
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_no_cloud_storage_is_left_behind(others: dict[str, str], end: str) -> None:
+    """Stopped, or the starting process killed with no chance to: the server is gone."""
+    *_, port = start_and_end(end, os.environ | others)
+
+    assert gone(f"--port={port}")
+
+
 @pytest.mark.emulator
 def test_running_emulators_are_used_and_left_running(emulators: Emulators) -> None:
     """What the environment names is not started again, nor stopped."""
@@ -122,16 +222,7 @@ def test_nothing_is_left_behind(emulators: Emulators, fake_gcloud: Path, by: str
         fake_gcloud.write_text(f'#!/bin/sh\n"{real}" "$@"\n')
     else:
         fake_gcloud.unlink()
-    starter = subprocess.Popen(
-        [sys.executable, "-c", STARTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert starter.stdin
-    assert starter.stdout
-    ports = starter.stdout.readline().split()
-    assert all(alive(f"--port={port}") for port in ports)
-    if end == "kill":
-        starter.send_signal(signal.SIGKILL)
-    starter.communicate("\n" if end == "stop" else None)
+    ports = start_and_end(end, {k: v for k, v in os.environ.items() if "_EMULATOR_HOST" not in k})
 
-    assert len(ports) == 2
+    assert len(ports) == 3
     assert all(gone(f"--port={port}") for port in ports)

@@ -13,7 +13,7 @@ import pytest
 from infra.local.standin import StandIn, StandInConfig
 from tests.unit.subscribing import Deployed, deploying, event, message_of
 from videovector_bridge.automate import effects, subscriber
-from videovector_bridge.automate.urls import issue_key
+from videovector_bridge.automate.action import effect_key
 from videovector_bridge.backends import BackendSettings
 
 PUT, POST = "PUT /markers", "POST /videos/signed-url"
@@ -64,7 +64,7 @@ def deploy(
 def on_the_clock(deployed: Deployed) -> Clock:
     """Let the function's effects go by a clock of the test's own."""
     clock = Clock()
-    subscriber._setup().effects._now = clock
+    subscriber._setup()[0].effects._now = clock
     return clock
 
 
@@ -202,7 +202,7 @@ def test_a_crash_between_url_and_message_costs_no_second_grant(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(subscriber._setup().backend.topics), "publish", killed)
+        patch.setattr(type(subscriber._setup()[0].backend.topics), "publish", killed)
         with pytest.raises(Killed):
             links.push(one)
     assert links.push(one) == 503
@@ -213,5 +213,5 @@ def test_a_crash_between_url_and_message_costs_no_second_grant(
     assert links.requests(POST) == 2
     assert links.standin.control.journal(ids=False)["signed_urls"] == 1
     (found,) = links.published("media-urls")
-    assert found.attributes["ce-id"] == issue_key("link", "evt_1")
+    assert found.attributes["ce-id"] == effect_key("link", "evt_1")
     assert json.loads(found.data)["signed_url"]

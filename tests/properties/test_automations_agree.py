@@ -6,13 +6,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 
-from tests.json_schema import accepts
 from videovector_bridge.automate.automations import read_automations
 from videovector_bridge.automate.check import check_automations
 from videovector_bridge.automate.schema import automations_schema
 
-SCHEMA = automations_schema()
+VALIDATOR = Draft7Validator(automations_schema())
 texts = st.sampled_from(
     ["", "run", "runs", "stream", "{event.run_id}", "{event.x}", "{x}", "{", "event.payload", "1 +"]
 ) | st.text(st.characters(codec="ascii", exclude_characters="\x7f"), max_size=4)
@@ -40,21 +40,45 @@ bodies = st.fixed_dictionaries(
     {"body": st.dictionaries(texts, anything, max_size=2)}, optional={"target": templates}
 )
 links = st.fixed_dictionaries(
-    {"gcs_uri": sometimes(templates)}, optional={"force_refresh": sometimes(st.booleans())}
+    {},
+    optional={
+        "gcs_uri": sometimes(templates),
+        "segments": sometimes(st.booleans()),
+        "signer": sometimes(st.sampled_from(["storage", "{event.x}"])),
+        "force_refresh": sometimes(st.booleans()),
+    },
+)
+searches = st.fixed_dictionaries(
+    {},
+    optional={
+        "query": sometimes(templates),
+        "top_k": sometimes(st.integers(0, 101) | templates),
+        "conditions": sometimes(st.lists(st.dictionaries(texts, anything), max_size=5)),
+        "index_ids": sometimes(st.lists(templates, max_size=2)),
+    },
+)
+previews = st.fixed_dictionaries(
+    {}, optional={name: sometimes(templates) for name in ("video_id", "segment_id", "name")}
 )
 own = st.fixed_dictionaries(
     {
         "name": sometimes(st.sampled_from(["a", "b", "c"])),
-        "on": sometimes(st.lists(st.sampled_from(["*", "prompt_run.*"]), min_size=1, max_size=2)),
+        "on": sometimes(st.lists(st.sampled_from(["*", "media.*", "x"]), min_size=1, max_size=2)),
     },
     optional={
-        "channel": sometimes(st.sampled_from(["stream", "webhook", ""])),
+        "channel": sometimes(st.sampled_from(["stream", "webhook", "bridge", ""])),
         "when": sometimes(st.just("event.payload.n > 3")),
     },
 )
 actions = st.one_of(
     st.fixed_dictionaries({"upsert_marker": sometimes(st.one_of(markers, bodies))}),
     st.fixed_dictionaries({"issue_signed_url": sometimes(links)}),
+    st.fixed_dictionaries({"delete_marker": sometimes(st.one_of(markers, bodies))}),
+    st.fixed_dictionaries({"store_preview": sometimes(previews)}),
+    st.fixed_dictionaries(
+        {"snapshot_media": sometimes(st.fixed_dictionaries({"video_id": texts}))}
+    ),
+    st.fixed_dictionaries({"search": sometimes(searches)}),
     st.dictionaries(st.sampled_from(["upsert_marker", "odd"]), anything, max_size=2),
 )
 files = st.lists(st.builds(lambda left, right: left | right, own, actions), max_size=2)
@@ -78,4 +102,4 @@ def test_what_check_passes_all_accept(automations: list[dict[str, Any]]) -> None
 
     if not check_automations(text, "a.toml", {}).mistakes:
         assert len(read_automations(text, "a.toml")) == len(automations)
-        assert accepts(SCHEMA, tomllib.loads(text))
+        assert VALIDATOR.is_valid(tomllib.loads(text))

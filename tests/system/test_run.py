@@ -184,7 +184,8 @@ def test_no_emulator_is_left_when_it_is_killed(emulators: Emulators, tmp_path: P
     with Launcher(tmp_path, "run", environment={}) as launcher:
         assert launcher.says("Backend: gcp"), launcher.output
         sessions = launcher.sessions()
-        assert any("java" in line for line in processes_of(sessions))
+        running = processes_of(sessions)
+        assert all(any(name in line for line in running) for name in ("java", "fake-gcs-server"))
 
         launcher.end(signal.SIGKILL)
         assert until(lambda: not processes_of(sessions)), processes_of(sessions)

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from google.cloud.storage import Client
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
@@ -25,7 +26,7 @@ from videovector_bridge.backends.gcp.channels import open_transport
 EMBEDDED = {"BACKEND": "embedded"}
 KEYS = {
     *("api_url", "api_keys", "project_id", "pubsub_emulator_host", "firestore_emulator_host"),
-    *("functions", "webhook_secrets_file"),
+    *("storage_emulator_host", "functions", "webhook_secrets_file"),
 }
 FAILED_RUN = {"event_type": "processing.run_failed", "run_id": "run_mine"}
 
@@ -95,7 +96,7 @@ def test_addresses_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
 
     assert set(endpoints) >= KEYS
     assert set(endpoints["api_keys"]) == {"admin", "write", "read", "search"}
-    assert endpoints["project_id"] is None
+    assert endpoints["project_id"] is endpoints["storage_emulator_host"] is None
     assert set(endpoints["functions"]) == {
         "drain",
         "receive-webhook",
@@ -240,4 +241,26 @@ def test_emulators_are_there_for_everybody(
             assert until(arrived)
         assert until(lambda: color_of_my_run(endpoints) == "red")
         assert endpoints["firestore_emulator_host"] == emulators.firestore_host
+        assert endpoints["storage_emulator_host"] == emulators.storage_host
         assert json.loads(json.dumps(endpoints)) == endpoints
+
+
+@pytest.mark.emulator
+def test_buckets_are_there_and_end_with_it(
+    emulators: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Cloud Storage of its own, at the address in the file, has the buckets that are named."""
+    environment = {"SCHEDULE_SECONDS": "0", "CLAIM_BUCKET": "claims"} | {
+        name: host for name, host in emulators.environment.items() if "STORAGE" not in name
+    }
+    with Launcher(tmp_path, "serve", environment=environment) as launcher:
+        endpoints = launcher.endpoints()
+        sessions = launcher.sessions()
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoints["storage_emulator_host"])
+        found = [bucket.name for bucket in Client(project="any-project").list_buckets()]
+
+        assert endpoints["storage_emulator_host"] != emulators.storage_host
+        assert sorted(found) == ["claims", "previews"]
+        assert any("fake-gcs-server" in line for line in processes_of(sessions))
+        assert launcher.end(signal.SIGTERM) == 143
+        assert until(lambda: not processes_of(sessions)), processes_of(sessions)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from videovector_bridge.webhook_secrets import WebhookSecrets
 
 MAIN = Path(__file__).parents[2] / "functions" / "main.py"
 SENTINEL = b"the end"
+TOPICS = ("events", "rejected", "media-urls")
 SOURCE = "//127.0.0.1/processing/events"
 
 
@@ -45,13 +47,17 @@ class Deployed:
         self.set = environ
         self.file = folder / "automations.toml"
         self.backend: Backend = open_backend(settings)
-        self._topics = {name: Subscriber(settings, name) for name in ("rejected", "media-urls")}
+        self._seen: dict[str, list[Message]] = {name: [] for name in TOPICS}
+        self._topics = {name: Subscriber(settings, name) for name in TOPICS}
         environ("BACKEND", settings.kind)
         environ("EMBEDDED_DIR", settings.embedded_dir)
         environ("GOOGLE_CLOUD_PROJECT", settings.project)
         environ("CLAIM_BUCKET", settings.claim_bucket)
+        environ("PREVIEW_BUCKET", settings.preview_bucket)
         environ("VIDEO_VECTOR_BASE_URL", standin.api_url)
-        environ("VIDEO_VECTOR_API_KEY", standin.keys["write"])
+        # Deleting takes a scope of its own.
+        scope = "admin" if target == "delete_markers" else "write"
+        environ("VIDEO_VECTOR_API_KEY", standin.keys[scope])
         environ("API_TIMEOUT_SECONDS", "5")
         environ("AUTOMATIONS_FILE", str(self.file))
         environ("SIGNED_URL_BUCKETS", "")
@@ -94,6 +100,16 @@ class Deployed:
         found = self.standin.control.journal(ids=False)["markers"]
         return {one["target_id"]: one["color"] for one in found}
 
+    def announced(self, event_type: str) -> list[dict[str, Any]]:
+        """The bridge's own events of a type, as subscribers would see them."""
+        found = [
+            one
+            for one in self.published("events")
+            if one.attributes["ce-type"].endswith(event_type)
+        ]
+        assert all(one.attributes["ce-channel"] == "bridge" for one in found)
+        return [json.loads(one.data) for one in found]
+
     def record(self, target: str) -> Document:
         """The record of a target, which is there."""
         found = self.backend.documents.read("effects", target, timeout=10)
@@ -102,14 +118,18 @@ class Deployed:
 
     def published(self, topic: str) -> list[Message]:
         """Everything published to a topic."""
-        self.backend.topics.publish(topic, [Message(SENTINEL)], timeout=10)
+        end = SENTINEL + uuid.uuid4().bytes
+        self.backend.topics.publish(topic, [Message(end)], timeout=10)
         found: list[Message] = []
-        while not any(one.data == SENTINEL for one in found):
+        while not any(one.data == end for one in found):
             count = len(found) + 1
             more = self._topics[topic].receive(count)
             assert more, "the topic holds less than was published"
             found = more if self.settings.kind == "embedded" else [*found, *more]
-        return [one for one in found if one.data != SENTINEL]
+        if self.settings.kind == "gcp":  # which gives each message once
+            self._seen[topic] += found
+            found = self._seen[topic]
+        return [one for one in found if not one.data.startswith(SENTINEL)]
 
 
 def message_of(event: Mapping[str, Any]) -> Message:

@@ -251,28 +251,27 @@ def test_an_action_must_be_there_once_and_known() -> None:
     assert found == [
         (
             "a.toml:2: automation 'none': automation: there must be exactly one action: "
-            "upsert_marker, issue_signed_url"
+            "upsert_marker, delete_marker, issue_signed_url, store_preview, snapshot_media, search"
         ),
         (
             "a.toml:9: automation 'unknown': set_marker: is not known; known are name, on, "
-            "channel, when, upsert_marker, issue_signed_url; did you mean upsert_marker?"
+            "channel, when, upsert_marker, delete_marker, issue_signed_url, store_preview, "
+            "snapshot_media, search; did you mean upsert_marker?"
         ),
         (
             "a.toml:6: automation 'unknown': automation: there must be exactly one action: "
-            "upsert_marker, issue_signed_url"
+            "upsert_marker, delete_marker, issue_signed_url, store_preview, snapshot_media, search"
         ),
         (
             "a.toml:16: automation 'two': issue_signed_url: there must be exactly one action, not "
-            "2 (upsert_marker, issue_signed_url): upsert_marker, issue_signed_url"
+            "2 (upsert_marker, issue_signed_url): upsert_marker, delete_marker, "
+            "issue_signed_url, store_preview, snapshot_media, search"
         ),
         (
             "a.toml:21: automation 'no table': issue_signed_url: must be a table, "
             "[automation.issue_signed_url]"
         ),
-        (
-            "a.toml:26: automation 'flag': issue_signed_url.gcs_uri: is missing: gs:// address of "
-            "the object"
-        ),
+        "a.toml:26: automation 'flag': issue_signed_url: needs gcs_uri or segments",
         (
             "a.toml:27: automation 'flag': issue_signed_url.force_refresh: must be true or false, "
             "not 'yes'"
@@ -343,7 +342,7 @@ def test_mistakes_in_an_inline_list_are_named_where_it_stands() -> None:
     """Automations written as one inline list have the line of that list."""
     (found,) = problems('\nautomation = [{name = "a", on = ["*"], issue_signed_url = {}}]\n')
 
-    assert found.startswith("a.toml:2: automation 'a': issue_signed_url.gcs_uri: is missing")
+    assert found.startswith("a.toml:2: automation 'a': issue_signed_url: needs gcs_uri or segments")
 
 
 @pytest.mark.parametrize(
@@ -353,14 +352,14 @@ def test_mistakes_in_an_inline_list_are_named_where_it_stands() -> None:
         ("processing.run_failed", "red"),
         ("prompt_run.partial_completed", "orange"),
         ("processing.run_completed_with_failures", "orange"),
-        ("prompt_run.completed", "green"),
-        ("processing.run_completed", "green"),
+        ("prompt_run.completed", None),
+        ("processing.run_completed", None),
         ("prompt_run.progress", None),
         ("processing.segment_completed", None),
     ],
 )
 def test_the_shipped_file_colours_runs(event_type: str, color: str | None) -> None:
-    """Failed runs are red, runs with failures orange, completed ones green; no other is marked."""
+    """Failed runs are red, runs with failures orange; no other is marked."""
     automations = read_automations(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
 
     found = [
@@ -376,7 +375,7 @@ def test_the_shipped_file_colours_runs(event_type: str, color: str | None) -> No
 def test_the_shipped_file_links_processed_videos() -> None:
     """A processed video whose address is known gets a URL; without the address there is none."""
     automations = read_automations(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
-    (link,) = [one for one in automations if one.action == "issue_signed_url"]
+    link = next(one for one in automations if one.action == "issue_signed_url")
     stored = {"gcs_uri": "gs://b/v.mp4"}
 
     for event_type in ("media.processing.completed", "processing.video_completed"):

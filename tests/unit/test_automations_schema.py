@@ -5,14 +5,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
-from tests.json_schema import accepts
 from tests.unit.test_automations import BAD_LINES, GOOD
 from videovector_bridge.automate.schema import automations_schema, schema_text
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 SHIPPED = (FUNCTIONS / "automations.toml").read_text(encoding="utf-8")
 SCHEMA = automations_schema()
+VALIDATOR = Draft7Validator(SCHEMA)
 
 
 def test_the_schema_that_is_kept_is_the_one_of_the_code() -> None:
@@ -21,6 +22,11 @@ def test_the_schema_that_is_kept_is_the_one_of_the_code() -> None:
 
     assert kept == schema_text()
     assert json.loads(kept) == SCHEMA
+
+
+def test_the_schema_is_one() -> None:
+    """By the draft that it names."""
+    Draft7Validator.check_schema(SCHEMA)
 
 
 def test_the_shipped_file_names_its_schema() -> None:
@@ -46,7 +52,7 @@ def test_the_shipped_file_names_its_schema() -> None:
 )
 def test_good_files_are_valid(text: str) -> None:
     """The shipped one, and every form of an action."""
-    assert accepts(SCHEMA, tomllib.loads(text))
+    assert VALIDATOR.is_valid(tomllib.loads(text))
 
 
 # What is wrong with these only CEL, or the whole of a file, can tell.
@@ -58,7 +64,7 @@ _BEYOND = ("is not CEL", "names ", "calls ", "has a {", "is not a JSON value")
 )
 def test_bad_files_are_not_valid(line: str, instead: str, problem: str) -> None:
     """Each mistake that is one of form is refused by the schema too."""
-    valid = accepts(SCHEMA, tomllib.loads(GOOD.replace(line, instead)))
+    valid = VALIDATOR.is_valid(tomllib.loads(GOOD.replace(line, instead)))
 
     beside_others = instead.startswith("body")
     assert valid is (any(word in problem for word in _BEYOND) and not beside_others)
@@ -79,4 +85,4 @@ def test_bad_files_are_not_valid(line: str, instead: str, problem: str) -> None:
 )
 def test_files_of_another_form_are_not_valid(text: str) -> None:
     """No list of automations, no action or two of them, a field or a type that is missing."""
-    assert not accepts(SCHEMA, tomllib.loads(text))
+    assert not VALIDATOR.is_valid(tomllib.loads(text))

@@ -40,13 +40,19 @@ PROCESSED = {
     **FAILED,
     "event_id": "e4",
     "event_type": "processing.video_completed",
+    "video_id": "v1",
     "payload": {"gcs_uri": "gs://media/v.mp4"},
 }
 
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AUTOMATIONS_FILE", "SIGNED_URL_BUCKETS", "VIDEO_VECTOR_API_KEY"):
+    for name in (
+        "AUTOMATIONS_FILE",
+        "SIGNED_URL_BUCKETS",
+        "PREVIEW_BUCKET",
+        "VIDEO_VECTOR_API_KEY",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -69,7 +75,7 @@ def test_the_shipped_file_is_in_order() -> None:
     assert ran.status == 0
     assert "functions/automations.toml:" in ran.out
     assert "warning: automation 'a link to each processed video'" in ran.out
-    assert ran.err == "4 automations: 0 mistakes, 1 warning."
+    assert ran.err == "11 automations: 0 mistakes, 2 warnings."
 
 
 def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,13 +131,17 @@ def test_each_shape_of_event_is_tried() -> None:
     )
 
     assert ran.status == 0
-    assert [*ran.json["totals"].values()] == [4, 0, 4, 0, 0]
+    assert [*ran.json["totals"].values()] == [4, 0, 8, 0, 0]
     found = [(each["event_id"], each["automation"]) for each in ran.json["outcomes"]]
     assert found == [
         ("e1", "failed runs are red"),
         ("d1", "failed runs are red"),
-        ("e3", "completed runs are green"),
+        ("e3", "completed runs have no marker"),
+        ("e3", "watch for red cars"),
+        ("e3", "watch for crowds at night"),
         ("e4", "a link to each processed video"),
+        ("e4", "a preview of each processed video"),
+        ("e4", "videos as documents"),
     ]
     assert ran.json["outcomes"][1] == {
         "event_id": "d1",
@@ -156,7 +166,7 @@ def test_what_gcloud_prints_is_a_list(tmp_path: Path, indent: int | None) -> Non
     file = tmp_path / "pulled.json"
     file.write_text(json.dumps([PULLED, PULLED], indent=indent), encoding="utf-8")
 
-    assert Ran("automations", "test", str(file), "--json").json["totals"]["effect"] == 2
+    assert Ran("automations", "test", str(file), "--json").json["totals"]["effect"] == 6
 
 
 def test_effects_are_lines_for_a_person() -> None:
@@ -283,7 +293,7 @@ def test_one_event_is_explained() -> None:
     ran = Ran("automations", "explain", "-", answer=json.dumps(FAILED, indent=2))
 
     assert ran.status == 0
-    assert ran.out.count("automation  ") == 4
+    assert ran.out.count("automation  ") == 11
     assert ran.out.count("outcome     effect") == 1
     assert "target      marker:run:r1" in ran.out
     assert Ran("automations", "explain", "-", answer=lines(FAILED, FAILED)).status == 2

@@ -44,6 +44,14 @@ def test_what_is_set_is_passed_on() -> None:
     assert list(found.drain.streams) == ["a", "b"]
 
 
+def test_previews_have_a_bucket() -> None:
+    """The launcher makes it, so no setting is needed; another name may be given."""
+    found, named = read_configuration({}), read_configuration({"PREVIEW_BUCKET": "mine"})
+
+    assert found.environment["PREVIEW_BUCKET"] == found.drain.backend.preview_bucket == "previews"
+    assert named.environment["PREVIEW_BUCKET"] == named.drain.backend.preview_bucket == "mine"
+
+
 def test_an_empty_list_of_buckets_is_a_list() -> None:
     """SIGNED_URL_BUCKETS set to nothing means that no URL may be issued."""
     assert "SIGNED_URL_BUCKETS" not in read_configuration({"SIGNED_URL_BUCKETS": ""}).environment

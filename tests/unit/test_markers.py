@@ -1,6 +1,6 @@
 """Markers: the body that is sent, and the name of the record that keeps its target in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.subscribing import Deployed, event
-from videovector_bridge.automate.markers import MAX_BODY_BYTES, marker
+from videovector_bridge.automate.action import Cause, Wanted
+from videovector_bridge.automate.actions import upsert_marker
+from videovector_bridge.automate.markers import MAX_BODY_BYTES
+from videovector_bridge.automate.received import receive
 from videovector_bridge.errors import PermanentError
 
 BY_PAYLOAD = """
@@ -33,13 +36,25 @@ note = "<{event.payload}>"
 """
 
 
+def marker(fields: Mapping[str, Any]) -> Wanted:
+    """What the action wants; the event makes no difference."""
+    received = receive(
+        b"{}",
+        event_id="e",
+        event_type="com.vectormethods.x",
+        channel="stream",
+        stated_time="2026-01-01T00:00:00Z",
+    )
+    return upsert_marker.ACTION.wanted(fields, Cause("a", received))
+
+
 def test_the_body_holds_what_was_given() -> None:
     """Fields that came out as null are left out; the target names the record."""
     fields = {"target_type": "run", "target_id": "r1", "color": "red", "note": None}
 
     assert marker(fields) == (
-        {"target_type": "run", "target_id": "r1", "color": "red"},
         "marker:run:r1",
+        {"marker": {"target_type": "run", "target_id": "r1", "color": "red"}},
     )
 
 
@@ -47,14 +62,14 @@ def test_a_field_has_a_target_of_its_own() -> None:
     """Markers on two fields of one thing are two targets."""
     fields = {"target_type": "field", "target_id": "p1", "field_path": "a.b"}
 
-    assert marker(fields)[1] == "marker:field:p1:a.b"
+    assert marker(fields).target == "marker:field:p1:a.b"
 
 
 def test_a_body_goes_as_it_is() -> None:
     """Keys that only the vendor knows are passed on; `target` says what they mark."""
     body = {"subject": {"run": "r1"}, "colour": None}
 
-    assert marker({"body": body, "target": "run r1"}) == (body, "marker:run r1")
+    assert marker({"body": body, "target": "run r1"}) == ("marker:run r1", {"marker": body})
 
 
 @pytest.mark.parametrize(
@@ -78,7 +93,7 @@ def test_a_marker_without_a_target_is_the_users_to_mend(fields: dict[str, Any]) 
 
 def test_a_target_may_be_a_number() -> None:
     """Zero is an id like any other."""
-    assert marker({"target_type": "run", "target_id": 0})[1] == "marker:run:0"
+    assert marker({"target_type": "run", "target_id": 0}).target == "marker:run:0"
 
 
 def test_the_size_of_a_marker_is_bounded() -> None:
@@ -103,7 +118,7 @@ def test_different_targets_have_different_records(
 
     def record(target: tuple[str, str, str | None]) -> str:
         names = ("target_type", "target_id", "field_path")
-        return marker(dict(zip(names, target, strict=True)))[1]
+        return marker(dict(zip(names, target, strict=True))).target
 
     assert (one == other) == (record(one) == record(other))
 

@@ -52,8 +52,8 @@ def test_webhooks_are_counted_apart_and_seen_in_the_same_shape() -> None:
 
     assert (progress.messages, progress.repeats, progress.webhook_repeats) == (1, 0, 1)
     assert list(progress.webhooks) == ["w"]
-    assert progress.data["w"]["run_id"] == "r"
-    assert progress.data["w"]["channel"] == "webhook"
+    assert progress.data["w"].fields["run_id"] == "r"
+    assert progress.data["w"].fields["channel"] == "webhook"
 
 
 def test_attributes_go_before_data() -> None:

@@ -331,7 +331,7 @@ def test_an_event_in_doubt_has_its_effect_in_the_end(
     assert embedded.push(event()) == 503  # not yet
     assert embedded.requests(PUT) == 1
     (until,) = embedded.record("marker:run:run_1").fields["pending"].values()
-    monkeypatch.setattr(subscriber._setup().effects, "_now", lambda: until)
+    monkeypatch.setattr(subscriber._setup()[0].effects, "_now", lambda: until)
 
     assert embedded.push(event()) == 200
     assert embedded.requests(PUT) == 2

@@ -1,8 +1,6 @@
 """infra/topology.json: what it names exists, and its values are such as Google takes."""
 
 import json
-import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,61 +8,21 @@ import pytest
 
 from infra.local.functions import ROOT
 from infra.local.topology import FILE, Subscription, Topology, read_topology
-from main import ENTRY_POINTS
+from main import INGEST, subscribers
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.events import TYPE_PREFIX
+from videovector_bridge.automate.automations import read_automations
+from videovector_bridge.automate.filters import filters
 
 RAW: Mapping[str, Any] = json.loads(FILE.read_text())
 TOPOLOGY = read_topology()
 BY_NAME = {each.name: each for each in TOPOLOGY.subscriptions}
-# Every type that the API's reference names, and the bridge's own.
-TYPES = (
-    "prompt_run.started",
-    "prompt_run.completed",
-    "prompt_run.failed",
-    "prompt_run.partial_completed",
-    "processing.run_started",
-    "processing.run_failed",
-    "processing.run_completed",
-    "processing.run_completed_with_failures",
-    "processing.video_completed",
-    "processing.segment_failed",
-    "media.processing.completed",
-    "media.processing.failed",
-    "search.match",
-    "bridge.stream.gap",
-)
-
-
-def lets_through(filter_: str, attributes: Mapping[str, str]) -> bool:
-    """Evaluate the part of Pub/Sub's filter language that the topology uses."""
-    terms = {
-        r'hasPrefix\(attributes\."([^"]+)", "([^"]*)"\)': lambda k, v: attributes.get(
-            k, ""
-        ).startswith(v),
-        r'attributes\."([^"]+)" = "([^"]*)"': lambda k, v: attributes.get(k) == v,
-        r'attributes:"([^"]+)"()': lambda k, _: k in attributes,
-    }
-    text = filter_
-    for pattern, holds in terms.items():
-        text = re.sub(pattern, lambda found, h=holds: str(h(*found.groups())), text)  # type: ignore[misc]
-    assert re.fullmatch(r"(True|False|AND|OR|NOT|\(|\)|\s)*", text), f"not evaluated: {text}"
-    # Pub/Sub has no precedence between AND and OR: it wants parentheses where both stand.
-    return bool(eval(text.lower().replace("true", "True").replace("false", "False") or "True"))  # noqa: S307
-
-
-def shipped_patterns(action: str) -> list[str]:
-    """The globs of the shipped automations of one action."""
-    file = ROOT / "functions" / "automations.toml"
-    automations = tomllib.loads(file.read_text())["automation"]
-    return [glob for each in automations if action in each for glob in each["on"]]
 
 
 def test_each_entry_point_is_a_function_once() -> None:
     """The functions of the topology and the entry points of main.py are the same."""
     entry_points = [each["entry_point"] for each in RAW["functions"].values()]
 
-    assert sorted(entry_points) == sorted(ENTRY_POINTS)
+    assert sorted(entry_points) == sorted({*INGEST, *subscribers()})
 
 
 def test_every_topic_that_is_named_exists() -> None:
@@ -89,7 +47,9 @@ def test_push_functions_have_a_subscription_and_an_action() -> None:
     pushed = {name: each for name, each in RAW["functions"].items() if each["trigger"] == "push"}
 
     assert {each.function for each in TOPOLOGY.subscriptions if each.function} == set(pushed)
-    assert {each["action"] for each in pushed.values()} <= set(ACTIONS)
+    assert {each["action"]: each["entry_point"] for each in pushed.values()} == {
+        name: action.entry_point for name, action in ACTIONS.items()
+    }
 
 
 def test_only_the_webhooks_function_is_public() -> None:
@@ -123,42 +83,15 @@ def test_what_is_given_up_on_is_kept() -> None:
     assert dead <= pulled
 
 
-@pytest.mark.parametrize("function", [s.function for s in TOPOLOGY.subscriptions if s.function])
-def test_filter_lets_through_what_the_shipped_automations_ask_for(function: str) -> None:
-    """No type that a shipped automation names is filtered away from the function that acts."""
-    action = RAW["functions"][function]["action"]
-    subscription = next(each for each in TOPOLOGY.subscriptions if each.function == function)
-    names = [glob.replace("*", "x").replace("?", "x") for glob in shipped_patterns(action)]
+def test_filters_are_those_that_the_shipped_automations_need() -> None:
+    """`videovector-bridge automations filters --topology ... --write` made them."""
+    text = (ROOT / "functions" / "automations.toml").read_text(encoding="utf-8")
+    needed = filters(read_automations(text, "automations.toml"))
+    by_function = {each.function: each.filter for each in TOPOLOGY.subscriptions if each.function}
 
-    assert names
-    for name in names:
-        assert lets_through(subscription.filter, {"ce-type": TYPE_PREFIX + name}), name
-
-
-@pytest.mark.parametrize("event_type", TYPES)
-def test_markers_are_told_of_all_that_can_concern_a_run(event_type: str) -> None:
-    """The filter for markers takes prompt and processing events, and nothing of other kinds."""
-    wanted = event_type.startswith(("prompt_run.", "processing."))
-    attributes = {"ce-type": TYPE_PREFIX + event_type}
-
-    assert lets_through(BY_NAME["upsert-markers"].filter, attributes) is wanted
-
-
-@pytest.mark.parametrize(
-    ("filter_", "expected"),
-    [
-        ("", True),
-        ('attributes."ce-type" = "a.b"', True),
-        ('attributes."ce-type" = "a"', False),
-        ('hasPrefix(attributes."ce-type", "a.")', True),
-        ('NOT hasPrefix(attributes."ce-type", "a.")', False),
-        ('attributes:"ce-type" AND NOT attributes:"other"', True),
-        ('attributes."ce-type" = "x" OR (attributes:"ce-type" AND attributes:"other")', False),
-    ],
-)
-def test_evaluator(filter_: str, *, expected: bool) -> None:
-    """The evaluator of these tests does as Pub/Sub's reference says."""
-    assert lets_through(filter_, {"ce-type": "a.b"}) is expected
+    assert by_function == {
+        name: needed[each["action"]] for name, each in RAW["functions"].items() if "action" in each
+    }
 
 
 def test_topics_may_be_renamed() -> None:

@@ -1,29 +1,29 @@
 """The automations file: reading it, and naming every mistake by line and field."""
 
-import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, NamedTuple
 
-from videovector_bridge.automate.actions import ACTIONS, Action, Field
+from videovector_bridge.automate.action import Action
+from videovector_bridge.automate.actions import ACTIONS
+from videovector_bridge.automate.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.expressions import (
     Expression,
     ExpressionError,
     Template,
     compile_expression,
-    compile_template,
 )
+from videovector_bridge.automate.field_values import read_value
 from videovector_bridge.automate.lines import TOP, Lines
 from videovector_bridge.automate.mistakes import Mistake, did_you_mean
 from videovector_bridge.errors import PermanentError, SettingsError
 
-CHANNELS: Final = ("stream", "webhook")
+CHANNELS: Final = ("stream", "webhook", OWN_CHANNEL)
 OWN_KEYS: Final = ("name", "on", "channel", "when")
 NAME_PATTERN: Final = r"[^\x00-\x1f]{1,100}"
-_INT64: Final = range(-(2**63), 2**63)
 _TOML_LINE: Final = re.compile(r"at line (\d+)")
 
 
@@ -69,7 +69,9 @@ class Automation:
         glob = next((glob for glob in self.on if fnmatchcase(event_type, glob)), None)
         if glob is None:
             return _OTHER_TYPE
-        if self.channel and self.channel != event["channel"]:
+        channel = event["channel"]
+        # Without a channel: both of VideoVector's. The bridge's own events must be asked for.
+        if channel != self.channel if self.channel else channel == OWN_CHANNEL:
             return Verdict(applies=False, decided_by="channel", glob=glob)
         if self.when is None:
             return Verdict(applies=True, glob=glob)
@@ -179,9 +181,16 @@ class _Reader:
             what = f"must be one of {', '.join(CHANNELS)}, not {channel!r}"
             self._problem("channel", what, did_you_mean(channel, CHANNELS))
         action, fields = self._action(entry)
+        if channel == OWN_CHANNEL and action:
+            self._check_circle(on, ACTIONS[action])
         return Automation(
             self._name, tuple(on), action, str(channel), self._condition(entry), fields
         )
+
+    def _check_circle(self, on: Sequence[str], action: Action) -> None:
+        if action.emits and any(fnmatchcase(action.emits, glob) for glob in on):
+            what = f"fits {action.emits}, which {action.name} itself publishes: it would go round"
+            self._problem("on", what)
 
     def _condition(self, entry: Mapping[str, Any]) -> Expression | None:
         when = entry.get("when")
@@ -235,41 +244,5 @@ class _Reader:
                 what = f"is not known; known are {', '.join(action.fields)}"
                 self._problem(where, what, did_you_mean(key, action.fields))
             else:
-                found[key] = self._value(where, action.fields[key], value)
+                found[key] = read_value(where, action.fields[key], value, self._problem)
         return found
-
-    def _value(self, where: str, spec: Field, value: Any) -> Any:
-        if spec.kind == "flag":
-            if not isinstance(value, bool):
-                self._problem(where, f"must be true or false, not {value!r}")
-            return value
-        if spec.kind == "object":
-            if not isinstance(value, dict):
-                self._problem(where, "must be a table")
-            return self._object(where, value)
-        if not isinstance(value, str):
-            self._problem(where, f"must be text, not {value!r}")
-            return value
-        if spec.choices and "{" not in value and value not in spec.choices:
-            what = f"must be one of {', '.join(spec.choices)}, not {value!r}"
-            self._problem(where, what, did_you_mean(value, spec.choices))
-        return self._template(where, value)
-
-    def _object(self, where: str, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self._object(f"{where}.{key}", inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self._object(where, inner) for inner in value]
-        if isinstance(value, str):
-            return self._template(where, value)
-        plain = isinstance(value, bool) or (isinstance(value, int) and value in _INT64)
-        if not plain and not (isinstance(value, float) and math.isfinite(value)):
-            self._problem(where, f"{value} is not a JSON value; write it in quotes")
-        return value
-
-    def _template(self, where: str, value: str) -> Template | None:
-        try:
-            return compile_template(value)
-        except ExpressionError as error:
-            self._problem(where, str(error), error.fix)
-            return None

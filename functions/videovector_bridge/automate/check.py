@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations import Automation, Inspected, inspect_automations
 from videovector_bridge.automate.expressions import Expression, Template, event_fields
 from videovector_bridge.automate.globs import can_match
 from videovector_bridge.automate.mistakes import Mistake, did_you_mean
 from videovector_bridge.automate.vocabulary import DOCUMENTED_TYPES, EVENT_FIELDS, OPEN_PREFIXES
-
-# The setting without which an action does nothing, by action.
-NEEDED_SETTINGS: Final = {"issue_signed_url": "SIGNED_URL_BUCKETS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +75,20 @@ def _expressions_in(key: str, value: Any) -> Iterator[tuple[str, Expression]]:
 def _idle_globs(inspected: Inspected, file: str) -> Iterator[Mistake]:
     for index, automation in enumerate(inspected.automations):
         for glob in automation.on:
-            if not can_match(glob, DOCUMENTED_TYPES, OPEN_PREFIXES):
+            if not can_match(glob, _KNOWN_TYPES, OPEN_PREFIXES):
                 yield Mistake(
                     file,
                     inspected.lines.of(index, "on"),
                     automation.name,
                     "on",
                     f"{glob!r} fits no event that is documented, nor {' or '.join(_OPEN)}",
-                    did_you_mean(glob, DOCUMENTED_TYPES),
+                    did_you_mean(glob, _KNOWN_TYPES),
                     "warning",
                 )
 
 
+# The vendor's, and what the actions publish.
+_KNOWN_TYPES: Final = (*DOCUMENTED_TYPES, *filter(None, (a.emits for a in ACTIONS.values())))
 _OPEN: Final = tuple(f"{prefix}*" for prefix in OPEN_PREFIXES)
 
 
@@ -96,7 +96,8 @@ def _missing_settings(
     inspected: Inspected, file: str, environ: Mapping[str, str]
 ) -> Iterator[Mistake]:
     actions = [automation.action for automation in inspected.automations]
-    for action, setting in NEEDED_SETTINGS.items():
+    needed = [(name, setting) for name, action in ACTIONS.items() for setting in action.needs]
+    for action, setting in needed:
         if action in actions and not environ.get(setting, "").strip():
             index = actions.index(action)
             yield Mistake(

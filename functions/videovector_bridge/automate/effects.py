@@ -149,6 +149,7 @@ class _Claim:
 
     target: str
     event_id: str
+    lasts_seconds: float
     started_at: float = 0.0
     until: float = -1.0
 
@@ -184,14 +185,17 @@ class Effects:
         version: Version,
         desired: Mapping[str, Any],
         apply: Callable[[Mapping[str, Any]], None],
+        *,
+        lasts_seconds: float = 0.0,
     ) -> bool:
         """Make `target` what the newest event known wants; False when that was done before.
 
-        `apply` makes the target equal to the desired state that it is given. Raises
-        `TransientError` when the message is to be delivered again; a `PermanentError` of `apply`
-        goes through, with the event no longer pending.
+        `apply` makes the target equal to the desired state that it is given, which may take
+        `lasts_seconds` longer than one request. Raises `TransientError` when the message is to be
+        delivered again; a `PermanentError` of `apply` goes through, with the event no longer
+        pending.
         """
-        claimed = _Claim(target, version.event_id)
+        claimed = _Claim(target, version.event_id, self._request_seconds + lasts_seconds)
         found = self._change(target, None, self._claiming(claimed, version, desired))
         if version.event_id not in found.record.pending:
             return False
@@ -218,7 +222,7 @@ class Effects:
 
     def _renew(self, claimed: _Claim) -> None:
         claimed.started_at = self._now()
-        claimed.until = claimed.started_at + self._start_seconds + self._request_seconds
+        claimed.until = claimed.started_at + self._start_seconds + claimed.lasts_seconds
 
     def _claiming(self, claimed: _Claim, version: Version, desired: Mapping[str, Any]) -> Change:
         def change(record: Record | None) -> Record:
@@ -257,6 +261,11 @@ class Effects:
             # A request of unknown fate could land on top of the next attempt's.
             left = self._now() + self._left_seconds
             self._end(claimed, found, left if error.in_doubt else _FREE)
+            raise
+        except TransientError:
+            # Messages, documents and files that land late do no harm: a repeated message has the
+            # same id, and the others replace only what they were made from.
+            self._end(claimed, found, _FREE)
             raise
 
     def _end(self, claimed: _Claim, found: _Stored, until: float) -> None:

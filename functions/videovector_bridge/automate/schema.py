@@ -7,12 +7,19 @@ from typing import Any, Final
 
 import orjson
 
-from videovector_bridge.automate.actions import ACTIONS, Action, Field, Kind
+from videovector_bridge.automate.action import Action, Field, Kind
+from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations import CHANNELS, NAME_PATTERN
 
 # The draft that editors of TOML read: https://json-schema.org/draft-07
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
-_TYPES: Final[dict[Kind, str]] = {"text": "string", "flag": "boolean", "object": "object"}
+_TYPES: Final[dict[Kind, str | list[str]]] = {
+    "text": "string",
+    "flag": "boolean",
+    "whole": ["integer", "string"],
+    "object": "object",
+    "list": "array",
+}
 
 
 def automations_schema() -> dict[str, Any]:
@@ -55,7 +62,8 @@ def _automation() -> dict[str, Any]:
                 "minItems": 1,
             },
             "channel": {
-                "description": "Only events that came this way; both if it is not given.",
+                "description": "Only events that came this way (bridge: what the bridge itself "
+                "publishes); stream and webhook if it is not given.",
                 "enum": [*CHANNELS, ""],
             },
             "when": {"description": "A condition: CEL over `event`.", "type": "string"},
@@ -91,6 +99,10 @@ def _field(field: Field) -> dict[str, Any]:
         "description": f"{field.meaning[0].upper()}{field.meaning[1:]}.",
         "type": _TYPES[field.kind],
     }
+    if field.kind == "whole":
+        found |= {"minimum": field.least, "maximum": field.most}
+    if field.kind == "list":
+        found |= {"minItems": field.least, "maxItems": field.most}
     if field.choices:
         # A text with an expression in it may come out as any of them.
         found["anyOf"] = [{"enum": list(field.choices)}, {"pattern": "\\{"}]

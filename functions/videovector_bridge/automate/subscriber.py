@@ -9,25 +9,31 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudevents.http import CloudEvent
 from flask import request
 from werkzeug.exceptions import InternalServerError, ServiceUnavailable
 
 from videovector_bridge.api import RetryPolicy, VideoVectorClient
+from videovector_bridge.automate.action import Action
+from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations import Automation, read_automations
+from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Effects
+from videovector_bridge.automate.plan import Planned, plan
 from videovector_bridge.automate.received import Received, receive
-from videovector_bridge.backends import Backend, open_backend
+from videovector_bridge.backends import open_backend
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.redact import redact
-from videovector_bridge.settings import SubscriberSettings, subscriber_settings
+from videovector_bridge.settings import subscriber_settings
 from videovector_bridge.telemetry import log
+
+if TYPE_CHECKING:
+    from videovector_bridge.backends.signing import V4Signer
 
 _STRUCTURED: Final = "application/cloudevents+json"
 _SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
@@ -35,23 +41,22 @@ _PUBLISH_SECONDS: Final = 20.0
 _START_SECONDS: Final = 5.0  # from noting an event to sending its request: one write
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a subscriber works with, made once per instance."""
-
-    settings: SubscriberSettings
-    backend: Backend
-    api: VideoVectorClient
-    effects: Effects
-    automations: tuple[Automation, ...]
+def entry_points() -> dict[str, Callable[[CloudEvent], None]]:
+    """The functions that serve the actions, by the name that the host looks up."""
+    return {action.entry_point: _entry_point(action) for action in ACTIONS.values()}
 
 
-# One automation's effect for one event: True when it did something, False when it was done.
-Act = Callable[[Context, Automation, Received], bool]
+def _entry_point(action: Action) -> Callable[[CloudEvent], None]:
+    def serve_action(cloud_event: CloudEvent) -> None:
+        serve(action, cloud_event)
+
+    # The host finds its target by this name.
+    serve_action.__name__ = action.entry_point
+    return serve_action
 
 
 @cache
-def _setup() -> Context:
+def _setup() -> tuple[Context, tuple[Automation, ...]]:
     """Settings, automations and clients: at the first event, for the host forks after import."""
     settings = subscriber_settings(os.environ)
     file = Path(settings.automations_file or _SHIPPED)
@@ -68,7 +73,7 @@ def _setup() -> Context:
         left_seconds=seconds,
         start_seconds=_START_SECONDS,
     )
-    return Context(
+    context = Context(
         settings,
         backend,
         VideoVectorClient(
@@ -79,35 +84,48 @@ def _setup() -> Context:
             timeout_seconds=seconds,
         ),
         effects,
-        read_automations(text, file.name),
+        cache(partial(_open_signer, settings.signing_account)),
     )
+    return context, read_automations(text, file.name)
 
 
-def serve(action: str, act: Act, cloud_event: CloudEvent) -> None:
+def _open_signer(account: str) -> "V4Signer":
+    from videovector_bridge.backends.signing import V4Signer  # noqa: PLC0415 - few need it: 200 ms
+
+    return V4Signer(account)
+
+
+def serve(action: Action, cloud_event: CloudEvent) -> None:
     """Run every automation of `action` that applies to the event; see the module for the rest."""
-    facts: dict[str, Any] = {"action": action, "event_id": cloud_event["id"]}
+    name = action.name
+    facts: dict[str, Any] = {"action": name, "event_id": cloud_event["id"]}
     try:
-        _serve(_setup(), action, act, cloud_event, facts)
+        context, automations = _setup()
+        _serve(context, automations, action, cloud_event, facts)
     except SettingsError as error:
         log(
             "CRITICAL",
-            f"{action}.settings_wrong",
+            f"{name}.settings_wrong",
             f"Settings are wrong: {error}",
             problems=error.problems,
         )
         raise InternalServerError(redact(str(error))) from None
     except TransientError as error:
-        log("WARNING", f"{action}.retry", f"To be delivered again: {error}", **facts)
+        log("WARNING", f"{name}.retry", f"To be delivered again: {error}", **facts)
         raise ServiceUnavailable(redact(str(error))) from None
     except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
         message = f"Crashed: {type(error).__name__}: {error}"
         trace = redact(traceback.format_exc())
-        log("CRITICAL", f"{action}.crashed", message, stack_trace=trace, **facts)
+        log("CRITICAL", f"{name}.crashed", message, stack_trace=trace, **facts)
         raise InternalServerError(redact(message)) from None
 
 
 def _serve(
-    context: Context, action: str, act: Act, cloud_event: CloudEvent, facts: dict[str, Any]
+    context: Context,
+    automations: tuple[Automation, ...],
+    action: Action,
+    cloud_event: CloudEvent,
+    facts: dict[str, Any],
 ) -> None:
     raw = b""
     try:
@@ -117,18 +135,33 @@ def _serve(
         _reject(context, raw, error, "", facts)
         return
     facts["event_type"] = received.fields["event_type"]
-    for automation in context.automations:
-        if automation.action != action:
+    for planned in plan(automations, received):
+        if planned.automation.action != action.name:
             continue
+        name = planned.automation.name
         try:
-            if not automation.applies_to(received.fields):
-                continue
-            did = act(context, automation, received)
+            outcome = _carry_out(context, action, planned, received)
         except PermanentError as error:
-            _reject(context, raw, error, automation.name, facts)
+            _reject(context, raw, error, name, facts)
             continue
-        outcome = "done" if did else "done_before"
-        log("INFO", f"{action}.{outcome}", f"{automation.name}: {outcome}", **facts)
+        if outcome:
+            log("INFO", f"{action.name}.{outcome}", f"{name}: {outcome}", **facts)
+
+
+def _carry_out(context: Context, action: Action, planned: Planned, received: Received) -> str:
+    """Do what is planned; in a word what came of it, empty where there was nothing to do."""
+    if planned.rejection is not None:
+        raise planned.rejection
+    if planned.wanted is None or planned.overruled_by:
+        return ""
+    did = context.effects.converge(
+        planned.wanted.target,
+        received.version,
+        planned.wanted.desired,
+        partial(action.apply, context),
+        lasts_seconds=action.lasts_seconds,
+    )
+    return "done" if did else "done_before"
 
 
 def _data(context: Context, cloud_event: CloudEvent) -> bytes:

@@ -95,7 +95,8 @@ class Blobs(Protocol):
 class StoredFile:
     """A file as it is stored.
 
-    `generation` is another number after each write of that name; `md5` is of the content, in hex.
+    `generation` is another number after each write of that name; `md5` is of the content, in hex,
+    and empty where the store does not know it.
     """
 
     uri: str

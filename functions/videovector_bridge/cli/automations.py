@@ -3,23 +3,24 @@
 import os
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from videovector_bridge.automate.automations import Automation, Verdict, read_automations
+from videovector_bridge.automate.automations import Automation, Verdict
 from videovector_bridge.automate.check import check_automations
 from videovector_bridge.automate.mistakes import Mistake
+from videovector_bridge.automate.plan import Planned, plan
 from videovector_bridge.automate.received import Received
 from videovector_bridge.automate.schema import schema_text
 from videovector_bridge.cli import options
+from videovector_bridge.cli.automations_file import File, chosen_file, read_chosen
 from videovector_bridge.cli.exits import FAILED
+from videovector_bridge.cli.filters import filters_command
 from videovector_bridge.cli.given_events import read_event, split
 from videovector_bridge.cli.input import read_bytes, read_text
 from videovector_bridge.cli.output import show_fields, show_json, show_table, tell
-from videovector_bridge.cli.prospect import Prospect, prospects
 from videovector_bridge.errors import PermanentError, SettingsError
 from videovector_bridge.redact import redact
 
@@ -27,18 +28,9 @@ EXITS = (
     "Exit status: 0 all is well; 1 mistakes, in the automations or the events that were to be "
     "looked at; 2 wrong usage, or a file that cannot be used at all."
 )
-_SHIPPED = Path(__file__).resolve().parents[2] / "automations.toml"
 _OUTCOMES = ("effect", "rejected", "overruled")
 _COLUMNS = ("event_id", "automation", "action", "outcome", "what")
 
-File = Annotated[
-    str,
-    typer.Option(
-        "--file",
-        metavar="FILE",
-        help="The automations; AUTOMATIONS_FILE if not given, or else those deployed.",
-    ),
-]
 Events = Annotated[
     str,
     typer.Argument(
@@ -53,6 +45,7 @@ app = typer.Typer(
     help="The automations file: what is wrong in it, and what it would do.",
     epilog=EXITS,
 )
+app.command("filters", epilog=EXITS)(filters_command)
 
 
 @app.command("check", epilog=EXITS)
@@ -68,7 +61,7 @@ def check_command(
     as_json: options.Json = False,
 ) -> None:
     """Name every mistake in an automations file, with its line and what may have been meant."""
-    file = _chosen(file)
+    file = chosen_file(file)
     checked = check_automations(read_text(file), file, os.environ)
     if as_json:
         show_json(
@@ -101,7 +94,7 @@ def dry_run_command(events: Events, *, file: File = "", as_json: options.Json = 
 
     No setting is looked at, such as the buckets that URLs may be issued for.
     """
-    automations = _read(file)
+    automations = read_chosen(file)
     rows: list[dict[str, Any]] = []
     bad: list[dict[str, Any]] = []
     seen = 0
@@ -134,7 +127,7 @@ def _rows(received: Received, automations: tuple[Automation, ...]) -> list[dict[
     """What automations would do on one event, without those that would do nothing."""
     return [
         {"event_id": received.fields["event_id"], **_shown(each)}
-        for each in prospects(automations, received.fields)
+        for each in plan(automations, received)
         if each.outcome != "none"
     ]
 
@@ -158,7 +151,7 @@ def explain_command(
     as_json: options.Json = False,
 ) -> None:
     """Show of each automation whether it applies to an event, and why or why not."""
-    automations = _read(file)
+    automations = read_chosen(file)
     given = list(split(read_bytes(event)))
     if len(given) != 1:
         raise SettingsError([f"{event!r} must hold one event, not {len(given)}"])
@@ -167,7 +160,7 @@ def explain_command(
     except PermanentError as error:
         tell(f"This is no event ({error.code}): {error}")
         raise typer.Exit(FAILED) from None
-    found = prospects(automations, received.fields)
+    found = plan(automations, received)
     if as_json:
         shown = [_shown(each) | {"verdict": _verdict(each.verdict)} for each in found]
         show_json({"event": received.fields, "automations": shown})
@@ -177,7 +170,7 @@ def explain_command(
         typer.echo()
 
 
-def _explained(found: Prospect, received: Received) -> list[tuple[str, object]]:
+def _explained(found: Planned, received: Received) -> list[tuple[str, object]]:
     """Names and values for a person; None for what was not looked at."""
     automation, verdict, event = found.automation, found.verdict, received.fields
     decided_by = verdict.decided_by if verdict else "condition"
@@ -192,7 +185,7 @@ def _explained(found: Prospect, received: Received) -> list[tuple[str, object]]:
         ("condition", None if decided_by in ("type", "channel") else _condition(found)),
         ("action", None if fields is None else automation.action),
         ("fields", None if fields is None else orjson.dumps(fields).decode()),
-        ("target", found.target or None),
+        ("target", found.wanted and found.wanted.target),
         ("overruled", f"{found.overruled_by!r} comes first" if found.overruled_by else None),
         ("rejected", f"{rejection['code']}: {rejection['what']}" if rejection else None),
     ]
@@ -205,7 +198,7 @@ def _channel(automation: Automation, channel: str) -> str:
     return f"{channel} fits" if fits else f"{channel} is not {automation.channel}"
 
 
-def _condition(found: Prospect) -> str | None:
+def _condition(found: Planned) -> str | None:
     if found.automation.when is None:
         return None
     source, verdict = found.automation.when.source, found.verdict
@@ -220,14 +213,14 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     return None if verdict is None else verdict._asdict()
 
 
-def _shown(found: Prospect) -> dict[str, Any]:
+def _shown(found: Planned) -> dict[str, Any]:
     error = found.rejection
     return {
         "automation": found.automation.name,
         "action": found.automation.action,
         "outcome": found.outcome,
         "fields": None if found.fields is None else dict(found.fields),
-        "target": found.target,
+        "target": found.wanted and found.wanted.target,
         "overruled_by": found.overruled_by,
         "rejection": error and {"reason": error.owner, "code": error.code, "what": str(error)},
     }
@@ -237,22 +230,6 @@ def _shown(found: Prospect) -> dict[str, Any]:
 def schema_command() -> None:
     """Write the JSON Schema of automations files, for editors."""
     typer.echo(schema_text(), nl=False)
-
-
-def _chosen(file: str) -> str:
-    """The automations file that is asked for: the one named, the setting's, or the deployed one."""
-    return file or os.environ.get("AUTOMATIONS_FILE", "").strip() or _default()
-
-
-def _default() -> str:
-    """The deployed file, by a short name where there is one."""
-    here = Path.cwd()
-    return str(_SHIPPED.relative_to(here) if _SHIPPED.is_relative_to(here) else _SHIPPED)
-
-
-def _read(file: str) -> tuple[Automation, ...]:
-    chosen = _chosen(file)
-    return read_automations(read_text(chosen), chosen)
 
 
 def _count(number: int, word: str) -> str:

@@ -3,14 +3,14 @@
 from videovector_bridge.backends.gcp.firestore import FirestoreDocuments
 from videovector_bridge.backends.gcp.pubsub import PubSubTopics
 from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.ports import Backend, Blobs
+from videovector_bridge.backends.ports import Backend, Blobs, Files
 from videovector_bridge.settings import BackendSettings
 
 
 def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:
     """Return Google's services as a backend. `retry` sets the pauses (tests compress time by it).
 
-    Connects nothing yet, and loads the Cloud Storage library only where there is a claim bucket.
+    Connects nothing yet, and loads the Cloud Storage library only where there is a bucket.
     """
     retry = retry or Retry()
     blobs: Blobs | None = None
@@ -18,8 +18,14 @@ def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:
         from videovector_bridge.backends.gcp.storage import StorageBlobs  # noqa: PLC0415 - 50 ms
 
         blobs = StorageBlobs(settings.project, settings.claim_bucket, retry)
+    files: Files | None = None
+    if settings.preview_bucket:
+        from videovector_bridge.backends.gcp.files import StorageFiles  # noqa: PLC0415 - 50 ms
+
+        files = StorageFiles(settings.project, settings.preview_bucket, retry)
     return Backend(
         topics=PubSubTopics(settings.project, retry),
         documents=FirestoreDocuments(settings.project, retry),
         blobs=blobs,
+        files=files,
     )

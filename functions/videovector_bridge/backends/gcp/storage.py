@@ -1,12 +1,10 @@
 """Objects in Cloud Storage, put once."""
 
 from contextlib import suppress
-from typing import Any
 
 from google.api_core import exceptions as google_errors
-from google.auth import exceptions as auth_errors
-from google.cloud.storage import Client
 
+from videovector_bridge.backends.gcp.objects import explain, open_client, read_object
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import BackendError
@@ -20,7 +18,7 @@ class StorageBlobs:
     def __init__(self, project: str, bucket: str, retry: Retry) -> None:
         self._bucket = bucket
         self._retry = retry
-        self._client = PerProcess(lambda: _open_client(project))
+        self._client = PerProcess(lambda: open_client(project))
 
     def put(self, name: str, data: bytes, content_type: str, *, timeout: float) -> str:
         """Store `data` under `name` unless the name is taken; return the URI either way.
@@ -41,7 +39,7 @@ class StorageBlobs:
                     retry=None,
                 )
 
-        self._retry.call(f"Storing {uri}", attempt, timeout, _explain)
+        self._retry.call(f"Storing {uri}", attempt, timeout, explain)
         return uri
 
     def get(self, uri: str, *, timeout: float) -> bytes:
@@ -53,28 +51,4 @@ class StorageBlobs:
         if not (uri.startswith(_SCHEME) and bucket and name):
             raise BackendError(f"{uri!r} is not the URI of an object in Cloud Storage.")
         blob = self._client.get().bucket(bucket).blob(name)
-
-        def attempt(seconds: float) -> bytes:
-            content: bytes = blob.download_as_bytes(timeout=seconds / 2, retry=None)
-            return content
-
-        return self._retry.call(f"Reading {uri}", attempt, timeout, _explain)
-
-
-def _open_client(project: str) -> Any:
-    # The library reads STORAGE_EMULATOR_HOST by itself, and then goes without credentials.
-    try:
-        return Client(project=project)
-    except auth_errors.GoogleAuthError as error:
-        raise BackendError(f"There are no Google Cloud credentials here. ({error})") from error
-
-
-def _explain(error: Exception) -> str | None:
-    if isinstance(error, google_errors.NotFound):
-        return f"There is no such bucket or object. ({error.message})"
-    if isinstance(error, google_errors.Forbidden):
-        return (
-            "This service account may not do that: grant it roles/storage.objectUser on the "
-            f"bucket. ({error.message})"
-        )
-    return None
+        return read_object(blob, uri, self._retry, timeout)

@@ -1,0 +1,40 @@
+"""Events of the bridge itself about what an action did, on topic `events` like all others."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from videovector_bridge.automate.context import Context
+from videovector_bridge.events import bridge_event, instant, lane
+from videovector_bridge.messages import event_message
+
+# Automations see these only if they ask for this channel: so nothing goes round in circles.
+CHANNEL: Final = "bridge"
+_PUBLISH_SECONDS: Final = 20.0
+
+
+def announce(
+    context: Context,
+    event_type: str,
+    event_id: str,
+    *,
+    cause: Mapping[str, Any],
+    ids: Mapping[str, str | None],
+    payload: Mapping[str, Any],
+) -> None:
+    """Publish an event that `cause` (a `Cause.record`) led to; a repeat is the same, byte for byte.
+
+    `ids` are its own (`run_id`, `video_id`...); what it came from stands in its payload.
+    """
+    made_at = instant(cause["created_at"])
+    assert made_at is not None  # a version's time is read from an event that has one
+    told = {name: cause[name] for name in ("automation", "event_id", "event_type")}
+    event = bridge_event(event_type, event_id, made_at, {**told, **payload}, ids)
+    message = event_message(
+        event,
+        source=f"//videovector-bridge/{event_type}",
+        channel=CHANNEL,
+        ordering_key=f"lane-{lane(event, context.settings.lanes):02}",
+    )
+    context.backend.topics.publish(
+        context.settings.topics.events, [message], timeout=_PUBLISH_SECONDS
+    )

@@ -1,0 +1,107 @@
+"""Filters for the subscriptions of the actions, derived from the automations. Pure.
+
+A subscriber is woken only for what its automations may apply to. A filter may let through more
+than that, never less: https://cloud.google.com/pubsub/docs/subscription-message-filter
+"""
+
+import os.path
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from itertools import combinations
+from typing import Final, NamedTuple
+
+from videovector_bridge.automate.action import Action
+from videovector_bridge.automate.actions import ACTIONS
+from videovector_bridge.automate.announce import CHANNEL as OWN_CHANNEL
+from videovector_bridge.automate.automations import Automation
+from videovector_bridge.events import TYPE_PREFIX
+
+MAX_FILTER_BYTES: Final = 256
+# No message of ours is without a type.
+NOTHING: Final = 'NOT attributes:"ce-type"'
+_LITERAL: Final = re.compile(r'[^*?\["\\\x00-\x1f\x7f-\U0010ffff]*')
+
+
+class _Term(NamedTuple):
+    """A type, or with `more` all that begin with it."""
+
+    text: str
+    more: bool
+
+    def __str__(self) -> str:
+        value = TYPE_PREFIX + self.text
+        if self.more:
+            return f'hasPrefix(attributes."ce-type", "{value}")'
+        return f'attributes."ce-type" = "{value}"'
+
+    def covers(self, other: "_Term") -> bool:
+        """Whether all that `other` lets through passes here."""
+        return other.text.startswith(self.text) if self.more else self == other
+
+
+def filters(automations: Sequence[Automation]) -> dict[str, str]:
+    """The filter of each action's subscription; empty where every message passes."""
+    return {
+        name: _filter([each for each in automations if each.action == name]) for name in ACTIONS
+    }
+
+
+def _filter(automations: Sequence[Automation]) -> str:
+    if not automations:
+        return NOTHING
+    channel = _channel(automations)
+    terms = _distinct(_term(glob) for each in automations for glob in each.on)
+    while len(found := _joined(terms, channel)) > MAX_FILTER_BYTES:
+        terms = _coarser(terms)
+    return found
+
+
+def _term(glob: str) -> _Term:
+    literal = _LITERAL.match(glob)
+    text = literal[0] if literal else ""
+    return _Term(text, more=text != glob)
+
+
+def _distinct(terms: Iterable[_Term]) -> list[_Term]:
+    """The terms in order, without those that another covers."""
+    found = list(dict.fromkeys(terms))
+    return [
+        term for term in found if not any(other != term and other.covers(term) for other in found)
+    ]
+
+
+def _coarser(terms: list[_Term]) -> list[_Term]:
+    """Fewer terms: the two that share most become one; a single one is cut to half."""
+    if len(terms) == 1:
+        return [_Term(terms[0].text[: len(terms[0].text) // 2], more=True)]
+    one, other = max(combinations(terms, 2), key=lambda pair: len(_shared(*pair)))
+    shared = _Term(_shared(one, other), more=True)
+    return _distinct(shared if term in (one, other) else term for term in terms)
+
+
+def _shared(one: _Term, other: _Term) -> str:
+    return os.path.commonprefix([one.text, other.text])
+
+
+def _joined(terms: list[_Term], channel: str) -> str:
+    every_type = any(term.more and not term.text for term in terms)
+    types = "" if every_type else " OR ".join(map(str, terms))
+    if types and channel and len(terms) > 1:
+        types = f"({types})"
+    return " AND ".join(filter(None, (channel, types)))
+
+
+def _channel(automations: Sequence[Automation]) -> str:
+    """What can be said of the channel: one that all ask for, or that none asks for ours."""
+    asked = {each.channel for each in automations}
+    if len(asked) == 1 and "" not in asked:
+        return f'attributes."ce-channel" = "{asked.pop()}"'
+    globs = [glob for each in automations for glob in each.on]
+    if OWN_CHANNEL not in asked and any(_fits_own(glob, ACTIONS.values()) for glob in globs):
+        return f'NOT attributes."ce-channel" = "{OWN_CHANNEL}"'
+    return ""
+
+
+def _fits_own(glob: str, actions: Iterable[Action]) -> bool:
+    return any(action.emits and fnmatchcase(action.emits, glob) for action in actions)

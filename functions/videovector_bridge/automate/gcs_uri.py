@@ -1,0 +1,46 @@
+"""Addresses of objects in Cloud Storage, and for which of them URLs may be issued. Pure."""
+
+import re
+from typing import Any, Final, NamedTuple
+
+from videovector_bridge.errors import PermanentError
+
+# https://cloud.google.com/storage/docs/buckets#naming and .../objects#naming; no steps in a path.
+_GCS_URI: Final = re.compile(
+    r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(?!(?:.*/)?\.\.?(?:/|$))([^\x00-\x1f\x7f-\x9f]+)"
+)
+
+
+class GcsUri(NamedTuple):
+    """An object's bucket and name."""
+
+    bucket: str
+    name: str
+
+
+def parse_gcs_uri(gcs_uri: Any) -> GcsUri:
+    """Read `gs://bucket/name`. Raises `PermanentError` for anything else."""
+    match = _GCS_URI.fullmatch(gcs_uri) if isinstance(gcs_uri, str) else None
+    if match is None:
+        raise PermanentError(
+            f"{str(gcs_uri)[:200]!r} is not the address of an object (gs://bucket/path).",
+            owner="user",
+            code="bad_gcs_uri",
+        )
+    return GcsUri(match[1], match[2])
+
+
+def allowed_uri(gcs_uri: Any, buckets: frozenset[str]) -> GcsUri:
+    """Read the address of an object for which URLs may be issued.
+
+    Raises `PermanentError` if it is none, or its bucket is not among `buckets`.
+    """
+    found = parse_gcs_uri(gcs_uri)
+    if found.bucket not in buckets:
+        raise PermanentError(
+            f"No URL may be issued for bucket {found.bucket!r}. If one should be, add it to "
+            f"SIGNED_URL_BUCKETS (now: {', '.join(sorted(buckets)) or 'none'}).",
+            owner="user",
+            code="bucket_not_allowed",
+        )
+    return found

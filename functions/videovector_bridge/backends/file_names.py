@@ -1,0 +1,29 @@
+"""What Cloud Storage refuses as a name of a file, refused by every backend."""
+
+from videovector_bridge.errors import BackendError
+
+# https://cloud.google.com/storage/docs/objects#naming
+_MAX_NAME_BYTES = 1_024
+_RESERVED = ".well-known/acme-challenge/"
+
+
+def check_file_name(name: str) -> None:
+    """Raise `BackendError` if Cloud Storage would refuse an object of this name."""
+    if rule := _broken_rule(name):
+        raise BackendError(f"{name[:100]!r} is not the name of a file: {rule}.")
+
+
+def _broken_rule(name: str) -> str:
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "it holds half a surrogate pair"
+    if not 0 < size <= _MAX_NAME_BYTES:
+        return f"a name holds 1 to {_MAX_NAME_BYTES:,} bytes, not {size:,}"
+    if name in (".", ".."):
+        return "it stands for a folder"
+    if "\r" in name or "\n" in name:
+        return "a name is one line"
+    if name.startswith(_RESERVED):
+        return f"names in {_RESERVED} are reserved"
+    return ""

@@ -1,0 +1,45 @@
+"""No event that an automation may apply to is filtered away from the function that acts on it."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.pubsub_filter import lets_through
+from videovector_bridge.automate.automations import read_automations
+from videovector_bridge.automate.filters import MAX_FILTER_BYTES, filters
+
+texts = st.text(alphabet="ab.", min_size=1, max_size=5)
+globs = st.text(alphabet='ab.*?[]!\\"é', min_size=1, max_size=6) | st.sampled_from(
+    ["*", "media.*", "search.matched", "prompt_run.partial_completed", "a" * 200, "b" * 300]
+)
+channels = st.sampled_from(["", "stream", "webhook", "bridge"])
+types = texts | st.sampled_from(
+    ["media.preview_stored", "search.matched", "prompt_run.partial_completed", "a" * 200, "b" * 300]
+)
+
+
+@given(
+    automations=st.lists(
+        st.tuples(st.lists(globs, min_size=1, max_size=5), channels), min_size=1, max_size=5
+    ),
+    event_type=types,
+    channel=st.sampled_from(["stream", "webhook", "bridge"]),
+)
+def test_what_applies_passes(
+    automations: list[tuple[list[str], str]], event_type: str, channel: str
+) -> None:
+    """Whatever the globs, the filter is within the limit, and lets through what they fit."""
+    text = "".join(
+        f'[[automation]]\nname = "{number}"\non = {json.dumps(on, ensure_ascii=False)}\n'
+        f'channel = "{asked}"\n[automation.upsert_marker]\ntarget_type = "run"\ntarget_id = "r"\n'
+        for number, (on, asked) in enumerate(automations)
+    )
+    read = read_automations(text, "a.toml")
+    found = filters(read)["upsert_marker"]
+    attributes = {"ce-type": f"com.vectormethods.{event_type}", "ce-channel": channel}
+
+    assert len(found.encode()) <= MAX_FILTER_BYTES
+    event = {"event_type": event_type, "channel": channel}
+    if any(each.applies_to(event) for each in read):
+        assert lets_through(found, attributes)

@@ -1,0 +1,186 @@
+"""Snapshots: the document of a video, how few calls many take, and which one stays."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.unit.subscribing import Deployed, event, message_of
+from videovector_bridge.automate import subscriber
+from videovector_bridge.automate.actions import snapshot_media
+from videovector_bridge.backends.ports import Document
+
+Deploy = Callable[[str], Deployed]
+SNAPSHOT = """
+[[automation]]
+name = "documents"
+on = ["media.processing.*", "processing.video_*"]
+[automation.snapshot_media]
+video_id = "{event.video_id}"
+"""
+BATCHES = ("POST /videos/batch", "POST /videos/batch/status", "POST /videos/batch/segments")
+
+
+def ready(deploy: Deploy) -> Deployed:
+    """`snapshot_media` with its automation."""
+    deployed = deploy("snapshot_media")
+    deployed.automations(SNAPSHOT)
+    return deployed
+
+
+@pytest.fixture
+def snapshots(deploy: Deploy) -> Deployed:
+    """The function over each backend in turn."""
+    return ready(deploy)
+
+
+@pytest.fixture
+def embedded(deploy_embedded: Deploy) -> Deployed:
+    """The function over the embedded backend."""
+    return ready(deploy_embedded)
+
+
+def videos(deployed: Deployed) -> list[str]:
+    """The videos that the stand-in has."""
+    world = deployed.standin._world
+    assert world is not None
+    return list(world.library.videos)
+
+
+def about(video_id: Any, name: str = "evt_1", second: int = 0) -> dict[str, Any]:
+    """An event about a video."""
+    return event(name, second, event_type="processing.video_completed", video_id=video_id)
+
+
+def stored(deployed: Deployed, video_id: str) -> Document | None:
+    """The document of a video."""
+    return deployed.backend.documents.read("media", video_id, timeout=10)
+
+
+def calls(deployed: Deployed) -> list[int]:
+    """How often each of the three batch helpers was called."""
+    return [deployed.requests(each) for each in BATCHES]
+
+
+def test_a_video_becomes_a_document(snapshots: Deployed) -> None:
+    """As VideoVector's batch helpers tell of it, with the event that it is from."""
+    video_id = videos(snapshots)[0]
+
+    assert snapshots.push(about(video_id)) == 200
+
+    found = stored(snapshots, video_id)
+    assert found is not None
+    assert (found.fields["video_id"], found.fields["found"]) == (video_id, True)
+    assert found.fields["title"].startswith("Recording")
+    assert found.fields["status"] == "not_processed"
+    assert found.fields["event"] == {
+        "event_id": "evt_1",
+        "event_type": "processing.video_completed",
+        "created_at": "2026-01-01T00:00:00.000000+00:00",
+    }
+    assert "gif_data" not in found.fields
+    assert calls(snapshots) == [1, 1, 1]
+
+
+def test_redelivery_asks_nothing(snapshots: Deployed) -> None:
+    """Nor does an older event."""
+    video_id = videos(snapshots)[0]
+    snapshots.push(about(video_id, "evt_2", 2))
+    found = stored(snapshots, video_id)
+
+    assert snapshots.push(about(video_id, "evt_2", 2)) == 200
+    assert snapshots.push(about(video_id, "evt_1", 1)) == 200
+
+    assert calls(snapshots) == [1, 1, 1]
+    assert stored(snapshots, video_id) == found or found is not None
+    assert stored(snapshots, video_id).fields == found.fields  # type: ignore[union-attr]  # is there
+
+
+def test_many_events_share_calls(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as come at once; each video has its document."""
+    both = videos(embedded)
+    assert len(both) == 2
+    # Long enough for any machine: what ends the waiting is that the call is full.
+    monkeypatch.setattr(snapshot_media, "_LINGER_SECONDS", 60.0)
+    monkeypatch.setattr(snapshot_media, "_MOST", len(both))
+    app = embedded.client.application
+
+    def push(video_id: str) -> int:
+        message = message_of(about(video_id, f"evt_{video_id}"))
+        answer = app.test_client().post("/", data=message.data, headers=dict(message.attributes))
+        return answer.status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(push, both)) == [200, 200]
+
+    assert calls(embedded) == [1, 1, 1]
+    for video_id in both:
+        found = stored(embedded, video_id)
+        assert found is not None
+        assert found.fields["event"]["event_id"] == f"evt_{video_id}"
+
+
+def test_a_video_that_is_not_there_has_a_document_too(snapshots: Deployed) -> None:
+    """It says that VideoVector knows of none."""
+    assert snapshots.push(about("vid_none")) == 200
+
+    found = stored(snapshots, "vid_none")
+    assert found is not None
+    assert found.fields["found"] is False
+
+
+def test_a_slow_older_answer_does_not_replace_a_newer_one(
+    snapshots: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked before another wrote is asked anew."""
+    video_id = videos(snapshots)[0]
+    api = subscriber._setup()[0].api
+    ask = type(api).batch_videos
+    asked: list[Any] = []
+
+    def slow(self: Any, ids: Any) -> Any:
+        found = ask(self, ids)
+        if not asked:
+            newer = {"video_id": video_id, "title": "newer", "extra": 1}
+            snapshots.backend.documents.write("media", video_id, newer, replaces=None, timeout=10)
+        asked.append(found)
+        return found
+
+    monkeypatch.setattr(type(api), "batch_videos", slow)
+
+    assert snapshots.push(about(video_id)) == 200
+
+    found = stored(snapshots, video_id)
+    assert found is not None
+    assert len(asked) == 2
+    assert found.fields["title"].startswith("Recording")
+
+
+def test_an_api_that_fails_comes_again(embedded: Deployed) -> None:
+    """And then the document is written."""
+    video_id = videos(embedded)[0]
+    embedded.standin.control.faults({"on": BATCHES[1], "kind": "status", "status": 400})
+    assert embedded.push(about(video_id)) == 200
+    (found,) = embedded.published("rejected")
+    assert found.attributes["reason"] in ("vendor", "user")
+
+    embedded.standin.control.faults(
+        *({"on": BATCHES[1], "kind": "status", "status": 503} for _ in range(9))
+    )
+    assert embedded.push(about(video_id, "evt_2", 2)) == 503
+    embedded.standin.control.faults()
+    assert stored(embedded, video_id) is None
+
+
+@pytest.mark.parametrize("video_id", [None, "", 5, ["a"]])
+def test_a_snapshot_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
+    """What names no video is the user's to mend."""
+    embedded.automations(SNAPSHOT.replace("event.video_id", "event.payload.id"))
+    one = {**about("v"), "payload": {"id": video_id}}
+
+    assert embedded.push(json.loads(json.dumps(one))) == 200
+
+    (found,) = embedded.published("rejected")
+    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
