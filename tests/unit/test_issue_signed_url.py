@@ -10,6 +10,7 @@ from infra.local.standin.library import BUCKET
 from tests.unit.subscribing import Deployed, event
 from videovector_bridge.automate import effects, subscriber
 from videovector_bridge.automate.action import effect_key
+from videovector_bridge.automate.actions import issue_signed_url
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
 
@@ -228,3 +229,109 @@ def test_an_answer_of_another_shape_is_not_shown(
     (found,) = embedded.published("rejected")
     assert (found.attributes["reason"], found.attributes["code"]) == ("vendor", "unexpected_answer")
     assert "Signature" not in str(found.attributes) + capsys.readouterr().out
+
+
+SEGMENTS = """
+[[automation]]
+name = "segments"
+on = ["processing.video_completed"]
+[automation.issue_signed_url]
+segments = true
+"""
+
+
+def segments(deployed: Deployed) -> dict[str, str]:
+    """The segments of a video that the stand-in has, with their addresses."""
+    world = deployed.standin._world
+    assert world is not None
+    (video, *_) = world.library.videos.values()
+    return {each.segment_id: each.gcs_uri for each in video.segments}
+
+
+def of_video(deployed: Deployed, name: str = "evt_1") -> dict[str, Any]:
+    """An event about a video that the stand-in has, and about no run."""
+    world = deployed.standin._world
+    assert world is not None
+    return {**processed("", name), "video_id": next(iter(world.library.videos)), "run_id": None}
+
+
+def test_every_segment_of_a_video_has_a_url(links: Deployed) -> None:
+    """A message for each, with its id; a redelivery issues none again."""
+    links.automations(SEGMENTS)
+
+    assert links.push(of_video(links)) == 200
+    assert links.push(of_video(links)) == 200
+
+    found = [json.loads(one.data) for one in links.published("media-urls")]
+    assert {one["segment_id"]: one["gcs_uri"] for one in found} == segments(links)
+    assert len(found) == len(segments(links)) == links.requests(POST)
+    assert links.requests("POST /videos/batch/segments") == 1
+    ids = {one.attributes["ce-id"] for one in links.published("media-urls")}
+    key = effect_key("segments", "evt_1")
+    assert ids == {f"{key}:{segment_id}" for segment_id in segments(links)}
+
+
+def test_a_failure_half_way_goes_on_with_the_other_segments(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was issued is not issued again."""
+    monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
+    embedded.automations(SEGMENTS)
+    fine = {"on": POST, "kind": "delay", "seconds": 0}
+    down = {"on": POST, "kind": "status", "status": 503}
+    embedded.standin.control.faults(fine, fine, *[down] * 4)
+
+    assert embedded.push(of_video(embedded)) == 503
+    assert len(embedded.published("media-urls")) == 2
+    assert embedded.push(of_video(embedded)) == 200
+
+    assert embedded.standin.control.journal(ids=False)["signed_urls"] == len(segments(embedded))
+    assert len(embedded.published("media-urls")) == len(segments(embedded))
+
+
+def test_a_segment_that_is_refused_does_not_keep_the_others_back(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event is rejected for it, and the others have their URLs."""
+    embedded.automations(SEGMENTS)
+    _, *others = segments(embedded)
+    api = type(subscriber._setup()[0].api)
+    ask = api.batch_segments_for_targets
+
+    def elsewhere(self: Any, targets: Any) -> Any:
+        rows = ask(self, targets)
+        rows[0]["segments"][0]["gcs_uri"] = "gs://elsewhere/x"
+        return rows
+
+    monkeypatch.setattr(api, "batch_segments_for_targets", elsewhere)
+
+    assert embedded.push(of_video(embedded)) == 200
+
+    found = {json.loads(one.data)["segment_id"] for one in embedded.published("media-urls")}
+    assert found == set(others)
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["code"] == "bucket_not_allowed"
+    assert rejected.attributes["automation"] == "segments"
+
+
+def test_segments_that_take_too_long_come_again(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message goes on where it was."""
+    monkeypatch.setattr(issue_signed_url, "_ALL_SECONDS", -1.0)
+    embedded.automations(SEGMENTS)
+    assert embedded.push(of_video(embedded)) == 503
+
+    monkeypatch.setattr(issue_signed_url, "_ALL_SECONDS", 50.0)
+    assert embedded.push(of_video(embedded)) == 200
+    assert len(embedded.published("media-urls")) == len(segments(embedded))
+
+
+def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
+    """An event without one is the user's to mend."""
+    embedded.automations(SEGMENTS)
+
+    assert embedded.push({**processed(""), "video_id": None}) == 200
+
+    (found,) = embedded.published("rejected")
+    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
