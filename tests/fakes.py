@@ -273,13 +273,19 @@ class WatchedDocuments:
         *,
         replaces: Document | None,
         timeout: float,
+        keep_seconds: float | None = None,
     ) -> Document:
         """Write, if the hooks let it, unless stalled."""
         self._wait(timeout)
         number = next(self._numbers)
         self._before(number)
         written = self._real.write(
-            collection, document_id, fields, replaces=replaces, timeout=timeout
+            collection,
+            document_id,
+            fields,
+            replaces=replaces,
+            timeout=timeout,
+            keep_seconds=keep_seconds,
         )
         self.written.append(written.fields)
         self._after(number)

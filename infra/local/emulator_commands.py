@@ -34,6 +34,8 @@ def _storage(port: int) -> list[str]:
         *("--backend=memory", "--scheme=http", "--host=127.0.0.1", f"--port={port}"),
         # Where it sends uploads of more than one request.
         f"--external-url=http://127.0.0.1:{port}",
+        # Where it answers addresses without an API's path, as signed ones are.
+        f"--public-host=127.0.0.1:{port}",
         "--log-level=error",
     ]
 

@@ -44,7 +44,7 @@ def expected_effects(events: Iterable[Received], automations: tuple[Automation, 
         for planned in plan(automations, received):
             if planned.outcome != "effect" or planned.wanted is None:
                 continue  # What is rejected is seen elsewhere.
-            target, desired = planned.wanted
+            target, desired, _ = planned.wanted
             if "marker" in desired:
                 markers[target], marker_events[target] = desired["marker"], event_id
             elif planned.automation.action == "issue_signed_url":

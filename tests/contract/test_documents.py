@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.firestore_v1.types import Document as ProtoDocument
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.contract.peers import dead_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
+from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.values import decode_fields, encode_fields
+from videovector_bridge.backends.naming import safe_name
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError
 
@@ -247,6 +252,49 @@ def read_sum(settings: BackendSettings) -> object:
     """Read what the processes made."""
     document = open_backend(settings).documents.read("effects", "sum", timeout=10)
     return document and document.fields["n"]
+
+
+def test_what_is_kept_for_a_while_is_a_document_like_any_other(backend: Backend) -> None:
+    """When it may be removed is not among its fields."""
+    documents = backend.documents
+    first = documents.write("effects", "a", {"n": 1}, replaces=None, timeout=10, keep_seconds=60)
+    documents.write("effects", "a", {"n": 2}, replaces=first, timeout=10, keep_seconds=60)
+
+    found = documents.read("effects", "a", timeout=10)
+    assert found is not None
+    assert found.fields == {"n": 2}
+
+
+@pytest.mark.emulator
+def test_firestore_is_told_when_a_document_may_be_removed(gcp_settings: BackendSettings) -> None:
+    """By a timestamp in `expire_at`, which a TTL policy looks for; others have none."""
+    documents = open_backend(gcp_settings).documents
+    documents.write("effects", "for ever", {}, replaces=None, timeout=10)
+    before = time.time()
+    documents.write("effects", "a while", {}, replaces=None, timeout=10, keep_seconds=600)
+    after = time.time()
+
+    raw = {
+        name: _stored(gcp_settings, f"effects/{safe_name(name)}").fields
+        for name in ("for ever", "a while")
+    }
+    assert "expire_at" not in raw["for ever"]
+    end = raw["a while"]["expire_at"].timestamp_value.seconds
+    assert int(before) + 600 <= end <= after + 600
+    with pytest.raises(BackendError, match="'expire_at' is taken"):
+        documents.write("effects", "b", {"expire_at": 1}, replaces=None, timeout=10)
+
+
+_OWNER = (("authorization", "Bearer owner"),)
+
+
+def _stored(settings: BackendSettings, path: str) -> Any:
+    """A document as Firestore has it."""
+    client = FirestoreClient(
+        transport=open_transport(FirestoreGrpcTransport, "FIRESTORE_EMULATOR_HOST")
+    )
+    name = f"projects/{settings.project}/databases/(default)/documents/{path}"
+    return ProtoDocument.pb(client.get_document({"name": name}, retry=None, metadata=_OWNER))
 
 
 @pytest.mark.parametrize("kind", ["dead", "stalled"])

@@ -126,6 +126,7 @@ class World:
         *,
         replaces: Document | None,
         timeout: float,  # noqa: ARG002 - likewise
+        keep_seconds: float | None = None,  # noqa: ARG002 - likewise
     ) -> Document:
         """Compare and set, sometimes losing the answer in either of the two ways there are."""
         self.step()

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videovector_bridge.api.models import Marker, Media, SegmentsTarget, SignedUrl
-from videovector_bridge.automate.action import Values
+from videovector_bridge.automate.action import Wanted
 from videovector_bridge.automate.actions import ACTIONS, snapshot_media
 from videovector_bridge.automate.automations import read_automations
 from videovector_bridge.automate.context import Context
@@ -134,7 +134,7 @@ class World:
         for planned in plan(AUTOMATIONS, received):
             if planned.automation.action != action or planned.outcome != "effect":
                 continue
-            target, desired = cast("tuple[str, Values]", planned.wanted)
+            target, desired, _ = cast("Wanted", planned.wanted)
             self.context.effects.converge(
                 target, received.version, desired, partial(chosen.apply, self.context)
             )

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from infra.local.standin.library import BUCKET
-from tests.unit.subscribing import Deployed, event
+from tests.unit.subscribing import Deployed, event, message_of
 from videovector_bridge.automate import effects, subscriber
 from videovector_bridge.automate.action import effect_key
 from videovector_bridge.automate.actions import issue_signed_url
 from videovector_bridge.backends.ports import Message
+from videovector_bridge.backends.signing import SignedObject
 from videovector_bridge.errors import BackendError
 
 POST = "POST /videos/signed-url"
@@ -335,3 +336,54 @@ def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
 
     (found,) = embedded.published("rejected")
     assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
+
+
+def test_storage_signs_for_buckets_of_ones_own(
+    links: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VideoVector is not asked, and the lifetime is the setting's."""
+    links.automations(LINK + 'signer = "storage"\n')
+    links.set("SIGNED_URL_SECONDS", "120")
+    subscriber._setup.cache_clear()
+    asked: list[Any] = []
+
+    class Signer:
+        def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:
+            asked.append((bucket, name, seconds))
+            return SignedObject(f"gs://{bucket}/{name}", "https://x/y?X-Goog-Signature=1", "soon")
+
+    monkeypatch.setattr(subscriber, "_open_signer", lambda _: Signer())
+    assert links.push(processed(f"gs://{BUCKET}/a b.mp4")) == 200
+    assert links.push(processed(f"gs://{BUCKET}/a b.mp4")) == 200
+
+    assert asked == [(BUCKET, "a b.mp4", 120)]
+    (found,) = links.published("media-urls")
+    assert json.loads(found.data)["signed_url"] == "https://x/y?X-Goog-Signature=1"
+    assert json.loads(found.data)["expires_at"] == "soon"
+    assert links.requests(POST) == 0
+
+
+def test_storage_signs_for_no_other_bucket(embedded: Deployed) -> None:
+    """The list of buckets holds for it too."""
+    embedded.automations(LINK + 'signer = "storage"\n')
+
+    assert embedded.push(processed("gs://elsewhere/x")) == 200
+
+    (found,) = embedded.published("rejected")
+    assert found.attributes["code"] == "bucket_not_allowed"
+
+
+def test_without_credentials_the_event_comes_again(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grant that is missing loses nothing; the answer says what to do."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nowhere")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    embedded.automations(LINK + 'signer = "storage"\n')
+    message = message_of(processed(f"gs://{BUCKET}/x"))
+
+    status, body = embedded.post(message.data, message.attributes)
+
+    assert status == 503
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in body

@@ -55,6 +55,7 @@ def test_the_body_holds_what_was_given() -> None:
     assert marker(fields) == (
         "marker:run:r1",
         {"marker": {"target_type": "run", "target_id": "r1", "color": "red"}},
+        None,
     )
 
 
@@ -69,7 +70,7 @@ def test_a_body_goes_as_it_is() -> None:
     """Keys that only the vendor knows are passed on; `target` says what they mark."""
     body = {"subject": {"run": "r1"}, "colour": None}
 
-    assert marker({"body": body, "target": "run r1"}) == ("marker:run r1", {"marker": body})
+    assert marker({"body": body, "target": "run r1"}) == ("marker:run r1", {"marker": body}, None)
 
 
 @pytest.mark.parametrize(

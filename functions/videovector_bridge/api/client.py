@@ -27,6 +27,7 @@ from videovector_bridge.api.calls import (
 from videovector_bridge.api.errors import NotFound
 from videovector_bridge.api.models import JsonObject, Marker, Media, SegmentsTarget, SignedUrl
 from videovector_bridge.api.retry import RetryPolicy
+from videovector_bridge.api.throttle import Throttle
 from videovector_bridge.api.transport import Pool, Transport
 
 # The most ids that one request may name ("Batch media helpers").
@@ -44,7 +45,8 @@ class VideoVectorClient:
     `key` is asked before each attempt. `http` is used as it is if given (and then not closed
     here), else connections open on first use. `retry` says how often and how long one request
     is tried; the methods that send several apply it to each. `timeout_seconds` limits each step
-    of an attempt. `clock` counts monotonic seconds.
+    of an attempt. `clock` counts monotonic seconds. After a 429 no thread sends before the time is
+    over that VideoVector asked for; what would outlast its budget raises `RateLimited` unsent.
     """
 
     def __init__(
@@ -73,10 +75,14 @@ class VideoVectorClient:
             clock=clock,
             now=now,
             random=random,
+            throttle=Throttle(clock=clock, sleep=sleep, random=random),
         )
 
     def with_budget(self, seconds: float) -> "VideoVectorClient":
-        """Return this client with another retry budget per request; the connections are shared."""
+        """Return this client with another retry budget per request.
+
+        The connections are shared, and so is the rate: a 429 to one holds the requests of both.
+        """
         other = object.__new__(VideoVectorClient)
         policy = replace(self._transport.policy, budget_seconds=seconds)
         other._transport = replace(self._transport, policy=policy)

@@ -74,7 +74,10 @@ class ScopeRefused(ApiError, TransientError):
 
 
 class RateLimited(ApiError, TransientError):
-    """429. `retry_after` is what VideoVector asked for, also when it exceeded the budget."""
+    """429. `retry_after` is what VideoVector asked for, also when it exceeded the budget.
+
+    `status` is None if the request was not sent, because of the 429 to another one.
+    """
 
     code = "rate_limited"
     headline = "VideoVector asks to slow down"

@@ -22,6 +22,7 @@ from videovector_bridge.api.errors import (
     error_from_exception,
 )
 from videovector_bridge.api.retry import RetryPolicy, call_with_retries
+from videovector_bridge.api.throttle import Throttle
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.redact import clean_text
 
@@ -65,7 +66,8 @@ class Transport:
     """Sends calls. `key` is asked before each attempt, so that a rotated key is used at once.
 
     `timeout_seconds` limits each step of an attempt (connect, send, every read). `clock` counts
-    monotonic seconds, `now` returns an aware time, `random` [0, 1).
+    monotonic seconds, `now` returns an aware time, `random` [0, 1). Transports that share a
+    `throttle` slow down together.
     """
 
     base_url: str
@@ -78,6 +80,7 @@ class Transport:
     clock: Callable[[], float]
     now: Callable[[], datetime]
     random: Callable[[], float]
+    throttle: Throttle = field(default_factory=Throttle, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a base URL that could put a secret into httpx's log of requests."""
@@ -122,8 +125,12 @@ class Transport:
 
     def _attempt(self, call: Call, seconds_left: float) -> Answer:
         """Return the answer to one attempt, or raise its `ApiError` with nothing chained to it."""
-        request = self._request(call, seconds_left)
-        outcome = self._exchange(call, request, self.clock() + seconds_left)
+        deadline = self.clock() + seconds_left
+        self.throttle.wait(call, deadline)
+        request = self._request(call, deadline - self.clock())
+        outcome = self._exchange(call, request, deadline)
+        if isinstance(outcome, RateLimited):
+            self.throttle.hold(outcome.retry_after)
         # Raised here and not where it arose: httpx's exceptions hold the request with the key,
         # and the frames below hold bodies with signed URLs. Neither may be in a traceback.
         if isinstance(outcome, ApiError):

@@ -64,11 +64,20 @@ class Cause:
         }
 
 
+# Longer than Pub/Sub can keep a message: https://cloud.google.com/pubsub/quotas
+ONE_EVENT_SECONDS: Final = 40 * 86_400.0
+
+
 class Wanted(NamedTuple):
-    """A target by its name, and the state that an event wants it in (JSON values, no secrets)."""
+    """A target by its name, and the state that an event wants it in (JSON values, no secrets).
+
+    The record of a target that only one event has is of no use once that event cannot come again:
+    then `keep_seconds` is `ONE_EVENT_SECONDS`.
+    """
 
     target: str
     desired: Values
+    keep_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,6 +150,7 @@ class _Claim:
     target: str
     event_id: str
     lasts_seconds: float
+    keep_seconds: float | None
     started_at: float = 0.0
     until: float = -1.0
 
@@ -187,16 +188,19 @@ class Effects:
         apply: Callable[[Mapping[str, Any]], None],
         *,
         lasts_seconds: float = 0.0,
+        keep_seconds: float | None = None,
     ) -> bool:
         """Make `target` what the newest event known wants; False when that was done before.
 
         `apply` makes the target equal to the desired state that it is given, which may take
-        `lasts_seconds` longer than one request. Raises `TransientError` when the message is to be
+        `lasts_seconds` longer than one request. The record is needed for `keep_seconds`, or for
+        ever. Raises `TransientError` when the message is to be
         delivered again; a `PermanentError` of `apply` goes through, with the event no longer
         pending.
         """
-        claimed = _Claim(target, version.event_id, self._request_seconds + lasts_seconds)
-        found = self._change(target, None, self._claiming(claimed, version, desired))
+        lasts = self._request_seconds + lasts_seconds
+        claimed = _Claim(target, version.event_id, lasts, keep_seconds)
+        found = self._change(claimed, None, self._claiming(claimed, version, desired))
         if version.event_id not in found.record.pending:
             return False
         while True:
@@ -216,7 +220,7 @@ class Effects:
                 written=written,
                 until=claimed.until,
             )
-            found = self._change(target, found.document, step)
+            found = self._change(claimed, found.document, step)
             if found.record.version == written:
                 return True
 
@@ -255,7 +259,7 @@ class Effects:
             apply(found.record.desired)
         except PermanentError:
             step = partial(forget, event_id=claimed.event_id, held_until=claimed.until)
-            self._change(claimed.target, found.document, step)
+            self._change(claimed, found.document, step)
             raise
         except ApiError as error:
             # A request of unknown fate could land on top of the next attempt's.
@@ -270,10 +274,11 @@ class Effects:
 
     def _end(self, claimed: _Claim, found: _Stored, until: float) -> None:
         step = partial(extend, event_id=claimed.event_id, held_until=claimed.until, until=until)
-        self._change(claimed.target, found.document, step)
+        self._change(claimed, found.document, step)
 
-    def _change(self, target: str, known: Document | None, change: Change) -> _Stored:
+    def _change(self, claimed: _Claim, known: Document | None, change: Change) -> _Stored:
         """Compare-and-set until it holds; `known` spares the first reading."""
+        target = claimed.target
         for attempt in range(_TRIES):
             if known is None:
                 known = self._documents.read(COLLECTION, target, timeout=_STORE_SECONDS)
@@ -288,6 +293,7 @@ class Effects:
                     changed.fields(),
                     replaces=known,
                     timeout=_STORE_SECONDS,
+                    keep_seconds=claimed.keep_seconds,
                 )
                 return _Stored(changed, known)
             except ConflictError:

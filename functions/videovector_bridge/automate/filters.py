@@ -4,11 +4,10 @@ A subscriber is woken only for what its automations may apply to. A filter may l
 than that, never less: https://cloud.google.com/pubsub/docs/subscription-message-filter
 """
 
-import os.path
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from itertools import combinations
+from itertools import combinations, takewhile
 from typing import Final, NamedTuple
 
 from videovector_bridge.automate.action import Action
@@ -81,7 +80,8 @@ def _coarser(terms: list[_Term]) -> list[_Term]:
 
 
 def _shared(one: _Term, other: _Term) -> str:
-    return os.path.commonprefix([one.text, other.text])
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one.text, other.text, strict=False))
+    return "".join(char for char, _ in same)
 
 
 def _joined(terms: list[_Term], channel: str) -> str:

@@ -160,6 +160,7 @@ def _carry_out(context: Context, action: Action, planned: Planned, received: Rec
         planned.wanted.desired,
         partial(action.apply, context),
         lasts_seconds=action.lasts_seconds,
+        keep_seconds=planned.wanted.keep_seconds,
     )
     return "done" if did else "done_before"
 

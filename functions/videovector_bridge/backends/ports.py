@@ -68,10 +68,12 @@ class Documents(Protocol):
         *,
         replaces: Document | None,
         timeout: float,
+        keep_seconds: float | None = None,
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 
-        Every field named in `fields` is replaced whole; fields not named stay as they are.
+        Every field named in `fields` is replaced whole; fields not named stay as they are. After
+        `keep_seconds` nobody needs the document any more, and it may be removed.
         Raises `ConflictError` when the stored version is another one. After a lost answer the
         write may have happened: the retry then raises `ConflictError`, and the caller reads
         again to learn which.

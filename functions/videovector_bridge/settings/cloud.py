@@ -15,6 +15,7 @@ class BackendSettings:
     embedded_dir: str
     claim_bucket: str = ""
     preview_bucket: str = ""
+    firestore_database: str = "(default)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ def read_backend(env: Environment) -> BackendSettings:
         return BackendSettings("embedded", "embedded", directory)
     project = env.required("GOOGLE_CLOUD_PROJECT", "the project of the topics and of Firestore")
     claims, previews = env.text("CLAIM_BUCKET"), env.text("PREVIEW_BUCKET")
-    return BackendSettings("gcp", project, "", claims, previews)
+    database = env.text("FIRESTORE_DATABASE", "(default)")
+    return BackendSettings("gcp", project, "", claims, previews, database)
 
 
 def read_topics(env: Environment) -> TopicNames:

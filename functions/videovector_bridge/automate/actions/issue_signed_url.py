@@ -8,18 +8,28 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from videovector_bridge.api.models import SegmentsTarget
-from videovector_bridge.automate.action import Action, Cause, Field, Values, Wanted
+from videovector_bridge.api.models import SegmentsTarget, SignedUrl
+from videovector_bridge.automate.action import (
+    ONE_EVENT_SECONDS,
+    Action,
+    Cause,
+    Field,
+    Values,
+    Wanted,
+)
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Version
 from videovector_bridge.automate.gcs_uri import allowed_uri, parse_gcs_uri
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.events import TYPE_PREFIX
+
+if TYPE_CHECKING:
+    from videovector_bridge.backends.signing import SignedObject
 
 EVENT_TYPE: Final = "media.url_issued"
 
@@ -47,7 +57,7 @@ def _wanted(fields: Values, cause: Cause) -> Wanted:
         parse_gcs_uri(fields.get("gcs_uri"))
         desired["gcs_uri"] = fields["gcs_uri"]
     # A URL is issued once for an event: the record says that it was, and never holds the URL.
-    return Wanted(f"signed_url:{cause.key}", desired)
+    return Wanted(f"signed_url:{cause.key}", desired, ONE_EVENT_SECONDS)
 
 
 def _apply(context: Context, desired: Values) -> None:
@@ -78,7 +88,11 @@ def _issue_each(context: Context, desired: Values) -> None:
         }
         try:
             context.effects.converge(
-                f"signed_url:{key}", version, one, partial(_issue, context, key)
+                f"signed_url:{key}",
+                version,
+                one,
+                partial(_issue, context, key),
+                keep_seconds=ONE_EVENT_SECONDS,
             )
         except PermanentError as error:
             refused = refused or error
@@ -90,14 +104,15 @@ def _segments(context: Context, video_id: str, run_id: str | None) -> Iterator[t
     """The id and address of each segment that has both."""
     for row in context.api.batch_segments_for_targets([SegmentsTarget(video_id, run_id)]):
         for segment in row.get("segments") or ():
-            segment_id, gcs_uri = segment.get("segment_id"), segment.get("gcs_uri")
-            if isinstance(segment_id, str) and isinstance(gcs_uri, str) and segment_id and gcs_uri:
-                yield segment_id, gcs_uri
+            match segment:
+                case {"segment_id": str(segment_id), "gcs_uri": str(gcs_uri)} if segment_id:
+                    yield segment_id, gcs_uri
 
 
 def _issue(context: Context, key: str, desired: Values) -> None:
     gcs_uri = desired["gcs_uri"]
     bucket, name = allowed_uri(gcs_uri, context.settings.signed_url_buckets)
+    signed: SignedUrl | SignedObject
     if desired["signer"] == "storage":
         signed = context.signer().sign(bucket, name, seconds=context.settings.signed_url_seconds)
     else:

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from videovector_bridge.automate.action import Action, Cause, Field, Values, Wanted
+from videovector_bridge.automate.action import (
+    ONE_EVENT_SECONDS,
+    Action,
+    Cause,
+    Field,
+    Values,
+    Wanted,
+)
 from videovector_bridge.automate.announce import announce
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Version
@@ -36,7 +43,8 @@ def _wanted(fields: Values, cause: Cause) -> Wanted:
         top_k = search.setdefault("top_k", _TOP_K)
         if not _whole(top_k, 1, 100):
             raise _wrong("top_k", top_k)
-    return Wanted(f"search:{cause.key}", {"search": search, "cause": cause.record()})
+    desired = {"search": search, "cause": cause.record()}
+    return Wanted(f"search:{cause.key}", desired, ONE_EVENT_SECONDS)
 
 
 def _whole(value: Any, least: int, most: int) -> bool:

@@ -60,6 +60,7 @@ class SqliteDocuments:
         *,
         replaces: Document | None,
         timeout: float,
+        keep_seconds: float | None = None,  # noqa: ARG002 - a folder is kept whole, or deleted
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,7 +19,7 @@ from google.cloud.firestore_v1.types import (
 
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.gcp.values import decode_fields, encode_fields
+from videovector_bridge.backends.gcp.values import decode_fields, encode_fields, time_value
 from videovector_bridge.backends.naming import safe_name
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Document
@@ -28,6 +29,9 @@ _EMULATOR = "FIRESTORE_EMULATOR_HOST"
 # Firestore leaves the update time alone when a write changes nothing, so that an equal write would
 # neither renew a lease nor make a rival's write stale. A count makes every write a change.
 _COUNT = "_writes"
+# Firestore removes a document some time after this; a policy of the database names the field.
+_END = "expire_at"
+_OUR_FIELDS = frozenset({_COUNT, _END})
 _PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
 
@@ -40,14 +44,14 @@ class _Revision:
 
 
 class FirestoreDocuments:
-    """The `Documents` port on Firestore's default database.
+    """The `Documents` port on a Firestore database.
 
     A document is `{collection}/{safe_name(id)}` with its fields under their own names, and
     `_writes`. Fields that a write does not name stay as they are.
     """
 
-    def __init__(self, project: str, retry: Retry) -> None:
-        self._database = f"projects/{project}/databases/(default)"
+    def __init__(self, project: str, retry: Retry, database: str = "(default)") -> None:
+        self._database = f"projects/{project}/databases/{database}"
         self._retry = retry
         self._client = PerProcess(_open_client)
 
@@ -73,6 +77,7 @@ class FirestoreDocuments:
             return None
         found = answer.found
         fields = decode_fields(found.fields)
+        fields.pop(_END, None)
         revision = _Revision(found.update_time, int(fields.pop(_COUNT, 0)))
         age = _seconds(answer.read_time) - _seconds(found.update_time)
         return Document(fields, revision, max(0.0, age))
@@ -85,15 +90,18 @@ class FirestoreDocuments:
         *,
         replaces: Document | None,
         timeout: float,
+        keep_seconds: float | None = None,
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 
-        Raises `ConflictError` if the stored version is another one; `BackendError` after `timeout`
-        seconds, or at once for what a retry cannot mend; `TypeError` for values outside JSON.
+        A document that is not kept for ever has the time of its end in the field `expire_at`, for
+        Firestore's TTL. Raises `ConflictError` if the stored version is another one; `BackendError`
+        after `timeout` seconds, or at once for what a retry cannot mend; `TypeError` for values
+        outside JSON.
         """
         name = self._name(collection, document_id)
         count = _revision(replaces).count + 1 if replaces else 1
-        request = self._commit(name, fields, replaces, count)
+        request = self._commit(name, fields, replaces, count, keep_seconds)
         client = self._client.get()
 
         def attempt(seconds: float) -> Any:
@@ -113,21 +121,29 @@ class FirestoreDocuments:
         return f"{self._database}/documents/{safe_name(collection)}/{safe_name(document_id)}"
 
     def _commit(
-        self, name: str, fields: Mapping[str, Any], replaces: Document | None, count: int
+        self,
+        name: str,
+        fields: Mapping[str, Any],
+        replaces: Document | None,
+        count: int,
+        keep_seconds: float | None,
     ) -> CommitRequest:
-        if _COUNT in fields:
-            raise BackendError(f"{name} was not written: the field name {_COUNT!r} is taken.")
+        for taken in _OUR_FIELDS & fields.keys():
+            raise BackendError(f"{name} was not written: the field name {taken!r} is taken.")
         try:
-            update = {"name": name, "fields": encode_fields({**fields, _COUNT: count})}
+            encoded = encode_fields({**fields, _COUNT: count})
         except ValueError as error:
             raise BackendError(f"{name} was not written: {error}.") from error
+        if keep_seconds is not None:
+            encoded[_END] = time_value(time.time() + keep_seconds)
+        update = {"name": name, "fields": encoded}
         write: dict[str, Any] = {"update": update}
         if replaces is None:
             write["current_document"] = {"exists": False}
         else:
             write["current_document"] = {"update_time": _revision(replaces).update_time}
             # The mask is what leaves the other fields alone, and replaces maps whole.
-            write["update_mask"] = {"field_paths": [_field_path(key) for key in update["fields"]]}
+            write["update_mask"] = {"field_paths": [_field_path(key) for key in encoded]}
         request = CommitRequest.pb()(database=self._database, writes=[write])
         return cast("CommitRequest", CommitRequest.wrap(request))
 
@@ -177,8 +193,8 @@ def _metadata() -> tuple[tuple[str, str], ...]:
 def _explain(error: Exception) -> str | None:
     if isinstance(error, google_errors.NotFound):
         return (
-            "The project has no Firestore database named (default): create one in native mode "
-            f"(`make deploy` does). ({error.message})"
+            "The project has no such Firestore database: create it in native mode (`make deploy` "
+            f"does), or name another in FIRESTORE_DATABASE. ({error.message})"
         )
     if isinstance(error, google_errors.PermissionDenied):
         return (

@@ -29,6 +29,11 @@ def encode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {encode_key(key): _encode(value) for key, value in fields.items()}
 
 
+def time_value(seconds: float) -> Any:
+    """Return a moment in seconds of Unix time as a Firestore timestamp, to the second."""
+    return _RawValue(timestamp_value={"seconds": int(seconds)})
+
+
 def decode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON object that `encode_fields` was given."""
     return {_decode_key(key): _decode(value) for key, value in fields.items()}
