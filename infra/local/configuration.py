@@ -82,7 +82,7 @@ def read_configuration(environ: Mapping[str, str]) -> Configuration:
     if "SIGNED_URL_BUCKETS" not in environ and (
         not real or _is_local(given.get("VIDEO_VECTOR_BASE_URL", ""))
     ):
-        wanted["SIGNED_URL_BUCKETS"] = STANDIN_BUCKET
+        wanted["SIGNED_URL_BUCKETS"] = f"{STANDIN_BUCKET},{wanted['PREVIEW_BUCKET']}"
     # The functions work in another folder than we may.
     wanted |= {name: str(Path(given[name]).absolute()) for name in _FILES if name in given}
     everything = {**given, **wanted}

@@ -7,18 +7,19 @@ from typing import Any
 
 from infra.local.functions import ROOT
 from videovector_bridge.automate.automations import Automation, read_automations
+from videovector_bridge.automate.gcs_uri import parse_gcs_uri
 from videovector_bridge.automate.plan import plan
 from videovector_bridge.automate.received import Received
 from videovector_bridge.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """Markers by target with their bodies and the event they are from; ids of URL messages."""
+class Wish:
+    """What the newest event about a target wants of it, and by which action."""
 
-    markers: Mapping[str, dict[str, Any]]
-    marker_events: Mapping[str, str]
-    urls: Mapping[str, str]
+    action: str
+    desired: Mapping[str, Any]
+    event_id: str
 
 
 def read_followed_automations(file: str) -> tuple[Automation, ...]:
@@ -34,36 +35,24 @@ def read_followed_automations(file: str) -> tuple[Automation, ...]:
     return read_automations(text, path.name)
 
 
-def expected_effects(events: Iterable[Received], automations: tuple[Automation, ...]) -> Expected:
-    """What `events` must lead to, in whatever order they were delivered."""
-    markers: dict[str, dict[str, Any]] = {}
-    marker_events: dict[str, str] = {}
-    urls: dict[str, str] = {}
+def expected_effects(
+    events: Iterable[Received],
+    automations: tuple[Automation, ...],
+    url_buckets: frozenset[str] = frozenset(),
+) -> dict[str, Wish]:
+    """What `events` must lead to, by target, in whatever order they were delivered.
+
+    URLs for objects in other than `url_buckets` are rejected, which is seen elsewhere, as is
+    whatever else is.
+    """
+    found: dict[str, Wish] = {}
     for received in sorted(events, key=lambda each: each.version):
-        event_id = received.version.event_id
         for planned in plan(automations, received):
             if planned.outcome != "effect" or planned.wanted is None:
-                continue  # What is rejected is seen elsewhere.
+                continue
             target, desired, _ = planned.wanted
-            if "marker" in desired:
-                markers[target], marker_events[target] = desired["marker"], event_id
-            elif planned.automation.action == "issue_signed_url":
-                urls[desired["cause"]["key"]] = event_id
-    return Expected(markers, marker_events, urls)
-
-
-def markers_right(expected: Expected, found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The targets whose marker at the API is what it must be, and when it was written."""
-    right: dict[str, str] = {}
-    by_target = {_target(each): each for each in found}
-    for target, body in expected.markers.items():
-        there = by_target.get(_target(body))
-        if there is not None and all(
-            there.get(name) == body.get(name) for name in ("color", "note")
-        ):
-            right[target] = str(there.get("updated_at") or "")
-    return right
-
-
-def _target(marker_: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    return marker_.get("target_type"), marker_.get("target_id"), marker_.get("field_path")
+            uri = desired.get("gcs_uri")
+            if uri and parse_gcs_uri(uri).bucket not in url_buckets:
+                continue
+            found[target] = Wish(planned.automation.action, desired, received.version.event_id)
+    return found

@@ -6,26 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.local.expected import Expected, expected_effects, markers_right
+from infra.local.effects import Effects, Seen, Settled, effects_found, markers_by_target
+from infra.local.expected import expected_effects
 from infra.local.progress import Progress
 from infra.local.stack import Stack
+from infra.local.truth import Truth
+from videovector_bridge.api import ApiError, VideoVectorClient
 from videovector_bridge.automate.automations import Automation
-from videovector_bridge.events import instant
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """Effects found and wanted, and how long they took after their event (milliseconds).
-
-    `missing` describes the wanted ones that are not there.
-    """
-
-    markers: int = 0
-    markers_wanted: int = 0
-    urls: int = 0
-    urls_wanted: int = 0
-    milliseconds: tuple[float, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +69,11 @@ class Observer:
         self._automations = automations
         self._started_at = started_at
         self._looking = threading.Lock()
+        upstream = stack.upstream
+        # Of an API that is nobody's stand-in no more is asked than there must be.
+        api = VideoVectorClient(upstream.api_url, lambda: upstream.key)
+        self._truth = Truth(stack.cloud, api if upstream.control else None)
+        self._settled: dict[str, Settled] = {}
 
     def look_at_events(self) -> None:
         """Note the messages that are new on topic `events`. Safe to call from several threads."""
@@ -109,10 +101,8 @@ class Observer:
         self.look_at_events()
         progress.note_rejected(stack.cloud.observe(names["rejected"]))
         progress.note_urls(stack.cloud.observe(names["media-urls"]))
-        effects = Effects(urls=len(progress.urls))
-        if stack.configuration.effects_allowed:
-            expected = expected_effects(progress.data.values(), self._automations)
-            effects = effects_found(expected, progress, markers)
+        allowed = stack.configuration.effects_allowed
+        effects = self._look_at_effects(markers) if allowed else Effects()
         ids = None if wanted is None else list(wanted)
         return Snapshot(
             phase,
@@ -126,41 +116,20 @@ class Observer:
             None if webhooks is None else _told(webhooks, progress),
         )
 
+    def _look_at_effects(self, markers: Iterable[Mapping[str, Any]] | None) -> Effects:
+        progress, subscriber = self._progress, self._stack.configuration.subscriber
+        there = markers_by_target(markers)
+        progress.note_markers({key: each.get("color") for key, each in (there or {}).items()})
+        wishes = expected_effects(
+            progress.data.values(), self._automations, subscriber.signed_url_buckets
+        )
+        try:
+            return effects_found(wishes, Seen(progress, there, self._truth), self._settled)
+        except ApiError as error:
+            return Effects(missing=(f"(the API did not tell: {error})",))
+
 
 def _told(webhooks: Mapping[str, Any], progress: Progress) -> Told:
     ids = webhooks["event_ids"]
     missing = tuple(each for each in ids if each not in progress.webhooks)
     return Told(len(ids), missing, webhooks["unsettled"])
-
-
-def effects_found(
-    expected: Expected, progress: Progress, markers: Iterable[Mapping[str, Any]] | None
-) -> Effects:
-    """Compare what is there with `expected`. Markers that cannot be read are not expected."""
-    found = list(markers or ())
-    progress.note_markers(
-        {f"{m.get('target_type')}:{m.get('target_id')}": m.get("color") for m in found}
-    )
-    wanted = {} if markers is None else expected.markers
-    right = markers_right(expected, found)
-    urls = {key: event_id for key, event_id in expected.urls.items() if key in progress.urls}
-    done = [(progress.urls[key], event_id) for key, event_id in urls.items()]
-    done += [
-        (at, expected.marker_events[target])
-        for target, written_at in right.items()
-        if (at := instant(written_at)) is not None
-    ]
-    missing = [f"{t} after event {expected.marker_events[t]}" for t in wanted if t not in right]
-    missing += [
-        f"a signed URL after event {event_id}"
-        for key, event_id in expected.urls.items()
-        if key not in urls
-    ]
-    return Effects(
-        len(right),
-        len(wanted),
-        len(urls),
-        len(expected.urls),
-        tuple((at - progress.first_seen[event]).total_seconds() * 1_000 for at, event in done),
-        tuple(missing),
-    )

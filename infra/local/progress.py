@@ -26,9 +26,11 @@ class Progress:
     """Ids of the stream's events, with the number of their messages."""
     webhooks: Counter[str] = field(default_factory=Counter)
     """Likewise of the events that came by webhook."""
+    own: Counter[str] = field(default_factory=Counter)
+    """Likewise of the events that the bridge itself published."""
     first_seen: dict[str, datetime] = field(default_factory=dict)
     data: dict[str, "Received"] = field(default_factory=dict)
-    """Events of both channels by id, as automations see them."""
+    """Events of all channels by id, as automations see them."""
     first_event_at: datetime | None = None
     gaps: int = 0
     rejected: list[Mapping[str, str]] = field(default_factory=list)
@@ -44,8 +46,8 @@ class Progress:
     published_by_ended: int = 0
     failures: list[str] = field(default_factory=list)
     last_window: dict[str, Any] = field(default_factory=dict)
-    turned_red: set[str] = field(default_factory=set)
-    turned_green: set[str] = field(default_factory=set)
+    turned_red: set[Any] = field(default_factory=set)
+    red_no_more: set[Any] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note_events(self, messages: list[Observed]) -> None:
@@ -63,8 +65,9 @@ class Progress:
             self.first_seen[event_id] = message.published_at
             if (received := _received(message)) is not None:
                 self.data[event_id] = received
-        if message.attributes.get("ce-channel") == "webhook":
-            self.webhooks[event_id] += 1
+        channel = message.attributes.get("ce-channel")
+        if channel in ("webhook", "bridge"):
+            (self.webhooks if channel == "webhook" else self.own)[event_id] += 1
             return
         self.events[event_id] += 1
         if self.first_event_at is None or message.published_at < self.first_event_at:
@@ -82,14 +85,11 @@ class Progress:
                 self.url_repeats += message.attributes["ce-id"] in self.urls
                 self.urls.setdefault(message.attributes["ce-id"], message.published_at)
 
-    def note_markers(self, colors: Mapping[str, str | None]) -> None:
+    def note_markers(self, colors: Mapping[Any, str | None]) -> None:
         """Note the colours of markers by target, as they stand at the API."""
         with self._lock:
-            for target, color in colors.items():
-                if color == "red":
-                    self.turned_red.add(target)
-                elif color == "green" and target in self.turned_red:
-                    self.turned_green.add(target)
+            self.turned_red |= {target for target, color in colors.items() if color == "red"}
+            self.red_no_more = {each for each in self.turned_red if colors.get(each) != "red"}
 
     def note_tick(self, tick: Tick) -> None:
         """Note a call of `drain`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
+from infra.local.effects import KINDS
 from infra.local.observer import Snapshot
 
 _NAMED = 5  # of many things that are missing, so many are named
@@ -28,8 +29,7 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
         "repeats": progress.repeats,
         "lost": None if snapshot.emitted is None else len(snapshot.missing),
         "rejected": len(progress.rejected),
-        "markers": effects.markers,
-        "signed_urls": effects.urls,
+        **{kind: effects.found.get(kind, 0) for kind in KINDS},
         "webhooks": len(progress.webhooks),
         "windows": progress.windows + progress.cut_windows,
         "killed_windows": snapshot.killed_windows,
@@ -40,11 +40,10 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
             None if first is None else round((first - started_at).total_seconds(), 2)
         ),
         "effect_ms": {"p50": middle, "p99": high},
-        "markers_expected": effects.markers_wanted,
-        "signed_urls_expected": effects.urls_wanted,
+        **{f"{kind}_expected": effects.wanted.get(kind, 0) for kind in KINDS},
         "webhooks_expected": told.events if told else None,
         "webhook_repeats": progress.webhook_repeats,
-        "red_to_green": len(progress.turned_green),
+        "red_no_more": len(progress.red_no_more),
         "seconds": round(snapshot.seconds, 2),
         "missing": [*snapshot.missing, *(told.missing if told else ()), *effects.missing],
         "problems": wrong,
@@ -112,12 +111,12 @@ def table(found: dict[str, Any]) -> Table:
             f"{found['webhook_repeats']} repeats",
         ),
         ("Rejected", found["rejected"], ""),
-        (
-            "Markers right",
-            f"{found['markers']} of {found['markers_expected']}",
-            f"{found['red_to_green']} turned from red to green",
-        ),
-        ("Signed URLs", f"{found['signed_urls']} of {found['signed_urls_expected']}", ""),
+        ("Markers set", _of(found, "markers"), ""),
+        ("Markers taken away", _of(found, "markers_deleted"), f"{found['red_no_more']} were red"),
+        ("Signed URLs", _of(found, "signed_urls"), ""),
+        ("Previews stored", _of(found, "previews"), ""),
+        ("Videos as documents", _of(found, "snapshots"), ""),
+        ("Matches of searches", _of(found, "matches"), ""),
         ("Windows", found["windows"], f"{found['killed_windows']} killed half-way"),
         ("Found the lease taken", found["busy_windows"], "times"),
         ("Stream reconnected", found["reconnects"], "times within windows"),
@@ -141,6 +140,10 @@ def percentiles(values: Sequence[float]) -> tuple[float | None, float | None]:
         return (round(values[0], 1),) * 2 if values else (None, None)
     cuts = quantiles(values, n=100, method="inclusive")
     return round(cuts[49], 1), round(cuts[98], 1)
+
+
+def _of(found: dict[str, Any], kind: str) -> str:
+    return f"{found[kind]} of {found[f'{kind}_expected']}"
 
 
 def _known(number: int | None) -> str:

@@ -24,7 +24,7 @@ _GIVE_UP_SECONDS = 25.0  # without anything new: longer than a redelivery waits 
 _REJECTED_SECONDS = 4.0  # ...and after a rejection, for that does not come again
 _REAL_WINDOWS = 3
 _REAL_EFFECTS_SECONDS = 15.0
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.3
 
 Show = Callable[[Snapshot], None]
 
@@ -178,5 +178,5 @@ class _Quiet:
 
 def _facts(snapshot: Snapshot) -> tuple[object, ...]:
     progress, effects = snapshot.progress, snapshot.effects
-    arrived = progress.messages, len(progress.webhooks), effects.markers, effects.urls
+    arrived = progress.messages, len(progress.webhooks), effects.found.total()
     return snapshot.emitted, arrived, snapshot.cursor

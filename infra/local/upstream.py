@@ -34,8 +34,8 @@ class Upstream:
 
     @property
     def key(self) -> str:
-        """The key that the functions use."""
-        return self.api_keys.get("write") or next(iter(self.api_keys.values()))
+        """The key that the functions use; deleting markers takes scope `admin`."""
+        return self.api_keys.get("admin") or next(iter(self.api_keys.values()))
 
     def trouble(self) -> str:
         """A sentence if the stand-in has ended by itself; otherwise nothing."""
