@@ -7,7 +7,6 @@ from typing import Any
 
 from infra.local.functions import ROOT
 from videovector_bridge.automate.automations import Automation, read_automations
-from videovector_bridge.automate.gcs_uri import parse_gcs_uri
 from videovector_bridge.automate.plan import plan
 from videovector_bridge.automate.received import Received
 from videovector_bridge.errors import SettingsError
@@ -36,23 +35,14 @@ def read_followed_automations(file: str) -> tuple[Automation, ...]:
 
 
 def expected_effects(
-    events: Iterable[Received],
-    automations: tuple[Automation, ...],
-    url_buckets: frozenset[str] = frozenset(),
+    events: Iterable[Received], automations: tuple[Automation, ...]
 ) -> dict[str, Wish]:
-    """What `events` must lead to, by target, in whatever order they were delivered.
-
-    URLs for objects in other than `url_buckets` are rejected, which is seen elsewhere, as is
-    whatever else is.
-    """
+    """What `events` must lead to, by target, in whatever order they were delivered."""
     found: dict[str, Wish] = {}
     for received in sorted(events, key=lambda each: each.version):
         for planned in plan(automations, received):
             if planned.outcome != "effect" or planned.wanted is None:
-                continue
+                continue  # What is rejected is seen elsewhere.
             target, desired, _ = planned.wanted
-            uri = desired.get("gcs_uri")
-            if uri and parse_gcs_uri(uri).bucket not in url_buckets:
-                continue
             found[target] = Wish(planned.automation.action, desired, received.version.event_id)
     return found

@@ -117,12 +117,10 @@ class Observer:
         )
 
     def _look_at_effects(self, markers: Iterable[Mapping[str, Any]] | None) -> Effects:
-        progress, subscriber = self._progress, self._stack.configuration.subscriber
+        progress = self._progress
         there = markers_by_target(markers)
         progress.note_markers({key: each.get("color") for key, each in (there or {}).items()})
-        wishes = expected_effects(
-            progress.data.values(), self._automations, subscriber.signed_url_buckets
-        )
+        wishes = expected_effects(progress.data.values(), self._automations)
         try:
             return effects_found(wishes, Seen(progress, there, self._truth), self._settled)
         except ApiError as error:

@@ -19,6 +19,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from infra.local.emulators import Emulators
 from infra.local.functions import ROOT
+from infra.local.topology import read_topology
 from tests.system.launcher import Launcher, processes_of, until
 from videovector_bridge.backends.embedded.log import read_messages
 from videovector_bridge.backends.gcp.channels import open_transport
@@ -97,12 +98,7 @@ def test_addresses_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
     assert set(endpoints) >= KEYS
     assert set(endpoints["api_keys"]) == {"admin", "write", "read", "search"}
     assert endpoints["project_id"] is endpoints["storage_emulator_host"] is None
-    assert set(endpoints["functions"]) == {
-        "drain",
-        "receive-webhook",
-        "upsert-markers",
-        "issue-signed-urls",
-    }
+    assert set(endpoints["functions"]) == set(read_topology().functions)
     assert all(url.startswith("http://127.0.0.1:") for url in endpoints["functions"].values())
     assert until(published)
     assert until(lambda: color_of_my_run(endpoints) == "red")

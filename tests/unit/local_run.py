@@ -7,7 +7,8 @@ import orjson
 
 from infra.local.clock import Tick
 from infra.local.cloud import Observed
-from infra.local.observer import Effects, Snapshot
+from infra.local.effects import Effects
+from infra.local.observer import Snapshot
 from infra.local.progress import Progress
 from videovector_bridge.events import TYPE_PREFIX
 
@@ -20,12 +21,21 @@ def at(seconds: float) -> datetime:
 
 
 def event(
-    event_id: str, event_type: str = "processing.run_failed", seconds: float = 1.0, **fields: Any
+    event_id: str,
+    event_type: str = "processing.run_failed",
+    seconds: float = 1.0,
+    channel: str = "stream",
+    **fields: Any,
 ) -> Observed:
     """A message on topic `events`."""
     created_at = at(seconds).isoformat()
     data = {"event_id": event_id, "event_type": event_type, "created_at": created_at, **fields}
-    attributes = {"ce-id": event_id, "ce-type": TYPE_PREFIX + event_type, "ce-time": created_at}
+    attributes = {
+        "ce-id": event_id,
+        "ce-type": TYPE_PREFIX + event_type,
+        "ce-time": created_at,
+        "ce-channel": channel,
+    }
     return Observed(attributes, orjson.dumps(data), at(seconds))
 
 

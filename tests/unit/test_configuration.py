@@ -26,7 +26,7 @@ def test_nothing_set_is_the_stand_in_with_short_windows() -> None:
     assert not found.real
     assert found.effects_allowed
     assert found.drain.streams["default"].window.window_seconds == 6
-    assert found.environment["SIGNED_URL_BUCKETS"] == STANDIN_BUCKET
+    assert found.environment["SIGNED_URL_BUCKETS"] == f"{STANDIN_BUCKET},previews"
 
 
 def test_the_bucket_is_that_of_the_stand_in() -> None:

@@ -1,27 +1,22 @@
-"""Which effects a run must have, and whether they are there."""
+"""Which effects a run must have."""
 
 from pathlib import Path
 
 import pytest
 
 from infra.local.cloud import Observed
-from infra.local.expected import (
-    Expected,
-    expected_effects,
-    markers_right,
-    read_followed_automations,
-)
-from infra.local.observer import effects_found
+from infra.local.expected import Wish, expected_effects, read_followed_automations
 from infra.local.progress import Progress
-from tests.unit.local_run import at, event
+from tests.unit.local_run import event
 from videovector_bridge.automate.automations import Automation, read_automations
 from videovector_bridge.errors import SettingsError
 
 SHIPPED = read_followed_automations("")
-GREEN = {"target_type": "run", "target_id": "r", "color": "green", "note": "n"}
 
 
-def expected_of(*messages: Observed, automations: tuple[Automation, ...] = SHIPPED) -> Expected:
+def expected_of(
+    *messages: Observed, automations: tuple[Automation, ...] = SHIPPED
+) -> dict[str, Wish]:
     """What the messages must lead to."""
     progress = Progress()
     progress.note_events(list(messages))
@@ -29,14 +24,13 @@ def expected_of(*messages: Observed, automations: tuple[Automation, ...] = SHIPP
 
 
 def test_the_newest_event_decides() -> None:
-    """A failed run that was tried again is green, in whatever order its events were seen."""
+    """A failed run that was tried again has no marker, in whatever order its events were seen."""
     failed = event("a", "processing.run_failed", 1, run_id="r")
     completed = event("b", "processing.run_completed", 2, run_id="r")
 
     for messages in ([failed, completed], [completed, failed]):
-        expected = expected_of(*messages)
-        assert expected.markers["marker:run:r"]["color"] == "green"
-        assert expected.marker_events == {"marker:run:r": "b"}
+        wish = expected_of(*messages)["marker:run:r"]
+        assert (wish.action, wish.event_id) == ("delete_marker", "b")
 
 
 def test_time_is_compared_not_text() -> None:
@@ -48,7 +42,7 @@ def test_time_is_compared_not_text() -> None:
         "b", "processing.run_completed", 2, run_id="r", created_at="2026-01-01T00:00:01Z"
     )
 
-    assert expected_of(second, first).markers["marker:run:r"]["color"] == "green"
+    assert expected_of(second, first)["marker:run:r"].event_id == "b"
 
 
 def test_the_first_of_two_automations_wins() -> None:
@@ -65,65 +59,34 @@ def test_the_first_of_two_automations_wins() -> None:
     text = one.format(name="red") + one.format(name="blue")
     automations = read_automations(text, "two.toml")
 
-    expected = expected_of(event("a", run_id="r"), automations=automations)
+    wish = expected_of(event("a", run_id="r"), automations=automations)["marker:run:r"]
 
-    assert expected.markers["marker:run:r"]["color"] == "red"
+    assert wish.desired["marker"]["color"] == "red"
 
 
-def test_each_processed_video_has_a_url() -> None:
-    """An event with an address leads to one URL; one without leads to none."""
-    expected = expected_of(
-        event("a", "processing.video_completed", payload={"gcs_uri": "gs://b/o"}),
-        event("b", "processing.video_completed", payload={}),
+def test_every_action_is_expected_of_a_processed_video() -> None:
+    """Each on a target of its own; what the bridge itself publishes leads to more."""
+    found = expected_of(
+        event(
+            "a",
+            "processing.video_completed",
+            video_id="v",
+            payload={"gcs_uri": "gs://bucket/o", "failed_segments": 1},
+        ),
+        event("b", "prompt_run.completed", run_id="r", channel="webhook", data={"run_id": "r"}),
+        event("c", "media.preview_stored", channel="bridge", payload={"uri": "gs://bucket/v.gif"}),
     )
 
-    assert list(expected.urls.values()) == ["a"]
+    actions = [wish.action for wish in found.values()]
+    assert {target.partition(":")[0] for target in found} == {
+        *("signed_url", "preview", "media", "marker", "search")
+    }
+    assert (actions.count("issue_signed_url"), actions.count("search")) == (3, 2)
 
 
 def test_what_cannot_be_rendered_is_not_expected() -> None:
     """An event that an automation must reject leads to no effect."""
-    assert expected_of(event("a", "processing.run_failed")).markers == {}
-
-
-def test_a_marker_is_right_only_with_its_colour_and_note() -> None:
-    """A marker of another colour or note, or on another target, is not the one."""
-    expected = Expected({"marker:run:r": GREEN}, {"marker:run:r": "b"}, {})
-
-    assert markers_right(expected, [GREEN | {"updated_at": "t"}]) == {"marker:run:r": "t"}
-    for change in ({"color": "red"}, {"note": ""}, {"target_id": "other"}, {"field_path": "f"}):
-        assert markers_right(expected, [GREEN | change]) == {}
-
-
-def test_missing_effects_are_named_with_their_event() -> None:
-    """What is missing says which target, and after which event."""
-    progress = Progress()
-    progress.note_events([event("a"), event("b")])
-    expected = Expected({"marker:run:r": GREEN}, {"marker:run:r": "b"}, {"key": "a"})
-
-    found = effects_found(expected, progress, [])
-
-    assert found.missing == ("marker:run:r after event b", "a signed URL after event a")
-    assert (found.markers, found.markers_wanted, found.urls, found.urls_wanted) == (0, 1, 0, 1)
-
-
-def test_effects_take_from_the_first_message_on() -> None:
-    """The time of an effect counts from when its event was first on the topic."""
-    progress = Progress()
-    progress.note_events([event("a", seconds=1), event("b", seconds=2), event("b", seconds=9)])
-    progress.note_urls([Observed({"ce-id": "key"}, b"", at(1.5))])
-    expected = Expected({"marker:run:r": GREEN}, {"marker:run:r": "b"}, {"key": "a"})
-
-    found = effects_found(expected, progress, [GREEN | {"updated_at": at(2.25).isoformat()}])
-
-    assert sorted(found.milliseconds) == [250, 500]
-    assert found.missing == ()
-
-
-def test_markers_that_cannot_be_read_are_not_asked_for() -> None:
-    """Where the key may not read markers, their absence says nothing."""
-    expected = Expected({"marker:run:r": GREEN}, {"marker:run:r": "b"}, {})
-
-    assert effects_found(expected, Progress(), None).missing == ()
+    assert expected_of(event("a", "processing.run_failed")) == {}
 
 
 @pytest.mark.parametrize("content", [None, "[[automation]]\nname = 1", b"\xff"])

@@ -63,9 +63,9 @@ def test_attributes_go_before_data() -> None:
 
     progress.note_events([odd])
 
-    fields = progress.data["a"]
+    fields = progress.data["a"].fields
     assert (fields["event_id"], fields["event_type"]) == ("a", "processing.run_failed")
-    assert fields["created_at"] == at(1).isoformat()
+    assert progress.data["a"].version.created_at == at(1).isoformat(timespec="microseconds")
     assert fields["payload"] == {}
     assert fields["run_id"] is None
 
@@ -87,14 +87,26 @@ def test_windows_are_told_apart() -> None:
     assert progress.failures == ["No."]
 
 
-def test_only_what_was_red_turns_green() -> None:
-    """A marker that was green from the beginning has not turned."""
+def test_what_was_red_and_is_no_more() -> None:
+    """A marker that was never red does not count."""
     progress = Progress()
 
     progress.note_markers({"run:1": "red", "run:2": "green"})
-    progress.note_markers({"run:1": "green", "run:2": "green"})
+    assert progress.red_no_more == set()
+    progress.note_markers({"run:2": "green"})
 
-    assert progress.turned_green == {"run:1"}
+    assert progress.red_no_more == {"run:1"}
+
+
+def test_the_bridges_own_events_are_told_apart() -> None:
+    """They count neither as the stream's nor as a webhook's, but automations may see them."""
+    progress = Progress()
+    own = event("o", "media.preview_stored", 2, channel="bridge")
+
+    progress.note_events([own, own, event("a")])
+
+    assert (progress.messages, len(progress.webhooks), progress.own["o"]) == (1, 0, 2)
+    assert progress.data["o"].fields["channel"] == "bridge"
 
 
 def test_signed_urls_count_once() -> None:

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from infra.local import report
-from infra.local.observer import Effects, Told
+from infra.local.effects import KINDS, Effects
+from infra.local.observer import Told
 from infra.local.progress import Progress
 from infra.local.view import live_view
 from tests.unit.local_run import LOST_TICK, START, event, snapshot, tick
@@ -29,6 +30,8 @@ KEYS = {
     "cursor",
     "first_event_seconds",
     "effect_ms",
+    *KINDS,
+    *(f"{kind}_expected" for kind in KINDS),
 }
 
 
