@@ -1,7 +1,7 @@
 """What tests of the command line keep secrets in, and how they kill it between two steps."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -56,11 +56,16 @@ class MemoryStore:
         """The text."""
         return self.texts[-1]
 
-    def write(self, text: str) -> None:
+    def write(self, text: str) -> bool:
         """Put `text` there."""
         self.trouble("before write")
         self.texts.append(text)
         self.trouble("after write")
+        return True
+
+    def held(self) -> AbstractContextManager[None]:
+        """Nobody else is there."""
+        return nullcontext()
 
     def check_writable(self) -> None:
         """It is."""

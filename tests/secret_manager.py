@@ -32,7 +32,8 @@ class FakeSecretManager:
         if not versions:
             context.abort(grpc.StatusCode.NOT_FOUND, "it has no versions")
         return types.AccessSecretVersionResponse(
-            name=request.name, payload=types.SecretPayload(data=versions[-1])
+            name=f"{secret}/versions/{len(versions)}",
+            payload=types.SecretPayload(data=versions[-1]),
         )
 
     def add(self, request: Any, context: grpc.ServicerContext) -> Any:

@@ -48,6 +48,9 @@ class WebhookApi(httpx.BaseTransport):
         self.records: list[dict[str, Any]] = []
         self.trouble = trouble
         self.lists = True
+        self.refuses_known_keys = False
+        self.bare_not_found = False
+        self.heeds_status = True
         self.made = 0
         self.rotations = 0
         self.requests: list[str] = []
@@ -88,12 +91,16 @@ class WebhookApi(httpx.BaseTransport):
         if key:
             self.keys.append(key)
         body = json.loads(request.read() or b"null")
-        if self._remembers_keys and key and key in self._answers:
+        if self.refuses_known_keys and key in self._answers:
+            status, answer = 409, {"detail": "This key was used already"}
+        elif self._remembers_keys and key and key in self._answers:
             status, answer = self._answers[key]
         else:
             status, answer = self._answer(request, path, body)
             self._answers[key] = (status, answer)
         self.trouble(f"after {what}")
+        if status == 404 and self.bare_not_found:
+            return httpx.Response(status)
         return httpx.Response(status, json=answer)
 
     def _answer(self, request: httpx.Request, path: str, body: Any) -> tuple[int, Any]:
@@ -128,7 +135,8 @@ class WebhookApi(httpx.BaseTransport):
                 self.on_test()
                 return self.test_answer
             case ["GET", "deliveries"]:
-                return [each for each in self.records if status in (None, each["status"])]
+                wanted = status if self.heeds_status else None
+                return [each for each in self.records if wanted in (None, each["status"])]
         return self._shown(found)
 
     def _listed(self, start: int) -> Any:

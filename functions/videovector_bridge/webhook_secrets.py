@@ -43,12 +43,12 @@ class WebhookSecrets:
         for number, raw in enumerate(text.replace("\ufeff", "").split("\n"), 1):
             line = raw.strip()
             if announced := _ANNOUNCEMENT.fullmatch(line):
-                rotating_until = _read_time(announced[1])
+                rotating_until = read_time(announced[1])
                 if rotating_until is None:
                     problems.append(f"line {number} {_NO_TIME}")
             elif line and not line.startswith("#"):
                 found = _SECRET.fullmatch(line)
-                until = _read_time(found[2]) if found and found[2] else None
+                until = read_time(found[2]) if found and found[2] else None
                 if found is None:
                     problems.append(f"line {number} holds more than a secret and `# until TIME`")
                 elif found[2] and until is None:
@@ -63,9 +63,9 @@ class WebhookSecrets:
         """The text that `parse` reads back as these secrets."""
         lines = []
         if self.rotating_until is not None:
-            lines.append(f"# rotating until {_write_time(self.rotating_until)}\n")
+            lines.append(f"# rotating until {write_time(self.rotating_until)}\n")
         for secret in self.secrets:
-            end = "" if secret.until is None else f" # until {_write_time(secret.until)}"
+            end = "" if secret.until is None else f" # until {write_time(secret.until)}"
             lines.append(f"{secret.value}{end}\n")
         return "".join(lines)
 
@@ -101,7 +101,8 @@ def _holds(until: datetime | None, now: datetime) -> bool:
     return until is None or now < until
 
 
-def _read_time(text: str) -> datetime | None:
+def read_time(text: str) -> datetime | None:
+    """A moment in RFC 3339 with its zone, or None."""
     try:
         found = datetime.fromisoformat(text)
         return found.astimezone(UTC) if found.tzinfo else None
@@ -109,5 +110,6 @@ def _read_time(text: str) -> datetime | None:
         return None
 
 
-def _write_time(moment: datetime) -> str:
+def write_time(moment: datetime) -> str:
+    """The text that `read_time` reads back."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -36,8 +36,8 @@ def row() -> Iterator[None]:
     """The module of the page, with a body for its effect, and its row in the table."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     module = types.ModuleType("count_segments")
-    assert "    ...  #" in code
-    exec(re.sub(r"    \.\.\.  #.*\n", BODY, code), module.__dict__)  # noqa: S102 - our own page
+    assert "    raise NotImplementedError  #" in code
+    exec(re.sub(r"    raise NotImplementedError  #.*\n", BODY, code), module.__dict__)  # noqa: S102 - our own page
     ACTIONS[module.ACTION.name] = module.ACTION
     yield
     del ACTIONS[module.ACTION.name]

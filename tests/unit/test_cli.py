@@ -292,11 +292,69 @@ def test_list_and_delete(api: WebhookApi) -> None:
 
     assert [each["ours"] for each in listed.json["webhooks"]] == ["default", "default", None]
     assert "theirs" in Ran("webhook", "list").out
-    assert Ran("webhook", "delete", "default", answer="n\n").status == 1
+    for answer in ("n\n", ""):
+        ran = Ran("webhook", "delete", "default", answer=answer)
+        assert ran.status == 1
+        assert "--yes" in ran.err
     assert len(api.webhooks) == 3
     assert Ran("webhook", "delete", "default", "--yes", "--json").json == {"deleted": ["w1", "w2"]}
     assert list(api.webhooks) == ["w9"]
     assert "none of ours" in Ran("webhook", "delete", "default", "--yes").err
+
+
+def test_failed_deliveries_are_those_that_failed(api: WebhookApi) -> None:
+    """Also where VideoVector does not heed the filter."""
+    add(api, webhook("w1"))
+    api.heeds_status = False
+    api.records = [delivery("d1", "delivered"), delivery("d2"), delivery("d3", "retrying")]
+
+    ran = Ran("webhook", "deliveries", "--failed", "--json")
+
+    assert [each["delivery_id"] for each in ran.json["deliveries"]] == ["d2"]
+
+
+def test_retries_that_stop_half_way_show_what_was_done(api: WebhookApi) -> None:
+    """And then why they stopped."""
+    add(api, webhook("w1"))
+    api.records = [delivery("d1"), delivery("d2")]
+
+    def trouble(step: str) -> None:
+        if "deliveries/d2/retry" in step:
+            raise httpx.ConnectError("gone")
+
+    api.trouble = trouble
+    ran = Ran("webhook", "deliveries", "--retry")
+
+    assert ran.status == 1
+    assert "d1: sent again, now pending" in ran.err
+    assert "VideoVector did not answer" in ran.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user@host.example/x",
+        "https://host.example/a b",
+        "https://host.example/ü",
+        "https://host.example/\ud800",
+        "https://host.example/\n",
+    ],
+    ids=ascii,
+)
+def test_an_address_is_one(api: WebhookApi, tmp_path: Path, url: str) -> None:
+    """Without a user, and of visible characters."""
+    ran = Ran("webhook", "ensure", "--url", url, "--secret-file", str(tmp_path / "s"))
+
+    assert (ran.status, api.requests) == (2, [])
+    assert "--url must be" in ran.err
+
+
+def test_an_address_may_hold_an_at_sign_in_its_path(api: WebhookApi, tmp_path: Path) -> None:
+    """Only a user is refused."""
+    url = "https://host.example/@me/x"
+    ran = Ran("webhook", "ensure", "--url", url, "--secret-file", str(tmp_path / "s"))
+
+    assert ran.status == 0
 
 
 @pytest.mark.parametrize("command", ["ensure", "rotate", "test", "deliveries", "list", "delete"])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.keeping import NOW, Killer, MemoryStore, Time, keeper_of, killed
 from tests.webhook_api import EVENTS, ONCE, URL, WebhookApi, nothing, webhook
-from videovector_bridge.api import RetryPolicy, ScopeRefused, Unreachable
+from videovector_bridge.api import NotFound, RetryPolicy, ScopeRefused, Unreachable
 from videovector_bridge.cli.desired_webhook import Wanted
 from videovector_bridge.cli.ensure import Done, Ensured, ensure
 from videovector_bridge.cli.exits import NotReachedError
@@ -398,3 +398,91 @@ def test_an_empty_store_needs_no_time() -> None:
     run(api, store, time=time)
 
     assert time.naps == []
+
+
+def test_a_rotation_that_was_refused_a_repetition_asks_anew() -> None:
+    """An API that does not repeat its answer to a key does not keep it from a secret for ever."""
+    api, store, time = WebhookApi([webhook("w1")]), MemoryStore(RIGHT), Time()
+    killer = Killer(3)
+    api.trouble = store.trouble = killer.step
+    with killed():
+        rotate(api, store, time)
+    api.trouble = store.trouble = nothing
+    nonce = store.stored.request
+    assert nonce
+    api.refuses_known_keys = True
+
+    rotate(api, store, time)
+
+    assert store.stored.secrets.secrets[0].value == api.secrets["w1"]
+    assert store.stored.request == ""
+
+
+def test_a_rotation_that_is_refused_at_first_is_an_error() -> None:
+    """Only what an earlier run asked for is asked anew."""
+    api, store = WebhookApi([webhook("w1")]), MemoryStore(RIGHT)
+
+    with pytest.raises(NotFound):
+        keeper_of(store, Time()).rotate(api.client(ONCE), "w2", 3_600)
+    assert len(api.keys) == 1
+
+
+class Meanwhile(MemoryStore):
+    """A store to which another process writes between two steps of ours, as often as is told."""
+
+    def __init__(self, text: str, *others: Callable[[], None]) -> None:
+        super().__init__(text)
+        self.others = list(others)
+        self.seen = len(self.texts)
+
+    def read(self) -> str:
+        """Read, and know what was read."""
+        self.seen = len(self.texts)
+        return super().read()
+
+    def write(self, text: str) -> bool:
+        """Write, after others did."""
+        seen = self.seen
+        if "# request" not in text and self.others:
+            self.others.pop(0)()
+        alone = seen == len(self.texts)
+        super().write(text)
+        self.seen = len(self.texts)
+        return alone
+
+
+def test_of_two_rotations_at_once_the_last_secret_is_stored() -> None:
+    """Whatever the two overwrite of each other, in the end the store holds what is signed with."""
+    api, time = WebhookApi([webhook("w1")], remembers_keys=False), Time()
+    store = Meanwhile(RIGHT)
+
+    def other() -> None:
+        rotate(api, store, time)
+
+    store.others = [other]
+    rotate(api, store, time)
+
+    assert store.stored.secrets.secrets[0].value == api.secrets["w1"]
+    assert store.stored.request == ""
+    assert api.rotations == 3
+
+
+def test_a_store_that_others_keep_writing_to_is_told() -> None:
+    """After a few times it is better to come back."""
+    api, time = WebhookApi([webhook("w1")], remembers_keys=False), Time()
+    store = Meanwhile(RIGHT)
+    store.others = [lambda: store.texts.append(store.texts[-1])] * 3
+
+    with pytest.raises(NotReachedError, match="Others keep writing"):
+        rotate(api, store, time)
+
+
+def test_a_known_webhook_that_is_gone_is_gone_however_it_is_said() -> None:
+    """A 404 without a word about it is one too."""
+    api = WebhookApi([])
+    api.bare_not_found = True
+    store = MemoryStore("# webhook default gone\nold\n")
+
+    run(api, store)
+
+    assert_ensured(api, store)

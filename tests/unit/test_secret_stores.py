@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,43 @@ def test_a_file_that_cannot_be_written_is_found_out_before(tmp_path: Path) -> No
         FileStore(tmp_path / "none" / "x").write("word")
 
 
+@pytest.mark.parametrize("kind", ["circle", "too long"])
+def test_a_name_that_cannot_be_one_is_named(tmp_path: Path, kind: str) -> None:
+    """Links that lead in a circle, or more letters than a name has."""
+    path = tmp_path / ("x" * 300)
+    if kind == "circle":
+        path = tmp_path / "circle"
+        path.symlink_to(path)
+    store = FileStore(path)
+
+    with pytest.raises(SettingsError, match="--secret-file"):
+        store.check_writable()
+    with pytest.raises((SettingsError, BackendError)):
+        store.read()
+
+
+def test_one_command_at_a_time_holds_a_file(tmp_path: Path) -> None:
+    """Another waits until the first lets go, be it by dying."""
+    store = FileStore(tmp_path / "secrets")
+    order: list[str] = []
+    waits = threading.Event()
+
+    def other() -> None:
+        waits.set()
+        with FileStore(tmp_path / "secrets").held():
+            order.append("other")
+
+    with store.held():
+        thread = threading.Thread(target=other)
+        thread.start()
+        waits.wait(30)
+        order.append("first")
+    thread.join(30)
+
+    assert order == ["first", "other"]
+    assert mode(tmp_path / ".secrets.lock") == 0o600
+
+
 def test_a_failed_replacement_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +175,19 @@ def test_each_write_is_a_version(manager: FakeSecretManager) -> None:
 
     assert store().read() == "two ü\n"
     assert manager.secrets[SECRET] == [b"one\n", "two ü\n".encode()]
+
+
+@pytest.mark.usefixtures("manager")
+def test_a_version_of_somebody_else_in_between_is_told() -> None:
+    """By its number; alone, each write is the one after that which was read."""
+    one, other = store(), store()
+    assert one.write("a")
+    assert one.write("b")
+    other.read()
+    assert other.write("c")
+
+    assert not one.write("d")
+    assert one.write("e")
 
 
 def test_the_grants_are_looked_at_before(manager: FakeSecretManager) -> None:

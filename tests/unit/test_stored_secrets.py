@@ -18,8 +18,8 @@ WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1
 
 def test_the_text() -> None:
     """Our lines are comments to those who only read the secrets."""
-    stored = StoredSecrets(ONE, "default", "w 1", NONCE)
-    text = f"# webhook default w%201\n# request {NONCE}\nword\n"
+    stored = StoredSecrets(ONE, "default", "w 1", NONCE, NOW)
+    text = f"# webhook default w%201\n# request {NONCE} 2026-01-02T03:04:05Z\nword\n"
 
     assert text == stored.render()
     assert stored == StoredSecrets.parse(text)
@@ -72,6 +72,24 @@ def test_a_nonce_lasts_as_long_as_its_announcement() -> None:
 
     assert (first.request, soon.request, late.request) == ("1" * 32, "1" * 32, "3" * 32)
     assert soon.secrets.rotating(NOW + timedelta(seconds=1_798))
+
+
+def test_a_nonce_does_not_grow_older_than_that() -> None:
+    """However often it was announced again: its age counts from the first time."""
+    first = StoredSecrets(ONE).announced("default", "1" * 32, NOW, 900)
+    soon = first.announced("default", "2" * 32, NOW + timedelta(seconds=800), 900)
+    later = soon.announced("default", "3" * 32, NOW + timedelta(seconds=1_600), 900)
+
+    assert (soon.request, later.request) == ("1" * 32, "3" * 32)
+    assert later.requested_at == NOW + timedelta(seconds=1_600)
+
+
+def test_a_nonce_of_unknown_age_is_not_used_again() -> None:
+    """As an older version of this command line left it."""
+    old = StoredSecrets.parse(f"# rotating until 2027-01-01T00:00:00Z\n# request {NONCE}\nword\n")
+
+    assert old.request == NONCE
+    assert old.announced("default", "1" * 32, NOW, 900).request == "1" * 32
 
 
 def test_what_is_learned_ends_the_request() -> None:

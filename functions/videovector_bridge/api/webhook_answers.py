@@ -12,7 +12,8 @@ from videovector_bridge.api.models import Delivery, JsonObject, NewSecret, SentT
 from videovector_bridge.redact import clean_text
 
 # What can stand on a line of its own, and what an HMAC can have as its key.
-_SECRET = re.compile(r"[!-~]{1,1000}")
+# (A # at its beginning would make it a comment.)
+_SECRET = re.compile(r"(?!#)[!-~]{1,1000}")
 
 
 def to_webhook(answer: Answer) -> Webhook:

@@ -4,6 +4,7 @@ Sources: the vendor's page "Webhooks", and its SDK 2.0.0 for the names of fields
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from videovector_bridge.api import answers, webhook_answers
@@ -98,10 +99,14 @@ class WebhooksClient:
     def rotate_secret(self, webhook_id: str, *, idempotency_key: str | None = None) -> NewSecret:
         """Give a webhook a new secret and return it. What the old one is still good for: unknown.
 
-        An API that ignores the key makes another secret at each retry; the last one holds.
+        Not repeated here while its fate is unknown: an API that ignores the key could carry out
+        the first request after the second, whose secret would be of no use then.
         """
         path = f"/webhooks/{segment(webhook_id)}/rotate-secret"
-        return webhook_answers.to_rotated(self._write("POST", path, None, idempotency_key))
+        call = Call("POST", path, idempotency_key=key_for_call(idempotency_key))
+        policy = replace(self._transport.policy, retry_in_doubt=False)
+        answer = replace(self._transport, policy=policy).send(call)
+        return webhook_answers.to_rotated(answer)
 
     def test(self, webhook_id: str, *, idempotency_key: str | None = None) -> SentTest:
         """Have a test event (`event: "test"`) delivered; return how the receiver answered."""

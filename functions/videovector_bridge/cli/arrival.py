@@ -15,7 +15,7 @@ from videovector_bridge.ingest.delivery import NAMELESS, TEST
 _POLL_SECONDS = 2.0
 _ADVICE = {
     401: (
-        "Its secrets are not this webhook's: run `webhook ensure` with the store that it reads, "
+        "Its secrets are not this webhook's: run `webhook rotate` with the store that it reads, "
         "and look at its WEBHOOK_IDS"
     ),
     404: "Nothing is there: is --url that of receive_webhook?",

@@ -57,8 +57,11 @@ def deliveries_command(
         webhook_id = find_the_one(client, name).webhook_id
         status, page = ("failed" if failed else None), min(limit, 100)
         records = client.deliveries(webhook_id, status=status, page_size=page)
-        shown = list(islice(records, limit))
-        retried = list(_retry(client, shown)) if retry else []
+        # Whether the API heeds the filter is not documented.
+        asked_for = (each for each in records if not failed or each.status == "failed")
+        shown = list(islice(asked_for, limit))
+        retried: list[Retried] = []
+        stopped = _retry(client, shown, retried) if retry else None
     if as_json:
         result = {"webhook_id": webhook_id, "deliveries": [asdict(each) for each in shown]}
         show_json(result | ({"retried": [asdict(each) for each in retried]} if retry else {}))
@@ -67,20 +70,28 @@ def deliveries_command(
         show_table(_COLUMNS, [[row[column] for column in _COLUMNS] for row in rows])
     for each in retried:
         tell(f"{each.delivery_id}: {each.refused or f'sent again, now {each.status}'}")
+    if stopped is not None:
+        raise stopped
     if refused := sum(each.refused is not None for each in retried):
         raise NotReachedError(f"{refused} of {len(retried)} deliveries were not sent again.")
 
 
-def _retry(client: WebhooksClient, shown: Iterable[Delivery]) -> Iterable[Retried]:
+def _retry(
+    client: WebhooksClient, shown: Iterable[Delivery], retried: list[Retried]
+) -> ApiError | None:
+    """Note in `retried` what became of each; the error that ended it before the last, if any."""
     for delivery in shown:
         if delivery.status != "failed":
             continue
         try:
             record = client.retry_delivery(delivery.delivery_id)
         except (Conflict, NotFound, RequestRefused) as error:  # it alone is refused
-            yield Retried(delivery.delivery_id, refused=_why(error))
+            retried.append(Retried(delivery.delivery_id, refused=_why(error)))
+        except ApiError as error:
+            return error
         else:
-            yield Retried(delivery.delivery_id, status=record.status)
+            retried.append(Retried(delivery.delivery_id, status=record.status))
+    return None
 
 
 def _why(error: ApiError) -> str:

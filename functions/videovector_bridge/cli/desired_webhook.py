@@ -16,6 +16,7 @@ MANAGER: Final = "videovector-bridge"
 # With the prefix, within the 100 characters that VideoVector allows a name.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _PORTS: Final = {"https": 443, "http": 80}
+_VISIBLE: Final = re.compile(r"[!-~]+")  # of an address; anything else is to be %-encoded
 _LOCAL: Final = re.compile(r"localhost|::1|127(\.\d{1,3}){3}")
 
 
@@ -114,13 +115,14 @@ def problems_of(name: str, url: str) -> list[str]:
     """What is wrong with what the operator asks for, in sentences."""
     problems = problems_of_name(name)
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url if _VISIBLE.fullmatch(url) else "")
         local = parts.scheme == "http" and _LOCAL.fullmatch(parts.hostname or "")
         fits = bool(parts.hostname) and (parts.scheme == "https" or bool(local))
+        fits = fits and "@" not in parts.netloc
         _ = parts.port
     except ValueError:
         fits = False
-    if not fits or "@" in url:
+    if not fits:
         problems.append(
             "--url must be an https address (http on this machine only) without a user, "
             f"not {redact(url)!r}"

@@ -1,6 +1,7 @@
 """Making exactly one webhook of ours exist, as wanted, with its secret stored."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from videovector_bridge.api import NotFound, Webhook
@@ -92,9 +93,6 @@ def _survey(client: WebhooksClient, known_id: str) -> list[Webhook]:
     """Every webhook; the known one also where a list does not show it yet."""
     found = list(client.list_webhooks())
     if known_id and all(webhook.webhook_id != known_id for webhook in found):
-        try:
+        with suppress(NotFound):
             found.append(client.get(known_id))
-        except NotFound as error:
-            if not (error.message or error.vendor_code):
-                raise
     return found

@@ -1,8 +1,10 @@
 """A text in a file that only its owner may read."""
 
+import fcntl
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from videovector_bridge.errors import BackendError, SettingsError
@@ -28,23 +30,38 @@ class FileStore:
             return self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, RuntimeError, UnicodeDecodeError) as error:
             raise SettingsError([f"--secret-file {self} cannot be read: {_why(error)}"]) from None
 
-    def write(self, text: str) -> None:
-        """Put `text` in the place of the file."""
+    def write(self, text: str) -> bool:
+        """Put `text` in the place of the file. True: `held` keeps others away."""
         try:
             self._replace(text)
         except OSError as error:
             raise BackendError(f"{self} could not be written: {_why(error)}") from None
+        return True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait until no other command holds it, and hold it; a process that dies lets go."""
+        path = self._path.resolve()
+        try:
+            lock = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise BackendError(f"{self} could not be locked: {_why(error)}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def check_writable(self) -> None:
         """Prove it by making a file beside it, and removing that again."""
-        if self._path.is_dir():
-            raise SettingsError([f"--secret-file {self} is a folder; name a file in it"])
         try:
+            if self._path.is_dir():
+                raise SettingsError([f"--secret-file {self} is a folder; name a file in it"])
             self._written("").unlink()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # links in a circle are the latter before 3.13
             problem = (
                 f"--secret-file {self} cannot be written: {_why(error)}; its folder must exist "
                 "and be yours to write to"
@@ -85,5 +102,6 @@ class FileStore:
 
 
 def _why(error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return reason or "it is not UTF-8 text"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "links that lead in a circle" if isinstance(error, RuntimeError) else "it is not UTF-8"

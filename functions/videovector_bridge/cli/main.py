@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,10 @@ _EXTRA = {"typer", "rich", "google"}
 def main() -> None:
     """Run the command line and exit with its status."""
     try:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                # What the terminal cannot show is no reason to fail half-way.
+                stream.reconfigure(errors="backslashreplace")
         from videovector_bridge.cli.app import app  # noqa: PLC0415 - it may not be installed
 
         app(prog_name="videovector-bridge")

@@ -10,15 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from videovector_bridge.api import NewSecret, Webhook
+from videovector_bridge.api import Conflict, NewSecret, Webhook
+from videovector_bridge.api.errors import RequestRefused, UnexpectedAnswer
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.desired_webhook import Wanted, shown_name
+from videovector_bridge.cli.exits import NotReachedError
 from videovector_bridge.cli.secret_store import SecretStore
 from videovector_bridge.cli.stored_secrets import StoredSecrets
 from videovector_bridge.errors import SettingsError
 
 # Longer than every retry of a request, and than it takes to see a run fail and start another.
 _ANNOUNCED_SECONDS = 900.0
+# So often is a secret asked for anew when others are at it too.
+_ROUNDS = 3
 
 
 def _now() -> datetime:
@@ -53,32 +57,70 @@ class SecretKeeper:
 
     def create(self, client: WebhooksClient, wanted: Wanted, grace_seconds: float) -> Webhook:
         """Make the webhook and store its secret. Made twice, it is the same webhook."""
-        stored = self._announce()
         wish = f"{wanted.name} {wanted.url} {wanted.events} {wanted.index_ids}"
-        webhook, secret = client.create(
-            name=shown_name(wanted.name),
-            url=wanted.url,
-            events=wanted.events,
-            index_ids=wanted.index_ids,
-            metadata=wanted.metadata,
-            idempotency_key=_key("create", stored.request, wish),
-        )
-        self._keep(stored, secret, grace_seconds)
-        return webhook
+        made: list[Webhook] = []
+
+        def ask(nonce: str) -> NewSecret:
+            webhook, secret = client.create(
+                name=shown_name(wanted.name),
+                url=wanted.url,
+                events=wanted.events,
+                index_ids=wanted.index_ids,
+                metadata=wanted.metadata,
+                idempotency_key=_key("create", nonce, wish),
+            )
+            made.append(webhook)
+            return secret
+
+        with self.store.held():
+            ends = self._learn(ask, grace_seconds)
+        if ends is None:
+            # Others write there too: the webhook that there is now gets another secret.
+            self.rotate(client, made[-1].webhook_id, grace_seconds)
+        return made[-1]
 
     def rotate(self, client: WebhooksClient, webhook_id: str, grace_seconds: float) -> datetime:
-        """Give the webhook a new secret and store it; return when those before it end."""
-        stored = self._announce()
-        key = _key("rotate", stored.request, webhook_id)
-        secret = client.rotate_secret(webhook_id, idempotency_key=key)
+        """Give the webhook a new secret and store it; return when those before it end.
+
+        Raises `NotReachedError` if others keep doing the same.
+        """
+
+        def ask(nonce: str) -> NewSecret:
+            key = _key("rotate", nonce, webhook_id)
+            return client.rotate_secret(webhook_id, idempotency_key=key)
+
+        with self.store.held():
+            for _ in range(_ROUNDS):
+                ends = self._learn(ask, grace_seconds)
+                if ends is not None:
+                    return ends
+                self.tell(f"Somebody else wrote to {self.store} meanwhile: rotating once more...")
+        raise NotReachedError(
+            f"Others keep writing to {self.store}, so that it may not hold the newest secret. Run "
+            "`videovector-bridge webhook rotate` when they have ended."
+        )
+
+    def _learn(self, ask: Callable[[str], NewSecret], grace_seconds: float) -> datetime | None:
+        """Ask for a secret and store it; None if somebody else may have got a newer one."""
+        stored, again = self._announce(self.load())
+        try:
+            secret = ask(stored.request)
+        except (Conflict, RequestRefused, UnexpectedAnswer) as error:
+            if not again:
+                raise
+            # What an earlier run asked for cannot be asked for again.
+            self.tell(f"VideoVector does not repeat its answer ({error}); asking anew...")
+            stored, _ = self._announce(stored.without_request())
+            secret = ask(stored.request)
         return self._keep(stored, secret, grace_seconds)
 
-    def _announce(self) -> StoredSecrets:
+    def _announce(self, before: StoredSecrets) -> tuple[StoredSecrets, bool]:
         """Write that a new secret is asked for: also the proof that it can be stored.
 
-        Until the announcement ends, receivers ask for what they cannot verify to come again.
+        Until the announcement ends, receivers ask for what they cannot verify to come again. Also
+        returns whether the request was announced before.
         """
-        before, now = self.load(), self.now()
+        now = self.now()
         stored = before.announced(self.name, self.nonce(), now, _ANNOUNCED_SECONDS)
         self.store.write(stored.render())
         # Receivers without any secret ask for everything to come again, announced or not.
@@ -86,13 +128,27 @@ class SecretKeeper:
             seconds = self.store.settle_seconds
             self.tell(f"Waiting {seconds:g} s until every receiver has read the announcement...")
             self.sleep(seconds)
-        return stored
+        return stored, stored.request == before.request
 
-    def _keep(self, stored: StoredSecrets, new: NewSecret, grace_seconds: float) -> datetime:
-        now = self.now()
+    def _keep(
+        self, announced: StoredSecrets, new: NewSecret, grace_seconds: float
+    ) -> datetime | None:
+        """Store the secret, unless somebody else wrote since it was asked for."""
+        stored, now = self.load(), self.now()
+        known = stored.secrets.current(now)[:1] == (new.value,) and not stored.request
+        if known:
+            return _last_end(stored, now)  # by a run that got the same answer
+        if stored.request != announced.request:
+            return None
         learned = stored.learned(new.webhook_id, new.value, now, grace_seconds)
-        self.store.write(learned.render())
-        return max((each.until for each in learned.secrets.secrets if each.until), default=now)
+        if not self.store.write(learned.render()):
+            return None
+        return _last_end(learned, now)
+
+
+def _last_end(stored: StoredSecrets, now: datetime) -> datetime:
+    """When the last of the old secrets ends."""
+    return max((each.until for each in stored.secrets.secrets if each.until), default=now)
 
 
 def _key(action: str, nonce: str, wish: str) -> str:

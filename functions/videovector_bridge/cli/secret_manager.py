@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from google.api_core import exceptions as google_errors
@@ -38,6 +39,7 @@ class SecretManagerStore:
         self._secret = secret
         self._retry = retry or Retry()
         self._opened: SecretManagerServiceClient | None = None
+        self._seen = 0  # the version that was read or written last
 
     def __str__(self) -> str:
         return self._secret
@@ -45,25 +47,28 @@ class SecretManagerStore:
     def read(self) -> str:
         """The text of the latest version, or nothing if there is none."""
         try:
-            data = self._call(
+            found = self._call(
                 f"Reading {self._secret}",
-                lambda client, seconds: (
-                    client.access_secret_version(
-                        name=f"{self._secret}/versions/latest", timeout=seconds, retry=None
-                    ).payload.data
+                lambda client, seconds: client.access_secret_version(
+                    name=f"{self._secret}/versions/latest", timeout=seconds, retry=None
                 ),
             )
-            return bytes(data).decode()
+            self._seen = _number(found.name)
+            return bytes(found.payload.data).decode()
         except BackendError as error:
             if isinstance(error.__cause__, google_errors.NotFound):
+                self._seen = 0
                 return ""
             raise
         except UnicodeDecodeError:
             raise SettingsError([f"--secret {self._secret} does not hold text"]) from None
 
-    def write(self, text: str) -> None:
-        """Add a version. After a lost answer two may be added, which are the same."""
-        self._call(
+    def write(self, text: str) -> bool:
+        """Add a version; False if it is not the one after that which was read, or written, last.
+
+        After a lost answer two may be added, which are the same; that is False too.
+        """
+        added = self._call(
             f"Adding a version to {self._secret}",
             lambda client, seconds: client.add_secret_version(
                 parent=self._secret,
@@ -72,6 +77,12 @@ class SecretManagerStore:
                 retry=None,
             ),
         )
+        before, self._seen = self._seen, _number(added.name)
+        return self._seen == before + 1
+
+    def held(self) -> AbstractContextManager[None]:
+        """There is nothing to hold: `write` tells of others afterwards."""
+        return nullcontext()
 
     def check_writable(self) -> None:
         """Ask whether we may read and add versions."""
@@ -118,3 +129,8 @@ class SecretManagerStore:
             "yourself roles/secretmanager.secretVersionAdder and "
             "roles/secretmanager.secretAccessor on it."
         )
+
+
+def _number(name: str) -> int:
+    """The number of a version, which is one more than that of the one before."""
+    return int(name.rpartition("/")[2])

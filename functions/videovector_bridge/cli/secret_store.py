@@ -1,5 +1,6 @@
 """Where the text with a webhook's secrets is kept: what a store can do, and which one it is."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -19,8 +20,15 @@ class SecretStore(Protocol):
         """The text, or nothing if none was written yet."""
         ...
 
-    def write(self, text: str) -> None:
-        """Put `text` in the place of what was there, all of it or nothing."""
+    def write(self, text: str) -> bool:
+        """Put `text` in the place of what was there, all of it or nothing.
+
+        False if somebody else wrote between the last reading and this, and was overwritten.
+        """
+        ...
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep other commands away meanwhile, where that can be done."""
         ...
 
     def check_writable(self) -> None:

@@ -1,7 +1,7 @@
 """The commands `videovector-bridge webhook ...`: options in, one call, a result out."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ from videovector_bridge.cli.desired_webhook import (
 )
 from videovector_bridge.cli.durations import seconds_of
 from videovector_bridge.cli.ensure import ensure
-from videovector_bridge.cli.exits import EXITS
+from videovector_bridge.cli.exits import EXITS, FAILED
 from videovector_bridge.cli.found import find_ours, find_the_one
 from videovector_bridge.cli.output import show_fields, show_json, show_table, tell
 from videovector_bridge.cli.secret_keeper import SecretKeeper
@@ -164,13 +164,21 @@ def delete_command(
     with open_client(api_settings(os.environ, problems_of_name(name))) as client:
         found = find_ours(client, name)
         ids = [webhook.webhook_id for webhook in found]
-        if ids and not yes:
-            typer.confirm(f"Delete {', '.join(ids)}?", abort=True, err=True)
+        if ids and not yes and not _sure(ids):
+            tell("Nothing was deleted. Where nobody can be asked, --yes says that it may be.")
+            raise typer.Exit(FAILED)
         deleted = [webhook_id for webhook_id in ids if client.delete(webhook_id)]
     if as_json:
         show_json({"deleted": deleted})
         return
     tell(f"Deleted {', '.join(deleted)}." if deleted else f"There is none of ours named {name!r}.")
+
+
+def _sure(ids: Sequence[str]) -> bool:
+    try:
+        return typer.confirm(f"Delete {', '.join(ids)}?", err=True)
+    except typer.Abort:  # nobody answered
+        return False
 
 
 deliveries.add_to(app)
