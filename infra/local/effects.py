@@ -30,13 +30,15 @@ _LASTING: Final = ("video_id", "found", "title", "video_uri", "media_type", "seg
 class Effects:
     """Effects found and wanted by kind, and how long they took after their event (milliseconds).
 
-    `missing` describes the wanted ones that are not there.
+    `missing` describes the wanted ones that are not there. `red_no_more` counts the markers that
+    older events wanted red, and that are what the newest wants instead.
     """
 
     found: Counter[str] = field(default_factory=Counter)
     wanted: Counter[str] = field(default_factory=Counter)
     milliseconds: tuple[float, ...] = ()
     missing: tuple[str, ...] = ()
+    red_no_more: int = 0
 
 
 class Check(NamedTuple):
@@ -78,6 +80,7 @@ def effects_found(
     milliseconds: list[float] = []
     missing: list[str] = []
     named: set[str] = set()
+    red_no_more = 0
     for target, wish in wishes.items():
         for check in _checks(target, wish, seen, settled):
             if check.what in named:
@@ -88,10 +91,11 @@ def effects_found(
                 missing.append(f"{check.what} after event {wish.event_id}")
                 continue
             found[check.kind] += 1
+            red_no_more += wish.red_before
             if check.at is not None:
                 took = check.at - seen.progress.first_seen[wish.event_id]
                 milliseconds.append(took.total_seconds() * 1_000)
-    return Effects(found, wanted, tuple(milliseconds), tuple(missing))
+    return Effects(found, wanted, tuple(milliseconds), tuple(missing), red_no_more)
 
 
 def _checks(target: str, wish: Wish, seen: Seen, settled: dict[str, Settled]) -> tuple[Check, ...]:
@@ -109,8 +113,14 @@ def _marker(target: str, wish: Wish, seen: Seen) -> Iterator[Check]:
     if seen.markers is None:
         return
     if "absent" in wish.desired:
-        match = wish.desired["absent"].get("match", {})
-        yield Check("markers_deleted", f"no {target}", _target(match) not in seen.markers)
+        absent = wish.desired["absent"]
+        # Told as the action tells which to delete: by whatever keys the automation gives.
+        shown = absent.get("match") or {"marker_id": absent.get("marker_id")}
+        gone = not any(
+            all(marker.get(name) == value for name, value in shown.items())
+            for marker in seen.markers.values()
+        )
+        yield Check("markers_deleted", f"no {target}", gone)
         return
     body = wish.desired["marker"]
     there = seen.markers.get(_target(body)) or {}

@@ -1,7 +1,7 @@
 """Which effects a run must have: the automations carried out in one pass, in order."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,20 @@ from videovector_bridge.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the newest event about a target wants of it, and by which action."""
+    """What the newest event about a target wants of it, and by which action.
+
+    `red_before` says that an older event wanted a red marker there, and this one does not.
+    """
 
     action: str
     desired: Mapping[str, Any]
     event_id: str
+    red_before: bool = False
+
+    @property
+    def red(self) -> bool:
+        """Whether it is a red marker that is wanted."""
+        return bool(self.desired.get("marker", {}).get("color") == "red")
 
 
 def read_followed_automations(file: str) -> tuple[Automation, ...]:
@@ -44,5 +53,8 @@ def expected_effects(
             if planned.outcome != "effect" or planned.wanted is None:
                 continue  # What is rejected is seen elsewhere.
             target, desired, _ = planned.wanted
-            found[target] = Wish(planned.automation.action, desired, received.version.event_id)
+            wish = Wish(planned.automation.action, desired, received.version.event_id)
+            older = found.get(target)
+            red_before = older is not None and (older.red or older.red_before) and not wish.red
+            found[target] = replace(wish, red_before=red_before)
     return found

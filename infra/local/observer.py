@@ -119,7 +119,6 @@ class Observer:
     def _look_at_effects(self, markers: Iterable[Mapping[str, Any]] | None) -> Effects:
         progress = self._progress
         there = markers_by_target(markers)
-        progress.note_markers({key: each.get("color") for key, each in (there or {}).items()})
         wishes = expected_effects(progress.data.values(), self._automations)
         try:
             return effects_found(wishes, Seen(progress, there, self._truth), self._settled)

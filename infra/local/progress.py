@@ -46,8 +46,6 @@ class Progress:
     published_by_ended: int = 0
     failures: list[str] = field(default_factory=list)
     last_window: dict[str, Any] = field(default_factory=dict)
-    turned_red: set[Any] = field(default_factory=set)
-    red_no_more: set[Any] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note_events(self, messages: list[Observed]) -> None:
@@ -84,12 +82,6 @@ class Progress:
             for message in messages:
                 self.url_repeats += message.attributes["ce-id"] in self.urls
                 self.urls.setdefault(message.attributes["ce-id"], message.published_at)
-
-    def note_markers(self, colors: Mapping[Any, str | None]) -> None:
-        """Note the colours of markers by target, as they stand at the API."""
-        with self._lock:
-            self.turned_red |= {target for target, color in colors.items() if color == "red"}
-            self.red_no_more = {each for each in self.turned_red if colors.get(each) != "red"}
 
     def note_tick(self, tick: Tick) -> None:
         """Note a call of `drain`."""

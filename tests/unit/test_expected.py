@@ -33,6 +33,23 @@ def test_the_newest_event_decides() -> None:
         assert (wish.action, wish.event_id) == ("delete_marker", "b")
 
 
+def test_red_before_something_else_is_remembered() -> None:
+    """By the order of the events, not by what was seen first; what is red still is not meant."""
+    failed = event("a", "processing.run_failed", 1, run_id="r")
+    again = event("b", "processing.run_failed", 2, run_id="r")
+    partly = event("c", "processing.run_completed_with_failures", 3, run_id="r")
+    completed = event("d", "processing.run_completed", 4, run_id="r")
+
+    for messages, red_before in (
+        ([failed, completed], True),
+        ([completed, failed], True),
+        ([failed, partly, completed], True),
+        ([partly, completed], False),
+        ([failed, again], False),
+    ):
+        assert expected_of(*messages)["marker:run:r"].red_before is red_before
+
+
 def test_time_is_compared_not_text() -> None:
     """Times in different zones and forms are told apart as moments."""
     first = event(

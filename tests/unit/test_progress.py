@@ -87,17 +87,6 @@ def test_windows_are_told_apart() -> None:
     assert progress.failures == ["No."]
 
 
-def test_what_was_red_and_is_no_more() -> None:
-    """A marker that was never red does not count."""
-    progress = Progress()
-
-    progress.note_markers({"run:1": "red", "run:2": "green"})
-    assert progress.red_no_more == set()
-    progress.note_markers({"run:2": "green"})
-
-    assert progress.red_no_more == {"run:1"}
-
-
 def test_the_bridges_own_events_are_told_apart() -> None:
     """They count neither as the stream's nor as a webhook's, but automations may see them."""
     progress = Progress()

@@ -1,6 +1,7 @@
 """Whether the effects of a run are there: each kind, right, wrong and missing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -142,6 +143,33 @@ def test_a_marker_that_should_be_gone() -> None:
 
     still = effects_found(GONE, seen(markers=[GREEN]))
     assert still.missing == ("no marker:run:r after event a",)
+
+
+@pytest.mark.parametrize(
+    "absent", [{"marker_id": "m1"}, {"match": {"color": "green"}}, {"match": {"target_id": "r"}}]
+)
+def test_a_marker_that_should_be_gone_is_told_as_it_would_be_deleted(
+    absent: dict[str, Any],
+) -> None:
+    """By its id, or by whatever it shows: one that is still there does not pass for gone."""
+    wishes = {"marker:x": Wish("delete_marker", {"absent": absent}, "a")}
+
+    there = effects_found(wishes, seen(markers=[GREEN | {"marker_id": "m1"}]))
+    assert there.missing == ("no marker:x after event a",)
+    other = {"marker_id": "m2", "color": "red", "target_id": "other"}
+    gone = effects_found(wishes, seen(markers=[GREEN | other]))
+    assert counts(gone, "markers_deleted") == (1, 1)
+
+
+def test_what_was_to_be_red_and_is_no_more() -> None:
+    """It counts once the API shows what came after red, whether or not red was ever seen."""
+    for wishes, right, wrong in ((GONE, [], [GREEN]), (MARK, [GREEN], [])):
+        ((target, wish),) = wishes.items()
+        after_red = {target: replace(wish, red_before=True)}
+
+        assert effects_found(after_red, seen(markers=right)).red_no_more == 1
+        assert effects_found(after_red, seen(markers=wrong)).red_no_more == 0
+        assert effects_found(wishes, seen(markers=right)).red_no_more == 0
 
 
 def test_markers_that_cannot_be_read_are_not_asked_for() -> None:
