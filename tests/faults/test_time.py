@@ -33,6 +33,7 @@ from tests.fakes import (
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.ingest.pages import PAGE_EVENTS
 
+pytestmark = pytest.mark.keeps_time
 WINDOW = 1.5
 IDLE = 0.5
 SLACK = 1.0  # what the invariant allows
