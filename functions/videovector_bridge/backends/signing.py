@@ -112,7 +112,7 @@ class V4Signer:
                 "There are no Google Cloud credentials here to sign URLs with: run as a service "
                 "account, or set GOOGLE_APPLICATION_CREDENTIALS to the path of a service "
                 f"account's key file. ({clean_text(str(error))})"
-            ) from error
+            ) from None  # a traceback of what read the key could show some of it
         has_key = isinstance(found, service_account.Credentials)
         if has_key and self._account in {"", found.signer_email}:
             return _Means(client, lambda _: found)

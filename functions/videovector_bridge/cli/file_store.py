@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,7 +31,7 @@ class FileStore:
             return self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
-        except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsError([f"--secret-file {self} cannot be read: {_why(error)}"]) from None
 
     def write(self, text: str) -> bool:
@@ -58,10 +59,11 @@ class FileStore:
     def check_writable(self) -> None:
         """Prove it by making a file beside it, and removing that again."""
         try:
-            if self._path.is_dir():
-                raise SettingsError([f"--secret-file {self} is a folder; name a file in it"])
+            with suppress(FileNotFoundError):
+                if stat.S_ISDIR(self._path.stat().st_mode):
+                    raise SettingsError([f"--secret-file {self} is a folder; name a file in it"])
             self._written("").unlink()
-        except (OSError, RuntimeError) as error:  # links in a circle are the latter before 3.13
+        except OSError as error:
             problem = (
                 f"--secret-file {self} cannot be written: {_why(error)}; its folder must exist "
                 "and be yours to write to"
@@ -104,4 +106,4 @@ class FileStore:
 def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return "links that lead in a circle" if isinstance(error, RuntimeError) else "it is not UTF-8"
+    return "it is not UTF-8 text"
