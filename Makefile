@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 export PYTHONPATH := functions
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve standin test check bench format lock clean
+.PHONY: help run serve standin test test-infra check bench format lock clean
 
 help: #! show this list
 	@grep -hE '^[a-z-]+:.*#! ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#! (.*)/\1|\2/' \
-	  | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
+	  | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: $(VENV)/local.done #! the whole bridge on this machine: a scenario from events to effects
 	@$(BIN)/python -m infra.local run
@@ -22,6 +22,9 @@ standin: $(VENV)/local.done #! the stand-in VideoVector API alone
 
 test: $(VENV)/dev.done #! every test, on every supported Python that is installed
 	@$(BIN)/python -m tests.every_python
+
+test-infra: $(VENV)/dev.done #! the Terraform files: form, validity, plans over mocked providers
+	@$(BIN)/python -m tests.infra
 
 check: $(VENV)/dev.done #! format, lint, types, import direction, dependencies, secrets, locks
 	@$(BIN)/python -m tests.checks

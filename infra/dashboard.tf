@@ -1,0 +1,42 @@
+# What the bridge is doing, on one page.
+
+locals {
+  _charts = [
+    { title = "Age of the newest event, by stream (s)", query = "histogram_quantile(0.95, sum by (stream, le) (rate(${local._promql.cursor_age}_bucket{${local._from_logs}}[5m])))" },
+    { title = "Windows, by outcome", query = "sum by (outcome, stop_reason) (increase(${local._promql.windows}{${local._from_logs}}[5m]))" },
+    { title = "Messages published, by topic", query = "sum by (topic_id) (rate(pubsub_googleapis_com:topic_send_message_operation_count{monitored_resource=\"pubsub_topic\"}[5m]))" },
+    { title = "Deliveries of webhooks, by answer", query = "sum by (status) (increase(${local._promql.deliveries}{${local._from_logs}}[5m]))" },
+    { title = "Oldest message that a function has not acknowledged (s)", query = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=~\"${local._pushed}\"})" },
+    { title = "Pushes, by answer", query = "sum by (subscription_id, response_class) (rate(pubsub_googleapis_com:subscription_push_request_count{monitored_resource=\"pubsub_subscription\"}[5m]))" },
+    { title = "Rejected messages, by code", query = "sum by (code) (increase(${local._promql.rejected}{${local._from_logs}}[5m]))" },
+    { title = "Dead letters", query = "max by (subscription_id) (pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.pull["dead-letters"].name}\"})" },
+  ]
+}
+
+resource "google_monitoring_dashboard" "this" {
+  dashboard_json = jsonencode({
+    displayName = "${var.prefix}VideoVector bridge"
+    mosaicLayout = {
+      columns = 48
+      tiles = [
+        for index, chart in local._charts : {
+          xPos   = index % 2 * 24
+          yPos   = floor(index / 2) * 16
+          width  = 24
+          height = 16
+          widget = {
+            title = chart.title
+            xyChart = {
+              dataSets = [{
+                plotType        = "LINE"
+                timeSeriesQuery = { prometheusQuery = chart.query }
+              }]
+            }
+          }
+        }
+      ]
+    }
+  })
+
+  depends_on = [google_logging_metric.count, google_logging_metric.cursor_age]
+}

@@ -1,0 +1,51 @@
+# State: cursors, leases, records of effects, documents of videos.
+
+resource "google_firestore_database" "this" {
+  count = var.firestore.create ? 1 : 0
+
+  name                              = var.firestore.database
+  location_id                       = coalesce(var.firestore.location, var.region)
+  type                              = "FIRESTORE_NATIVE"
+  point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
+  delete_protection_state           = var.deletion_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  deletion_policy                   = var.deletion_protection ? "ABANDON" : "DELETE"
+
+  dynamic "cmek_config" {
+    for_each = var.kms_key[*]
+
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+}
+
+# Records of what only one event asked for end by themselves.
+resource "google_firestore_field" "expiry" {
+  database   = var.firestore.database
+  collection = "effects"
+  field      = "expire_at"
+
+  ttl_config {}
+
+  # No query asks for it.
+  index_config {}
+
+  depends_on = [google_firestore_database.this, google_project_service.this]
+}
+
+# Firestore has no grants of its own: those of the project, for this database alone.
+resource "google_project_iam_member" "state" {
+  for_each = { for name, each in local.functions : name => each if each.state }
+
+  project = var.project_id
+  role    = "roles/datastore.user"
+  member  = module.function[each.key].member
+
+  condition {
+    title       = "one-database"
+    description = "Only in the database of the VideoVector bridge"
+    expression  = "resource.name == \"projects/${var.project_id}/databases/${var.firestore.database}\""
+  }
+}

@@ -1,0 +1,195 @@
+# What the functions log, as metrics; and who is told when something needs a person.
+
+locals {
+  _metrics = {
+    windows = {
+      description = "Windows over VideoVector's stream"
+      filter      = "jsonPayload.event=\"drain.window_closed\""
+      labels      = { outcome = "outcome", stop_reason = "stop_reason", stream = "stream" }
+    }
+    rejected = {
+      description = "Events that had no effect, and never will: they are on topic rejected"
+      filter      = "jsonPayload.event=~\"\\.rejected$\""
+      labels      = { action = "action", code = "code", reason = "reason" }
+    }
+    deliveries = {
+      description = "Deliveries of VideoVector's webhooks"
+      filter      = "jsonPayload.event=~\"^webhook\\.\""
+      labels      = { event = "event", status = "status" }
+    }
+    faults = {
+      description = "Wrong settings and mistakes in the bridge"
+      filter      = "severity=CRITICAL AND jsonPayload.event:*"
+      labels      = { event = "event" }
+    }
+  }
+
+  # As PromQL names what comes of a log.
+  _metric_names = { for name in concat(keys(local._metrics), ["cursor_age"]) : name => "${var.prefix}videovector_${name}" }
+  _promql       = { for name, id in local._metric_names : name => "logging_googleapis_com:user_${replace(id, "-", "_")}" }
+  _from_logs    = "monitored_resource=\"cloud_run_revision\""
+  _pushed       = join("|", [for each in google_pubsub_subscription.push : each.name])
+
+  _alerts = {
+    credential-refused = {
+      title    = "VideoVector refuses the API key"
+      severity = "CRITICAL"
+      query    = "sum by (stream) (increase(${local._promql.windows}{${local._from_logs},stop_reason=~\"credential_refused|scope_refused\"}[10m])) > 0"
+      minutes  = 0
+      todo     = "Look whether the key was revoked or lost a scope (draining needs `read`, markers `write`, deleting them `admin`). Add a new version to the secret: `gcloud secrets versions add ${var.api_key_secret} --data-file=-`. Nothing is to be deployed; the next window reads it and goes on from the cursor."
+    }
+    cursor-refused = {
+      title    = "VideoVector no longer knows the cursor, or a stream's filters changed"
+      severity = "CRITICAL"
+      query    = "sum by (stream) (increase(${local._promql.windows}{${local._from_logs},stop_reason=~\"cursor_refused|filters_changed\"}[10m])) > 0"
+      minutes  = 0
+      todo     = "Events between the cursor and now may be gone, so this waits for you. Give the stream `cursor_policy = \"earliest\"` to publish all that VideoVector still has, or `\"latest\"` to go on from now; either publishes a `bridge.stream.gap` event. After a change of filters, a new name for the stream does too. `streams/NAME` in Firestore has the old cursor."
+    }
+    cursor-age = {
+      title    = "Events come late"
+      severity = "ERROR"
+      query    = "histogram_quantile(0.5, sum by (stream, le) (rate(${local._promql.cursor_age}_bucket{${local._from_logs}}[10m]))) > ${var.alerts.cursor_age_seconds}"
+      minutes  = 10
+      todo     = "Read the newest `drain.window_closed` lines: `stop_reason` says what ends the windows. `max_events` or `deadline` every time: there is more than a window holds, so let it be longer, or shard by STREAMS. Anything else: the README's table \"When it stops\"."
+    }
+    drain-failing = {
+      title    = "Draining fails"
+      severity = "ERROR"
+      query    = "sum by (stream, stop_reason) (increase(${local._promql.windows}{${local._from_logs},outcome=\"failed\"}[10m])) >= 5"
+      minutes  = 0
+      todo     = "`stop_reason` is a row of the README's table \"When it stops\"; `message` of the newest `drain.window_closed` says it in a sentence. No event is lost: the next good window goes on from the cursor."
+    }
+    drain-silent = {
+      title    = "Nothing is drained"
+      severity = "ERROR"
+      query    = "absent_over_time(${local._promql.windows}{${local._from_logs}}[30m])"
+      minutes  = 0
+      todo     = "Look at the Cloud Scheduler jobs `${var.prefix}drain-*`: are they paused, or do they get 403 (the scheduler's account lost roles/run.invoker)? Then at the function's log."
+    }
+    dead-letters = {
+      title    = "A subscriber gave up on messages"
+      severity = "ERROR"
+      query    = "max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.pull["dead-letters"].name}\"}) > 0"
+      minutes  = 0
+      todo     = "Look at one: `gcloud pubsub subscriptions pull ${google_pubsub_subscription.pull["dead-letters"].name} --limit=1 --format=json`. Its attribute CloudPubSubDeadLetterSourceSubscription names the function; that one's `*.retry` log lines say why. When the cause is mended, publish the messages to topic events again: effects that were done are not done twice."
+    }
+    unacknowledged = {
+      title    = "Messages wait for a function"
+      severity = "WARNING"
+      query    = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=~\"${local._pushed}\"}) > ${var.alerts.unacked_seconds}"
+      minutes  = 5
+      todo     = "Read the function's `*.retry` lines: an outage of VideoVector or a rate limit passes by itself; a wrong key or a missing grant does not. If it only cannot keep up, raise its `max_instances` in topology.json."
+    }
+    rejected = {
+      title    = "Many messages are rejected"
+      severity = "WARNING"
+      query    = "sum by (code) (increase(${local._promql.rejected}{${local._from_logs}}[10m])) > ${var.alerts.rejected_in_10_minutes}"
+      minutes  = 0
+      todo     = "Look at some: `gcloud pubsub subscriptions pull ${google_pubsub_subscription.pull["rejected"].name} --limit=5 --format=json`. `reason` says who can mend it, `code` and `detail` what it is; `videovector-bridge automations explain` shows why an automation stumbles over an event."
+    }
+    webhook-refused = {
+      title    = "Deliveries with a wrong signature"
+      severity = "WARNING"
+      query    = "sum(increase(${local._promql.deliveries}{${local._from_logs},status=\"401\"}[10m])) > ${var.alerts.refused_in_10_minutes}"
+      minutes  = 0
+      todo     = "Somebody is guessing, or the secret is not the webhook's any more. `videovector-bridge webhook test` tells which; `videovector-bridge webhook rotate --secret projects/${var.project_id}/secrets/${google_secret_manager_secret.webhook.secret_id}` puts the latter right, without a deployment."
+    }
+    faults = {
+      title    = "Wrong settings, or a mistake in the bridge"
+      severity = "CRITICAL"
+      query    = "sum by (event) (increase(${local._promql.faults}{${local._from_logs}}[10m])) > 0"
+      minutes  = 0
+      todo     = "`*.settings_wrong` names every wrong variable, and an automations file by line; mend them and deploy. `*.crashed` is a mistake in the bridge: its `stack_trace` holds no secrets and may be reported. Messages wait meanwhile."
+    }
+  }
+}
+
+resource "google_logging_metric" "count" {
+  for_each = local._metrics
+
+  name             = local._metric_names[each.key]
+  description      = each.value.description
+  filter           = "resource.type=\"cloud_run_revision\" AND ${each.value.filter}"
+  label_extractors = { for label, field in each.value.labels : label => "EXTRACT(jsonPayload.${field})" }
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    unit        = "1"
+
+    dynamic "labels" {
+      for_each = each.value.labels
+
+      content {
+        key        = labels.key
+        value_type = "STRING"
+      }
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_logging_metric" "cursor_age" {
+  name             = local._metric_names["cursor_age"]
+  description      = "Age of the newest event that a window left behind"
+  filter           = "resource.type=\"cloud_run_revision\" AND jsonPayload.event=\"drain.window_closed\" AND jsonPayload.lag_seconds>=0"
+  value_extractor  = "EXTRACT(jsonPayload.lag_seconds)"
+  label_extractors = { stream = "EXTRACT(jsonPayload.stream)" }
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "DISTRIBUTION"
+    unit        = "s"
+
+    labels {
+      key        = "stream"
+      value_type = "STRING"
+    }
+  }
+
+  # From a second to four days.
+  bucket_options {
+    exponential_buckets {
+      num_finite_buckets = 28
+      growth_factor      = 1.6
+      scale              = 1
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_monitoring_alert_policy" "this" {
+  for_each = local._alerts
+
+  display_name          = "${var.prefix}videovector: ${each.value.title}"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = var.notification_channels
+  user_labels           = var.labels
+
+  conditions {
+    display_name = each.value.title
+
+    # A metric of the log is not known to Monitoring before something was logged.
+    condition_prometheus_query_language {
+      query                     = each.value.query
+      duration                  = "${each.value.minutes * 60}s"
+      evaluation_interval       = "60s"
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    subject   = each.value.title
+    mime_type = "text/markdown"
+    content   = each.value.todo
+  }
+
+  alert_strategy {
+    auto_close = "3600s"
+  }
+
+  depends_on = [google_logging_metric.count, google_logging_metric.cursor_age]
+}

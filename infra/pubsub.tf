@@ -1,0 +1,121 @@
+# Topics, who may publish on them, and subscriptions with what becomes of messages nobody takes.
+
+resource "google_pubsub_topic" "this" {
+  for_each = local.topology.topics
+
+  name                       = "${var.prefix}${each.key}"
+  kms_key_name               = var.kms_key
+  message_retention_duration = each.value.retention
+
+  message_storage_policy {
+    allowed_persistence_regions = coalesce(var.storage_regions, [var.region])
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+}
+
+resource "google_pubsub_topic_iam_member" "publisher" {
+  for_each = merge([
+    for function, each in local.topology.functions : {
+      for topic in each.publishes : "${function}/${topic}" => { function = function, topic = topic }
+    }
+  ]...)
+
+  topic  = google_pubsub_topic.this[each.value.topic].id
+  role   = "roles/pubsub.publisher"
+  member = module.function[each.value.function].member
+}
+
+# Pub/Sub pushes as this account.
+resource "google_service_account" "push" {
+  account_id   = "${var.prefix}pubsub-push"
+  display_name = "Pub/Sub, when it pushes to the VideoVector bridge"
+
+  depends_on = [google_project_service.this]
+}
+
+# The filter of a subscription cannot be changed. Its hash in the name lets another one be made
+# before the old one goes, so that no event falls between them.
+resource "google_pubsub_subscription" "push" {
+  for_each = local.push_subscriptions
+
+  name                       = "${var.prefix}${each.key}-${substr(sha1(each.value.filter), 0, 8)}"
+  topic                      = google_pubsub_topic.this[each.value.topic].id
+  filter                     = each.value.filter
+  ack_deadline_seconds       = each.value.ack_deadline_seconds
+  message_retention_duration = "604800s"
+
+  push_config {
+    push_endpoint = module.function[each.value.function].uri
+
+    no_wrapper {
+      write_metadata = true
+    }
+
+    oidc_token {
+      service_account_email = google_service_account.push.email
+      audience              = module.function[each.value.function].uri
+    }
+  }
+
+  retry_policy {
+    minimum_backoff = "${each.value.retry_seconds.minimum}s"
+    maximum_backoff = "${each.value.retry_seconds.maximum}s"
+  }
+
+  dead_letter_policy {
+    dead_letter_topic     = google_pubsub_topic.this[each.value.dead_letter.topic].id
+    max_delivery_attempts = each.value.dead_letter.max_delivery_attempts
+  }
+
+  expiration_policy {
+    ttl = "" # never
+  }
+
+  lifecycle {
+    create_before_destroy = true
+
+    precondition {
+      condition     = each.value.ack_deadline_seconds >= local.functions[each.value.function].resources.timeout_seconds
+      error_message = "A message is acknowledged within the deadline only if its function ends before."
+    }
+  }
+
+  # A push that is refused for want of a grant would count as an attempt.
+  depends_on = [google_pubsub_topic_iam_member.publisher, google_pubsub_topic_iam_member.dead_letter]
+}
+
+# What is pulled, or kept until somebody looks: dead letters and rejected messages.
+resource "google_pubsub_subscription" "pull" {
+  for_each = local.pull_subscriptions
+
+  name                       = "${var.prefix}${each.key}"
+  topic                      = google_pubsub_topic.this[each.value.topic].id
+  ack_deadline_seconds       = each.value.ack_deadline_seconds
+  message_retention_duration = "2678400s"
+
+  expiration_policy {
+    ttl = "" # never
+  }
+}
+
+# Pub/Sub itself moves dead letters: it publishes them, and takes them from where they were.
+resource "google_pubsub_topic_iam_member" "dead_letter" {
+  for_each = toset([for each in local.push_subscriptions : each.dead_letter.topic])
+
+  topic  = google_pubsub_topic.this[each.key].id
+  role   = "roles/pubsub.publisher"
+  member = local.pubsub_agent
+}
+
+resource "google_pubsub_subscription_iam_member" "dead_letter" {
+  for_each = local.push_subscriptions
+
+  subscription = google_pubsub_subscription.push[each.key].id
+  role         = "roles/pubsub.subscriber"
+  member       = local.pubsub_agent
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}

@@ -1,0 +1,106 @@
+# Buckets: the functions' source, events too large for a message, and previews.
+
+resource "google_storage_bucket" "source" {
+  name                        = local.source_bucket
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true
+
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+}
+
+# An event whose data is here is delivered for as long as Pub/Sub keeps messages.
+resource "google_storage_bucket" "claims" {
+  name                        = local.claims_bucket
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !var.deletion_protection
+
+  lifecycle_rule {
+    condition {
+      age = 40
+    }
+
+    action {
+      type = "Delete"
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+}
+
+resource "google_storage_bucket" "previews" {
+  name                        = local.previews_bucket
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !var.deletion_protection
+
+  dynamic "lifecycle_rule" {
+    for_each = var.previews.retention_days[*]
+
+    content {
+      condition {
+        age = lifecycle_rule.value
+      }
+
+      action {
+        type = "Delete"
+      }
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+}
+
+locals {
+  _buckets = {
+    claims   = google_storage_bucket.claims.name
+    previews = google_storage_bucket.previews.name
+  }
+  # Claims are put once; previews are looked at and replaced.
+  _bucket_roles = {
+    "claims:read"    = "roles/storage.objectViewer"
+    "claims:write"   = "roles/storage.objectCreator"
+    "previews:read"  = "roles/storage.objectViewer"
+    "previews:write" = "roles/storage.objectUser"
+  }
+}
+
+resource "google_storage_bucket_iam_member" "function" {
+  for_each = merge([
+    for function, each in local.topology.functions : {
+      for use in each.buckets : "${function}/${use}" => { function = function, use = use }
+    }
+  ]...)
+
+  bucket = local._buckets[split(":", each.value.use)[0]]
+  role   = local._bucket_roles[each.value.use]
+  member = module.function[each.value.function].member
+}

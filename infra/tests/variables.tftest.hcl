@@ -1,0 +1,252 @@
+# Each wrong variable is refused, by name.
+
+mock_provider "google" {
+  override_during = plan
+
+  mock_resource "google_service_account" {
+    defaults = {
+      email  = "made-up@test-project.iam.gserviceaccount.com"
+      id     = "projects/test-project/serviceAccounts/made-up@test-project.iam.gserviceaccount.com"
+      member = "serviceAccount:made-up@test-project.iam.gserviceaccount.com"
+      name   = "projects/test-project/serviceAccounts/made-up@test-project.iam.gserviceaccount.com"
+    }
+  }
+}
+
+mock_provider "archive" {
+  override_during = plan
+}
+
+variables {
+  project_id = "test-project"
+}
+
+run "api_base_url_with_a_query" {
+  command = plan
+
+  variables {
+    api_base_url = "https://x.example/api?key=1"
+  }
+
+  expect_failures = [var.api_base_url]
+}
+
+run "api_base_url_without_tls" {
+  command = plan
+
+  variables {
+    api_base_url = "http://x.example/api"
+  }
+
+  expect_failures = [var.api_base_url]
+}
+
+run "api_key_secret_in_full" {
+  command = plan
+
+  variables {
+    api_key_secret = "projects/p/secrets/s"
+  }
+
+  expect_failures = [var.api_key_secret]
+}
+
+run "alerts_of_nothing" {
+  command = plan
+
+  variables {
+    alerts = { cursor_age_seconds = 0 }
+  }
+
+  expect_failures = [var.alerts]
+}
+
+run "archive_for_no_day" {
+  command = plan
+
+  variables {
+    archive = { retention_days = 0 }
+  }
+
+  expect_failures = [var.archive]
+}
+
+run "automations_file_that_is_not_there" {
+  command = plan
+
+  variables {
+    automations_file = "no/such/file.toml"
+  }
+
+  expect_failures = [var.automations_file]
+}
+
+run "bigquery_with_a_bad_name" {
+  command = plan
+
+  variables {
+    bigquery = { dataset = "a-b" }
+  }
+
+  expect_failures = [var.bigquery]
+}
+
+run "budget_without_an_account" {
+  command = plan
+
+  variables {
+    budget = { billing_account = "mine", amount = 5 }
+  }
+
+  expect_failures = [var.budget]
+}
+
+run "environment_with_a_secret" {
+  command = plan
+
+  variables {
+    environment = { all = { VIDEO_VECTOR_API_KEY = "sk" } }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "environment_of_nobody" {
+  command = plan
+
+  variables {
+    environment = { drian = { LANES = "2" } }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "firestore_with_a_bad_name" {
+  command = plan
+
+  variables {
+    firestore = { database = "X" }
+  }
+
+  expect_failures = [var.firestore]
+}
+
+run "kms_key_by_its_short_name" {
+  command = plan
+
+  variables {
+    kms_key = "k"
+  }
+
+  expect_failures = [var.kms_key]
+}
+
+run "notification_channel_by_its_address" {
+  command = plan
+
+  variables {
+    notification_channels = ["me@example.com"]
+  }
+
+  expect_failures = [var.notification_channels]
+}
+
+run "prefix_without_a_hyphen" {
+  command = plan
+
+  variables {
+    prefix = "two"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "previews_for_no_day" {
+  command = plan
+
+  variables {
+    previews = { retention_days = 0 }
+  }
+
+  expect_failures = [var.previews]
+}
+
+run "project_by_its_number" {
+  command = plan
+
+  variables {
+    project_id = "123456"
+  }
+
+  expect_failures = [var.project_id]
+}
+
+run "region_that_is_a_zone" {
+  command = plan
+
+  variables {
+    region = "us-central1-a"
+  }
+
+  expect_failures = [var.region]
+}
+
+run "streams_none" {
+  command = plan
+
+  variables {
+    streams = {}
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "streams_with_a_bad_name" {
+  command = plan
+
+  variables {
+    streams = { "A b" = {} }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "streams_with_an_endless_window" {
+  command = plan
+
+  variables {
+    streams = { default = { window_seconds = 1701 } }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "streams_idle_for_longer_than_a_window" {
+  command = plan
+
+  variables {
+    streams = { default = { window_seconds = 5, idle_seconds = 6 } }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "streams_with_an_unknown_policy" {
+  command = plan
+
+  variables {
+    streams = { default = { cursor_policy = "newest" } }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "streams_without_a_schedule" {
+  command = plan
+
+  variables {
+    streams = { default = { schedule = "every minute" } }
+  }
+
+  expect_failures = [var.streams]
+}
