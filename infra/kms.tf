@@ -8,7 +8,7 @@ locals {
     functions        = "service-${data.google_project.this.number}@gcf-admin-robot.iam.gserviceaccount.com"
     pubsub           = "service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
     run              = "service-${data.google_project.this.number}@serverless-robot-prod.iam.gserviceaccount.com"
-    secretmanager    = "service-${data.google_project.this.number}@gcp-sa-secretmanager.iam.gserviceaccount.com"
+    secretmanager    = "service-${data.google_project.this.number}@gcp-sa-secretmanager.iam.gserviceaccount.com" # pragma: allowlist secret
     storage          = "service-${data.google_project.this.number}@gs-project-accounts.iam.gserviceaccount.com"
   }
 }

@@ -36,7 +36,7 @@ locals {
       severity = "CRITICAL"
       query    = "sum by (stream) (increase(${local._promql.windows}{${local._from_logs},stop_reason=~\"credential_refused|scope_refused\"}[10m])) > 0"
       minutes  = 0
-      todo     = "Look whether the key was revoked or lost a scope (draining needs `read`, markers `write`, deleting them `admin`). Add a new version to the secret: `gcloud secrets versions add ${var.api_key_secret} --data-file=-`. Nothing is to be deployed; the next window reads it and goes on from the cursor."
+      todo     = "Look whether the key was revoked or lost a scope (draining needs `read`, markers `write`, deleting them `admin`). Add a new version to the secret: `gcloud secrets versions add ${var.api_key_secret} --data-file=-`. Nothing is to be deployed; the next window reads it and goes on from the cursor." # pragma: allowlist secret
     }
     cursor-refused = {
       title    = "VideoVector no longer knows the cursor, or a stream's filters changed"

@@ -45,7 +45,7 @@ run "api_key_secret_in_full" {
   command = plan
 
   variables {
-    api_key_secret = "projects/p/secrets/s"
+    api_key_secret = "projects/p/secrets/s" # pragma: allowlist secret
   }
 
   expect_failures = [var.api_key_secret]
@@ -105,7 +105,7 @@ run "environment_with_a_secret" {
   command = plan
 
   variables {
-    environment = { all = { VIDEO_VECTOR_API_KEY = "sk" } }
+    environment = { all = { VIDEO_VECTOR_API_KEY = "sk" } } # pragma: allowlist secret
   }
 
   expect_failures = [var.environment]
