@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,6 +144,27 @@ def test_a_large_event_travels_as_a_claim(backend: Backend) -> None:
     assert backend.blobs.get(claim.attributes["ce-dataref"], timeout=30) == large
     assert claim.attributes["ce-id"] == "evt-0001"
     assert plain.data == event(8)
+
+
+def test_a_large_event_that_cannot_be_stored_is_not_passed_by(backend: Backend) -> None:
+    """With the bucket down neither its message nor one behind it in its lane leaves."""
+
+    class Down:
+        def put(self, *_args: object, **_named: object) -> str:
+            raise BackendError("The bucket is down.")
+
+        def get(self, uri: str, *, timeout: float) -> bytes:
+            raise AssertionError("nothing is to be read")
+
+    topics = WatchedTopics(backend.topics)
+    down = replace(watched(backend, topics), blobs=Down())
+    large, later = event(1, payload={"pad": "x" * 12_000_000}), event(8)  # of one run
+    under_test = publisher(down)
+    outcomes = publish(under_test, page(down, large), page(down, later))
+
+    assert all(isinstance(outcome, BackendError) for outcome in outcomes)
+    assert topics.stored == []
+    assert "The bucket is down." in str(under_test.failure)
 
 
 def test_a_large_event_without_bucket_is_rejected_in_parts(backend: Backend) -> None:
