@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := functions
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve standin test test-infra check bench format lock clean
+.PHONY: help run serve standin plan deploy destroy test test-infra check bench format readme lock clean
 
 help: #! show this list
 	@grep -hE '^[a-z-]+:.*#! ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#! (.*)/\1|\2/' \
@@ -20,11 +20,21 @@ serve: $(VENV)/local.done #! the same, kept running; addresses in build/endpoint
 standin: $(VENV)/local.done #! the stand-in VideoVector API alone
 	@$(BIN)/python -m infra.local.standin
 
+# Make hands on what its command line sets: infra/README.md has all that these take.
+plan: $(VENV)/local.done #! what Terraform would do: PROJECT=... REGION=...
+	@$(BIN)/python -m infra.deploy plan
+
+deploy: $(VENV)/local.done #! the bridge in a Google Cloud project: PROJECT=... REGION=...
+	@$(BIN)/python -m infra.deploy deploy
+
+destroy: $(VENV)/local.done #! takes it out of the project: PROJECT=... REGION=...
+	@$(BIN)/python -m infra.deploy destroy
+
 test: $(VENV)/dev.done #! every test, on every supported Python that is installed
 	@$(BIN)/python -m tests.every_python
 
 test-infra: $(VENV)/dev.done #! the Terraform files: form, validity, plans over mocked providers
-	@$(BIN)/python -m tests.infra
+	@$(BIN)/python -m pytest tests/infra -v --no-header
 
 check: $(VENV)/dev.done #! format, lint, types, import direction, dependencies, secrets, locks
 	@$(BIN)/python -m tests.checks
@@ -35,6 +45,9 @@ bench: $(VENV)/dev.done #! events/s from the stand-in's flood into the Pub/Sub e
 format: $(VENV)/dev.done #! put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+readme: $(VENV)/dev.done #! draw the picture and tables of infra/README.md anew
+	@$(BIN)/python -m infra.readme
 
 # Hashes, no registry: a lock must install from any mirror.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

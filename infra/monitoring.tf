@@ -36,7 +36,7 @@ locals {
       severity = "CRITICAL"
       query    = "sum by (stream) (increase(${local._promql.windows}{${local._from_logs},stop_reason=~\"credential_refused|scope_refused\"}[10m])) > 0"
       minutes  = 0
-      todo     = "Look whether the key was revoked or lost a scope (draining needs `read`, markers `write`, deleting them `admin`). Add a new version to the secret: `gcloud secrets versions add ${var.api_key_secret} --data-file=-`. Nothing is to be deployed; the next window reads it and goes on from the cursor." # pragma: allowlist secret
+      todo     = "Look whether the key was revoked or lost a scope (draining needs `read`, markers `write`, deleting them `admin`). Store a new one: `gcloud secrets versions add ${var.api_key_secret} --data-file=-`. Nothing is to be deployed; the next window reads it and goes on from the cursor."
     }
     cursor-refused = {
       title    = "VideoVector no longer knows the cursor, or a stream's filters changed"
@@ -92,7 +92,7 @@ locals {
       severity = "WARNING"
       query    = "sum(increase(${local._promql.deliveries}{${local._from_logs},status=\"401\"}[10m])) > ${var.alerts.refused_in_10_minutes}"
       minutes  = 0
-      todo     = "Somebody is guessing, or the secret is not the webhook's any more. `videovector-bridge webhook test` tells which; `videovector-bridge webhook rotate --secret projects/${var.project_id}/secrets/${google_secret_manager_secret.webhook.secret_id}` puts the latter right, without a deployment."
+      todo     = "Somebody is guessing, or the secret is not the webhook's any more. `videovector-bridge webhook test` tells which; `videovector-bridge webhook rotate --secret projects/${var.project_id}/secrets/${var.prefix}videovector-webhook-secrets` puts the latter right, without a deployment."
     }
     faults = {
       title    = "Wrong settings, or a mistake in the bridge"

@@ -16,6 +16,11 @@ output "function_accounts" {
   value       = { for name, each in module.function : name => each.email }
 }
 
+output "subscriptions" {
+  description = "The subscription that pushes to each function, by the function's name."
+  value       = { for name, each in google_pubsub_subscription.push : local.push_subscriptions[name].function => each.name }
+}
+
 output "topics" {
   description = "The topics in full, by their name in topology.json."
   value       = { for name, topic in google_pubsub_topic.this : name => topic.id }

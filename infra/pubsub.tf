@@ -21,7 +21,7 @@ resource "google_pubsub_topic_iam_member" "publisher" {
     }
   ]...)
 
-  topic  = google_pubsub_topic.this[each.value.topic].id
+  topic  = google_pubsub_topic.this[each.value.topic].name
   role   = "roles/pubsub.publisher"
   member = module.function[each.value.function].member
 }
@@ -103,7 +103,7 @@ resource "google_pubsub_subscription" "pull" {
 resource "google_pubsub_topic_iam_member" "dead_letter" {
   for_each = toset([for each in local.push_subscriptions : each.dead_letter.topic])
 
-  topic  = google_pubsub_topic.this[each.key].id
+  topic  = google_pubsub_topic.this[each.key].name
   role   = "roles/pubsub.publisher"
   member = local.pubsub_agent
 }
@@ -111,7 +111,7 @@ resource "google_pubsub_topic_iam_member" "dead_letter" {
 resource "google_pubsub_subscription_iam_member" "dead_letter" {
   for_each = local.push_subscriptions
 
-  subscription = google_pubsub_subscription.push[each.key].id
+  subscription = google_pubsub_subscription.push[each.key].name
   role         = "roles/pubsub.subscriber"
   member       = local.pubsub_agent
 

@@ -101,7 +101,7 @@ variable "deletion_protection" {
 }
 
 variable "environment" {
-  description = "Further settings of the functions, by function (\"all\": every one), as the README's table names them."
+  description = "Further settings of the functions, by function (\"all\": every one), as the table of settings in README.md names them."
   type        = map(map(string))
   default     = {}
   nullable    = false
@@ -138,7 +138,7 @@ variable "firestore" {
 }
 
 variable "kms_key" {
-  description = "Encrypt with this key: projects/P/locations/L/keyRings/R/cryptoKeys/K, in the region (null: Google's keys). The README says which service agents have to exist first."
+  description = "Encrypt with this key: projects/P/locations/L/keyRings/R/cryptoKeys/K, in the region (null: Google's keys). infra/README.md says which service agents have to exist first."
   type        = string
   default     = null
 

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOYED = (3, 13)
 OLDEST = (3, 11)
-_AT_ONCE = ("-q", "-n", "3", "--dist", "worksteal")
+_AT_ONCE = ("-q", "-n", "3", "--dist", "worksteal", "--ignore=tests/infra")  # `make test-infra`
 _NONE = 5  # pytest's exit status when no test was chosen
 ON_THE_OTHER = ("tests/unit", "tests/properties", "tests/contract", "tests/faults")
 

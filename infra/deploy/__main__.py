@@ -1,0 +1,64 @@
+"""`python -m infra.deploy plan|deploy|destroy`, as the Makefile calls it."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from infra.deploy.commands import Deployment, problems, set_twice
+from infra.deploy.run import FailedError, run
+
+
+def main() -> int:
+    """Run the command; 0 done, 1 something failed, 2 something given is wrong, 130 Ctrl-C."""
+    options = _options()
+    deployment = Deployment(
+        project=options.project,
+        region=options.region,
+        api_key_secret=options.api_key_secret,
+        variables_file=options.vars,
+        automations_file=options.automations_file,
+    )
+    wrong = problems(deployment)
+    if options.vars and options.vars.is_file():
+        wrong += set_twice(options.vars.read_text(encoding="utf-8"))
+    if options.api_key_file and not options.api_key_file.is_file():
+        wrong.append(f"API_KEY_FILE: there is no file {options.api_key_file}")
+    if wrong:
+        lines = "".join(f"\n  {problem}" for problem in wrong)
+        print(f"make {options.command}: wrong settings:{lines}", file=sys.stderr)
+        return 2
+    try:
+        run(options.command, deployment, key_file=options.api_key_file, approved=options.yes)
+    except FailedError as error:
+        print(f"make {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Ended by Ctrl-C. Run it again: it goes on from where it was.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
+    parser.add_argument("command", choices=("plan", "deploy", "destroy"))
+    given = os.environ
+    parser.add_argument("--project", default=given.get("PROJECT", ""))
+    parser.add_argument("--region", default=given.get("REGION", ""))
+    parser.add_argument(
+        "--api-key-secret", default=given.get("API_KEY_SECRET") or "videovector-api-key"
+    )
+    parser.add_argument("--vars", type=Path, default=_path("VARS"), help="a .tfvars file")
+    parser.add_argument("--automations-file", type=Path, default=_path("AUTOMATIONS_FILE"))
+    parser.add_argument("--api-key-file", type=Path, default=_path("API_KEY_FILE"))
+    parser.add_argument("--yes", action="store_true", default=bool(given.get("YES")))
+    return parser.parse_args()
+
+
+def _path(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The system as a Mermaid flowchart, drawn from the topology."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Edge = tuple[str, str, str]
+"""From, arrow, to."""
+
+_ACCESS = {"read": "-. reads .->", "write": "-. writes .->"}
+
+
+def picture(topology: Mapping[str, Any]) -> str:
+    """The functions in two groups, what they stand between, and what flows.
+
+    An arrow that every function of a group would have is drawn once, from or to the group.
+    """
+    functions = topology["functions"]
+    groups = {
+        "ingest": [name for name, each in functions.items() if each["trigger"] != "push"],
+        "subscribers": [name for name, each in functions.items() if each["trigger"] == "push"],
+    }
+    edges = [
+        edge
+        for group, names in groups.items()
+        for edge in _together(group, {name: list(_edges(topology, name)) for name in names})
+    ]
+    lines = ["flowchart LR", "  vv[VideoVector]", "  clock([Cloud Scheduler])"]
+    for group, names in groups.items():
+        lines += [f"  subgraph {group}", *(f"    {_id(name)}[{name}]" for name in names), "  end"]
+    lines += [f"  {_topic(name)}{{{{{name}}}}}" for name in topology["topics"]]
+    lines += ["  firestore[(Firestore)]"]
+    lines += [f"  {bucket}[(bucket {bucket})]" for bucket in _buckets(topology)]
+    lines += ["  people[/you/]"]
+    lines += [f"  {start} {arrow} {end}" for start, arrow, end in dict.fromkeys(edges)]
+    lines += [f"  {start} {arrow} {end}" for start, arrow, end in _yours(topology)]
+    return "\n".join(lines)
+
+
+def _edges(topology: Mapping[str, Any], name: str) -> Iterator[Edge]:
+    """A function's arrows, with "" in place of itself."""
+    function = topology["functions"][name]
+    for schedule in topology["schedules"].values():
+        if schedule["function"] == name:
+            yield "clock", f"-- every {schedule['every_seconds']} s -->", ""
+    if function.get("public"):
+        yield "vv", "-- webhook -->", ""
+    elif "VIDEO_VECTOR_API_KEY" in function["secrets"]:
+        pushed = function["trigger"] == "push"
+        yield ("", "-- calls -->", "vv") if pushed else ("vv", "-- event stream -->", "")
+    for subscription in topology["subscriptions"].values():
+        if subscription.get("function") == name:
+            yield _topic(subscription["topic"]), "-- filter, push -->", ""
+            yield "", "-. gives up .->", _topic(subscription["dead_letter"]["topic"])
+    for topic in function["publishes"]:
+        yield "", "-->", _topic(topic)
+    if function["state"]:
+        yield "", "-.->", "firestore"
+    for use in function["buckets"]:
+        bucket, access = use.split(":")
+        yield "", _ACCESS[access], bucket
+
+
+def _together(group: str, edges: Mapping[str, list[Edge]]) -> Iterator[Edge]:
+    """The arrows of each function; those that all have, once for their group."""
+    common = set.intersection(*(set(each) for each in edges.values()))
+    for name, each in edges.items():
+        for edge in each:
+            place = group if edge in common else _id(name)
+            start, arrow, end = edge
+            yield start or place, arrow, end or place
+
+
+def _yours(topology: Mapping[str, Any]) -> Iterator[Edge]:
+    """What people take: from a subscription that is there, or one of their own."""
+    pulled = {
+        each["topic"] for each in topology["subscriptions"].values() if not each.get("function")
+    }
+    for topic in topology["topics"]:
+        yield _topic(topic), "-- pull -->" if topic in pulled else "-- subscribe -->", "people"
+
+
+def _buckets(topology: Mapping[str, Any]) -> list[str]:
+    uses = [use for each in topology["functions"].values() for use in each["buckets"]]
+    return list(dict.fromkeys(use.split(":")[0] for use in uses))
+
+
+def _id(name: str) -> str:
+    """Mermaid's `end` and hyphens before arrows are its own."""
+    return "fn_" + name.replace("-", "_")
+
+
+def _topic(name: str) -> str:
+    return "topic_" + name.replace("-", "_")
