@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SCANNER := .venv-scanner
 export PYTHONPATH := functions
 
 .DEFAULT_GOAL := help
@@ -33,7 +34,7 @@ destroy: $(VENV)/local.done #! takes it out of the project: PROJECT=... REGION=.
 test: $(VENV)/dev.done #! every test, on every supported Python that is installed
 	@$(BIN)/python -m tests.every_python
 
-test-infra: $(VENV)/dev.done #! the Terraform files: form, validity, plans over mocked providers
+test-infra: $(VENV)/dev.done $(SCANNER)/done #! the Terraform files: form, validity, plans over mocked providers, a scan
 	@$(BIN)/python -m pytest tests/infra -v --no-header
 
 check: $(VENV)/dev.done #! format, lint, types, import direction, dependencies, secrets, locks
@@ -51,13 +52,14 @@ readme: $(VENV)/dev.done #! draw the picture and tables of infra/README.md anew
 
 # Hashes, no registry: a lock must install from any mirror.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-annotate --no-header pyproject.toml
+  --no-emit-index-url --no-annotate --no-header
 lock: $(VENV)/dev.done #! pin every dependency anew, with hashes
-	$(LOCK) --upgrade --output-file functions/requirements.txt
-	$(LOCK) --constraint functions/requirements.txt --group local \
+	$(LOCK) pyproject.toml --upgrade --output-file functions/requirements.txt
+	$(LOCK) pyproject.toml --constraint functions/requirements.txt --group local \
 	  --output-file infra/local/requirements.txt
-	$(LOCK) --constraint infra/local/requirements.txt --group dev \
+	$(LOCK) pyproject.toml --constraint infra/local/requirements.txt --group dev \
 	  --output-file tests/requirements.txt
+	$(LOCK) --group scan --output-file tests/infra/requirements.txt
 
 clean: #! remove what was installed and built
 	rm -rf $(VENV) .venv-* build .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -76,6 +78,12 @@ $(VENV)/local.done: infra/local/requirements.txt | $(VENV)/bin/python
 	@echo "Installing (hashed requirements, into $(VENV))..."
 	@$(PIP) --require-hashes -r $<
 	@$(SELF)
+	@touch $@
+
+$(SCANNER)/done: tests/infra/requirements.txt
+	@echo "Installing the scanner of Terraform files (hashed requirements, into $(SCANNER))..."
+	@$(PYTHON) -m venv --clear $(SCANNER)
+	@$(SCANNER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(VENV)/dev.done: tests/requirements.txt | $(VENV)/bin/python

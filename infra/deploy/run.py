@@ -30,8 +30,9 @@ def run(verb: str, deployment: Deployment, *, key_file: Path | None, approved: b
         _keep_secret(deployment, key_file)
     kept = _keep_state(deployment, create=verb == "deploy")
     if verb == "destroy" and not kept:
-        nowhere = f"There is no state in gs://{deployment.state_bucket}: nothing to destroy."
-        raise FailedError(nowhere)
+        raise FailedError(
+            f"No state in gs://{deployment.state_bucket}: there is nothing to destroy."
+        )
     _do(commands.terraform_init(), "Terraform: init")
     if verb == "deploy":
         _apply(deployment, approved=approved)
@@ -68,8 +69,7 @@ def _subscriptions() -> dict[str, str]:
 def _need_tools() -> None:
     missing = [name for name in ("gcloud", "terraform") if shutil.which(name) is None]
     if missing:
-        absent = f"{' and '.join(missing)} not found: see infra/README.md, quick start."
-        raise FailedError(absent)
+        raise FailedError(f"{' and '.join(missing)} not found: see infra/README.md, quick start.")
 
 
 def _check_filters(deployment: Deployment) -> None:
@@ -83,12 +83,11 @@ def _check_filters(deployment: Deployment) -> None:
         check=False,
     )
     if done.returncode:
-        stale = (
+        raise FailedError(
             "The automations and the subscriptions' filters do not fit together.\n"
             f"{done.stderr.strip()}\n"
             f"Put them right with: videovector-bridge {shlex.join(wanted)} --write"
         )
-        raise FailedError(stale)
 
 
 def _keep_secret(deployment: Deployment, key_file: Path | None) -> None:
@@ -115,11 +114,9 @@ def _key(name: str, file: Path | None) -> str:
         key = getpass.getpass(f"VideoVector's API key, for the secret {name}: ").strip()
         source = "what was entered"
     else:
-        unasked = f"The secret {name} has no key yet. Give it by API_KEY_FILE=path."
-        raise FailedError(unasked)
+        raise FailedError(f"The secret {name} has no key yet. Give it by API_KEY_FILE=path.")
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        odd = f"The API key is one line without blanks; {source} is not."
-        raise FailedError(odd)
+        raise FailedError(f"The API key is one line without blanks; {source} is not.")
     return key
 
 
@@ -159,8 +156,7 @@ def _do(command: Command, title: str, *, given: str | None = None) -> None:
     print(f"== {title}", flush=True)
     done = subprocess.run(command, cwd=INFRA, input=given, text=True, check=False)
     if done.returncode:
-        failed = f"{title}: `{shlex.join(command[:3])}` ended with {done.returncode}."
-        raise FailedError(failed)
+        raise FailedError(f"{title}: `{shlex.join(command[:3])}` ended with {done.returncode}.")
 
 
 def _holds(command: Command) -> bool:
@@ -171,6 +167,6 @@ def _answer(command: Command) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FailedError(
-            f"`{' '.join(command)}` ended with {done.returncode}: {done.stderr.strip()}"
+            f"`{shlex.join(command)}` ended with {done.returncode}: {done.stderr.strip()}"
         )
     return done.stdout.strip()

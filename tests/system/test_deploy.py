@@ -321,7 +321,7 @@ def test_nothing_is_destroyed_where_nothing_is_known(
     done = make(repository, path, "destroy", **GIVEN)
 
     assert done.returncode == 1
-    assert "nothing to destroy" in done.stderr
+    assert "there is nothing to destroy" in done.stderr
     assert not [line for line in typed(cloud) if line.startswith("terraform")]
 
 
