@@ -76,6 +76,11 @@ variable "bigquery" {
     condition     = var.bigquery == null ? true : can(regex("^[A-Za-z0-9_]+$", var.bigquery.dataset))
     error_message = "The name of a dataset has letters, digits and underscores."
   }
+
+  validation {
+    condition     = try(var.bigquery.retention_days, null) == null ? true : var.bigquery.retention_days >= 1
+    error_message = "A copy is kept for 1 day or more."
+  }
 }
 
 variable "budget" {
@@ -116,6 +121,15 @@ variable "environment" {
   }
 
   validation {
+    condition = length(setintersection(flatten([for settings in values(var.environment) : keys(settings)]), [
+      "CLAIM_BUCKET", "EVENTS_TOPIC", "FIRESTORE_DATABASE", "GOOGLE_CLOUD_PROJECT", "MEDIA_URLS_TOPIC", "PREVIEW_BUCKET",
+      "REJECTED_TOPIC", "SIGNED_URL_BUCKETS", "STREAMS", "VIDEO_VECTOR_API_KEY_FILE", "VIDEO_VECTOR_BASE_URL",
+      "WEBHOOK_IDS", "WEBHOOK_SECRETS_FILE",
+    ])) == 0
+    error_message = "Topics, buckets, streams and whatever else has a variable of its own are set by that: grants and alerts follow it."
+  }
+
+  validation {
     condition     = length(setsubtract(keys(var.environment), concat(["all"], keys(local.topology.functions)))) == 0
     error_message = "Settings are for \"all\" or for a function of topology.json."
   }
@@ -153,6 +167,11 @@ variable "labels" {
   type        = map(string)
   default     = { app = "videovector-bridge" }
   nullable    = false
+
+  validation {
+    condition     = alltrue([for key, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
+    error_message = "Labels are lower-case letters, digits, hyphens and underscores, 63 at most, and a key begins with a letter."
+  }
 }
 
 variable "notification_channels" {
@@ -192,6 +211,11 @@ variable "previews" {
     condition     = var.previews.retention_days == null ? true : var.previews.retention_days >= 1
     error_message = "Previews are kept for 1 day or more."
   }
+
+  validation {
+    condition     = var.previews.bucket == null ? true : can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", var.previews.bucket))
+    error_message = "Name the bucket alone, without gs://: 3 to 63 lower-case letters, digits, hyphens, underscores and dots."
+  }
 }
 
 variable "project_id" {
@@ -222,12 +246,22 @@ variable "signed_url_buckets" {
   type        = set(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for each in var.signed_url_buckets : can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", each))])
+    error_message = "Name each bucket alone, without gs://."
+  }
 }
 
 variable "storage_regions" {
   description = "Where Pub/Sub may store messages (by default the region)."
   type        = list(string)
   default     = null
+
+  validation {
+    condition     = var.storage_regions == null ? true : length(var.storage_regions) > 0 && alltrue([for each in var.storage_regions : can(regex("^[a-z]+-[a-z]+[0-9]+$", each))])
+    error_message = "Messages are stored in one region or more, named like us-central1 or europe-west1."
+  }
 }
 
 variable "streams" {
@@ -265,6 +299,15 @@ variable "streams" {
   }
 
   validation {
+    condition = alltrue([
+      for each in values(var.streams) : alltrue([
+        for limit in [each.batch_size, each.max_events, each.max_bytes, each.lease_seconds] : limit == null ? true : limit >= 1
+      ]) && coalesce(each.lease_seconds, 1) <= 3600 && coalesce(each.batch_size, 1) <= 100000
+    ])
+    error_message = "Limits of a window are 1 or more; a lease lasts 3600 seconds at most, and a batch has 100000 events at most."
+  }
+
+  validation {
     condition     = alltrue([for each in values(var.streams) : contains(["fail", "latest", "earliest"], each.cursor_policy)])
     error_message = "The cursor policy is fail, latest or earliest."
   }
@@ -280,4 +323,9 @@ variable "webhook_ids" {
   type        = set(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for each in var.webhook_ids : can(regex("^[^,[:space:]]+$", each))])
+    error_message = "The id of a webhook has no comma and no blank."
+  }
 }

@@ -250,3 +250,103 @@ run "streams_without_a_schedule" {
 
   expect_failures = [var.streams]
 }
+
+run "bigquery_for_no_day" {
+  command = plan
+
+  variables {
+    bigquery = { retention_days = 0 }
+  }
+
+  expect_failures = [var.bigquery]
+}
+
+run "environment_that_has_a_variable" {
+  command = plan
+
+  variables {
+    environment = { drain = { EVENTS_TOPIC = "other" } }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "labels_in_capitals" {
+  command = plan
+
+  variables {
+    labels = { Team = "media" }
+  }
+
+  expect_failures = [var.labels]
+}
+
+run "previews_in_an_address" {
+  command = plan
+
+  variables {
+    previews = { bucket = "gs://mine" }
+  }
+
+  expect_failures = [var.previews]
+}
+
+run "signed_url_buckets_by_address" {
+  command = plan
+
+  variables {
+    signed_url_buckets = ["gs://mine"]
+  }
+
+  expect_failures = [var.signed_url_buckets]
+}
+
+run "storage_regions_none" {
+  command = plan
+
+  variables {
+    storage_regions = []
+  }
+
+  expect_failures = [var.storage_regions]
+}
+
+run "storage_regions_of_a_continent" {
+  command = plan
+
+  variables {
+    storage_regions = ["eu"]
+  }
+
+  expect_failures = [var.storage_regions]
+}
+
+run "streams_with_a_lease_for_ever" {
+  command = plan
+
+  variables {
+    streams = { default = { lease_seconds = 3601 } }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "streams_with_no_event" {
+  command = plan
+
+  variables {
+    streams = { default = { max_events = 0 } }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "webhook_ids_in_one" {
+  command = plan
+
+  variables {
+    webhook_ids = ["wh_1,wh_2"]
+  }
+
+  expect_failures = [var.webhook_ids]
+}
