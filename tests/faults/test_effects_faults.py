@@ -64,7 +64,7 @@ def deploy(
 def on_the_clock(deployed: Deployed) -> Clock:
     """Let the function's effects go by a clock of the test's own."""
     clock = Clock()
-    subscriber._setup()[0].effects._now = clock
+    subscriber._instance.get()[0].effects._now = clock
     return clock
 
 
@@ -202,7 +202,7 @@ def test_a_crash_between_url_and_message_costs_no_second_grant(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(subscriber._setup()[0].backend.topics), "publish", killed)
+        patch.setattr(type(subscriber._instance.get()[0].backend.topics), "publish", killed)
         with pytest.raises(Killed):
             links.push(one)
     assert links.push(one) == 503

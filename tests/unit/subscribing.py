@@ -61,13 +61,13 @@ class Deployed:
         environ("API_TIMEOUT_SECONDS", "5")
         environ("AUTOMATIONS_FILE", str(self.file))
         environ("SIGNED_URL_BUCKETS", "")
-        subscriber._setup.cache_clear()
+        subscriber._instance._made = None
         self.client: FlaskClient = create_app(target, str(MAIN)).test_client()  # type: ignore[no-untyped-call]  # it has no types
 
     def automations(self, *tables: str) -> None:
         """Write the automations file."""
         self.file.write_text("\n".join(tables), encoding="utf-8")
-        subscriber._setup.cache_clear()
+        subscriber._instance._made = None
 
     def push(self, event: Mapping[str, Any]) -> int:
         """Deliver an event as the ingest publishes it; the status of the answer."""
@@ -219,6 +219,6 @@ def deploying(
 
     yield deploy
     with contextlib.suppress(AttributeError):
-        subscriber._setup.cache_clear()
+        subscriber._instance._made = None
     for name in set(os.environ) - set(before):
         monkeypatch.delenv(name, raising=False)

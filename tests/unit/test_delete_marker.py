@@ -139,11 +139,11 @@ def test_a_key_that_may_not_delete_comes_again(deploy_embedded: Deploy) -> None:
     both = Both(deploy_embedded)
     both.push(event())
     both.deletes.set("VIDEO_VECTOR_API_KEY", both.deletes.standin.keys["write"])
-    subscriber._setup.cache_clear()
+    subscriber._instance._made = None
     assert both.deletes.push(completed()) == 503
 
     both.deletes.set("VIDEO_VECTOR_API_KEY", both.deletes.standin.keys["admin"])
-    subscriber._setup.cache_clear()
+    subscriber._instance._made = None
     assert both.deletes.push(completed()) == 200
     assert both.deletes.markers() == {}
 

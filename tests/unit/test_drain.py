@@ -54,9 +54,9 @@ def environ(monkeypatch: pytest.MonkeyPatch, standin: StandIn, tmp_path: Path) -
         IDLE_SECONDS="4",
         LINGER_MS="5",
     )
-    drain._setup.cache_clear()
+    drain._instance._made = None
     yield change
-    drain._setup.cache_clear()
+    drain._instance._made = None
 
 
 def app() -> Flask:
@@ -241,7 +241,7 @@ def test_a_refused_cursor_waits_for_a_person(environ: Post, standin: StandIn) ->
     assert (refused.status_code, refused.get_json()["stop_reason"]) == (409, "cursor_refused")
 
     environ(CURSOR_POLICY="latest")
-    drain._setup.cache_clear()
+    drain._instance._made = None
     ids = standin.control.events({"payload": {}})
     report = client().post("/").get_json()
     assert (report["outcome"], report["cursor_after"]) == ("drained", ids[-1])
@@ -286,7 +286,7 @@ def test_nothing_of_a_window_shows_the_key(
 
     assert answer.get_json()["published"] == 1
     assert KEY not in answer.text + shown.out + shown.err + caplog.text
-    assert KEY not in repr(drain._setup())
+    assert KEY not in repr(drain._instance.get())
 
 
 def test_streams_drain_side_by_side(
@@ -331,4 +331,4 @@ def test_settings_errors_are_not_remembered(environ: Post) -> None:
     environ(LANES="no")
     for _ in range(2):
         with pytest.raises(SettingsError):
-            drain._setup()
+            drain._instance.get()

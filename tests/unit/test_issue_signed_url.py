@@ -115,7 +115,7 @@ def test_a_url_and_the_key_are_seen_nowhere_else(
 
 def broken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the next publishing fail."""
-    topics = subscriber._setup()[0].backend.topics
+    topics = subscriber._instance.get()[0].backend.topics
     publish = type(topics).publish
 
     def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
@@ -135,7 +135,7 @@ def test_a_failure_to_publish_costs_no_second_grant(
     assert links.push(processed(stored_uri(links))) == 503
     key = effect_key("ссылка: a link", "evt_1")
     (until,) = links.record(f"signed_url:{key}").fields["pending"].values()
-    monkeypatch.setattr(subscriber._setup()[0].effects, "_now", lambda: until)
+    monkeypatch.setattr(subscriber._instance.get()[0].effects, "_now", lambda: until)
     assert links.push(processed(stored_uri(links))) == 200
 
     assert links.standin.control.journal(ids=False)["signed_urls"] == 1
@@ -158,7 +158,7 @@ def test_a_repetition_asks_for_what_was_asked_at_first(
         .values()
     )
     embedded.automations(LINK + "force_refresh = true\n")
-    monkeypatch.setattr(subscriber._setup()[0].effects, "_now", lambda: until)
+    monkeypatch.setattr(subscriber._instance.get()[0].effects, "_now", lambda: until)
 
     assert embedded.push(processed(uri)) == 200
 
@@ -176,7 +176,7 @@ def test_a_lost_answer_costs_no_second_grant(
     assert embedded.requests(POST) == 1
     key = effect_key("ссылка: a link", "evt_1")
     (until,) = embedded.record(f"signed_url:{key}").fields["pending"].values()
-    monkeypatch.setattr(subscriber._setup()[0].effects, "_now", lambda: until)
+    monkeypatch.setattr(subscriber._instance.get()[0].effects, "_now", lambda: until)
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
@@ -190,7 +190,7 @@ def test_a_lost_answer_costs_no_second_grant(
 def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -> None:
     """Without its bucket on the list, no URL is asked for; no list allows none."""
     embedded.set("SIGNED_URL_BUCKETS", buckets)
-    subscriber._setup.cache_clear()
+    subscriber._instance._made = None
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
@@ -296,7 +296,7 @@ def test_a_segment_that_is_refused_does_not_keep_the_others_back(
     """The event is rejected for it, and the others have their URLs."""
     embedded.automations(SEGMENTS)
     _, *others = segments(embedded)
-    api = type(subscriber._setup()[0].api)
+    api = type(subscriber._instance.get()[0].api)
     ask = api.batch_segments_for_targets
 
     def elsewhere(self: Any, targets: Any) -> Any:
@@ -344,7 +344,7 @@ def test_storage_signs_for_buckets_of_ones_own(
     """VideoVector is not asked, and the lifetime is the setting's."""
     links.automations(LINK + 'signer = "storage"\n')
     links.set("SIGNED_URL_SECONDS", "120")
-    subscriber._setup.cache_clear()
+    subscriber._instance._made = None
     asked: list[Any] = []
 
     class Signer:

@@ -134,7 +134,7 @@ def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
 def test_a_failure_half_way_goes_on(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The redelivery publishes the rest, and what was in hand under the same id."""
     monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
-    topics = type(subscriber._setup()[0].backend.topics)
+    topics = type(subscriber._instance.get()[0].backend.topics)
     publish = topics.publish
     count = 0
 

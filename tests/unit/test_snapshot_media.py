@@ -1,6 +1,7 @@
 """Snapshots: the document of a video, how few calls many take, and which one stays."""
 
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tests.unit.subscribing import Deployed, event, message_of
 from videovector_bridge.automate import subscriber
 from videovector_bridge.automate.actions import snapshot_media
+from videovector_bridge.automate.gather import Gatherer
 from videovector_bridge.backends.ports import Document
 
 Deploy = Callable[[str], Deployed]
@@ -94,8 +96,10 @@ def test_redelivery_asks_nothing(snapshots: Deployed) -> None:
     assert snapshots.push(about(video_id, "evt_1", 1)) == 200
 
     assert calls(snapshots) == [1, 1, 1]
-    assert stored(snapshots, video_id) == found or found is not None
-    assert stored(snapshots, video_id).fields == found.fields  # type: ignore[union-attr]  # is there
+    after = stored(snapshots, video_id)
+    assert found is not None
+    assert after is not None
+    assert (after.fields, after.revision) == (found.fields, found.revision)
 
 
 def test_many_events_share_calls(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +126,45 @@ def test_many_events_share_calls(embedded: Deployed, monkeypatch: pytest.MonkeyP
         assert found.fields["event"]["event_id"] == f"evt_{video_id}"
 
 
+def test_first_events_share_one_gatherer(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many come first: no second one is begun while the first is being made."""
+    making: list[int] = []
+    second = threading.Event()
+
+    def slowly(*args: Any, **named: Any) -> Gatherer[Any]:
+        making.append(1)
+        if len(making) > 1:
+            second.set()
+        second.wait(0.5)
+        return Gatherer(*args, **named)
+
+    monkeypatch.setattr(snapshot_media, "Gatherer", slowly)
+    context, _ = subscriber._instance.get()
+    together = threading.Barrier(8)
+
+    def first(_: int) -> int:
+        together.wait()
+        return id(snapshot_media._gatherer(context))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(first, range(8)))) == 1
+    assert making == [1]
+
+
+def test_first_events_share_one_instance(embedded: Deployed) -> None:
+    """And with it one gatherer."""
+    together = threading.Barrier(8)
+
+    def first(_: int) -> int:
+        together.wait()
+        return id(subscriber._instance.get())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(first, range(8)))) == 1
+
+
 def test_a_video_that_is_not_there_has_a_document_too(snapshots: Deployed) -> None:
     """It says that VideoVector knows of none."""
     assert snapshots.push(about("vid_none")) == 200
@@ -136,7 +179,7 @@ def test_a_slow_older_answer_does_not_replace_a_newer_one(
 ) -> None:
     """What was asked before another wrote is asked anew."""
     video_id = videos(snapshots)[0]
-    api = subscriber._setup()[0].api
+    api = subscriber._instance.get()[0].api
     ask = type(api).batch_videos
     asked: list[Any] = []
 

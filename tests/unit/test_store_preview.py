@@ -178,7 +178,7 @@ def test_a_slow_older_picture_does_not_replace_a_newer_one(
     """What was fetched before another wrote finds another generation, and is fetched anew."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
-    api = subscriber._setup()[0].api
+    api = subscriber._instance.get()[0].api
     fetch = api.gif
     pictures: list[bytes] = []
 
@@ -241,7 +241,7 @@ def test_without_a_bucket_previews_are_rejected(deploy_gcp: Deploy) -> None:
     """The detail names the setting. The embedded backend always has a place for them."""
     previews = ready(deploy_gcp)
     previews.set("PREVIEW_BUCKET", "")
-    subscriber._setup.cache_clear()
+    subscriber._instance._made = None
 
     assert previews.push(done(video(previews))) == 200
 
@@ -276,8 +276,8 @@ def test_a_name_that_cloud_storage_refuses_is_rejected(embedded: Deployed, name:
 
 def test_ids_cannot_leave_their_folder(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     """An id with a slash is one part of the name."""
-    picture = subscriber._setup()[0].api.gif(video(embedded))
-    monkeypatch.setattr(type(subscriber._setup()[0].api), "gif", lambda *_: picture)
+    picture = subscriber._instance.get()[0].api.gif(video(embedded))
+    monkeypatch.setattr(type(subscriber._instance.get()[0].api), "gif", lambda *_: picture)
 
     assert embedded.push(done("../a/b")) == 200
 

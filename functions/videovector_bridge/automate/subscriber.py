@@ -26,6 +26,7 @@ from videovector_bridge.automate.effects import Effects
 from videovector_bridge.automate.plan import Planned, plan
 from videovector_bridge.automate.received import Received, receive
 from videovector_bridge.backends import open_backend
+from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.redact import redact
@@ -55,9 +56,8 @@ def _entry_point(action: Action) -> Callable[[CloudEvent], None]:
     return serve_action
 
 
-@cache
-def _setup() -> tuple[Context, tuple[Automation, ...]]:
-    """Settings, automations and clients: at the first event, for the host forks after import."""
+def _open() -> tuple[Context, tuple[Automation, ...]]:
+    """Settings, automations and clients."""
     settings = subscriber_settings(os.environ)
     file = Path(settings.automations_file or _SHIPPED)
     try:
@@ -89,6 +89,11 @@ def _setup() -> tuple[Context, tuple[Automation, ...]]:
     return context, read_automations(text, file.name)
 
 
+# At the first event and not at import, for the host forks after import; and once though several
+# events are the first, for they share their lookups.
+_instance = PerProcess(_open)
+
+
 def _open_signer(account: str) -> "V4Signer":
     from videovector_bridge.backends.signing import V4Signer  # noqa: PLC0415 - few need it: 200 ms
 
@@ -100,7 +105,7 @@ def serve(action: Action, cloud_event: CloudEvent) -> None:
     name = action.name
     facts: dict[str, Any] = {"action": name, "event_id": cloud_event["id"]}
     try:
-        context, automations = _setup()
+        context, automations = _instance.get()
         _serve(context, automations, action, cloud_event, facts)
     except SettingsError as error:
         log(

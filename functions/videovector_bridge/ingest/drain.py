@@ -4,13 +4,13 @@ import asyncio
 import os
 import traceback
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import orjson
 from flask import Request, Response
 
 from videovector_bridge.backends import open_backend
+from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.ingest.outcome import WindowReport
@@ -20,11 +20,14 @@ from videovector_bridge.settings import DrainSettings, StreamSettings, drain_set
 from videovector_bridge.telemetry import Severity, log
 
 
-@cache
-def _setup() -> tuple[DrainSettings, Backend]:
-    """Settings and clients, once per instance and not at import: the host forks after import."""
+def _open() -> tuple[DrainSettings, Backend]:
+    """Settings and clients."""
     settings = drain_settings(os.environ)
     return settings, open_backend(settings.backend)
+
+
+# At the first window and not at import, for the host forks after import.
+_instance = PerProcess(_open)
 
 
 def drain(request: Request) -> Response:
@@ -36,7 +39,7 @@ def drain(request: Request) -> Response:
     if request.method != "POST":
         return _answer(405, _failed("bad_request", "drain takes POST only."))
     try:
-        settings, backend = _setup()
+        settings, backend = _instance.get()
     except SettingsError as error:
         log(
             "CRITICAL",

@@ -3,6 +3,7 @@
 Events that come at the same time share the calls of the batch helpers.
 """
 
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -20,6 +21,8 @@ _MOST: Final = 50  # ids that the strictest of the three helpers takes
 _LINGER_SECONDS: Final = 0.2
 _TRIES: Final = 5
 _STORE_SECONDS: Final = 10.0
+
+_first = threading.Lock()
 
 
 def _wanted(fields: Values, cause: Cause) -> Wanted:
@@ -58,9 +61,14 @@ def _apply(context: Context, desired: Values) -> None:
     raise TransientError(f"media/{video_id} was written by others {_TRIES} times meanwhile.")
 
 
-@cache
 def _gatherer(context: Context) -> Gatherer[Rows]:
     """The one of this process."""
+    with _first:  # of two events that come first, a cache alone would give each its own
+        return _open_gatherer(context)
+
+
+@cache
+def _open_gatherer(context: Context) -> Gatherer[Rows]:
     api = context.api
 
     def fetch(video_ids: Sequence[str]) -> dict[str, Rows]:
