@@ -56,6 +56,7 @@ class _StandInRun:
         self._streams = tuple(stack.configuration.drain.streams.values())
         self._selected: frozenset[str] | None = None
         self._killed_windows = 0
+        self._over = threading.Event()
         self._quiet = _Quiet()
 
     def watch(self, show: Show) -> Snapshot:
@@ -63,6 +64,14 @@ class _StandInRun:
         deadline = time.monotonic() + _TIME_LIMIT_SECONDS
         killer = threading.Thread(target=self._kill_a_window, args=[deadline], daemon=True)
         killer.start()
+        try:
+            return self._watch(killer, deadline, show)
+        finally:
+            # Ctrl-C too: what it asks, and the function that it starts, end only after it.
+            self._over.set()
+            killer.join()
+
+    def _watch(self, killer: threading.Thread, deadline: float, show: Show) -> Snapshot:
         while True:
             journal = self._control.journal()
             over = journal["runs_active"] == 0 and not killer.is_alive()
@@ -102,18 +111,17 @@ class _StandInRun:
         """Emit the second batch, and kill drain half-way through a window that publishes it."""
         progress = self._progress
         while progress.windows < 1 or self._control.journal(ids=False)["runs_active"]:
-            if time.monotonic() > deadline:
+            if self._over.wait(0.1) or time.monotonic() > deadline:
                 return
-            time.sleep(0.1)
         start_second_batch(self._control)
         # Filters may leave few: then after the first.
         enough = len(progress.events) + (_KILL_AFTER if all_wanted(self._streams) else 1)
-        while self._killed_windows == 0 and time.monotonic() < deadline:
+        while not self._killed_windows and not self._over.is_set() and time.monotonic() < deadline:
             # A window is under way if more was published than ended windows tell of.
             if len(progress.events) >= enough and progress.messages > progress.published_by_ended:
                 self._kill()
             else:
-                time.sleep(0.02)
+                self._over.wait(0.02)
                 self._observer.look_at_events()
 
     def _kill(self) -> None:
