@@ -265,7 +265,7 @@ variable "storage_regions" {
 }
 
 variable "streams" {
-  description = "The streams that are drained, by name: filters, limits of a window, what happens when VideoVector refuses the cursor, and the schedule (unix-cron)."
+  description = "The streams that are drained, by name: filters, limits of a window, where a new one begins (`latest`, `earliest` or an event id), what happens when VideoVector refuses the cursor, and the schedule (unix-cron)."
   type = map(object({
     schedule       = optional(string, "* * * * *")
     run_id         = optional(string)
@@ -279,6 +279,7 @@ variable "streams" {
     max_bytes      = optional(number)
     lease_seconds  = optional(number)
     cursor_policy  = optional(string, "fail")
+    start_from     = optional(string)
   }))
   default  = { default = {} }
   nullable = false
@@ -310,6 +311,24 @@ variable "streams" {
   validation {
     condition     = alltrue([for each in values(var.streams) : contains(["fail", "latest", "earliest"], each.cursor_policy)])
     error_message = "The cursor policy is fail, latest or earliest."
+  }
+
+  validation {
+    condition = alltrue([
+      for each in values(var.streams) : each.start_from == null ? true : can(regex("^[!-~]([ -~]{0,898}[!-~])?$", each.start_from)) && (
+        contains(["latest", "earliest"], each.start_from) || !contains(["latest", "earliest"], lower(each.start_from))
+      )
+    ])
+    error_message = "A stream begins at latest, earliest or an event id: 1 to 900 printable ASCII characters, no blank at either end."
+  }
+
+  validation {
+    condition = length(var.streams) == length(distinct([
+      for each in values(var.streams) : jsonencode([
+        each.run_id, each.index_id, toset(coalesce(each.video_ids, [])), toset(coalesce(each.event_types, [])),
+      ])
+    ]))
+    error_message = "No two streams have the same filters: every event would be published twice."
   }
 
   validation {

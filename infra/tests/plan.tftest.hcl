@@ -206,7 +206,7 @@ run "schedules" {
   variables {
     streams = {
       default  = {}
-      failures = { event_types = ["processing.run_failed"], window_seconds = 100, idle_seconds = 5, schedule = "*/5 * * * *", cursor_policy = "earliest" }
+      failures = { event_types = ["processing.run_failed"], window_seconds = 100, idle_seconds = 5, schedule = "*/5 * * * *", cursor_policy = "earliest", start_from = "event-1" }
     }
   }
 
@@ -231,7 +231,7 @@ run "schedules" {
   }
 
   assert {
-    condition     = jsondecode(local.environments["drain"].STREAMS).failures == { event_types = ["processing.run_failed"], window_seconds = 100, idle_seconds = 5, cursor_policy = "earliest" }
+    condition     = jsondecode(local.environments["drain"].STREAMS).failures == { event_types = ["processing.run_failed"], window_seconds = 100, idle_seconds = 5, cursor_policy = "earliest", start_from = "event-1" }
     error_message = "Filters and limits reach the function."
   }
 }

@@ -241,6 +241,36 @@ run "streams_with_an_unknown_policy" {
   expect_failures = [var.streams]
 }
 
+run "streams_that_begin_at_a_wrong_word" {
+  command = plan
+
+  variables {
+    streams = { default = { start_from = "Latest" } }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "streams_that_begin_at_no_id" {
+  command = plan
+
+  variables {
+    streams = { default = { start_from = "id " } }
+  }
+
+  expect_failures = [var.streams]
+}
+
+run "streams_with_the_same_filters" {
+  command = plan
+
+  variables {
+    streams = { a = { event_types = ["x", "y"], video_ids = [] }, b = { event_types = ["y", "x"], max_events = 5 } }
+  }
+
+  expect_failures = [var.streams]
+}
+
 run "streams_without_a_schedule" {
   command = plan
 
