@@ -1,11 +1,8 @@
-"""What the environment asks of the local stack: read and checked before anything is started."""
+"""The settings of the local stack, read and checked before anything starts."""
 
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from videovector_bridge.environment import Environment
 from videovector_bridge.errors import SettingsError
@@ -13,13 +10,14 @@ from videovector_bridge.settings import (
     DrainSettings,
     SubscriberSettings,
     drain_settings,
+    is_loopback_url,
     subscriber_settings,
 )
 
 STANDIN_BUCKET = "standin-media"
 
-# Short times, so that a person who watches sees something, and a bucket of the launcher's making;
-# all may be set from outside.
+# Defaults of the local stack: short times for a person who watches, and the bucket that the
+# launcher creates.
 _DEFAULTS = {
     "WINDOW_SECONDS": "6",
     "IDLE_SECONDS": "3",
@@ -31,7 +29,7 @@ _DEFAULTS = {
 }
 _API = ("VIDEO_VECTOR_BASE_URL", "VIDEO_VECTOR_API_KEY", "VIDEO_VECTOR_API_KEY_FILE")
 _FILES = ("VIDEO_VECTOR_API_KEY_FILE", "AUTOMATIONS_FILE", "EMBEDDED_DIR")
-# Stand for what the launcher chooses, so that the functions' own reading can be the check.
+# Placeholders for what the launcher chooses, so that the functions' settings are checked as theirs.
 _CHOSEN_LATER = {
     "GOOGLE_CLOUD_PROJECT": "chosen-later",
     "EMBEDDED_DIR": "chosen-later",
@@ -42,10 +40,10 @@ _CHOSEN_LATER = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The functions' settings, and what they are to find in their environment.
+    """The functions' settings and environment.
 
-    `environment` lacks what is chosen later: where the cloud is, and the stand-in if `real` is
-    False. `backend` is what BACKEND asks for, or empty.
+    `environment` lacks what is chosen later: the addresses of the cloud and, unless `real`, of
+    the stand-in. `backend` is the value of BACKEND, or empty.
     """
 
     environment: Mapping[str, str]
@@ -58,13 +56,13 @@ class Configuration:
 
     @property
     def effects_allowed(self) -> bool:
-        """Whether automations may act: never by surprise on somebody's real account."""
+        """Whether automations may act. On a real account only if AUTOMATIONS_FILE is set."""
         named = bool(self.subscriber.automations_file)
-        return not self.real or named or _is_local(self.drain.api.base_url)
+        return not self.real or named or is_loopback_url(self.drain.api.base_url)
 
     @property
     def topic_names(self) -> dict[str, str]:
-        """The topology's names of topics that have a setting -> their names here."""
+        """The topology's names of the topics that have a setting -> their names here."""
         topics = self.drain.topics
         return {
             "events": topics.events,
@@ -75,27 +73,29 @@ class Configuration:
 
 def read_configuration(environ: Mapping[str, str]) -> Configuration:
     """Read it from the environment. Raises `SettingsError` naming every wrong variable."""
-    given = {name: value for name, value in environ.items() if value.strip()}
-    # Whoever names an API means that one, and needs a key for it.
-    real = any(name in given for name in _API)
-    wanted = {name: given.get(name, value) for name, value in _DEFAULTS.items()}
+    present = {name: value for name, value in environ.items() if value.strip()}
+    # Any variable of the API means a real one, which needs a key.
+    real = any(name in present for name in _API)
+    chosen = {name: present.get(name, value) for name, value in _DEFAULTS.items()}
     if "SIGNED_URL_BUCKETS" not in environ and (
-        not real or _is_local(given.get("VIDEO_VECTOR_BASE_URL", ""))
+        not real or is_loopback_url(present.get("VIDEO_VECTOR_BASE_URL", ""))
     ):
-        wanted["SIGNED_URL_BUCKETS"] = f"{STANDIN_BUCKET},{wanted['PREVIEW_BUCKET']}"
-    # The functions work in another folder than we may.
-    wanted |= {name: str(Path(given[name]).absolute()) for name in _FILES if name in given}
-    everything = {**given, **wanted}
+        chosen["SIGNED_URL_BUCKETS"] = f"{STANDIN_BUCKET},{chosen['PREVIEW_BUCKET']}"
+    # The functions run in another folder.
+    chosen |= {name: str(Path(present[name]).absolute()) for name in _FILES if name in present}
+    everything = {**present, **chosen}
     later = {k: v for k, v in _CHOSEN_LATER.items() if k not in _API or not real}
-    return _checked(everything, wanted, later, real=real)
+    return _checked(everything, chosen, later, real=real)
 
 
 def _checked(
-    everything: dict[str, str], wanted: dict[str, str], later: dict[str, str], *, real: bool
+    everything: dict[str, str], chosen: dict[str, str], later: dict[str, str], *, real: bool
 ) -> Configuration:
     own = Environment(everything)
     schedule_seconds = own.number("SCHEDULE_SECONDS", 5, 0, 3600)
     own.whole("THREADS", 8, 1, 1_000)
+    for name in _FILES:
+        own.text(name)
     _check_files(everything, own.problems)
     problems = list(own.problems)
     environ = {**everything, **later}
@@ -111,7 +111,7 @@ def _checked(
     if problems or drain is None or subscriber is None:
         raise SettingsError(list(dict.fromkeys(problems)))
     return Configuration(
-        wanted,
+        chosen,
         drain,
         subscriber,
         everything.get("BACKEND", "").strip(),
@@ -127,10 +127,3 @@ def _check_files(everything: Mapping[str, str], problems: list[str]) -> None:
         problems.append(f"AUTOMATIONS_FILE {automations!r} is not a file")
     if folder and Path(folder).exists() and not Path(folder).is_dir():
         problems.append(f"EMBEDDED_DIR {folder!r} is not a folder")
-
-
-def _is_local(url: str) -> bool:
-    with suppress(ValueError):
-        host = urlsplit(url).hostname or ""
-        return host in ("localhost", "::1") or bool(re.fullmatch(r"127(\.\d{1,3}){3}", host))
-    return False

@@ -12,6 +12,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 
 from infra.local.emulators import Emulators
 from infra.local.functions import Function
+from infra.local.standin.flood import EVENT_TYPE
 from infra.local.upstream import Upstream
 from tests.bench.row import Row, usage_of_session
 
@@ -64,7 +65,9 @@ def cloud_environment(emulators: Emulators | None, folder: str) -> dict[str, str
 
 
 def _streams(events: int) -> dict[str, Any]:
-    return {"warm-up": {"max_events": 1_000}, "bench": {"max_events": events}}
+    """Two streams of the same events; settings refuse two with the same filters."""
+    warm_up = {"event_types": [EVENT_TYPE], "max_events": 1_000}
+    return {"warm-up": warm_up, "bench": {"max_events": events}}
 
 
 def _drain(function: Function, stream: str) -> dict[str, Any]:

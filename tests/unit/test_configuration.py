@@ -37,7 +37,7 @@ def test_the_bucket_is_that_of_the_stand_in() -> None:
 def test_what_is_set_is_passed_on() -> None:
     """The user's settings go before ours, and an empty one counts as not set."""
     found = read_configuration(
-        {"WINDOW_SECONDS": "12", "IDLE_SECONDS": "", "STREAMS": '{"a": {}, "b": {}}'}
+        {"WINDOW_SECONDS": "12", "IDLE_SECONDS": "", "STREAMS": '{"a": {}, "b": {"run_id": "r"}}'}
     )
 
     assert (found.environment["WINDOW_SECONDS"], found.environment["IDLE_SECONDS"]) == ("12", "3")

@@ -151,7 +151,7 @@ def test_a_bad_body_is_refused(
 
 def test_of_several_streams_one_is_to_be_named(environ: Post) -> None:
     """An empty body means the only stream; with several it says which there are."""
-    environ(STREAMS='{"a": {}, "b": {}}')
+    environ(STREAMS='{"a": {}, "b": {"run_id": "r"}}')
     answer = client().post("/")
 
     assert answer.status_code == 400

@@ -1,6 +1,5 @@
 """One request to VideoVector and its whole answer: connections, key, timeouts, limits, retries."""
 
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,12 +24,11 @@ from videovector_bridge.api.retry import RetryPolicy, call_with_retries
 from videovector_bridge.api.throttle import Throttle
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.redact import clean_text
+from videovector_bridge.settings.api import is_api_key
 
 _ERROR_LIMIT = 64 * 1024
 # 501 and the like say that it will never work; these say that it may work later.
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
-# Visible ASCII. A bad key must never reach h11, whose error would quote it.
-_KEY = re.compile(r"[!-~]{1,1000}")
 
 
 class Pool:
@@ -213,7 +211,7 @@ class Transport:
     def _current_key(self, call: Call) -> str:
         """Return the key without blanks around it, or raise `CredentialRefused`."""
         key = self.key().strip()  # a mounted secret often ends in a newline
-        if _KEY.fullmatch(key):
+        if is_api_key(key):
             return key
         what = "holds characters that no header can carry" if key else "is empty"
         del key  # some error reports print the locals of every frame

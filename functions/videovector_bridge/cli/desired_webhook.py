@@ -11,13 +11,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from videovector_bridge.api import Webhook
 from videovector_bridge.redact import redact
+from videovector_bridge.settings import is_loopback_url
 
 MANAGER: Final = "videovector-bridge"
 # With the prefix, within the 100 characters that VideoVector allows a name.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _PORTS: Final = {"https": 443, "http": 80}
 _VISIBLE: Final = re.compile(r"[!-~]+")  # of an address; anything else is to be %-encoded
-_LOCAL: Final = re.compile(r"localhost|::1|127(\.\d{1,3}){3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ def problems_of(name: str, url: str) -> list[str]:
     problems = problems_of_name(name)
     try:
         parts = urlsplit(url if _VISIBLE.fullmatch(url) else "")
-        local = parts.scheme == "http" and _LOCAL.fullmatch(parts.hostname or "")
-        fits = bool(parts.hostname) and (parts.scheme == "https" or bool(local))
+        local = parts.scheme == "http" and is_loopback_url(url)
+        fits = bool(parts.hostname) and (parts.scheme == "https" or local)
         fits = fits and "@" not in parts.netloc
         _ = parts.port
     except ValueError:

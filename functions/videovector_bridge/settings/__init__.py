@@ -1,17 +1,13 @@
-"""Every setting of the bridge: frozen values, read once per entry point from the environment.
+"""The settings of the bridge: frozen values, read from the environment once per entry point.
 
-The names are listed in README.md ("Configuration"). `SettingsError` names all that is wrong.
+README.md ("Configuration") lists the variables. `SettingsError` names every wrong one.
 """
 
-from videovector_bridge.settings.api import ApiSettings
+from videovector_bridge.settings.api import ApiSettings, is_api_key, is_loopback_url
 from videovector_bridge.settings.cloud import BackendSettings, TopicNames
 from videovector_bridge.settings.drain import DrainSettings, drain_settings
-from videovector_bridge.settings.streams import (
-    CursorPolicy,
-    StreamFilters,
-    StreamSettings,
-    WindowSettings,
-)
+from videovector_bridge.settings.filters import StreamFilters
+from videovector_bridge.settings.streams import CursorPolicy, StreamSettings, WindowSettings
 from videovector_bridge.settings.subscriber import SubscriberSettings, subscriber_settings
 from videovector_bridge.settings.webhook import WebhookSettings, webhook_settings
 
@@ -27,6 +23,8 @@ __all__ = [
     "WebhookSettings",
     "WindowSettings",
     "drain_settings",
+    "is_api_key",
+    "is_loopback_url",
     "subscriber_settings",
     "webhook_settings",
 ]

@@ -1,4 +1,4 @@
-"""What the command line reads from the environment."""
+"""The settings of the command line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from videovector_bridge.environment import Environment
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings.api import ApiSettings, read_api
-from videovector_bridge.settings.cloud import BackendSettings, read_backend, read_topics
+from videovector_bridge.settings.cloud import BackendSettings, read_backend, read_events_topic
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Where events are seen: a topic of a backend, by way of a subscription if one is named."""
+    """Where events are watched: a topic of a backend, through `subscription` unless empty."""
 
     backend: BackendSettings
     topic: str
@@ -21,22 +21,22 @@ class Watched:
 def api_settings(environ: Mapping[str, str], problems: list[str]) -> ApiSettings:
     """Read how to reach VideoVector, as the functions do.
 
-    Raises `SettingsError` naming every wrong variable, after `problems` found before.
+    Raises `SettingsError` naming every wrong variable, after `problems` of the options.
     """
     env = Environment(environ)
     settings = read_api(env)
-    if found := [*problems, *env.problems]:
-        raise SettingsError(found)
+    if all_problems := [*problems, *env.problems]:
+        raise SettingsError(all_problems)
     return settings
 
 
 def watched(
     environ: Mapping[str, str], *, project: str, topic: str, subscription: str, problems: list[str]
 ) -> Watched:
-    """Read where events are seen; what is wrong is added to `problems`.
+    """Read where events are watched; what is wrong is added to `problems`.
 
-    What is given outranks `GOOGLE_CLOUD_PROJECT` and `EVENTS_TOPIC`. A `subscription` is a full
-    path, `projects/P/subscriptions/S`, and brings its own project.
+    The options override `GOOGLE_CLOUD_PROJECT` and `EVENTS_TOPIC` unless empty. A `subscription`
+    is a full path, `projects/P/subscriptions/S`, and names its own project.
     """
     parts = subscription.split("/")
     if subscription:
@@ -46,8 +46,8 @@ def watched(
                 f"--subscription must be projects/PROJECT/subscriptions/NAME, not {subscription!r}"
             )
         project = project or (parts[1] if fits else "unknown")
-    given = {"GOOGLE_CLOUD_PROJECT": project, "EVENTS_TOPIC": topic}
-    env = Environment({**environ, **{name: value for name, value in given.items() if value}})
-    found = Watched(read_backend(env), read_topics(env).events, subscription)
+    options = {"GOOGLE_CLOUD_PROJECT": project, "EVENTS_TOPIC": topic}
+    env = Environment({**environ, **{name: value for name, value in options.items() if value}})
+    place = Watched(read_backend(env), read_events_topic(env), subscription)
     problems += env.problems
-    return found
+    return place

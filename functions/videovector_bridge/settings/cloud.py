@@ -1,14 +1,31 @@
-"""Where state and messages live."""
+"""Where state and messages are stored: the backend, its buckets, the topics."""
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from videovector_bridge.environment import Environment
+
+# Google's rules, without the reserved words. Emulators take shorter project ids.
+# https://cloud.google.com/storage/docs/buckets#naming
+BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+BUCKET_RULE: Final = "the name of a bucket, without gs:// or a path"
+_PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+# https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
+_TOPIC: Final = re.compile(
+    rf"(?:projects/{_PROJECT.pattern}/topics/)?(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{{2,254}}"
+)
+_TOPIC_RULE: Final = (
+    "a topic: 3 to 255 letters, digits and -_.~+%, beginning with a letter and not with goog, or "
+    "projects/PROJECT/topics/TOPIC"
+)
+# https://cloud.google.com/firestore/docs/manage-databases
+_DATABASE: Final = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
-    """Where state and messages live. The name of a bucket is empty where there is none."""
+    """Where state and messages are stored. A bucket's name is empty where there is none."""
 
     kind: Literal["gcp", "embedded"]
     project: str
@@ -20,7 +37,7 @@ class BackendSettings:
 
 @dataclass(frozen=True, slots=True)
 class TopicNames:
-    """Names of the topics that are published to."""
+    """Names of the topics that the bridge publishes to."""
 
     events: str
     rejected: str
@@ -28,21 +45,55 @@ class TopicNames:
 
 
 def read_backend(env: Environment) -> BackendSettings:
-    """Read them; what is wrong is noted in `env`."""
+    """Read the backend; problems are recorded in `env`."""
     kind = env.choice("BACKEND", "gcp", ("gcp", "embedded"))
     if kind == "embedded":
         directory = env.required("EMBEDDED_DIR", "the folder that the embedded backend writes to")
         return BackendSettings("embedded", "embedded", directory)
     project = env.required("GOOGLE_CLOUD_PROJECT", "the project of the topics and of Firestore")
-    claims, previews = env.text("CLAIM_BUCKET"), env.text("PREVIEW_BUCKET")
-    database = env.text("FIRESTORE_DATABASE", "(default)")
-    return BackendSettings("gcp", project, "", claims, previews, database)
+    rule = "the id of a project"
+    return BackendSettings(
+        "gcp",
+        env.check_match("GOOGLE_CLOUD_PROJECT", project, project, _PROJECT, rule),
+        "",
+        env.matching("CLAIM_BUCKET", "", BUCKET_NAME, BUCKET_RULE),
+        env.matching("PREVIEW_BUCKET", "", BUCKET_NAME, BUCKET_RULE),
+        env.matching("FIRESTORE_DATABASE", "(default)", _DATABASE, "the id of a database"),
+    )
 
 
 def read_topics(env: Environment) -> TopicNames:
-    """Read them."""
-    return TopicNames(
-        env.text("EVENTS_TOPIC", "events"),
-        env.text("REJECTED_TOPIC", "rejected"),
-        env.text("MEDIA_URLS_TOPIC", "media-urls"),
-    )
+    """Read all topics; problems are recorded in `env`, among them two topics with one name."""
+    defaults = {
+        "EVENTS_TOPIC": "events",
+        "REJECTED_TOPIC": "rejected",
+        "MEDIA_URLS_TOPIC": "media-urls",
+    }
+    topics = {name: _read_topic(env, name, default) for name, default in defaults.items()}
+    variables: dict[str, list[str]] = {}
+    for name, topic in topics.items():
+        variables.setdefault(_path(env, topic), []).append(name)
+    for path, names in variables.items():
+        if len(names) > 1:
+            env.problems.append(
+                f"{', '.join(names)} name the same topic, {path.rpartition('/')[2]!r}; each needs "
+                f"one of its own"
+            )
+    return TopicNames(*topics.values())
+
+
+def read_events_topic(env: Environment) -> str:
+    """Read the name of the topic of events alone; problems are recorded in `env`."""
+    return _read_topic(env, "EVENTS_TOPIC", "events")
+
+
+def _read_topic(env: Environment, name: str, default: str) -> str:
+    return env.matching(name, default, _TOPIC, _TOPIC_RULE)
+
+
+def _path(env: Environment, topic: str) -> str:
+    """The full path of a topic. The embedded backend has a single project."""
+    short = topic.rpartition("/")[2]
+    if "/" in topic and env.text("BACKEND") != "embedded":
+        return topic
+    return f"projects/{env.text('GOOGLE_CLOUD_PROJECT')}/topics/{short}"

@@ -1,4 +1,4 @@
-"""Everything that `drain` reads."""
+"""The settings of `drain`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from videovector_bridge.settings.streams import StreamSettings, read_streams
 
 @dataclass(frozen=True, slots=True)
 class DrainSettings:
-    """Everything `drain` reads."""
+    """The settings of `drain`."""
 
     api: ApiSettings
     backend: BackendSettings

@@ -1,17 +1,19 @@
 """The streams to drain: the filters of each, and the limits of its windows."""
 
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from videovector_bridge.environment import Environment
+from videovector_bridge.events import id_text
+from videovector_bridge.settings.filters import FILTERS, StreamFilters, read_filters
 
 CursorPolicy = Literal["fail", "latest", "earliest"]
 
-_FILTERS: Final = ("run_id", "index_id", "video_ids", "event_types", "batch_size")
 _STREAM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _POLICIES: Final = ("fail", "latest", "earliest")
+_STARTS: Final = ("latest", "earliest")
 # Settings of a window: default, lowest and highest value. `STREAMS` may set each per stream.
 _NUMBERS: Final = {
     "window_seconds": (50, 1, 1800),
@@ -22,38 +24,18 @@ _NUMBERS: Final = {
 _WHOLE_NUMBERS: Final = {
     "max_events": (1_000_000, 1, 10**9),
     "max_bytes": (1_000_000_000, 1, 10**12),
-    "max_frame_bytes": (33_554_432, 1_024, 10**9),
+    "max_frame_bytes": (4_194_304, 1_024, 67_108_864),
     "lanes": (16, 1, 256),
     "linger_ms": (50, 0, 10_000),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class StreamFilters:
-    """What one stream asks the API for. `batch_size` (0: the server's own) selects nothing."""
-
-    run_id: str = ""
-    index_id: str = ""
-    video_ids: tuple[str, ...] = ()
-    event_types: tuple[str, ...] = ()
-    batch_size: int = 0
-
-    def identity(self) -> str:
-        """The selection in canonical form: a cursor means nothing under another one."""
-        return json.dumps(
-            {
-                "event_types": sorted(set(self.event_types)),
-                "index_id": self.index_id,
-                "run_id": self.run_id,
-                "video_ids": sorted(set(self.video_ids)),
-            },
-            separators=(",", ":"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class WindowSettings:
-    """Limits of one window and how it publishes. Times in seconds, but for `linger_ms`."""
+    """Limits of one window and how it publishes. Times in seconds, except `linger_ms`.
+
+    `start_from` is where a stream without a cursor begins: `latest`, `earliest` or an event id.
+    """
 
     window_seconds: float
     idle_seconds: float
@@ -65,11 +47,12 @@ class WindowSettings:
     linger_ms: int
     lease_seconds: float
     cursor_policy: CursorPolicy
+    start_from: str
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """One stream: a name, its filters, and its own window."""
+    """One stream: its name, its filters, and the limits of its windows."""
 
     name: str
     filters: StreamFilters
@@ -77,64 +60,94 @@ class StreamSettings:
 
 
 def read_streams(env: Environment) -> dict[str, StreamSettings]:
-    """Read all streams, by name; what is wrong is noted in `env`."""
+    """Read all streams, by name; problems are recorded in `env`."""
     defaults: dict[str, Any] = {
         **{key: env.number(key.upper(), *limits) for key, limits in _NUMBERS.items()},
         **{key: env.whole(key.upper(), *limits) for key, limits in _WHOLE_NUMBERS.items()},
         "cursor_policy": env.choice("CURSOR_POLICY", "fail", _POLICIES),
+        "start_from": _check_start(env, "START_FROM", env.text("START_FROM", "latest"), "latest"),
     }
-    given = env.json_object("STREAMS") or {"default": {}}
-    return {name: _stream(env, name, value, defaults) for name, value in given.items()}
+    streams: dict[str, StreamSettings] = {}
+    by_selection: dict[str, list[str]] = {}
+    for name, value in (env.json_object("STREAMS") or {"default": {}}).items():
+        problems_before = len(env.problems)
+        stream = streams[name] = _read_stream(env, name, value, defaults)
+        if len(env.problems) == problems_before:  # else the filters may be a fallback
+            by_selection.setdefault(stream.filters.identity(), []).append(name)
+    for names in by_selection.values():
+        if len(names) > 1:
+            env.problems.append(
+                f"STREAMS: the streams {', '.join(map(repr, names))} have the same filters, so "
+                f"every event would be published {len(names)} times"
+            )
+    return streams
 
 
-def _stream(env: Environment, name: str, value: Any, defaults: dict[str, Any]) -> StreamSettings:
-    where = f"STREAMS: stream {name!r}"
+def _read_stream(
+    env: Environment, name: str, value: Any, defaults: Mapping[str, Any]
+) -> StreamSettings:
+    where = f"STREAMS: stream {name[:80]!r}"
     if not _STREAM_NAME.fullmatch(name):
         env.problems.append(f"{where}: a name is 1 to 63 letters, digits, - and _")
     if not isinstance(value, dict) or not isinstance(value.get("filters", {}), dict):
         env.problems.append(f"{where} (and its `filters`) must be a JSON object")
         value = {}
-    # Filters may stand beside the window's settings or in an object of their own.
-    own = {**value, **value.get("filters", {})}
-    own.pop("filters", None)
-    for key in own:
-        if key not in defaults and key not in _FILTERS:
-            known = ", ".join((*_FILTERS, *defaults))
-            env.problems.append(f"{where}: {key!r} is not known; known are {known}")
-    return StreamSettings(name, _filters(env, where, own), _window(env, where, own, defaults))
+    # Filters may be beside the window settings or in an object of their own.
+    beside = {key: item for key, item in value.items() if key != "filters"}
+    inside = value.get("filters", {})
+    _check_keys(env, where, beside, inside, defaults)
+    filters = read_filters(env, where, {**beside, **inside})
+    return StreamSettings(name, filters, _read_window(env, where, beside, defaults))
 
 
-def _filters(env: Environment, where: str, own: dict[str, Any]) -> StreamFilters:
-    texts: dict[str, str] = {}
-    for key in ("run_id", "index_id"):
-        text = own.get(key)
-        if text is not None and not isinstance(text, str):
-            env.problems.append(f"{where}: {key} must be a string, not {text!r:.40}")
-        texts[key] = text if isinstance(text, str) else ""
-    lists: dict[str, tuple[str, ...]] = {}
-    for key in ("video_ids", "event_types"):
-        items = own.get(key)
-        if items is None:
-            items = []
-        if not isinstance(items, list) or not all(isinstance(i, str) and i for i in items):
-            env.problems.append(f"{where}: {key} must be a list of strings, not {items!r:.40}")
-            items = []
-        lists[key] = tuple(items)
-    size = env.check_whole(f"{where}: batch_size", own.get("batch_size", 0), 0, 0, 100_000)
-    return StreamFilters(
-        texts["run_id"], texts["index_id"], lists["video_ids"], lists["event_types"], size
-    )
+def _check_keys(
+    env: Environment,
+    where: str,
+    beside: Mapping[str, Any],
+    inside: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+) -> None:
+    for key in beside:
+        if key not in defaults and key not in FILTERS:
+            known = ", ".join((*FILTERS, *defaults))
+            env.problems.append(f"{where}: {key[:80]!r} is not known; known are {known}")
+    for key in inside:
+        if key in defaults:
+            env.problems.append(
+                f"{where}: {key} is a window setting; set it beside `filters`, not inside"
+            )
+        elif key not in FILTERS:
+            known = ", ".join(FILTERS)
+            env.problems.append(f"{where}: {key[:80]!r} is not a filter; filters are {known}")
+        elif key in beside:
+            env.problems.append(f"{where}: {key} is set twice, inside `filters` and beside it")
 
 
-def _window(
-    env: Environment, where: str, own: dict[str, Any], defaults: dict[str, Any]
+def _read_window(
+    env: Environment, where: str, own: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> WindowSettings:
-    def given(key: str) -> tuple[str, object, Any]:
+    def setting(key: str) -> tuple[str, object, Any]:
         return f"{where}: {key}", own.get(key, defaults[key]), defaults[key]
 
     values: dict[str, Any] = {
-        **{key: env.check_number(*given(key), *span[1:]) for key, span in _NUMBERS.items()},
-        **{key: env.check_whole(*given(key), *span[1:]) for key, span in _WHOLE_NUMBERS.items()},
-        "cursor_policy": env.check_choice(*given("cursor_policy"), _POLICIES),
+        **{key: env.check_number(*setting(key), *span[1:]) for key, span in _NUMBERS.items()},
+        **{key: env.check_whole(*setting(key), *span[1:]) for key, span in _WHOLE_NUMBERS.items()},
+        "cursor_policy": env.check_choice(*setting("cursor_policy"), _POLICIES),
+        "start_from": _check_start(env, *setting("start_from")),
     }
     return WindowSettings(**values)
+
+
+def _check_start(env: Environment, name: str, value: object, default: str) -> str:
+    """`value` when a stream can begin there, or a problem under `name`."""
+    lower = value.strip().lower() if isinstance(value, str) else ""
+    if lower in _STARTS and value != lower:
+        env.problems.append(f"{name} must be {lower!r} in lower case, not {value!r}")
+    elif isinstance(value, str) and id_text(value) is not None:
+        return value
+    else:
+        env.problems.append(
+            f"{name} must be latest, earliest or an event id (1 to 900 printable ASCII "
+            f"characters, no blank at either end), not {value!r:.40}"
+        )
+    return default

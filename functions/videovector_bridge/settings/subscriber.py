@@ -1,5 +1,6 @@
-"""Everything that the subscriber functions read."""
+"""The settings of the subscriber functions."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -7,6 +8,8 @@ from typing import Final
 from videovector_bridge.environment import Environment
 from videovector_bridge.settings.api import ApiSettings, read_api
 from videovector_bridge.settings.cloud import (
+    BUCKET_NAME,
+    BUCKET_RULE,
     BackendSettings,
     TopicNames,
     read_backend,
@@ -16,13 +19,15 @@ from videovector_bridge.settings.cloud import (
 # V4 signatures live a week at most: https://cloud.google.com/storage/docs/access-control/signed-urls
 MAX_SIGNED_SECONDS: Final = 604_800
 
+_ACCOUNT: Final = re.compile(r"[^\s/@]+@[^\s/@]+|\d+")  # the digits are a unique id
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriberSettings:
-    """Everything the subscriber functions read.
+    """The settings of the subscriber functions.
 
-    `signed_url_seconds` is how long the URLs live that are signed here, by `signing_account` (the
-    function's own if empty).
+    `signed_url_seconds` is the lifetime of URLs that the bridge signs itself, as
+    `signing_account` (empty: the function's own service account).
     """
 
     api: ApiSettings
@@ -38,16 +43,23 @@ class SubscriberSettings:
 def subscriber_settings(environ: Mapping[str, str]) -> SubscriberSettings:
     """Read the settings of a subscriber. Raises `SettingsError` naming every wrong variable."""
     env = Environment(environ)
-    buckets = env.text("SIGNED_URL_BUCKETS").replace("gs://", "").split(",")
     settings = SubscriberSettings(
         read_api(env),
         read_backend(env),
         read_topics(env),
         env.text("AUTOMATIONS_FILE"),
-        frozenset(bucket.strip().strip("/") for bucket in buckets if bucket.strip()),
+        _read_signed_url_buckets(env),
         env.whole("SIGNED_URL_SECONDS", 3_600, 1, MAX_SIGNED_SECONDS),
-        env.text("SIGNING_ACCOUNT"),
+        env.matching("SIGNING_ACCOUNT", "", _ACCOUNT, "the e-mail of a service account"),
         env.whole("LANES", 16, 1, 256),
     )
     env.finish()
     return settings
+
+
+def _read_signed_url_buckets(env: Environment) -> frozenset[str]:
+    items = env.text("SIGNED_URL_BUCKETS").split(",")
+    names = {item.strip().removeprefix("gs://").strip("/") for item in items if item.strip()}
+    for name in sorted(names):
+        env.check_match("SIGNED_URL_BUCKETS", name or "gs://", "", BUCKET_NAME, BUCKET_RULE)
+    return frozenset(names)
