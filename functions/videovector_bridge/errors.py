@@ -39,5 +39,12 @@ class BackendError(TransientError):
     """Pub/Sub, Firestore or Cloud Storage (or their embedded stand-ins) failed or timed out."""
 
 
+class OutOfTimeError(BackendError):
+    """The caller's time was over before a request, or while the answer to the only one was due.
+
+    Nothing else went wrong: with more time the call may well have succeeded.
+    """
+
+
 class ConflictError(BridgeError):
-    """A compare-and-set lost: somebody else wrote the document first."""
+    """A compare-and-set lost: another writer wrote the document first."""

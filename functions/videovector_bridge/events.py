@@ -1,4 +1,4 @@
-"""VideoVector's events, as values: decoding one, and its form as a CloudEvent on Pub/Sub.
+"""VideoVector's events, as values: decoding one, and the Pub/Sub message that carries it.
 
 Everything here is pure. The data of an event travels byte for byte; decoding only reads what is
 needed to route it. CloudEvents 1.0, Pub/Sub protocol binding, binary mode:
@@ -23,11 +23,19 @@ MAX_ID_BYTES: Final = 900
 
 _ENTITIES: Final = ("segment_id", "video_id", "run_id", "index_id")
 _IDS: Final = ("event_id", "event_type", *_ENTITIES)
-# Whatever else `created_at` may be is read and written anew, or left out of the attributes.
+DOCUMENTED_FIELDS: Final = (*_IDS, "user_id", "created_at")
+"""What every event of the stream has besides `payload`, by the vendor's API reference."""
+
+# Any other form of `created_at` is read and written in this one, or left out of the attributes.
 _RFC3339: Final = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
+)
+_BLANKS: Final = b" \t\r\n"
+_SCALAR_PAIR: Final = re.compile(
+    rb'[ \t\r\n]*("(?:[^"\\]|\\.){0,2000}"[ \t\r\n]*:[ \t\r\n]*'
+    rb'(?:"(?:[^"\\]|\\.){0,2000}"|[a-z]{4,5}|-?[0-9][0-9.eE+-]{0,40}))[ \t\r\n]*,'
 )
 
 
@@ -45,6 +53,14 @@ class Event(NamedTuple):
     run_id: str | None
     index_id: str | None
     data: bytes
+
+
+class Message(NamedTuple):
+    """One message for a topic: data byte for byte, and attributes (ASCII, <= 1,024 bytes each)."""
+
+    data: bytes
+    attributes: Mapping[str, str] = MappingProxyType({})
+    ordering_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,23 @@ def decode_event(data: bytes) -> Event | Rejection:
     return _event_from(fields, data)
 
 
+def decode_head(head: bytes) -> Event | Rejection:
+    """Read an event from the beginning of its JSON, up to the first field that is not a scalar.
+
+    For an event too large to decode whole: the vendor writes `payload` last. The event has no data.
+    """
+    fields: dict[str, Any] = {}
+    at = 1 if head.lstrip(_BLANKS)[:1] == b"{" else len(head)
+    at += len(head) - len(head.lstrip(_BLANKS))
+    while pair := _SCALAR_PAIR.match(head, at):
+        try:
+            fields |= orjson.loads(b"{" + pair[1] + b"}")
+        except orjson.JSONDecodeError as error:
+            return Rejection("bad_json", str(error))
+        at = pair.end()
+    return _event_from(fields, b"")
+
+
 def _event_from(fields: dict[str, Any], data: bytes) -> Event | Rejection:
     ids = [fields.get(name) for name in _IDS]
     if not _plainly_safe(ids):
@@ -90,7 +123,7 @@ def _event_from(fields: dict[str, Any], data: bytes) -> Event | Rejection:
 
 
 def _plainly_safe(ids: list[Any]) -> bool:
-    """Whether all ids are sure to be safe, found out at once: most events take this way."""
+    """Whether one look at all ids together shows that each is safe, as it does for most events."""
     texts = [value for value in ids if value is not None]
     try:
         joined = "".join(texts)
@@ -143,7 +176,7 @@ def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
 
     `source` is `//<api host>/processing/events` or `//<api host>/webhooks/<webhook_id>`.
     """
-    found = {
+    names = {
         "ce-id": event.id,
         "ce-source": source,
         "ce-specversion": "1.0",
@@ -153,21 +186,21 @@ def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
     }
     # From the widest entity to the narrowest, so that the narrowest is the subject.
     if event.index_id is not None:
-        found["ce-indexid"] = event.index_id
-        found["ce-subject"] = "indexes/" + event.index_id
+        names["ce-indexid"] = event.index_id
+        names["ce-subject"] = "indexes/" + event.index_id
     if event.run_id is not None:
-        found["ce-runid"] = event.run_id
-        found["ce-subject"] = "runs/" + event.run_id
+        names["ce-runid"] = event.run_id
+        names["ce-subject"] = "runs/" + event.run_id
     if event.video_id is not None:
-        found["ce-videoid"] = event.video_id
-        found["ce-subject"] = "videos/" + event.video_id
+        names["ce-videoid"] = event.video_id
+        names["ce-subject"] = "videos/" + event.video_id
     if event.segment_id is not None:
-        found["ce-segmentid"] = event.segment_id
-        found["ce-subject"] = "segments/" + event.segment_id
+        names["ce-segmentid"] = event.segment_id
+        names["ce-subject"] = "segments/" + event.segment_id
     time = _rfc3339(event.created_at)
     if time is not None:
-        found["ce-time"] = time
-    return found
+        names["ce-time"] = time
+    return names
 
 
 def _rfc3339(created_at: str | None) -> str | None:
@@ -182,10 +215,20 @@ def _rfc3339(created_at: str | None) -> str | None:
     return created_at if well_formed else moment.isoformat()
 
 
+def event_message(event: Event, *, source: str, channel: str, ordering_key: str) -> Message:
+    """The event as a CloudEvent in binary mode; its data byte for byte."""
+    return Message(event.data, attributes(event, source=source, channel=channel), ordering_key)
+
+
 def lane(event: Event, lanes: int) -> int:
     """Which of `lanes` ordering lanes the event belongs to: one per run, else video, else index."""
     entity = event.run_id or event.video_id or event.index_id or event.id
     return crc32(entity.encode()) % lanes
+
+
+def lane_key(index: int) -> str:
+    """The ordering key of a lane."""
+    return f"lane-{index:02d}"
 
 
 def bridge_event(

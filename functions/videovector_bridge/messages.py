@@ -1,4 +1,4 @@
-"""The messages that the bridge publishes: events, claim checks, and what was rejected."""
+"""Messages for what a plain event message cannot carry: claim checks, and what was rejected. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,25 +13,21 @@ from videovector_bridge.redact import redact
 MAX_DATA_BYTES: Final = 9_500_000
 
 
-def event_message(event: Event, *, source: str, channel: str, ordering_key: str) -> Message:
-    """The event as a CloudEvent in binary mode; its data byte for byte."""
-    return Message(event.data, attributes(event, source=source, channel=channel), ordering_key)
-
-
 def claim_name(event: Event) -> str:
     """Where the data of an event too large for a message is stored; the same at every try."""
     return f"events/{hashlib.sha256(event.id.encode() + b'/' + event.data).hexdigest()}.json"
 
 
 def claim_message(
-    event: Event, data_uri: str, *, source: str, channel: str, ordering_key: str
+    event: Event, data_uri: str, size: int, *, source: str, channel: str, ordering_key: str
 ) -> Message:
-    """The event without its data, which is at `data_uri`.
+    """The event without its data, which has `size` bytes and is at `data_uri` (a claim check).
 
     https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/dataref.md
     """
-    found = attributes(event, source=source, channel=channel) | {"ce-dataref": data_uri}
-    return Message(b"", found, ordering_key)
+    names = attributes(event, source=source, channel=channel)
+    names |= {"ce-dataref": data_uri, "ce-datasize": str(size)}
+    return Message(b"", names, ordering_key)
 
 
 def rejected_messages(
@@ -39,20 +35,28 @@ def rejected_messages(
 ) -> list[Message]:
     """The messages for topic `rejected`: the raw bytes with the reason.
 
-    Attributes: `reason` (`user`, `vendor` or `system`: who can mend it), `code`, `detail`, what
+    Attributes: `reason` (`user`, `vendor` or `system`: who can correct it), `code`, `detail`, what
     `context` adds, and `part`/`parts`, counted from 1. Bytes too large for one message are cut
-    into several; joined in the order of `part` they are the original.
+    into several; joined in the order of `part` they are the original, whose `sha256` each has.
     """
     parts = max(1, -(-len(raw) // MAX_DATA_BYTES))
-    shared = {"reason": owner, "code": code, "detail": redact(detail)} | dict(context)
-    shared = {name: _fit(value) for name, value in shared.items() if value}
+    whole = {"sha256": hashlib.sha256(raw).hexdigest()} if parts > 1 else {}
+    shared = rejection_attributes(owner=owner, code=code, detail=detail, context=context)
     return [
         Message(
             raw[index * MAX_DATA_BYTES : (index + 1) * MAX_DATA_BYTES],
-            shared | {"part": str(index + 1), "parts": str(parts)},
+            shared | whole | {"part": str(index + 1), "parts": str(parts)},
         )
         for index in range(parts)
     ]
+
+
+def rejection_attributes(
+    *, owner: Owner, code: str, detail: str, context: Mapping[str, str]
+) -> dict[str, str]:
+    """The attributes of a rejected message, each within the limits of Pub/Sub; empty ones left out."""
+    values = {"reason": owner, "code": code, "detail": redact(detail)} | dict(context)
+    return {name: _fit(value) for name, value in values.items() if value}
 
 
 def _fit(value: str) -> str:

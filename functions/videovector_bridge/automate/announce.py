@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from videovector_bridge.automate.context import Context
-from videovector_bridge.events import bridge_event, instant, lane
-from videovector_bridge.messages import event_message
+from videovector_bridge.events import bridge_event, event_message, instant, lane, lane_key
 
 # Automations see these only if they ask for this channel: so nothing goes round in circles.
 CHANNEL: Final = "bridge"
@@ -33,7 +32,7 @@ def announce(
         event,
         source=f"//videovector-bridge/{event_type}",
         channel=CHANNEL,
-        ordering_key=f"lane-{lane(event, context.settings.lanes):02}",
+        ordering_key=lane_key(lane(event, context.settings.lanes)),
     )
     context.backend.topics.publish(
         context.settings.topics.events, [message], timeout=_PUBLISH_SECONDS

@@ -7,24 +7,13 @@ payload, and what it names of user, run, video, segment and index stands beside 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from videovector_bridge.automate.effects import Version
 from videovector_bridge.errors import PermanentError
-from videovector_bridge.events import TYPE_PREFIX, instant, lifted_ids
-
-_DOCUMENTED: Final = (
-    "event_id",
-    "event_type",
-    "user_id",
-    "run_id",
-    "video_id",
-    "segment_id",
-    "index_id",
-    "created_at",
-)
+from videovector_bridge.events import DOCUMENTED_FIELDS, TYPE_PREFIX, instant, lifted_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,7 @@ def receive(
 
 def _fields_of_stream(data: Mapping[str, Any]) -> dict[str, Any]:
     # Fields that the vendor documents are there, if only as null, so that expressions may ask.
-    fields: dict[str, Any] = {**dict.fromkeys(_DOCUMENTED), **data}
+    fields: dict[str, Any] = {**dict.fromkeys(DOCUMENTED_FIELDS), **data}
     if fields.get("payload") is None:
         fields["payload"] = {}
     return fields
@@ -91,7 +80,7 @@ def _fields_of_delivery(body: Mapping[str, Any]) -> dict[str, Any]:
     # As they came, like the stream's, if they are ids at all.
     ids = {name: None if id_ is None else data[name] for name, id_ in lifted_ids(data).items()}
     return {
-        **dict.fromkeys(_DOCUMENTED),
+        **dict.fromkeys(DOCUMENTED_FIELDS),
         **ids,
         "user_id": data.get("user_id"),
         "created_at": body.get("created_at"),

@@ -2,19 +2,10 @@
 
 from typing import Final
 
-# What `received` gives; `payload` holds whatever the event brings.
-EVENT_FIELDS: Final = (
-    "event_id",
-    "event_type",
-    "user_id",
-    "run_id",
-    "video_id",
-    "segment_id",
-    "index_id",
-    "created_at",
-    "payload",
-    "channel",
-)
+from videovector_bridge.events import DOCUMENTED_FIELDS
+
+# What `received` gives; `payload` is whatever the event has there.
+EVENT_FIELDS: Final = (*DOCUMENTED_FIELDS, "payload", "channel")
 # "Webhooks" in the vendor's API reference, and its test deliveries. New ones may come at any time.
 DOCUMENTED_TYPES: Final = (
     "media.created",

@@ -2,13 +2,38 @@
 
 Two backends implement these ports, `gcp` and `embedded`; one contract test suite holds both to
 the wording here. Every method blocks, is safe to call from several threads, and either ends
-within `timeout` seconds (plus scheduling) or raises `BackendError`.
+within `timeout` seconds (plus scheduling) or raises `BackendError`. A method that has no time left
+before a request raises `OutOfTimeError` and does not send that request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+from videovector_bridge.events import Message
+
+__all__ = [
+    "MAX_ATTRIBUTES",
+    "MAX_ATTRIBUTE_BYTES",
+    "MAX_ATTRIBUTE_KEY_BYTES",
+    "MAX_ORDERING_KEY_BYTES",
+    "MAX_REQUEST_BYTES",
+    "MAX_REQUEST_MESSAGES",
+    "Backend",
+    "BlobWriter",
+    "Blobs",
+    "Document",
+    "Documents",
+    "Files",
+    "Message",
+    "StoredFile",
+    "Timeout",
+    "Topics",
+    "seconds_left",
+]
+
+Timeout = float | Callable[[], float]
+"""Seconds that a call may take; or a function of the seconds left, asked before each request."""
 
 # Limits of Pub/Sub, kept by both backends: https://cloud.google.com/pubsub/quotas#resource_limits
 MAX_REQUEST_MESSAGES = 1_000
@@ -19,12 +44,9 @@ MAX_ATTRIBUTE_BYTES = 1_024
 MAX_ORDERING_KEY_BYTES = 1_024
 
 
-class Message(NamedTuple):
-    """One message for a topic: data byte for byte, and attributes (ASCII, <= 1,024 bytes each)."""
-
-    data: bytes
-    attributes: Mapping[str, str] = MappingProxyType({})
-    ordering_key: str = ""
+def seconds_left(timeout: Timeout) -> float:
+    """The seconds that a call may still take, at this moment; 0 or less when its time is over."""
+    return timeout() if callable(timeout) else timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +66,7 @@ class Document:
 class Topics(Protocol):
     """Publishing."""
 
-    def publish(self, topic: str, messages: Sequence[Message], *, timeout: float) -> None:
+    def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish one request; return when every message of it is acknowledged.
 
         All messages carry the same ordering key (Pub/Sub's rule), at most 1,000 messages and
@@ -56,7 +78,7 @@ class Topics(Protocol):
 class Documents(Protocol):
     """Small JSON documents at `collection/id`, with compare-and-set."""
 
-    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+    def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
         """Read a document; None when there is none. Any `document_id` is allowed."""
         ...
 
@@ -67,7 +89,7 @@ class Documents(Protocol):
         fields: Mapping[str, Any],
         *,
         replaces: Document | None,
-        timeout: float,
+        timeout: Timeout,
         keep_seconds: float | None = None,
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
@@ -84,12 +106,31 @@ class Documents(Protocol):
 class Blobs(Protocol):
     """Objects too large for a message."""
 
-    def put(self, name: str, data: bytes, content_type: str, *, timeout: float) -> str:
+    def put(self, name: str, data: bytes, content_type: str, *, timeout: Timeout) -> str:
         """Store `data` under `name` once, return its URI. A name that exists is left as it is."""
         ...
 
-    def get(self, uri: str, *, timeout: float) -> bytes:
-        """Read back what `put` stored under the URI that it returned."""
+    def open(self, name: str, content_type: str) -> "BlobWriter":
+        """Begin a new object that arrives in parts. No other object may have this name."""
+        ...
+
+    def get(self, uri: str, *, timeout: Timeout) -> bytes:
+        """Read back what `put` or a writer stored under the URI that it returned."""
+        ...
+
+
+class BlobWriter(Protocol):
+    """One object that is written in parts, in order. It exists once `finish` has returned.
+
+    Holds about one part in memory. After an error the writer is of no more use.
+    """
+
+    def write(self, part: bytes, *, timeout: Timeout) -> None:
+        """Add a part. All parts but the last have 1 MiB, or a multiple of it."""
+        ...
+
+    def finish(self, *, timeout: Timeout) -> str:
+        """Complete the object and return its URI."""
         ...
 
 
@@ -111,7 +152,7 @@ class StoredFile:
 class Files(Protocol):
     """Files under names that stay, each replaced with compare-and-set."""
 
-    def find(self, name: str, *, timeout: float) -> StoredFile | None:
+    def find(self, name: str, *, timeout: Timeout) -> StoredFile | None:
         """Tell what is stored under `name`; None when nothing is."""
         ...
 
@@ -122,7 +163,7 @@ class Files(Protocol):
         content_type: str,
         *,
         replaces: StoredFile | None,
-        timeout: float,
+        timeout: Timeout,
     ) -> StoredFile:
         """Write `data` in place of `replaces` (None: nothing may be stored under `name` yet).
 
@@ -132,7 +173,7 @@ class Files(Protocol):
         """
         ...
 
-    def read(self, name: str, *, timeout: float) -> bytes:
+    def read(self, name: str, *, timeout: Timeout) -> bytes:
         """Read the content that is stored under `name`."""
         ...
 

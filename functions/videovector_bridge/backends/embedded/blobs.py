@@ -1,12 +1,14 @@
-"""Blobs as files, put once."""
+"""Blobs as files, put once or written in parts."""
 
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.ports import Timeout
 from videovector_bridge.errors import BackendError
 
 _MAX_FILE_NAME_BYTES = 255
@@ -21,7 +23,7 @@ class FileBlobs:
     def __init__(self, folder: Path) -> None:
         self._folder = (folder / "blobs").resolve()
 
-    def put(self, name: str, data: bytes, content_type: str, *, timeout: float) -> str:  # noqa: ARG002
+    def put(self, name: str, data: bytes, content_type: str, *, timeout: Timeout) -> str:  # noqa: ARG002
         """Store `data` under `name` unless the name is taken; return the URI either way.
 
         A file appears whole or not at all. Raises `BackendError` where the disk refuses it.
@@ -40,7 +42,11 @@ class FileBlobs:
             raise BackendError(f"Storing {path} failed: {error}") from error
         return path.as_uri()
 
-    def get(self, uri: str, *, timeout: float) -> bytes:  # noqa: ARG002 - a disk answers
+    def open(self, name: str, content_type: str) -> "FileWriter":  # noqa: ARG002
+        """Begin a file that arrives in parts; it appears when it is complete."""
+        return FileWriter(self._folder / safe_name(name, _MAX_FILE_NAME_BYTES))
+
+    def get(self, uri: str, *, timeout: Timeout) -> bytes:  # noqa: ARG002 - a disk answers
         """Read the file of a URI from `put`.
 
         Raises `BackendError` for any other URI, and if the file is gone.
@@ -53,3 +59,37 @@ class FileBlobs:
             return path.read_bytes()
         except OSError as error:
             raise BackendError(f"Reading {path} failed: {error}") from error
+
+
+class FileWriter:
+    """The `BlobWriter` port on a file; an unnamed one until it is complete."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def write(self, part: bytes, *, timeout: Timeout) -> None:  # noqa: ARG002 - a disk answers
+        """Add a part. Raises `BackendError` where the disk refuses it."""
+        try:
+            self._opened().write(part)
+        except OSError as error:
+            raise BackendError(f"Storing {self._path} failed: {error}") from error
+
+    def finish(self, *, timeout: Timeout) -> str:  # noqa: ARG002 - a disk answers
+        """Give the file its name and return its URI. Raises `BackendError` as `write` does."""
+        try:
+            with self._opened() as file:
+                file.flush()
+                os.fsync(file.fileno())
+                os.link(file.name, self._path)
+        except OSError as error:
+            raise BackendError(f"Storing {self._path} failed: {error}") from error
+        return self._path.as_uri()
+
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            folder = self._path.parent
+            folder.mkdir(parents=True, exist_ok=True)
+            # Deleted when it is closed, or when the writer is abandoned.
+            self._file = tempfile.NamedTemporaryFile(dir=folder, prefix="%temporary-")  # noqa: SIM115
+        return self._file

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from videovector_bridge.errors import BackendError
+from videovector_bridge.backends.ports import Timeout, seconds_left
+from videovector_bridge.errors import BackendError, OutOfTimeError
 
 # Closing a connection that was opened before a fork could disturb the parent's: keep them instead.
 _inherited: list[sqlite3.Connection] = []
@@ -24,14 +25,18 @@ class Database:
 
     @contextmanager
     def transaction(
-        self, what: str, timeout: float, *, write: bool
+        self, what: str, timeout: Timeout, *, write: bool
     ) -> Iterator[sqlite3.Connection]:
         """Run the block in one transaction: committed at its end, or undone by an exception.
 
         Waits up to `timeout` seconds for other writers. A `write` transaction has the only right
-        to write from its start. Raises `BackendError`, saying `what` failed, where SQLite does.
+        to write from its start. Raises `BackendError`, saying `what` failed, where SQLite does;
+        `OutOfTimeError` if the time is over at the start, or while others write.
         """
-        deadline = time.monotonic() + timeout
+        seconds = seconds_left(timeout)
+        if seconds <= 0:
+            raise OutOfTimeError(f"{what} was not tried: no time was left.")
+        deadline = time.monotonic() + seconds
         try:
             connection = self._connection(deadline)
             milliseconds = max(0, int((deadline - time.monotonic()) * 1000))
@@ -44,7 +49,9 @@ class Database:
                 raise
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            raise BackendError(f"{what} failed within {timeout:g} s: {error}") from error
+            busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            kind = OutOfTimeError if busy else BackendError
+            raise kind(f"{what} failed within {seconds:.3g} s: {error}") from error
 
     def _connection(self, deadline: float) -> sqlite3.Connection:
         opened = getattr(self._local, "opened", None)

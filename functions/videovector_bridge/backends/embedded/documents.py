@@ -8,7 +8,7 @@ from typing import Any
 
 from videovector_bridge.backends.embedded.database import Database
 from videovector_bridge.backends.naming import safe_name
-from videovector_bridge.backends.ports import Document
+from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import BackendError, ConflictError
 
 # Firestore's limit, by its own way of counting, which JSON comes close to.
@@ -37,7 +37,7 @@ class SqliteDocuments:
     def __init__(self, folder: Path) -> None:
         self._documents = Database(folder / "documents.sqlite3", _SCHEMA)
 
-    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+    def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
         """Read a document; None when there is none.
 
         `age_seconds` is by the clock of this machine, on which all its users run. Raises
@@ -59,7 +59,7 @@ class SqliteDocuments:
         fields: Mapping[str, Any],
         *,
         replaces: Document | None,
-        timeout: float,
+        timeout: Timeout,
         keep_seconds: float | None = None,  # noqa: ARG002 - a folder is kept whole, or deleted
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).

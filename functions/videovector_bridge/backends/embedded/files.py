@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from videovector_bridge.backends.embedded.database import Database
 from videovector_bridge.backends.file_names import check_file_name
-from videovector_bridge.backends.ports import StoredFile
+from videovector_bridge.backends.ports import StoredFile, Timeout
 from videovector_bridge.errors import BackendError, ConflictError
 
 # AUTOINCREMENT never gives a number again: one generation is of one write, over all names.
@@ -35,7 +35,7 @@ class SqliteFiles:
     def __init__(self, folder: Path) -> None:
         self._files = Database(folder / "files.sqlite3", _SCHEMA)
 
-    def find(self, name: str, *, timeout: float) -> StoredFile | None:
+    def find(self, name: str, *, timeout: Timeout) -> StoredFile | None:
         """Tell what is stored under `name`; None when nothing is.
 
         Raises `BackendError` if the database cannot be read within `timeout` seconds.
@@ -52,7 +52,7 @@ class SqliteFiles:
         content_type: str,
         *,
         replaces: StoredFile | None,
-        timeout: float,
+        timeout: Timeout,
     ) -> StoredFile:
         """Write `data` in place of `replaces` (None: nothing may be stored under `name` yet).
 
@@ -71,7 +71,7 @@ class SqliteFiles:
         assert generation is not None  # it was an INSERT
         return StoredFile(uri, generation, content_type, len(data), md5)
 
-    def read(self, name: str, *, timeout: float) -> bytes:
+    def read(self, name: str, *, timeout: Timeout) -> bytes:
         """Read the content that is stored under `name`.
 
         Raises `BackendError` if nothing is, or if it cannot be read within `timeout` seconds.

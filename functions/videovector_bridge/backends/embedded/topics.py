@@ -7,7 +7,7 @@ from pathlib import Path
 
 from videovector_bridge.backends.embedded.database import Database
 from videovector_bridge.backends.limits import check_request
-from videovector_bridge.backends.ports import Message
+from videovector_bridge.backends.ports import Message, Timeout
 from videovector_bridge.errors import BackendError
 
 _SCHEMA = """
@@ -43,7 +43,7 @@ class SqliteTopics:
     def __init__(self, folder: Path) -> None:
         self._messages = open_messages(folder)
 
-    def publish(self, topic: str, messages: Sequence[Message], *, timeout: float) -> None:
+    def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish one request: all of it is stored when this returns, or none of it if it raises.
 
         Raises `BackendError` for a request that Pub/Sub would refuse, and if the file cannot be

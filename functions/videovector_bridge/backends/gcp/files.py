@@ -10,7 +10,7 @@ from videovector_bridge.backends.file_names import check_file_name
 from videovector_bridge.backends.gcp.objects import explain, open_client, read_object
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.per_process import PerProcess
-from videovector_bridge.backends.ports import StoredFile
+from videovector_bridge.backends.ports import StoredFile, Timeout
 from videovector_bridge.errors import ConflictError
 
 # What is larger, the library uploads in two requests; each waits to connect and for its answer.
@@ -25,7 +25,7 @@ class StorageFiles:
         self._retry = retry
         self._client = PerProcess(lambda: open_client(project))
 
-    def find(self, name: str, *, timeout: float) -> StoredFile | None:
+    def find(self, name: str, *, timeout: Timeout) -> StoredFile | None:
         """Tell what is stored under `name`; None when nothing is.
 
         Raises `BackendError` after `timeout` seconds, or at once for what a retry cannot mend.
@@ -50,7 +50,7 @@ class StorageFiles:
         content_type: str,
         *,
         replaces: StoredFile | None,
-        timeout: float,
+        timeout: Timeout,
     ) -> StoredFile:
         """Write `data` in place of `replaces` (None: nothing may be stored under `name` yet).
 
@@ -81,7 +81,7 @@ class StorageFiles:
 
         return self._retry.call(f"Writing {uri}", attempt, timeout, explain)
 
-    def read(self, name: str, *, timeout: float) -> bytes:
+    def read(self, name: str, *, timeout: Timeout) -> bytes:
         """Read the content that is stored under `name`.
 
         Raises `BackendError` after `timeout` seconds, or at once if nothing is stored there.

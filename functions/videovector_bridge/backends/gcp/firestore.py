@@ -22,7 +22,7 @@ from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.gcp.values import decode_fields, encode_fields, time_value
 from videovector_bridge.backends.naming import safe_name
 from videovector_bridge.backends.per_process import PerProcess
-from videovector_bridge.backends.ports import Document
+from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import BackendError, ConflictError
 
 _EMULATOR = "FIRESTORE_EMULATOR_HOST"
@@ -55,7 +55,7 @@ class FirestoreDocuments:
         self._retry = retry
         self._client = PerProcess(_open_client)
 
-    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+    def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
         """Read a document; None when there is none.
 
         `age_seconds` is Firestore's read time minus its update time. Raises `BackendError` after
@@ -89,7 +89,7 @@ class FirestoreDocuments:
         fields: Mapping[str, Any],
         *,
         replaces: Document | None,
-        timeout: float,
+        timeout: Timeout,
         keep_seconds: float | None = None,
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).

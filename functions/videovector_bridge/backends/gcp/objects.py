@@ -9,6 +9,7 @@ from google.cloud.storage import Client
 from google.cloud.storage.exceptions import DataCorruption
 
 from videovector_bridge.backends.gcp.retry import Retry
+from videovector_bridge.backends.ports import Timeout
 from videovector_bridge.errors import BackendError
 
 # Otherwise each client asks, in a thread of its own, for the bucket's metadata, to name the bucket
@@ -26,7 +27,7 @@ def open_client(project: str) -> Any:
         raise BackendError(f"There are no Google Cloud credentials here. ({error})") from error
 
 
-def read_object(blob: Any, uri: str, retry: Retry, timeout: float) -> bytes:
+def read_object(blob: Any, uri: str, retry: Retry, timeout: Timeout) -> bytes:
     """Return the content of the library's `blob`, whole: it is checked against its checksum.
 
     Raises `BackendError` after `timeout` seconds, or at once if there is no such object.

@@ -11,7 +11,7 @@ from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.per_process import PerProcess
-from videovector_bridge.backends.ports import Message
+from videovector_bridge.backends.ports import Message, Timeout
 from videovector_bridge.errors import BackendError
 
 # The raw protobuf class: the wrapped one costs several times as much a message. And not the
@@ -27,7 +27,7 @@ class PubSubTopics:
         self._retry = retry
         self._client = PerProcess(_open_client)
 
-    def publish(self, topic: str, messages: Sequence[Message], *, timeout: float) -> None:
+    def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish one request; return when Pub/Sub has acknowledged every message of it.
 
         Raises `BackendError` at once for what a retry cannot mend (limits, no such topic, no

@@ -9,7 +9,8 @@ from typing import TypeVar
 from google.api_core import exceptions as google_errors
 from google.auth import exceptions as auth_errors
 
-from videovector_bridge.errors import BackendError
+from videovector_bridge.backends.ports import Timeout
+from videovector_bridge.errors import BackendError, OutOfTimeError
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ _RETRYABLE: tuple[type[Exception], ...] = (
 )
 # Errors of the connection, where HTTP is spoken: all of requests' and urllib3's among them.
 _CONNECTION: tuple[type[Exception], ...] = (OSError,)
+_TIMEOUTS: tuple[type[Exception], ...] = (google_errors.DeadlineExceeded, TimeoutError)
 _FAILURES: tuple[type[Exception], ...] = (
     google_errors.GoogleAPICallError,
     auth_errors.GoogleAuthError,
@@ -51,40 +53,52 @@ class Retry:
         self,
         what: str,
         attempt: Callable[[float], T],
-        timeout: float,
+        timeout: Timeout,
         explain: Callable[[Exception], str | None],
     ) -> T:
         """Return what `attempt(seconds)` returns, calling it until it succeeds or time is up.
 
         `what` names the operation for errors. `explain` may turn an error that is not worth a
         retry into a sentence for the operator, or raise another error in its place. Raises
-        `BackendError` at once for such errors, and after `timeout` seconds for the others.
+        `BackendError` at once for such errors, and when the time is over for the others;
+        `OutOfTimeError` if no attempt failed by itself: the time was over before the first, or
+        ended the only one.
         """
-        deadline = self.clock() + timeout
-        remaining = timeout
+        left = self._countdown(timeout)
+        allowed = remaining = left()
         pause = self.first_pause
         attempts = 0
         last: Exception | None = None
+        cut_off = True
         while remaining > 0:
             attempts += 1
+            seconds = min(self.attempt_seconds, remaining)
             try:
-                return attempt(min(self.attempt_seconds, remaining))
+                return attempt(seconds)
             except _FAILURES as error:
                 if not isinstance(error, _RETRYABLE + _CONNECTION):
                     advice = explain(error) or f"Google answered: {describe(error)}"
                     raise BackendError(f"{what} failed. {advice}") from error
                 last = error
-            remaining = deadline - self.clock()
+                cut_off &= seconds == remaining and isinstance(error, _TIMEOUTS)
             wait = self.jitter(0.0, pause)
             pause = min(pause * 2, self.longest_pause)
-            if wait >= remaining:
+            if wait >= left():
                 break
             self.sleep(wait)
-            remaining = deadline - self.clock()
+            remaining = left()
         reason = "no time was left to try" if last is None else describe(last)
-        raise BackendError(
-            f"{what} did not succeed within {timeout:g} s ({attempts} attempts); the last: {reason}"
+        kind = OutOfTimeError if cut_off else BackendError
+        raise kind(
+            f"{what} did not succeed within {max(0.0, allowed):.3g} s ({attempts} attempts); "
+            f"the last: {reason}"
         ) from last
+
+    def _countdown(self, timeout: Timeout) -> Callable[[], float]:
+        if callable(timeout):
+            return timeout
+        deadline = self.clock() + timeout
+        return lambda: deadline - self.clock()
 
 
 def describe(error: Exception) -> str:

@@ -1,15 +1,21 @@
-"""Objects in Cloud Storage, put once."""
+"""Objects in Cloud Storage, put once or written in parts."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, Final
 
 from google.api_core import exceptions as google_errors
 
 from videovector_bridge.backends.gcp.objects import explain, open_client, read_object
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.per_process import PerProcess
-from videovector_bridge.errors import BackendError
+from videovector_bridge.backends.ports import Timeout, seconds_left
+from videovector_bridge.errors import BackendError, OutOfTimeError
 
 _SCHEME = "gs://"
+_PART_BYTES: Final = 1_048_576  # a multiple of the 256 KiB that resumable uploads count in
+# A part that may have been stored must not be sent twice: the first failure is final.
+_ONCE: Final = Retry(longest_pause=float("inf"), jitter=lambda _low, _high: float("inf"))
 
 
 class StorageBlobs:
@@ -20,7 +26,7 @@ class StorageBlobs:
         self._retry = retry
         self._client = PerProcess(lambda: open_client(project))
 
-    def put(self, name: str, data: bytes, content_type: str, *, timeout: float) -> str:
+    def put(self, name: str, data: bytes, content_type: str, *, timeout: Timeout) -> str:
         """Store `data` under `name` unless the name is taken; return the URI either way.
 
         Raises `BackendError` after `timeout` seconds, or at once for what a retry cannot mend.
@@ -42,7 +48,12 @@ class StorageBlobs:
         self._retry.call(f"Storing {uri}", attempt, timeout, explain)
         return uri
 
-    def get(self, uri: str, *, timeout: float) -> bytes:
+    def open(self, name: str, content_type: str) -> "StorageWriter":
+        """Begin an object that arrives in parts, by a resumable upload."""
+        bucket = self._client.get().bucket(self._bucket)
+        return StorageWriter(bucket, name, content_type, self._retry.attempt_seconds)
+
+    def get(self, uri: str, *, timeout: Timeout) -> bytes:
         """Read the object at a `gs://` URI.
 
         Raises `BackendError` after `timeout` seconds, or at once if there is no such object.
@@ -52,3 +63,49 @@ class StorageBlobs:
             raise BackendError(f"{uri!r} is not the URI of an object in Cloud Storage.")
         blob = self._client.get().bucket(bucket).blob(name)
         return read_object(blob, uri, self._retry, timeout)
+
+
+class StorageWriter:
+    """The `BlobWriter` port on a resumable upload, which is not tried again when a part fails.
+
+    https://cloud.google.com/storage/docs/resumable-uploads
+    """
+
+    def __init__(self, bucket: Any, name: str, content_type: str, longest_wait: float) -> None:
+        self._bucket = bucket
+        self._name = name
+        self._content_type = content_type
+        self._longest_wait = longest_wait
+        self._uri = f"{_SCHEME}{bucket.name}/{name}"
+        self._file: Any = None
+
+    def write(self, part: bytes, *, timeout: Timeout) -> None:
+        """Send a part. Raises `BackendError` if it is not stored."""
+        self._send(lambda file: file.write(part), timeout)
+
+    def finish(self, *, timeout: Timeout) -> str:
+        """Send what is left, which completes the object, and return its URI.
+
+        Raises `BackendError` if it is not complete.
+        """
+        self._send(lambda file: file.close(), timeout)
+        return self._uri
+
+    def _send(self, send: Callable[[Any], object], timeout: Timeout) -> None:
+        seconds = min(self._longest_wait, seconds_left(timeout))
+        if seconds <= 0:
+            raise OutOfTimeError(f"Storing {self._uri} was not continued: no time was left.")
+
+        def attempt(_seconds: float) -> None:
+            if self._file is None:
+                self._file = self._bucket.blob(self._name).open(
+                    "wb",
+                    chunk_size=_PART_BYTES,
+                    content_type=self._content_type,
+                    if_generation_match=0,
+                    timeout=seconds,  # of each request of the upload
+                    retry=None,
+                )
+            send(self._file)
+
+        _ONCE.call(f"Storing {self._uri}", attempt, seconds, explain)
