@@ -6,12 +6,22 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import orjson
 
-from videovector_bridge.backends.ports import Backend, Document, Documents, Message, Topics
+from tests.support.virtual_time import VirtualTime
+from videovector_bridge.backends.ports import (
+    Backend,
+    Document,
+    Documents,
+    Message,
+    Timeout,
+    Topics,
+    seconds_left,
+)
 from videovector_bridge.errors import BackendError
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
@@ -19,6 +29,7 @@ from videovector_bridge.settings import DrainSettings, StreamSettings, drain_set
 
 # Not of the vendor's form, so that no pattern but only knowledge of the key can hide it.
 KEY = "opaque-0123456789-credential"
+NOW = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
 BASE_URL = "https://api.example.test/api/v2"
 EVENT_STREAM = {"Content-Type": "text/event-stream; charset=utf-8"}
 
@@ -65,6 +76,10 @@ class Answer:
 
 GONE = Answer(status=204, headers={})
 """Ends a script for good: VideoVector has nothing more to send."""
+
+
+ACCEPTED = Answer()
+"""A stream without events: what a probe without Last-Event-ID is answered."""
 
 
 class _Body(httpx.AsyncByteStream):
@@ -215,11 +230,11 @@ class WatchedTopics:
         self.resume = threading.Event()
         self.resume.set()
 
-    def publish(self, topic: str, messages: Sequence[Message], *, timeout: float) -> None:
+    def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish, if the hooks let it. While `resume` is clear: stall until the timeout."""
         if not self.resume.is_set():
             self.stalled.set()
-            if not self.resume.wait(timeout):
+            if not self.resume.wait(seconds_left(timeout)):
                 raise BackendError("Pub/Sub did not answer in time")
         number = next(self._numbers)
         self._before(number)
@@ -259,7 +274,7 @@ class WatchedDocuments:
         self.stall = False
         self.written: list[Mapping[str, Any]] = []
 
-    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
+    def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
         """Read, unless stalled."""
         self._wait(timeout)
         found = self._real.read(collection, document_id, timeout=timeout)
@@ -272,7 +287,7 @@ class WatchedDocuments:
         fields: Mapping[str, Any],
         *,
         replaces: Document | None,
-        timeout: float,
+        timeout: Timeout,
         keep_seconds: float | None = None,
     ) -> Document:
         """Write, if the hooks let it, unless stalled."""
@@ -291,9 +306,9 @@ class WatchedDocuments:
         self._after(number)
         return written
 
-    def _wait(self, timeout: float) -> None:
+    def _wait(self, timeout: Timeout) -> None:
         if self.stall:
-            time.sleep(timeout)
+            time.sleep(max(0.0, seconds_left(timeout)))
             raise BackendError("Firestore did not answer in time")
 
 
@@ -325,12 +340,15 @@ def window(
     upstream: httpx.AsyncBaseTransport,
     *,
     given: DrainSettings | None = None,
+    time: VirtualTime | None = None,
+    now: Callable[[], datetime] = lambda: NOW,
     **limits: Any,
 ) -> WindowReport:
-    """Drain the only stream for one window in an event loop of its own."""
+    """Drain the only stream for one window, in virtual time."""
     given = given or settings()
     stream = only_stream(given, **limits)
-    return asyncio.run(drain_window(given, stream, backend, transport=upstream))
+    time = time or VirtualTime()
+    return time.run(drain_window(given, stream, backend, transport=upstream, now=now))
 
 
 def document(backend: Backend, stream: str = "default") -> Mapping[str, Any]:

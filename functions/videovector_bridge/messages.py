@@ -1,4 +1,4 @@
-"""Messages for what a plain event message cannot carry: claim checks, and what was rejected. Pure."""
+"""Messages beside plain events: claim checks, and what was rejected. All of it is pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def rejected_messages(
 def rejection_attributes(
     *, owner: Owner, code: str, detail: str, context: Mapping[str, str]
 ) -> dict[str, str]:
-    """The attributes of a rejected message, each within the limits of Pub/Sub; empty ones left out."""
+    """The attributes of a rejected message within the limits of Pub/Sub, without empty ones."""
     values = {"reason": owner, "code": code, "detail": redact(detail)} | dict(context)
     return {name: _fit(value) for name, value in values.items() if value}
 

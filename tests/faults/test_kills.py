@@ -39,9 +39,9 @@ PAGE = 4
 @pytest.fixture(autouse=True)
 def busy_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many small pages, commits as often as possible, reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.pages.PAGE_EVENTS", PAGE)
+    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", PAGE)
     monkeypatch.setattr("videovector_bridge.ingest.committer._COMMIT_SECONDS", 0.002)
-    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 class World:

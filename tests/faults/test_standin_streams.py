@@ -18,7 +18,7 @@ from videovector_bridge.ingest.outcome import WindowReport
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 class Scene:

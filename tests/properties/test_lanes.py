@@ -16,9 +16,9 @@ from videovector_bridge.errors import BackendError
 @pytest.fixture(autouse=True)
 def many_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several pages in flight, and reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.pages.PAGE_EVENTS", 4)
-    monkeypatch.setattr("videovector_bridge.ingest.lanes.MAX_REQUEST_MESSAGES", 2)
-    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 4)
+    monkeypatch.setattr("videovector_bridge.ingest.publisher.MAX_REQUEST_MESSAGES", 2)
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 class Unruly:

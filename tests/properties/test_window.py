@@ -28,8 +28,8 @@ from videovector_bridge.errors import BackendError
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several pages in flight, and reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.pages.PAGE_EVENTS", 3)
-    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 3)
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 class Frames(Upstream):

@@ -19,10 +19,9 @@ from tests.webhooks import SECRET, signature
 from videovector_bridge.automate import subscriber
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Document, Message
-from videovector_bridge.events import Event, decode_event
+from videovector_bridge.events import Event, decode_event, event_message
 from videovector_bridge.ingest.delivery import VerifiedDelivery, to_event, verify
 from videovector_bridge.ingest.delivery import message_of as delivered_message
-from videovector_bridge.messages import event_message
 from videovector_bridge.webhook_secrets import WebhookSecrets
 
 MAIN = Path(__file__).parents[2] / "functions" / "main.py"

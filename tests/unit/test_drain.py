@@ -42,7 +42,7 @@ def environ(monkeypatch: pytest.MonkeyPatch, standin: StandIn, tmp_path: Path) -
             monkeypatch.setenv(name, value)
 
     # Reconnect without pause where the server asks for none.
-    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
     for name in ("FUNCTION_TARGET", "FUNCTION_SOURCE", "FUNCTION_SIGNATURE_TYPE", "K_SERVICE"):
         monkeypatch.delenv(name, raising=False)
     change(

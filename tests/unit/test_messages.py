@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 from tests.fakes import event
 from videovector_bridge import messages
 from videovector_bridge.backends.limits import check_request
-from videovector_bridge.events import Event, decode_event
+from videovector_bridge.events import Event, decode_event, event_message
 from videovector_bridge.messages import (
     MAX_DATA_BYTES,
     claim_message,
     claim_name,
-    event_message,
     rejected_messages,
 )
 
@@ -37,7 +36,7 @@ def test_an_event_travels_byte_for_byte() -> None:
 
 def test_a_claim_has_a_reference_in_place_of_data() -> None:
     """A claim check is the event's message without data, with `ce-dataref`."""
-    claim, plain = claim_message(one(), "gs://b/o", **FORM), event_message(one(), **FORM)
+    claim, plain = claim_message(one(), "gs://b/o", 7, **FORM), event_message(one(), **FORM)
 
     assert claim.data == b""
     assert claim.attributes == {**plain.attributes, "ce-dataref": "gs://b/o"}

@@ -1,9 +1,10 @@
-"""`ingest.resume`: a cursor that is refused, or that was made under other filters."""
+"""`ingest.reader`: a cursor that is refused, or that belongs to other filters or another API."""
 
 import orjson
 import pytest
 
 from tests.fakes import (
+    ACCEPTED,
     GONE,
     Answer,
     Upstream,
@@ -12,6 +13,7 @@ from tests.fakes import (
     cut,
     document,
     event,
+    heartbeats,
     refusal,
     settings,
     sse,
@@ -26,7 +28,7 @@ from videovector_bridge.errors import BackendError
 @pytest.fixture(autouse=True)
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 def published(topics: WatchedTopics, topic: str = "events") -> list[Message]:
@@ -43,7 +45,7 @@ def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
 def test_a_refused_cursor_fails_and_stays(backend: Backend) -> None:
     """By default a person decides: nothing is skipped, and the sentence says how to go on."""
     with_cursor(backend)
-    report = window(backend, Upstream(refusal(410, "expired")))
+    report = window(backend, Upstream(refusal(410, "expired"), ACCEPTED))
 
     assert (report.stop_reason, report.http_status) == ("cursor_refused", 409)
     assert "CURSOR_POLICY" in report.message
@@ -73,10 +75,12 @@ def test_starting_over_tells_of_the_gap_first(
             any("gap" in id_ for id_ in topics.ids()) or document(backend)["cursor"] == "evt-0001"
         ),
     )
-    upstream = Upstream(refusal(410, "expired"), Answer([sse(event(5), "evt-0005")]), GONE)
+    upstream = Upstream(
+        refusal(410, "expired"), ACCEPTED, Answer([sse(event(5), "evt-0005")]), GONE
+    )
     report = window(watched(backend, topics, documents), upstream, cursor_policy=policy)
 
-    assert upstream.asked == ["evt-0001", asked, "evt-0005"]
+    assert upstream.asked == ["evt-0001", None, asked, "evt-0005"]
     gap = published(topics)[0]
     assert gap.attributes["ce-type"] == "com.vectormethods.bridge.stream.gap"
     assert gap.attributes["ce-id"] == "bridge.stream.gap:default:evt-0001"
@@ -99,7 +103,7 @@ def test_a_gap_that_cannot_be_told_leaves_the_cursor(backend: Backend) -> None:
 
     report = window(
         watched(backend, WatchedTopics(backend.topics, before=fail)),
-        Upstream(refusal(410, "expired")),
+        Upstream(refusal(410, "expired"), ACCEPTED, Answer(then=heartbeats)),
         cursor_policy="earliest",
     )
 
@@ -112,7 +116,9 @@ def test_a_gap_of_any_cursor_can_be_told(backend: Backend) -> None:
     with_cursor(backend, "é-1")
     topics = WatchedTopics(backend.topics)
     report = window(
-        watched(backend, topics), Upstream(refusal(410, "expired"), GONE), cursor_policy="latest"
+        watched(backend, topics),
+        Upstream(refusal(410, "expired"), ACCEPTED, GONE),
+        cursor_policy="latest",
     )
 
     assert report.outcome == "idle"
@@ -124,18 +130,24 @@ def test_an_earliest_id_that_is_refused_means_the_servers_own_start(backend: Bac
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(
-        refusal(410, "expired"), refusal(404, "unknown cursor"), Answer([sse(event(5), "5")]), GONE
+        refusal(410, "expired"),
+        ACCEPTED,
+        refusal(404, "unknown cursor"),
+        ACCEPTED,
+        Answer([sse(event(5), "5")]),
+        GONE,
     )
     window(watched(backend, topics), upstream, cursor_policy="earliest")
 
-    assert upstream.asked == ["evt-0001", "0", None, "5"]
+    assert upstream.asked == ["evt-0001", None, "0", None, None, "5"]
     assert len([id_ for id_ in topics.ids() if "gap" in id_]) == 1
 
 
 def test_a_start_from_the_earliest_survives_the_window(backend: Backend) -> None:
     """A window that ends between the gap and the first event leaves the start to the next."""
     with_cursor(backend)
-    window(backend, Upstream(refusal(410, "x"), refusal(401, "no")), cursor_policy="earliest")
+    script = (refusal(410, "x"), ACCEPTED, refusal(401, "no"))
+    window(backend, Upstream(*script), cursor_policy="earliest")
     upstream = Upstream(Answer([sse(event(5), "5")]), GONE)
     window(backend, upstream, cursor_policy="earliest")
 
@@ -148,6 +160,7 @@ def test_a_cursor_lost_within_a_window_keeps_what_was_read(backend: Backend) -> 
     upstream = Upstream(
         Answer([sse(event(1), "1"), sse(event(2), "2")], then=cut),
         refusal(410, "expired"),
+        ACCEPTED,
         Answer([sse(event(9), "9")]),
         GONE,
     )

@@ -61,7 +61,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             taken.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 0.0)
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
     monkeypatch.setattr("videovector_bridge.api.stream.asyncio.sleep", nap)
     return taken
 
@@ -264,7 +264,7 @@ def test_pauses_grow_until_a_frame_comes(
     naps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The upper bound of the jitter doubles with each failure in a row, and starts again."""
-    monkeypatch.setattr("videovector_bridge.api.stream.random.random", lambda: 1.0)
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 1.0)
     down = httpx.ConnectError("refused")
     read(Upstream(*[down] * 7, Answer([b"data: a\n\n"]), down, GONE), seconds=600)
 

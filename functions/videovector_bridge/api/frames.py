@@ -1,22 +1,31 @@
-"""From the bytes of an event stream to its frames. Reads the answer; knows nothing of requests.
+"""From the bytes of an event stream to its frames: a state machine without I/O.
 
-Parsing follows https://html.spec.whatwg.org/multipage/server-sent-events.html, through httpx-sse.
-The bytes are taken in runs of whole frames, and each run is parsed at once: for a flood that takes
-half the time of asking httpx-sse for one event after another as they come.
+Decoding follows https://html.spec.whatwg.org/multipage/server-sent-events.html, through httpx-sse.
+The bytes are gathered into runs of whole frames, and each run is decoded at once: for a flood that
+takes half the time of asking httpx-sse for one event after another.
 """
 
 import codecs
-from collections.abc import AsyncGenerator, Callable, Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from videovector_bridge.errors import PermanentError
+PART_BYTES: Final = 1_048_576
 
-# Every blank line holds one of these.
+# Every blank line contains one of these.
 _BLANK_LINES: Final = (b"\n\n", b"\n\r", b"\r\r")
 _WITHOUT_DATA: Final = b"data\n\n"
+# ASCII digits only, which httpx-sse does not insist on.
+_RETRY: Final = re.compile(rb"(?:^|[\r\n])retry: ?([0-9]+)(?=[\r\n])")
+_RETRY_DIGITS: Final = 9
+_RETRY_CAP: Final = 86_400_000  # milliseconds
+_PIECE_BYTES: Final = 65_536
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_MAX_NAME_BYTES: Final = 16  # of a field; all that mean something are shorter
+_MAX_ID_BYTES: Final = 8_192  # longer than any id that a request could carry
 
 
 class Frame(NamedTuple):
@@ -30,54 +39,26 @@ class Frame(NamedTuple):
     last_event_id: str
 
 
-class FrameTooLarge(PermanentError):
-    """One frame is larger than this process is allowed to hold in memory."""
+class FramePart(NamedTuple):
+    """A part of a frame larger than `MAX_FRAME_BYTES`; `number` counts from 1.
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"A frame of the event stream is larger than {limit} bytes. The cursor stays before "
-            f"it; raise MAX_FRAME_BYTES (and the function's memory) to take it in.",
-            owner="user",
-            code="frame_too_large",
-        )
-
-
-async def whole_frames(response: httpx.Response, max_frame_bytes: int) -> AsyncGenerator[bytes]:
-    """Yield the answer's bytes in runs that end with a blank line, without a byte order mark.
-
-    What follows the last blank line is no frame and is dropped. Raises `FrameTooLarge` when a
-    frame grows beyond `max_frame_bytes`, and what httpx raises.
+    All parts but the last have `PART_BYTES` bytes. `last_event_id` is the id in force after the
+    frame in the last part, and the one known so far in the others.
     """
-    head: bytes | None = b""
-    held: list[bytes] = []  # the beginning of a frame
-    held_bytes = 0
-    before = b""  # the byte before the chunk: a blank line may lie across two
-    async for chunk in response.aiter_bytes():
-        part = chunk
-        if head is not None:
-            head += chunk
-            if len(head) < len(codecs.BOM_UTF8) and codecs.BOM_UTF8.startswith(head):
-                continue
-            part, head = head.removeprefix(codecs.BOM_UTF8), None
-        text = before + part
-        end = max([text.rfind(blank) for blank in _BLANK_LINES])
-        before = part[-1:] or before
-        if end >= 0:
-            cut = end + 2 - (len(text) - len(part))
-            held.append(part[:cut])
-            yield b"".join(held)
-            held, held_bytes, part = [], 0, part[cut:]
-        held.append(part)
-        held_bytes += len(part)
-        if held_bytes > max_frame_bytes:
-            raise FrameTooLarge(max_frame_bytes)
+
+    data: bytes
+    last_event_id: str
+    number: int
+    last: bool
 
 
-class FrameParser:
-    """Frames out of runs of whole frames, one run after another.
+class FrameDecoder:
+    """Frames out of the bytes of one connection, in whatever pieces they arrive.
 
-    `failure_of` tells whether a frame that mentions `alarm` ends the stream, given its event and
-    data. `retry_milliseconds` is what the last `retry:` said.
+    Holds at most `max_frame_bytes` of a frame, and one piece; a larger frame comes as its parts.
+    `failure_of` says whether a frame that contains the bytes `alarm` ends the stream, from its
+    event name and data; `failure` is then set, and nothing that follows is decoded.
+    `retry_milliseconds` is the value of the last `retry:`.
     """
 
     def __init__(
@@ -89,32 +70,196 @@ class FrameParser:
         self._max_frame_bytes = max_frame_bytes
         self._alarm = alarm
         self._failure_of = failure_of
+        self._head: bytes | None = b""  # what may still become a byte order mark
+        self._begun: list[bytes] = []  # the beginning of a frame
+        self._begun_bytes = 0
+        self._before = b""  # the byte before the next piece: a blank line may lie across two
+        self._large: _LargeFrame | None = None
         self._last_id = ""
         self.retry_milliseconds: int | None = None
         self.failure: Exception | None = None
 
-    def parse(self, run: bytes) -> list[Frame]:
-        """The frames of a run, up to the first that is a `failure`. Heartbeats are none."""
-        frames: list[Frame] = []
+    def feed(self, data: bytes) -> list[Frame | FramePart]:
+        """Return the frames and parts that `data` completes, in order.
+
+        What follows the last blank line of a connection is no frame, and is never returned.
+        """
+        frames: list[Frame | FramePart] = []
+        for start in range(0, len(data), _PIECE_BYTES):
+            piece = data[start : start + _PIECE_BYTES]
+            if self._head is not None:
+                piece = self._without_mark(piece)
+            while piece and self.failure is None:
+                if self._large is None:
+                    piece = self._feed_frames(piece, frames)
+                else:
+                    piece = self._feed_large(self._large, piece, frames)
+        return frames
+
+    def _without_mark(self, piece: bytes) -> bytes:
+        assert self._head is not None
+        self._head += piece
+        if len(self._head) < len(codecs.BOM_UTF8) and codecs.BOM_UTF8.startswith(self._head):
+            return b""
+        piece, self._head = self._head.removeprefix(codecs.BOM_UTF8), None
+        return piece
+
+    def _feed_frames(self, piece: bytes, frames: list[Frame | FramePart]) -> bytes:
+        """Decode the frames that end in `piece`; return what a frame too large begins with."""
+        text = self._before + piece
+        end = max([text.rfind(blank) for blank in _BLANK_LINES])
+        self._before = piece[-1:]
+        if end >= 0:
+            length = end + 2 - (len(text) - len(piece))
+            self._begun.append(piece[:length])
+            self._decode(b"".join(self._begun), frames)
+            self._begun, self._begun_bytes, piece = [], 0, piece[length:]
+        self._begun.append(piece)
+        self._begun_bytes += len(piece)
+        if self._begun_bytes <= self._max_frame_bytes:
+            return b""
+        self._large = _LargeFrame(self._last_id)
+        begun = b"".join(self._begun)
+        self._begun, self._begun_bytes = [], 0
+        return begun
+
+    def _feed_large(
+        self, large: "_LargeFrame", piece: bytes, frames: list[Frame | FramePart]
+    ) -> bytes:
+        rest = large.feed(piece)
+        frames += large.take_parts(self._max_frame_bytes)
+        if rest is None:
+            return b""
+        self._large, self._last_id, self._before = None, large.last_id, b""
+        return rest
+
+    def _decode(self, run: bytes, frames: list[Frame | FramePart]) -> None:
+        """Decode a run of whole frames, up to the first that is a `failure`."""
         alarmed = self._alarm in run
         last_id = self._last_id
         for sse in _events(run, last_id):
-            if sse.retry is not None and sse.retry >= 0:
-                self.retry_milliseconds = sse.retry
             data = sse.data.encode("latin-1")
-            if len(data) > self._max_frame_bytes:
-                self.failure = FrameTooLarge(self._max_frame_bytes)
-                break
-            if alarmed:
+            if alarmed and len(data) <= self._max_frame_bytes:
                 self.failure = self._failure_of(sse.event, data)
                 if self.failure is not None:
                     break
             # A heartbeat after the first id comes out of httpx-sse as an empty frame.
             if data or (sse.id and sse.id != last_id):
-                frames.append(Frame(data, sse.id if sse.id.isascii() else _utf8(sse.id)))
+                frame = Frame(data, sse.id if sse.id.isascii() else _utf8(sse.id))
+                if len(data) <= self._max_frame_bytes:
+                    frames.append(frame)
+                else:
+                    frames += _cut(frame)
             last_id = sse.id
         self._last_id = last_id
-        return frames
+        if b"retry" in run and (values := _RETRY.findall(run)):
+            digits = values[-1].lstrip(b"0") or b"0"
+            self.retry_milliseconds = int(digits) if len(digits) <= _RETRY_DIGITS else _RETRY_CAP
+
+
+def _cut(frame: Frame) -> list[FramePart]:
+    """A frame that is in memory, as its parts."""
+    starts = range(0, len(frame.data), PART_BYTES)
+    return [
+        FramePart(
+            frame.data[start : start + PART_BYTES],
+            frame.last_event_id,
+            start // PART_BYTES + 1,
+            start + PART_BYTES >= len(frame.data),
+        )
+        for start in starts
+    ]
+
+
+class _LargeFrame:
+    """Decodes one frame, fed piece by piece; holds less than one part and one piece of it.
+
+    `last_id` is the id in force, its bytes as Latin-1, as in `FrameDecoder`.
+    """
+
+    def __init__(self, last_id: str) -> None:
+        self.last_id = self._first_id = last_id
+        self._name = b""  # of the field whose line this is
+        self._in_value = False
+        self._at_value_start = False
+        self._id_line = b""
+        self._data = bytearray()
+        self._data_lines = 0
+        self._number = 0
+        self._after_cr = False
+        self._over = False
+
+    def feed(self, piece: bytes) -> bytes | None:
+        """Take in a piece; return what follows the frame in it, None while the frame goes on."""
+        at = 0
+        if self._after_cr and piece[:1] == b"\n":
+            at = 1
+        self._after_cr = False
+        while at < len(piece):
+            end = _LINE_END.search(piece, at)
+            text = piece[at : end.start() if end else len(piece)]
+            if text:
+                self._take(text)
+            if end is None:
+                return None
+            at = end.end()
+            self._after_cr = end[0] == b"\r" and at == len(piece)
+            if not self._name and not self._in_value:
+                self._over = True
+                return piece[at:]
+            self._end_line()
+        return None
+
+    def take_parts(self, max_frame_bytes: int) -> list[Frame | FramePart]:
+        """The parts that are complete by now; after the end of the frame, all that are left.
+
+        A frame whose comments alone made it large comes whole.
+        """
+        parts: list[Frame | FramePart] = []
+        if self._over and self._number == 0 and len(self._data) <= max_frame_bytes:
+            if self._data or self.last_id != self._first_id:
+                parts.append(Frame(bytes(self._data), _utf8(self.last_id)))
+            self._data.clear()
+        # One byte more than a part must be there, or it might be the last.
+        while len(self._data) > PART_BYTES or (self._over and self._data):
+            data = bytes(self._data[:PART_BYTES])
+            del self._data[:PART_BYTES]
+            self._number += 1
+            last = self._over and not self._data
+            parts.append(FramePart(data, _utf8(self.last_id), self._number, last))
+        return parts
+
+    def _take(self, text: bytes) -> None:
+        """Take in a stretch of one line."""
+        if not self._in_value:
+            name, colon, value = (self._name + text).partition(b":")
+            self._name = name[: _MAX_NAME_BYTES + 1]
+            if not colon:
+                return
+            self._begin_value()
+            text = value
+        if self._at_value_start and text:
+            self._at_value_start = False
+            text = text.removeprefix(b" ")
+        if self._name == b"data":
+            self._data += text
+        elif self._name == b"id" and len(self._id_line) <= _MAX_ID_BYTES:
+            self._id_line += text
+
+    def _begin_value(self) -> None:
+        self._in_value = self._at_value_start = True
+        if self._name == b"data":
+            if self._data_lines:
+                self._data += b"\n"
+            self._data_lines += 1
+
+    def _end_line(self) -> None:
+        if not self._in_value:  # a field without a colon has an empty value
+            self._begin_value()
+        if self._name == b"id" and b"\0" not in self._id_line:
+            self.last_id = self._id_line.decode("latin-1")
+        self._name, self._id_line = b"", b""
+        self._in_value = self._at_value_start = False
 
 
 def _events(run: bytes, last_id: str) -> Iterator[ServerSentEvent]:

@@ -1,13 +1,12 @@
-"""The processing event stream: one connection, and the loop that resumes it.
+"""The processing event stream: one connection at a time, and the position to resume it from.
 
 Source: "Processing event stream" in the vendor's "Advanced public utilities".
 """
 
-import asyncio
-import random
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Final
 
 import httpx
@@ -16,29 +15,22 @@ import orjson
 from videovector_bridge.api.errors import (
     ApiError,
     CredentialRefused,
-    RateLimited,
-    ServerTrouble,
     Unreachable,
     error_from_exception,
     error_from_response,
 )
-from videovector_bridge.api.frames import Frame, FrameParser, whole_frames
-from videovector_bridge.api.retry import full_jitter
+from videovector_bridge.api.frames import Frame, FrameDecoder, FramePart
 from videovector_bridge.errors import BridgeError, TransientError
 from videovector_bridge.redact import clean_text
-from videovector_bridge.settings import ApiSettings, StreamFilters
+from videovector_bridge.settings import ApiSettings, StreamFilters, is_api_key
 
 STREAM_PATH: Final = "/processing/events/stream"
 STREAM_ERROR: Final = "processing.stream_error"
 
-_RECONNECT_BASE: Final = 0.5  # seconds
-_RECONNECT_CAP: Final = 15.0  # seconds
-_RETRY_CAP: Final = 86_400_000  # milliseconds; `retry:` may be any number of digits
 _ERROR_BODY_LIMIT: Final = 65_536  # bytes
-# Visible ASCII. A bad key must never reach h11, whose error would quote it.
-_KEY: Final = re.compile(r"[!-~]{1,1000}")
-# What a refusal of Last-Event-ID answers is not documented, so both status and words are read.
-_CURSOR_STATUS: Final = frozenset({400, 404, 409, 412, 416, 422})
+_MAX_CURSOR_BYTES: Final = 4_096
+# The error for a rejected Last-Event-ID is undocumented; match status and text.
+_CURSOR_STATUS: Final = frozenset({400, 404, 409, 410, 412, 416, 422})
 _CURSOR_WORDS: Final = re.compile(
     r"cursor|last.?event.?id|event.?id|expired|replay|retention|resume", re.IGNORECASE
 )
@@ -56,14 +48,54 @@ class StreamClosed(BridgeError):
     """The API answered 204: it has nothing more to send and asks not to be called again."""
 
 
-class EventStream:
-    """Frames from the API, over as many connections as it takes, until `deadline`.
+@dataclass(slots=True)
+class Position:
+    """The Last-Event-ID after the frames so far, or where the stream begins without one.
 
-    `position` tells what to resume from; it is asked at every (re)connection. Connections that
-    end, fail, fall silent for `heartbeat_seconds` or are answered 429 or 5xx are made again
-    after a full-jitter delay, or the server's `retry:` or `Retry-After` where that is longer.
-    When the delay would pass `deadline` (event loop time) the frames end instead, and `trouble`
-    says why.
+    Normally a frame's own `id:`. A frame without one takes its `event_id` instead, as long as
+    nothing shows that the two differ (the API does not say that they are the same). Once they
+    were seen to differ, frames without `id:` leave the position where it is: they are sent again
+    after a resume, which repeats an event but loses none. So does an id that no header carries.
+
+    `start_from` is `latest`, `earliest` or an event id; `earliest_event_id` is the Last-Event-ID
+    that asks for the oldest events.
+    """
+
+    cursor: str | None
+    start_from: str
+    earliest_event_id: str
+    ids_differ: bool = False
+    _last_id: str = ""
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The Last-Event-ID of the next request; None: the API decides where it begins."""
+        if self.cursor is not None or self.start_from == "latest":
+            return self.cursor
+        return self.earliest_event_id if self.start_from == "earliest" else self.start_from
+
+    def begin_again(self, start_from: str) -> "Position":
+        """The position of a stream that has given its cursor up."""
+        return Position(None, start_from, self.earliest_event_id)
+
+    def advance(self, last_event_id: str, event_id: str | None) -> None:
+        """Note a frame: the id in force after it, and the `event_id` in its data if it has one."""
+        if last_event_id and last_event_id != self._last_id:
+            self._last_id = last_event_id
+            # `decode_event` already checked that an event's id is header-safe.
+            if last_event_id == event_id or _resumable(last_event_id):
+                self.cursor = last_event_id
+            if event_id is not None and event_id != last_event_id:
+                self.ids_differ = True
+        elif event_id is not None and not self.ids_differ:
+            self.cursor = event_id
+
+
+class EventStream:
+    """Connections to the event stream under one set of filters.
+
+    A connection that is silent for `heartbeat_seconds` counts as dead. `retry_seconds` is the
+    server's last `retry:`, 0 before the first.
     """
 
     def __init__(
@@ -72,74 +104,36 @@ class EventStream:
         api: ApiSettings,
         filters: StreamFilters,
         *,
-        position: Callable[[], str | None],
         heartbeat_seconds: float,
         max_frame_bytes: int,
-        deadline: float,
     ) -> None:
         self._http = http
         self._api = api
         self._query = query(filters, api.list_encoding)
-        self._position = position
         self._heartbeat_seconds = heartbeat_seconds
         self._max_frame_bytes = max_frame_bytes
-        self._deadline = deadline
-        self._retry_seconds = 0.0
-        self.reconnects = 0
-        self.stream_errors = 0
-        self.answered_at: float | None = None
-        """Event loop time of the first answer that is an event stream."""
-        # Until the first answer: silence from the start is not a stream without events.
-        self.trouble: BridgeError | None = Unreachable(
-            f"{Unreachable.headline}: no answer yet to GET {STREAM_PATH}. {Unreachable.advice}"
-        )
+        self.retry_seconds = 0.0
 
-    async def frames(self) -> AsyncGenerator[list[Frame]]:
-        """Yield frames in the order of the stream, those that came together at once.
+    async def connect(self, last_event_id: str | None) -> AsyncGenerator[list[Frame | FramePart]]:
+        """Yield the frames after `last_event_id` in order, those that arrive together at once.
 
-        Raises `ApiError` where trying again is pointless (401, 403, other 4xx), `CursorRefused`,
-        `StreamClosed` and `FrameTooLarge`.
+        The first list is empty: the API has accepted the request. Ends when the API closes the
+        stream. Raises `ApiError`, `CursorRefused`, `StreamClosed` and `StreamFailed`.
         """
-        attempt = 0
-        while True:
-            try:
-                async with aclosing(self._connection()) as together:
-                    async for frames in together:
-                        attempt = 0
-                        yield frames
-                self.trouble = None
-            except (RateLimited, ServerTrouble, Unreachable, StreamFailed) as error:
-                self.trouble = error
-                self.stream_errors += isinstance(error, StreamFailed)
-            delay = full_jitter(
-                attempt, base=_RECONNECT_BASE, cap=_RECONNECT_CAP, random=random.random
-            )
-            retry_after = getattr(self.trouble, "retry_after", None) or 0.0
-            delay = max(delay, self._retry_seconds, retry_after)
-            if asyncio.get_running_loop().time() + delay >= self._deadline:
-                return
-            await asyncio.sleep(delay)
-            attempt += 1
-            self.reconnects += 1
-
-    async def _connection(self) -> AsyncGenerator[list[Frame]]:
-        position = self._position()
         request = self._http.build_request(
             "GET",
             self._api.base_url + STREAM_PATH,
             params=self._query,
-            headers=self._headers(position),
+            headers=self._headers(last_event_id),
             timeout=httpx.Timeout(self._api.timeout_seconds, read=self._heartbeat_seconds),
         )
         try:
             response = await self._http.send(request, stream=True)
             async with aclosing(response):
-                await _check(response, position)
-                self.trouble = None
-                if self.answered_at is None:
-                    self.answered_at = asyncio.get_running_loop().time()
-                async with aclosing(self._parse(response)) as together:
-                    async for frames in together:
+                await _check(response, last_event_id)
+                yield []
+                async with aclosing(self._decode(response)) as runs:
+                    async for frames in runs:
                         yield frames
         except httpx.ReadTimeout:
             failure = Unreachable(
@@ -153,9 +147,15 @@ class EventStream:
         # Raised out here, because httpx's errors hold the request and with it the key.
         raise failure
 
-    def _headers(self, position: str | None) -> list[tuple[bytes, bytes]]:
+    async def probe(self) -> None:
+        """Connect without a Last-Event-ID and leave again. Raises as `connect` does."""
+        async with aclosing(self.connect(None)) as runs:
+            await anext(runs)
+
+    def _headers(self, last_event_id: str | None) -> list[tuple[bytes, bytes]]:
         key = self._api.key.current()
-        if not _KEY.fullmatch(key):
+        # A bad key must never reach h11, whose error would quote it.
+        if not is_api_key(key):
             what = "holds characters that no header can carry" if key else "is empty"
             del key  # some error reports print the locals of every frame
             raise CredentialRefused(f"The API key {what}. {CredentialRefused.advice}")
@@ -165,21 +165,20 @@ class EventStream:
             (b"Accept-Encoding", b"identity"),
             (b"Cache-Control", b"no-store"),
         ]
-        if position:
-            headers.append((b"Last-Event-ID", position.encode()))
+        if last_event_id:
+            headers.append((b"Last-Event-ID", last_event_id.encode()))
         return headers
 
-    async def _parse(self, response: httpx.Response) -> AsyncGenerator[list[Frame]]:
-        parser = FrameParser(self._max_frame_bytes, STREAM_ERROR.encode(), self._stream_error)
-        async with aclosing(whole_frames(response, self._max_frame_bytes)) as runs:
-            async for run in runs:
-                frames = parser.parse(run)
-                if parser.retry_milliseconds is not None:
-                    self._retry_seconds = min(parser.retry_milliseconds, _RETRY_CAP) / 1000
-                if frames:
-                    yield frames
-                if parser.failure is not None:
-                    raise parser.failure
+    async def _decode(self, response: httpx.Response) -> AsyncGenerator[list[Frame | FramePart]]:
+        decoder = FrameDecoder(self._max_frame_bytes, STREAM_ERROR.encode(), self._stream_error)
+        async for data in response.aiter_bytes():
+            frames = decoder.feed(data)
+            if decoder.retry_milliseconds is not None:
+                self.retry_seconds = decoder.retry_milliseconds / 1000
+            if frames:
+                yield frames
+            if decoder.failure is not None:
+                raise decoder.failure
 
     def _stream_error(self, event: str, data: bytes) -> StreamFailed | None:
         """The failure that a frame stands for; an event may well mention the words."""
@@ -195,12 +194,12 @@ class EventStream:
         return StreamFailed(f"VideoVector ended the event stream with {STREAM_ERROR}: {words}")
 
 
-async def _check(response: httpx.Response, position: str | None) -> None:
+async def _check(response: httpx.Response, last_event_id: str | None) -> None:
     if response.status_code == 204:
         raise StreamClosed("VideoVector answered 204: the event stream has nothing more to send.")
     if response.status_code != 200:
         error = error_from_response(await _bounded(response))
-        if position and refuses_cursor(error):
+        if last_event_id and refuses_cursor(error):
             raise CursorRefused(str(error)) from error
         raise error
     content_type = response.headers.get("Content-Type", "")
@@ -215,7 +214,7 @@ async def _check(response: httpx.Response, position: str | None) -> None:
 async def _bounded(response: httpx.Response) -> httpx.Response:
     """The answer with at most 64 KiB of its body read."""
     body = b""
-    with suppress(httpx.HTTPError):  # what has come will do: the status is known
+    with suppress(httpx.HTTPError):  # what has arrived is enough: the status is known
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) >= _ERROR_BODY_LIMIT:
@@ -234,11 +233,25 @@ async def _bounded(response: httpx.Response) -> httpx.Response:
 
 
 def refuses_cursor(error: ApiError) -> bool:
-    """Whether the answer to a request with Last-Event-ID refuses that id, and not the rest."""
-    if error.status == 410:
-        return True
-    words = f"{error} {error.details}"
-    return error.status in _CURSOR_STATUS and _CURSOR_WORDS.search(words) is not None
+    """Whether VideoVector says, in an error of its own form, that it refuses a Last-Event-ID.
+
+    A proxy's page says nothing of cursors, whatever words it contains.
+    """
+    own_words = [error.vendor_code, error.message, str(error.details or "")]
+    if not (error.vendor_code or error.message) or error.status not in _CURSOR_STATUS:
+        return False
+    return error.status == 410 or any(
+        _CURSOR_WORDS.search(words) is not None for words in own_words if words
+    )
+
+
+def _resumable(last_event_id: str) -> bool:
+    """Whether a request header brings the id back unchanged."""
+    return (
+        last_event_id.isprintable()
+        and last_event_id == last_event_id.strip(" ")
+        and len(last_event_id.encode()) <= _MAX_CURSOR_BYTES
+    )
 
 
 def query(filters: StreamFilters, list_encoding: str) -> httpx.QueryParams:

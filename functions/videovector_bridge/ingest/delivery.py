@@ -18,8 +18,16 @@ from urllib.parse import quote
 import orjson
 
 from videovector_bridge.backends.ports import Message
-from videovector_bridge.events import MAX_ID_BYTES, Event, Rejection, id_text, lane, lifted_ids
-from videovector_bridge.messages import event_message
+from videovector_bridge.events import (
+    MAX_ID_BYTES,
+    Event,
+    Rejection,
+    event_message,
+    id_text,
+    lane,
+    lane_key,
+    lifted_ids,
+)
 from videovector_bridge.settings.webhook import WEBHOOK_ID
 from videovector_bridge.webhook_secrets import WebhookSecrets
 
@@ -187,5 +195,5 @@ def message_of(delivery: VerifiedDelivery, event: Event, *, api_host: str, lanes
         event,
         source=source_of(delivery, api_host),
         channel=CHANNEL,
-        ordering_key=f"lane-{lane(event, lanes):02d}",
+        ordering_key=lane_key(lane(event, lanes)),
     )

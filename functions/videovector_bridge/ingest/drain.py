@@ -1,10 +1,10 @@
-"""Entry point `drain`: one window over one stream, asked for by Cloud Scheduler."""
+"""Entry point `drain`: one window over one stream, called by Cloud Scheduler."""
 
 import asyncio
 import os
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from flask import Request, Response
@@ -18,6 +18,8 @@ from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
 from videovector_bridge.telemetry import Severity, log
+
+_MAX_BODY_BYTES: Final = 65_536
 
 
 def _open() -> tuple[DrainSettings, Backend]:
@@ -33,8 +35,8 @@ _instance = PerProcess(_open)
 def drain(request: Request) -> Response:
     """Drain one stream for one window. `POST {"stream": NAME}`; empty: the only stream.
 
-    Answers JSON (`WindowReport`): 200 drained, idle or busy; 400 bad request or unknown stream;
-    405; 409 a person must decide; 500 wrong settings; 502, 503, 507 the window failed.
+    Answers JSON (`WindowReport`): 200 drained, idle, busy or backing_off; 400 bad request or
+    unknown stream; 405; 409 a person must decide; 500 wrong settings; 502, 503 the window failed.
     """
     if request.method != "POST":
         return _answer(405, _failed("bad_request", "drain takes POST only."))
@@ -51,6 +53,8 @@ def drain(request: Request) -> Response:
         answer = _failed("settings_wrong", str(error)) | {"problems": error.problems}
         return _answer(500, answer)
     try:
+        if (request.content_length or 0) > _MAX_BODY_BYTES:
+            raise ValueError('The body is too large; it must be {"stream": NAME}.')
         stream = choose_stream(request.get_data(), settings.streams)
     except ValueError as error:
         project = settings.backend.project
@@ -75,21 +79,21 @@ def drain(request: Request) -> Response:
 
 
 def choose_stream(body: bytes, streams: Mapping[str, StreamSettings]) -> StreamSettings:
-    """The stream that the body asks for. ValueError with a sentence when there is none such."""
+    """The stream that the body names. Raises `ValueError` with a sentence if there is none."""
     try:
-        asked = orjson.loads(body) if body.strip() else {}
+        call = orjson.loads(body) if body.strip() else {}
     except orjson.JSONDecodeError as error:
         raise ValueError(
-            f'The body is not JSON ({error}); it is to be {{"stream": NAME}}.'
+            f'The body is not JSON ({error}); it must be {{"stream": NAME}}.'
         ) from None
-    name = asked.get("stream") if isinstance(asked, dict) else None
+    name = call.get("stream") if isinstance(call, dict) else None
     known = ", ".join(streams)
-    if name is None and isinstance(asked, dict) and len(streams) == 1:
+    if name is None and isinstance(call, dict) and len(streams) == 1:
         return next(iter(streams.values()))
     if not isinstance(name, str):
-        raise ValueError(f'Say which stream: {{"stream": NAME}}, one of {known}.')  # noqa: TRY004
+        raise ValueError(f'Name the stream: {{"stream": NAME}}, one of {known}.')  # noqa: TRY004
     if name not in streams:
-        raise ValueError(f"There is no stream {name!r} in STREAMS; there is {known}.")
+        raise ValueError(f"There is no stream {name!r} in STREAMS, only {known}.")
     return streams[name]
 
 

@@ -1,38 +1,55 @@
-"""One bounded window: read the stream, publish, and move the cursor behind what was published.
+"""One bounded window: reader → batcher → publisher → committer, wired together and ended on time.
 
-Reading stops early enough before the deadline to publish what was read; what does not make it
-is read again by the next window. Whatever happens, the cursor follows only pages whose every
-message is acknowledged, and only under this window's fencing token.
+    VideoVector ─▶ Reader ─▶ Batcher ─▶ [batches] ─▶ Publisher ─▶ [acknowledged] ─▶ Committer
+                                                        │                              │
+                                                     Pub/Sub                 cursor and lease
+
+Reading stops early enough before the end to publish what was read; the rest is read again by the
+next window. Whatever happens, the cursor follows only batches whose every message is acknowledged,
+and only under this window's fencing token.
 """
 
 import asyncio
-import time
+import random
 import uuid
-from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import Final
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import httpx
 
-from videovector_bridge.api.errors import ApiError
-from videovector_bridge.api.frames import Frame, FrameTooLarge
-from videovector_bridge.api.stream import CursorRefused, EventStream, StreamClosed
+from videovector_bridge.api.stream import EventStream, Position
 from videovector_bridge.backends.ports import Backend
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, OutOfTimeError
 from videovector_bridge.events import instant
+from videovector_bridge.ingest.batcher import Batch, Batcher, BatchLimits, Checkpoint
 from videovector_bridge.ingest.committer import STATE_SECONDS, Committer
-from videovector_bridge.ingest.lanes import Publisher
-from videovector_bridge.ingest.outcome import Stop, WindowReport, outcome_of, stopped_by
-from videovector_bridge.ingest.pager import Pager
-from videovector_bridge.ingest.resume import Resume
-from videovector_bridge.ingest.state import Busy, Lease, LeaseLost, acquire
+from videovector_bridge.ingest.deadline import Deadline
+from videovector_bridge.ingest.lease import (
+    LONGEST_BACKOFF_SECONDS,
+    BackingOff,
+    Busy,
+    Lease,
+    LeaseLost,
+    Origin,
+    acquire,
+)
+from videovector_bridge.ingest.outcome import Stop, WindowReport, outcome_of, sentence
+from videovector_bridge.ingest.publisher import Publisher
+from videovector_bridge.ingest.reader import Reader
 from videovector_bridge.redact import redact
 from videovector_bridge.settings import DrainSettings, StreamSettings
 
 _FLUSH_SHARE: Final = 0.1  # of the window is kept for publishing what was read,
 _FLUSH_CAP: Final = 2.0  # but no more seconds than these.
-_CLOCK_SECONDS: Final = 0.2
+_GRACE_SECONDS: Final = 0.2  # for answers that arrive with the end of the window
+_BACKOFF_JITTER_SECONDS: Final = 30.0
 _COUNTERS: Final = ("events", "published", "rejected")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def drain_window(
@@ -41,21 +58,27 @@ async def drain_window(
     backend: Backend,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
+    now: Callable[[], datetime] = _utc_now,
 ) -> WindowReport:
     """Drain `stream` for one window. Every outcome is a value; nothing is raised on purpose.
 
-    `transport` carries the requests to VideoVector; httpx's own by default.
+    `transport` carries the requests to VideoVector (httpx's own by default), `now` is the time of
+    day. All other times are the event loop's.
     """
-    started = time.monotonic()
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    origin = Origin(settings.api.host, stream.filters.identity(), stream.window.start_from)
     try:
         lease = await asyncio.to_thread(
             acquire,
             backend.documents,
             stream.name,
             owner=uuid.uuid4().hex,
-            filters=stream.filters.identity(),
+            origin=origin,
             lease_seconds=stream.window.lease_seconds,
             timeout=min(STATE_SECONDS, stream.window.window_seconds),
+            clock=clock,
+            now=now,
         )
     except BackendError as error:
         return WindowReport(stream.name, "failed", "state_unavailable", str(error))
@@ -64,234 +87,220 @@ async def drain_window(
             stream.name,
             "busy",
             "busy",
-            f"Stream {stream.name!r} is being drained by another window (its lease lasts "
+            f"Another window is draining stream {stream.name!r} (its lease lasts "
             f"{lease.seconds_left:.0f} s more); nothing to do.",
         )
-    return await _Window(settings, stream, backend, lease, started, transport=transport).run()
+    if isinstance(lease, BackingOff):
+        until = lease.until.isoformat(timespec="seconds")
+        return WindowReport(
+            stream.name,
+            "backing_off",
+            "backing_off",
+            f"VideoVector asked to be left alone until {until}; nothing to do before.",
+            not_before=until,
+        )
+    async with httpx.AsyncClient(transport=transport) as http:
+        window = _Window(
+            settings, stream, backend, http, lease=lease, origin=origin, started=started, now=now
+        )
+        return await window.run()
 
 
 class _Window:
-    """The one window that holds the lease of its stream."""
+    """The one window that holds the lease of its stream: its stages, and how they end."""
 
     def __init__(
         self,
         settings: DrainSettings,
         stream: StreamSettings,
         backend: Backend,
-        lease: Lease,
-        started: float,
+        http: httpx.AsyncClient,
         *,
-        transport: httpx.AsyncBaseTransport | None,
+        lease: Lease,
+        origin: Origin,
+        started: float,
+        now: Callable[[], datetime],
     ) -> None:
         limits = stream.window
-        self._api = settings.api
         self._stream = stream
-        self._limits = limits
         self._lease = lease
+        self._origin = origin
         self._started = started
-        self._transport = transport
-        self._deadline = started + limits.window_seconds
-        self._read_until = self._deadline - min(_FLUSH_CAP, limits.window_seconds * _FLUSH_SHARE)
+        self._now = now
+        self._clock = asyncio.get_running_loop().time
+        self._before = dict(lease.fields)
+        ends_at = started + limits.window_seconds
+        self._deadline = Deadline(ends_at, lease.expires_at, clock=self._clock)
+        batches: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
+        acknowledged: asyncio.Queue[Checkpoint | None] = asyncio.Queue()
+        self._batcher = Batcher(
+            batches,
+            Position(
+                self._before["cursor"],
+                self._before["start_from"],
+                settings.api.earliest_event_id,
+                ids_differ=self._before["ids_differ"],
+            ),
+            BatchLimits(
+                limits.lanes,
+                limits.linger_ms / 1000,
+                limits.max_events,
+                limits.max_bytes,
+                claimable=backend.blobs is not None,
+            ),
+        )
+        self._reader = Reader(
+            EventStream(
+                http,
+                settings.api,
+                stream.filters,
+                heartbeat_seconds=limits.heartbeat_seconds,
+                max_frame_bytes=limits.max_frame_bytes,
+            ),
+            self._batcher,
+            stream=stream.name,
+            cursor_policy=limits.cursor_policy,
+            read_until=ends_at - min(_FLUSH_CAP, limits.window_seconds * _FLUSH_SHARE),
+            idle_seconds=limits.idle_seconds,
+            answer_seconds=settings.api.timeout_seconds,
+        )
         self._publisher = Publisher(
             backend,
             settings.topics,
             source=f"//{settings.api.host}/processing/events",
             stream=stream.name,
             lanes=limits.lanes,
-            deadline=lambda: min(self._deadline, lease.expires_at),
+            deadline=self._deadline,
+            batches=batches,
+            acknowledged=acknowledged,
         )
-        self._pager = Pager(
-            self._publisher,
-            lanes=limits.lanes,
-            linger_seconds=limits.linger_ms / 1000,
-            claimable=backend.blobs is not None,
-        )
-        self._counted = {name: int(lease.fields[name]) for name in _COUNTERS}  # by windows before
-        self._cursor_before: str | None = lease.fields.get("cursor")
-        self._source: EventStream | None = None
-        self._reconnects = 0
-        self._stream_errors = 0
-        self._committer = Committer(lease, self._pager, deadline=self._deadline)
-        self._resume = Resume(
-            stream,
-            lease,
-            self._publisher,
-            self._pager,
-            self._committer,
-            earliest_event_id=settings.api.earliest_event_id,
-        )
-        self._reading_over = asyncio.Event()
-        self._events = 0
-        self._bytes = 0
-        self._last_event_at = started
+        self._committer = Committer(lease, acknowledged, self._deadline)
 
     async def run(self) -> WindowReport:
         """Drain until the first reason to stop, then publish and commit what was read."""
-        try:
-            stop = await self._resume.check_filters() or await self._drain()
-            await self._pager.flush()
-            failure = self._publisher.failure
-            if failure and not self._out_of_time() and outcome_of(stop, self._events) != "failed":
-                stop = Stop("publish_failed", failure)
+        changed = self._origin.change_since(self._before)
+        if changed and self._stream.window.cursor_policy == "fail":
+            stop = Stop(
+                changed, message=_changed_sentence(self._stream.name, self._before, self._origin)
+            )
             return await self._finish(stop)
-        finally:
-            self._pager.abandon()
-            self._publisher.close()
-
-    def _out_of_time(self) -> bool:
-        """Whether publishing failed only in that the window was over before it was through.
-
-        On a slow machine a flood ends so; what was left is read again, and the cursor has moved.
-        """
-        return time.monotonic() >= self._deadline and self._pager.last_done is not None
-
-    async def _drain(self) -> Stop:
-        # A cold start is slow to get here, and is not idleness of the stream.
-        self._last_event_at = time.monotonic()
-        reading = asyncio.create_task(self._read())
-        watching = asyncio.create_task(self._watch_clock())
-        committing = asyncio.create_task(self._committer.run(self._reading_over))
-        tasks = (reading, watching, committing)
+        reading = asyncio.create_task(self._reader.run(give_up_because=changed))
+        publishing = asyncio.create_task(self._publisher.run())
+        committing = asyncio.create_task(self._committer.run())
+        tasks = (reading, publishing, committing)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            # Which ended first, if several did: the reader knows best why there is nothing more.
-            ended = next(task for task in tasks if task.done())
+            stop = await self._wind_up(reading, publishing, committing)
         finally:
-            self._reading_over.set()
-            reading.cancel()
-            watching.cancel()
+            for task in tasks:
+                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return ended.result()
+        return await self._finish(stop)
 
-    # Reading
-
-    async def _read(self) -> Stop:
-        async with httpx.AsyncClient(transport=self._transport) as http:
-            while True:
-                source = self._source = self._connect(http)
-                try:
-                    return await self._take_frames(source)
-                except StreamClosed:
-                    return Stop("server_closed")
-                except CursorRefused as error:
-                    stop = await self._resume.cursor_refused(error)
-                    if stop is not None:
-                        return stop
-                except (ApiError, FrameTooLarge) as error:
-                    return stopped_by(error)
-                finally:
-                    self._reconnects += source.reconnects
-                    self._stream_errors += source.stream_errors
-
-    def _connect(self, http: httpx.AsyncClient) -> EventStream:
-        return EventStream(
-            http,
-            self._api,
-            self._stream.filters,
-            position=self._resume.last_event_id,
-            heartbeat_seconds=self._limits.heartbeat_seconds,
-            max_frame_bytes=self._limits.max_frame_bytes,
-            deadline=self._read_until,
-        )
-
-    async def _take_frames(self, source: EventStream) -> Stop:
-        async with aclosing(source.frames()) as together:
-            async for frames in together:
-                stop = await self._take(frames)
-                if stop is not None:
-                    return stop
-        return stopped_by(source.trouble)
-
-    async def _take(self, frames: list[Frame]) -> Stop | None:
-        limits = self._limits
-        for frame in frames:
-            size = len(frame.data)
-            if size and self._events and self._bytes + size > limits.max_bytes:
-                return Stop("max_bytes")
-            closed_page = await self._pager.add(frame, self._resume.position)
-            if size:
-                self._events += 1
-                self._bytes += size
-                self._last_event_at = time.monotonic()
-                if self._events >= limits.max_events:
-                    return Stop("max_events")
-            if closed_page:
-                # A flood never waits for the network: let the other tasks run here.
-                await asyncio.sleep(0)
-        return None
-
-    # Clock, cursor and lease
-
-    async def _watch_clock(self) -> Stop:
-        while True:
-            now = time.monotonic()
-            if self._publisher.failure is not None:
-                return Stop("publish_failed", self._publisher.failure)
-            if self._pager.busy:
-                # Waiting for Pub/Sub is not idleness of the stream.
-                self._last_event_at = now
-            idle_at = self._idle_at()
-            for reason, at in (("deadline", self._read_until), ("idle", idle_at)):
-                if now >= at:
-                    # Was there nothing to read, or could nothing be read?
-                    trouble = self._source.trouble if self._source is not None else None
-                    return Stop(reason) if trouble is None else stopped_by(trouble)
-            await asyncio.sleep(min(idle_at, self._read_until, now + _CLOCK_SECONDS) - now)
-
-    def _idle_at(self) -> float:
-        """When the window ends for want of events, unless one comes.
-
-        Until the API first answers, connecting is what takes time, and not a stream that idles.
-        """
-        idle = self._limits.idle_seconds
-        answered_at = self._source.answered_at if self._source is not None else None
-        if answered_at is None:
-            return self._last_event_at + max(idle, self._api.timeout_seconds)
-        return max(self._last_event_at, answered_at) + idle
+    async def _wind_up(
+        self,
+        reading: "asyncio.Task[Stop]",
+        publishing: "asyncio.Task[BackendError | None]",
+        committing: "asyncio.Task[Stop | None]",
+    ) -> Stop:
+        """End the stages in their order; return why the window ends."""
+        if committing.done():  # the lease cannot be kept
+            self._deadline.cancel()
+        reading.cancel()
+        await asyncio.wait([reading])
+        # What is on its way may be acknowledged until the end of the window, not later.
+        closing = asyncio.create_task(self._batcher.close())
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._deadline.ends_at + _GRACE_SECONDS):
+                await asyncio.wait([closing, publishing], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([publishing])
+                await asyncio.wait([committing])
+        closing.cancel()
+        if committing.done() and (lost := committing.result()) is not None:
+            return lost
+        stop = Stop("deadline") if reading.cancelled() else reading.result()
+        failure: BackendError | None = OutOfTimeError("Publishing did not end with the window.")
+        if publishing.done():
+            failure = publishing.result()
+        if failure is None or outcome_of(stop, self._batcher.events) == "failed":
+            return stop
+        if isinstance(failure, OutOfTimeError) and self._acknowledged():
+            # Nothing but the time was over: what is left is read again by the next window.
+            return stop if stop.error is not None else Stop("deadline")
+        return Stop("publish_failed", failure)
 
     async def _finish(self, stop: Stop) -> WindowReport:
-        report = self._report(stop)
+        """Write the last checkpoint with the outcome, release the lease, and report."""
         if isinstance(stop.error, LeaseLost):
-            return report
-        known = self._lease.fields
+            return self._report(stop)
+        not_before = self._not_before(stop)
+        report = self._report(stop, not_before)
         failed = report.outcome == "failed"
         facts = {
             "outcome": report.outcome,
             "stop_reason": report.stop_reason,
             "message": redact(report.message),
-            "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "ended_at": self._now().isoformat(timespec="milliseconds"),
         }
-        failure = await self._committer.commit(
+        failure = await self._committer.finish(
             {
-                **{name: self._counted[name] + getattr(report, name) for name in _COUNTERS},
+                **{name: self._before[name] + getattr(report, name) for name in _COUNTERS},
+                "not_before": not_before,
                 "last_window": facts,
-                "last_error": facts if failed else known.get("last_error"),
-            },
-            release=True,
+                "last_error": facts if failed else self._lease.fields.get("last_error"),
+            }
         )
-        # The last commit decides where the cursor stands, and may itself be what failed.
-        return self._report(stop if failure is None or failed else failure)
+        # The last write decides where the cursor stands, and may itself be what failed.
+        return self._report(stop if failure is None or failed else failure, not_before)
 
-    def _report(self, stop: Stop) -> WindowReport:
+    def _not_before(self, stop: Stop) -> str | None:
+        """When VideoVector may be asked again, if it said so; with jitter, so that streams part."""
+        if not stop.wait_seconds:
+            return None
+        wait = min(stop.wait_seconds, LONGEST_BACKOFF_SECONDS)
+        wait += random.random() * min(wait, _BACKOFF_JITTER_SECONDS)  # noqa: S311 - no secret
+        return (self._now() + timedelta(seconds=wait)).isoformat(timespec="milliseconds")
+
+    def _report(self, stop: Stop, not_before: str | None = None) -> WindowReport:
+        fields = self._lease.fields
+        cursor = fields.get("cursor")
+        begins = fields.get("start_from") if cursor is None else None
+        events = self._batcher.events
         return WindowReport(
             stream=self._stream.name,
-            outcome=outcome_of(stop, self._events),
+            outcome=outcome_of(stop, events),
             stop_reason=stop.reason,
-            message=stop.text,
-            events=self._events,
+            message=sentence(stop, read=events, acknowledged=self._acknowledged(), begins=begins),
+            events=events,
             published=self._publisher.published,
             rejected=self._publisher.rejected,
-            reconnects=self._reconnects,
-            stream_errors=self._stream_errors,
-            cursor_before=self._cursor_before,
-            cursor_after=self._lease.fields.get("cursor"),
+            reconnects=self._reader.reconnects,
+            stream_errors=self._reader.stream_errors,
+            cursor_before=self._before["cursor"],
+            cursor_after=cursor,
+            start_from=begins,
+            not_before=not_before,
             lag_seconds=self._lag(),
-            window_seconds=round(time.monotonic() - self._started, 3),
+            window_seconds=round(self._clock() - self._started, 3),
         )
 
+    def _acknowledged(self) -> int:
+        return self._publisher.published + self._publisher.rejected
+
     def _lag(self) -> float | None:
-        page = self._pager.last_done
-        made_at = instant(page.last_created_at) if page is not None else None
+        checkpoint = self._committer.checkpoint
+        made_at = instant(checkpoint.created_at) if checkpoint is not None else None
         if made_at is None:
             return None
-        return round((datetime.now(UTC) - made_at).total_seconds(), 3)
+        return round((self._now() - made_at).total_seconds(), 3)
+
+
+def _changed_sentence(stream: str, before: Mapping[str, Any], origin: Origin) -> str:
+    if before["api_host"] != origin.api_host:
+        what = f"API host was {before['api_host']} and is {origin.api_host}"
+    else:
+        what = f"filters were {before['filters']} and are {origin.filters}"
+    return (
+        f"The cursor of stream {stream!r} means nothing any more: its {what}. Give the stream a "
+        f"new name, or set its cursor_policy to latest or earliest to start over."
+    )
