@@ -1,17 +1,23 @@
 """Property: however the network cuts the bytes, the frames are those of the WHATWG rules."""
 
-import asyncio
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
-import httpx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import fakes
-from videovector_bridge.api.frames import Frame
-from videovector_bridge.api.stream import EventStream, StreamClosed
-from videovector_bridge.settings import StreamFilters
+from videovector_bridge.api.frames import Frame, FrameDecoder, FramePart
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_parts() -> Iterator[None]:
+    """Parts of seven bytes, so that large frames have several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("videovector_bridge.api.frames.PART_BYTES", 7)
+        yield
+
 
 _PIECES = st.sampled_from(
     [
@@ -48,45 +54,36 @@ def frames_by_the_rules(body: bytes) -> list[Frame]:
     return frames
 
 
-def frames_in_pieces(pieces: list[bytes]) -> list[Frame]:
-    """What the bridge reads when the body arrives in these pieces."""
-
-    async def run() -> list[Frame]:
-        frames: list[Frame] = []
-        upstream = fakes.Upstream(fakes.Answer(pieces), fakes.GONE)
-        async with httpx.AsyncClient(transport=upstream) as http:
-            stream = EventStream(
-                http,
-                fakes.settings().api,
-                StreamFilters(),
-                position=lambda: None,
-                heartbeat_seconds=1,
-                max_frame_bytes=10_000,
-                deadline=asyncio.get_running_loop().time() + 0.001,
-            )
-            try:
-                async for together in stream.frames():
-                    frames += together
-            except StreamClosed:
-                pass
-        return frames
-
-    return asyncio.run(run())
+def frames_in_pieces(pieces: list[bytes], limit: int) -> list[Frame]:
+    """What the bridge reads when the body arrives in these pieces; large frames put together."""
+    decoder = FrameDecoder(limit, b"processing.stream_error", lambda _event, _data: None)
+    frames: list[Frame] = []
+    parts: list[FramePart] = []
+    for frame in (frame for piece in pieces for frame in decoder.feed(piece)):
+        if isinstance(frame, Frame):
+            assert not parts, "a frame within a large frame"
+            frames.append(frame)
+            continue
+        parts.append(frame)
+        if frame.last:
+            frames.append(Frame(b"".join(part.data for part in parts), frame.last_event_id))
+            parts = []
+    return frames
 
 
 @settings(max_examples=300, deadline=None)
-@given(body=BODIES, data=st.data())
-def test_rechunking_never_changes_frames(body: bytes, data: st.DataObject) -> None:
-    """Any body, cut anywhere, gives the frames of the standard."""
+@given(body=BODIES, data=st.data(), limit=st.sampled_from([1, 5, 20, 10_000]))
+def test_rechunking_never_changes_frames(body: bytes, data: st.DataObject, limit: int) -> None:
+    """Any body, cut anywhere, gives the frames of the standard, also those too large to hold."""
     places = st.lists(st.integers(0, len(body)), max_size=12).map(sorted)
     cuts = [0, *data.draw(places), len(body)]
     pieces = [body[a:b] for a, b in pairwise(cuts)]
 
-    assert frames_in_pieces(pieces) == frames_by_the_rules(body)
+    assert frames_in_pieces(pieces, limit) == frames_by_the_rules(body)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=200))
-def test_any_bytes_are_frames(body: bytes) -> None:
+@given(body=st.binary(max_size=200), limit=st.sampled_from([1, 10_000]))
+def test_any_bytes_are_frames(body: bytes, limit: int) -> None:
     """No body makes the parser fail, or differ from the standard."""
-    assert frames_in_pieces([body]) == frames_by_the_rules(body)
+    assert frames_in_pieces([body], limit) == frames_by_the_rules(body)
