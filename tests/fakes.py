@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from videovector_bridge.backends.ports import (
     Topics,
     seconds_left,
 )
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, OutOfTimeError
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
@@ -226,16 +225,11 @@ class WatchedTopics:
         self._lock = threading.Lock()
         self.stored: list[tuple[str, Message]] = []
         self.acknowledged: list[tuple[str, Message]] = []
-        self.stalled = threading.Event()
-        self.resume = threading.Event()
-        self.resume.set()
 
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
-        """Publish, if the hooks let it. While `resume` is clear: stall until the timeout."""
-        if not self.resume.is_set():
-            self.stalled.set()
-            if not self.resume.wait(seconds_left(timeout)):
-                raise BackendError("Pub/Sub did not answer in time")
+        """Publish, if there is time and the hooks let it."""
+        if seconds_left(timeout) <= 0:
+            raise OutOfTimeError("no time was left")
         number = next(self._numbers)
         self._before(number)
         self._real.publish(topic, messages, timeout=timeout)
@@ -255,7 +249,8 @@ class WatchedTopics:
 class WatchedDocuments:
     """A real `Documents` with hooks around each write, numbered from 1, and around reads.
 
-    `older_by` makes documents seem older, as by the store's clock. `stall` answers nothing.
+    `older_by` makes documents seem older, as by the store's clock. While `stall` is set nothing is
+    answered until the timeout, in the virtual time that `time` is.
     """
 
     def __init__(
@@ -265,12 +260,14 @@ class WatchedDocuments:
         before: Hook = nothing,
         after: Hook = nothing,
         older_by: float = 0.0,
+        time: VirtualTime | None = None,
     ) -> None:
         self._real = real
         self._before = before
         self._after = after
         self._numbers = itertools.count(1)
         self.older_by = older_by
+        self._time = time
         self.stall = False
         self.written: list[Mapping[str, Any]] = []
 
@@ -308,8 +305,27 @@ class WatchedDocuments:
 
     def _wait(self, timeout: Timeout) -> None:
         if self.stall:
-            time.sleep(max(0.0, seconds_left(timeout)))
+            assert self._time is not None
+            self._time.sleep(seconds_left(timeout))
             raise BackendError("Firestore did not answer in time")
+
+
+class SlowTopics(WatchedTopics):
+    """Publishing that takes `seconds` of virtual time; longer than the timeout: no answer."""
+
+    def __init__(self, real: Topics, time: VirtualTime, seconds: float = 0.0) -> None:
+        super().__init__(real)
+        self._time = time
+        self.seconds = seconds
+
+    def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
+        """Publish when the time has passed."""
+        left = seconds_left(timeout)
+        if left > 0:
+            self._time.sleep(min(self.seconds, left))
+            if self.seconds > left:
+                raise OutOfTimeError("Pub/Sub did not answer in time")
+        super().publish(topic, messages, timeout=timeout)
 
 
 class Kill:

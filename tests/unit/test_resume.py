@@ -1,5 +1,6 @@
 """`ingest.reader`: a cursor that is refused, or that belongs to other filters or another API."""
 
+import httpx
 import orjson
 import pytest
 
@@ -59,6 +60,51 @@ def test_a_refusal_of_something_else_leaves_the_cursor(backend: Backend) -> None
 
     assert report.stop_reason == "request_refused"
     assert document(backend)["cursor"] == "evt-0001"
+
+
+PROXY_PAGES = [
+    Answer([b"<html>404: this page has expired</html>"], 404, {"Content-Type": "text/html"}),
+    Answer([b"unknown cursor"], 400, {"Content-Type": "text/plain"}),
+    Answer([b"gone"], 410, {}),
+]
+
+
+@pytest.mark.parametrize("page", PROXY_PAGES, ids=range(len(PROXY_PAGES)))
+def test_a_page_of_a_proxy_leaves_the_cursor(backend: Backend, page: Answer) -> None:
+    """Whatever it says, under any policy: no gap event, no new beginning."""
+    with_cursor(backend)
+    topics = WatchedTopics(backend.topics)
+    report = window(watched(backend, topics), Upstream(page), cursor_policy="latest")
+
+    assert (report.outcome, report.stop_reason) == ("failed", "request_refused")
+    assert (topics.ids(), document(backend)["cursor"]) == ([], "evt-0001")
+
+
+PROBES = [
+    (refusal(404, "no such route: cursor"), "request_refused"),
+    (refusal(401, "bad key"), "credential_refused"),
+    (refusal(503, "down", Retry_After="600"), "api_unavailable"),
+    (Answer([b"<html>"], 200, {"Content-Type": "text/html"}), "unreachable"),
+    (httpx.ConnectError("refused"), "unreachable"),
+]
+
+
+@pytest.mark.parametrize(("probe", "reason"), PROBES, ids=range(len(PROBES)))
+def test_a_refusal_that_a_probe_does_not_confirm_leaves_the_cursor(
+    embedded_backend: Backend, probe: Answer | Exception, reason: str
+) -> None:
+    """Where a request without Last-Event-ID fails too, it is not the cursor that is refused."""
+    with_cursor(embedded_backend)
+    topics = WatchedTopics(embedded_backend.topics)
+    # What passes by itself is tried again, with the cursor.
+    again = [refusal(503, "down", Retry_After="600")] if reason == "unreachable" else []
+    upstream = Upstream(refusal(410, "expired"), probe, *again)
+    report = window(watched(embedded_backend, topics), upstream, cursor_policy="latest")
+
+    assert upstream.asked[:2] == ["evt-0001", None]
+    assert set(upstream.asked[2:]) <= {"evt-0001"}
+    assert report.stop_reason == ("api_unavailable" if again else reason)
+    assert (topics.ids(), document(embedded_backend)["cursor"]) == ([], "evt-0001")
 
 
 @pytest.mark.parametrize(("policy", "asked"), [("latest", None), ("earliest", "0")])

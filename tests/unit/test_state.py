@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from videovector_bridge.ingest.state import COLLECTION, Busy, Lease, LeaseLost, acquire
 
 from tests.fakes import WatchedDocuments
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Document, Documents
 from videovector_bridge.errors import BackendError, ConflictError
-from videovector_bridge.ingest.state import COLLECTION, Busy, Lease, LeaseLost, acquire
 
 TIMEOUT = 5.0
 

@@ -1,29 +1,21 @@
 """The third stage of a window: batches are published, lanes side by side, each lane in order."""
 
 import asyncio
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Backend, BlobWriter, Message
+from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Backend, Message
 from videovector_bridge.errors import BackendError
-from videovector_bridge.events import (
-    MAX_ID_BYTES,
-    Event,
-    Rejection,
-    event_message,
-    lane,
-    lane_key,
-)
+from videovector_bridge.events import MAX_ID_BYTES, Event, event_message, lane_key
 from videovector_bridge.ingest.batcher import Batch, Checkpoint, LargePart, Rejected
 from videovector_bridge.ingest.deadline import Deadline
+from videovector_bridge.ingest.large_frames import LargeFramePublisher
 from videovector_bridge.messages import (
     MAX_DATA_BYTES,
     claim_message,
     claim_name,
     rejected_messages,
-    rejection_attributes,
 )
 from videovector_bridge.settings import TopicNames
 
@@ -35,13 +27,6 @@ _CHANNEL: Final = "stream"
 _REQUESTS_IN_FLIGHT: Final = 8
 _FRAMING_BYTES: Final = 512  # of a message, besides its data and its ids
 _REJECTED_BYTES: Final = 6_144  # of a rejected message besides its data: the attributes at most
-_LARGE: Final = Rejection(
-    "too_large",
-    "The frame is larger than MAX_FRAME_BYTES. Its parts are the messages with the same `frame`; "
-    "the last one has the number of parts and the SHA-256 of the whole. Set CLAIM_BUCKET to have "
-    "such events published with their data in Cloud Storage",
-    owner="user",
-)
 
 
 class Publisher:
@@ -67,8 +52,7 @@ class Publisher:
         self._backend = backend
         self._topics = topics
         self._source = source
-        self._stream = stream
-        self._lanes = lanes
+        self._context = {"stream": stream, "source": source}
         self._deadline = deadline
         self._batches = batches
         self._acknowledged = acknowledged
@@ -76,7 +60,15 @@ class Publisher:
         self._slots = asyncio.Semaphore(BATCHES_IN_FLIGHT)
         self._threads = ThreadPoolExecutor(_REQUESTS_IN_FLIGHT, thread_name_prefix="publish")
         self._failure: asyncio.Future[BackendError] = asyncio.get_running_loop().create_future()
-        self._upload: BlobWriter | None = None
+        self._large = LargeFramePublisher(
+            backend,
+            topics,
+            source=source,
+            channel=_CHANNEL,
+            lanes=lanes,
+            deadline=deadline,
+            context=self._context,
+        )
         self.published = 0
         self.rejected = 0
 
@@ -162,13 +154,12 @@ class Publisher:
         return True
 
     async def _publish_part(self, large: LargePart) -> bool:
-        send = self._send_part if self._backend.blobs is None else self._store_part
-        if not await self._in_thread(send, large):
+        if not await self._in_thread(self._large.publish, large):
             return False
-        if large.part.last:
-            as_event = self._backend.blobs is not None and isinstance(large.event, Event)
-            self.published += as_event
-            self.rejected += not as_event
+        if large.part.last and self._large.publishes_event(large):
+            self.published += 1
+        elif large.part.last:
+            self.rejected += 1
         return True
 
     async def _in_thread(self, send: Callable[..., None], *arguments: object) -> bool:
@@ -203,11 +194,13 @@ class Publisher:
         uri = self._backend.blobs.put(
             claim_name(event), event.data, "application/json", timeout=self._deadline.seconds_left
         )
-        return self._claim_message(event, uri, len(event.data), ordering_key)
-
-    def _claim_message(self, event: Event, uri: str, size: int, ordering_key: str) -> Message:
         return claim_message(
-            event, uri, size, source=self._source, channel=_CHANNEL, ordering_key=ordering_key
+            event,
+            uri,
+            len(event.data),
+            source=self._source,
+            channel=_CHANNEL,
+            ordering_key=ordering_key,
         )
 
     def _send_rejected(self, rejected: Sequence[Rejected]) -> None:
@@ -224,59 +217,12 @@ class Publisher:
             owner=rejected.reason.owner,
             code=rejected.reason.code,
             detail=rejected.reason.detail,
-            context=self._context(rejected.last_event_id, rejected.event_id),
-        )
-
-    def _send_part(self, large: LargePart) -> None:
-        """Pass a part on to `rejected`. The last one says how many there are."""
-        part = large.part
-        names = self._large_attributes(large, _LARGE) | {"part": str(part.number)}
-        if part.last:
-            names["parts"] = str(part.number)
-        self._publish(self._topics.rejected, [Message(part.data, names)])
-
-    def _store_part(self, large: LargePart) -> None:
-        """Add a part to an object in the bucket; publish a reference to it after the last one."""
-        assert self._backend.blobs is not None
-        part, seconds_left = large.part, self._deadline.seconds_left
-        if part.number == 1:
-            # A name of its own: what an earlier try has stored of the frame is no part of this.
-            name = f"frames/{uuid.uuid4().hex}.json"
-            self._upload = self._backend.blobs.open(name, "application/json")
-        assert self._upload is not None
-        self._upload.write(part.data, timeout=seconds_left)
-        if not part.last:
-            return
-        uri = self._upload.finish(timeout=seconds_left)
-        if isinstance(large.event, Event):
-            key = lane_key(lane(large.event, self._lanes))
-            message = self._claim_message(large.event, uri, large.size, key)
-            self._publish(self._topics.events, [message])
-        else:
-            names = self._large_attributes(large, large.event or _LARGE)
-            names |= {"dataref": uri, "datasize": str(large.size)}
-            self._publish(self._topics.rejected, [Message(b"", names)])
-
-    def _large_attributes(self, large: LargePart, reason: Rejection) -> dict[str, str]:
-        event_id = large.event.id if isinstance(large.event, Event) else None
-        return rejection_attributes(
-            owner=reason.owner,
-            code=reason.code,
-            detail=reason.detail,
             context={
-                **self._context(large.part.last_event_id, event_id),
-                "frame": large.frame,
-                "sha256": large.sha256,
+                **self._context,
+                "last-event-id": rejected.last_event_id,
+                "event-id": rejected.event_id or "",
             },
         )
-
-    def _context(self, last_event_id: str, event_id: str | None) -> dict[str, str]:
-        return {
-            "stream": self._stream,
-            "source": self._source,
-            "last-event-id": last_event_id,
-            "event-id": event_id or "",
-        }
 
     def _publish(self, topic: str, messages: Sequence[Message]) -> None:
         self._backend.topics.publish(topic, messages, timeout=self._deadline.seconds_left)

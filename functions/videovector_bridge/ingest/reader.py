@@ -81,7 +81,7 @@ class Reader:
         # Was there nothing to read, or could nothing be read?
         if self._trouble is not None:
             return stopped_by(self._trouble, max(0.0, self._asked_until - self._clock()))
-        return Stop("deadline" if self._clock() >= self._read_until else "idle")
+        return Stop("deadline" if self._timer.when() == self._read_until else "idle")
 
     async def _read(self) -> Stop:
         while True:

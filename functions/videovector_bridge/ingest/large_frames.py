@@ -1,0 +1,113 @@
+"""Publishing a frame too large to hold: in parts, each as it arrives.
+
+With a bucket the parts become one object, and the event travels as a claim check. Without one they
+are messages on topic `rejected`.
+"""
+
+import uuid
+from typing import Final
+
+from videovector_bridge.backends.ports import Backend, BlobWriter, Message
+from videovector_bridge.events import Event, Rejection, lane, lane_key
+from videovector_bridge.ingest.batcher import LargePart
+from videovector_bridge.ingest.deadline import Deadline
+from videovector_bridge.messages import claim_message, rejection_attributes
+from videovector_bridge.settings import TopicNames
+
+_LARGE: Final = Rejection(
+    "too_large",
+    "The frame is larger than MAX_FRAME_BYTES. Its parts are the messages with the same `frame`; "
+    "the last one has the number of parts and the SHA-256 of the whole. Set CLAIM_BUCKET to have "
+    "such events published with their data in Cloud Storage",
+    owner="user",
+)
+
+
+class LargeFramePublisher:
+    """Publishes the parts of large frames, called for one part after another. Blocks.
+
+    `context` goes into the attributes of what is rejected.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        topics: TopicNames,
+        *,
+        source: str,
+        channel: str,
+        lanes: int,
+        deadline: Deadline,
+        context: dict[str, str],
+    ) -> None:
+        self._backend = backend
+        self._topics = topics
+        self._source = source
+        self._channel = channel
+        self._lanes = lanes
+        self._deadline = deadline
+        self._context = context
+        self._upload: BlobWriter | None = None
+
+    def publishes_event(self, large: LargePart) -> bool:
+        """Whether the last part of a frame makes it an event, and not a rejected message."""
+        return self._backend.blobs is not None and isinstance(large.event, Event)
+
+    def publish(self, large: LargePart) -> None:
+        """Pass a part on. Raises `BackendError` when it is not stored or acknowledged."""
+        if self._backend.blobs is None:
+            self._reject_part(large)
+        else:
+            self._store_part(large)
+
+    def _reject_part(self, large: LargePart) -> None:
+        part = large.part
+        attributes = self._attributes(large, _LARGE) | {"part": str(part.number)}
+        if part.last:
+            attributes["parts"] = str(part.number)
+        self._send(self._topics.rejected, Message(part.data, attributes))
+
+    def _store_part(self, large: LargePart) -> None:
+        """Add a part to an object; publish a reference to it after the last one."""
+        assert self._backend.blobs is not None
+        part, seconds_left = large.part, self._deadline.seconds_left
+        if part.number == 1:
+            # A name of its own: what an earlier try has stored of the frame is no part of this.
+            name = f"frames/{uuid.uuid4().hex}.json"
+            self._upload = self._backend.blobs.open(name, "application/json")
+        assert self._upload is not None
+        self._upload.write(part.data, timeout=seconds_left)
+        if not part.last:
+            return
+        uri = self._upload.finish(timeout=seconds_left)
+        if isinstance(large.event, Event):
+            message = claim_message(
+                large.event,
+                uri,
+                large.size,
+                source=self._source,
+                channel=self._channel,
+                ordering_key=lane_key(lane(large.event, self._lanes)),
+            )
+            self._send(self._topics.events, message)
+        else:
+            attributes = self._attributes(large, large.event or _LARGE)
+            attributes |= {"dataref": uri, "datasize": str(large.size)}
+            self._send(self._topics.rejected, Message(b"", attributes))
+
+    def _attributes(self, large: LargePart, reason: Rejection) -> dict[str, str]:
+        return rejection_attributes(
+            owner=reason.owner,
+            code=reason.code,
+            detail=reason.detail,
+            context={
+                **self._context,
+                "last-event-id": large.part.last_event_id,
+                "event-id": large.event.id if isinstance(large.event, Event) else "",
+                "frame": large.frame,
+                "sha256": large.sha256,
+            },
+        )
+
+    def _send(self, topic: str, message: Message) -> None:
+        self._backend.topics.publish(topic, [message], timeout=self._deadline.seconds_left)
