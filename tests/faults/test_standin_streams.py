@@ -100,6 +100,7 @@ def test_a_large_event_is_kept_whole(backend: Backend) -> None:
     """12 MB: its data is in the blob store, as large as it was sent, and says who it is."""
     assert backend.blobs is not None
     with scene(backend) as it:
+        it.environ["MAX_FRAME_BYTES"] = "33554432"
         ids = it.happen(3)
         # As large on every connection: a slow store may need more than one window.
         it.control.faults({"on": "stream", "kind": "oversize", "bytes": 12_000_000, "times": None})

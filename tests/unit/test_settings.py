@@ -19,7 +19,8 @@ from videovector_bridge.settings import (
 )
 from videovector_bridge.settings.cli import watched
 
-GOOD = {"VIDEO_VECTOR_API_KEY": "sk_live_1234", "GOOGLE_CLOUD_PROJECT": "project"}
+KEY = "sk_live_1234"
+GOOD = {"VIDEO_VECTOR_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "project"}
 
 
 def read(streams: Any = None, **environ: str) -> DrainSettings:
@@ -273,7 +274,7 @@ SURROGATE = "x\udcff"  # a byte of the environment that is not UTF-8
             {"VIDEO_VECTOR_BASE_URL": "https://a.example/\x00"},
             "VIDEO_VECTOR_BASE_URL holds a contr",
         ),
-        ({"VIDEO_VECTOR_API_KEY": "sk_\x85live"}, "VIDEO_VECTOR_API_KEY holds a control character"),
+        ({"VIDEO_VECTOR_API_KEY": KEY + "\x85k"}, "VIDEO_VECTOR_API_KEY holds a control character"),
         ({"VIDEO_VECTOR_API_KEY_FILE": "/a\x00"}, "VIDEO_VECTOR_API_KEY_FILE holds a control"),
         ({"VIDEO_VECTOR_API_KEY_FILE": SURROGATE}, "VIDEO_VECTOR_API_KEY_FILE holds a lone"),
         ({"LANES": "1\x7f"}, "LANES holds a control character"),
