@@ -14,7 +14,7 @@ from infra.local.emulators import Emulators, start_emulators
 from infra.local.stored import stored_file
 from infra.local.topology import read_topology
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
-from videovector_bridge.backends.ports import Files, StoredFile
+from videovector_bridge.backends.ports import Files, StoredFile, Timeout
 from videovector_bridge.environment import Environment
 from videovector_bridge.settings.cloud import read_backend
 
@@ -117,7 +117,7 @@ class _Rewritten:
         self._files = files
         self._left = times
 
-    def read(self, name: str, *, timeout: float) -> bytes:
+    def read(self, name: str, *, timeout: Timeout) -> bytes:
         """Read it after it was written."""
         old = self.find(name, timeout=timeout)
         if self._left:

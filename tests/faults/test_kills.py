@@ -27,6 +27,7 @@ from tests.fakes import (
     window,
 )
 from videovector_bridge.backends import Backend
+from videovector_bridge.backends.ports import Timeout
 from videovector_bridge.errors import BackendError
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
@@ -199,7 +200,7 @@ def test_lanes_that_fail_hold_the_cursor(backend: Backend, lanes_that_fail: set[
     inner = backend.topics
 
     class Some(WatchedTopics):
-        def publish(self, topic: str, messages: Any, *, timeout: float) -> None:
+        def publish(self, topic: str, messages: Any, *, timeout: Timeout) -> None:
             if int(messages[0].ordering_key.removeprefix("lane-")) in lanes_that_fail:
                 raise BackendError("this lane is down")
             super().publish(topic, messages, timeout=timeout)

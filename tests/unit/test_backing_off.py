@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
-def at(backend: Backend, upstream: Upstream, seconds: float, **limits: object) -> WindowReport:
+def at(backend: Backend, upstream: Upstream, seconds: float, **limits: Any) -> WindowReport:
     """A window so many seconds later."""
     return window(backend, upstream, now=lambda: NOW + timedelta(seconds=seconds), **limits)
 
@@ -102,7 +103,7 @@ def test_streams_do_not_return_together(
     for hour in range(4):
         now = NOW + timedelta(hours=hour)
         answer = refusal(429, "slow", Retry_After="600")
-        window(embedded_backend, Upstream(answer), now=lambda now=now: now)
+        at(embedded_backend, Upstream(answer), hour * 3_600)
         until = instant(document(embedded_backend)["not_before"])
         assert until is not None
         waits.append((until - now).total_seconds())
