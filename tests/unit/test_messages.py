@@ -35,11 +35,15 @@ def test_an_event_travels_byte_for_byte() -> None:
 
 
 def test_a_claim_has_a_reference_in_place_of_data() -> None:
-    """A claim check is the event's message without data, with `ce-dataref`."""
+    """A claim check is the event's message without data; it says where and how large that is."""
     claim, plain = claim_message(one(), "gs://b/o", 7, **FORM), event_message(one(), **FORM)
 
     assert claim.data == b""
-    assert claim.attributes == {**plain.attributes, "ce-dataref": "gs://b/o"}
+    assert claim.attributes == {
+        **plain.attributes,
+        "ce-dataref": "gs://b/o",
+        "ce-datasize": "7",
+    }
     assert claim.ordering_key == plain.ordering_key
 
 

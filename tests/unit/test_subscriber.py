@@ -440,6 +440,36 @@ def test_a_claim_check_that_cannot_be_read_comes_again(markers: Deployed) -> Non
     assert markers.published("rejected") == []
 
 
+def test_a_claim_that_is_too_large_is_rejected_without_being_fetched(markers: Deployed) -> None:
+    """The message says how large the data is, so no memory is spent on it."""
+    markers.set("MAX_EVENT_BYTES", "1024")
+    attributes = claim(markers.backend, b"{}") | {"ce-datasize": "1025"}
+    attributes["ce-dataref"] += "x"  # nothing is there: fetching it would answer 503
+
+    status, _ = markers.post(b"", attributes)
+
+    assert status == 200
+    (found,) = markers.published("rejected")
+    assert (found.data, found.attributes["code"]) == (b"", "too_large")
+    assert found.attributes["dataref"] == attributes["ce-dataref"]
+    assert markers.requests(PUT) == 0
+
+
+@pytest.mark.parametrize("claimed", [False, True], ids=["in the message", "in a bucket"])
+def test_data_that_is_too_large_is_rejected_as_it_came(markers: Deployed, *, claimed: bool) -> None:
+    """Even where the message does not say its size."""
+    markers.set("MAX_EVENT_BYTES", "1024")
+    data = json.dumps(event(payload={"pad": "x" * 1024})).encode()
+    attributes = claim(markers.backend, data) if claimed else message_of(event()).attributes
+
+    status, _ = markers.post(b"" if claimed else data, attributes)
+
+    assert status == 200
+    (found,) = markers.published("rejected")
+    assert (found.data, found.attributes["code"]) == (data, "too_large")
+    assert markers.requests(PUT) == 0
+
+
 @pytest.mark.emulator
 def test_a_claim_check_without_a_bucket_comes_again(deploy_gcp: Deploy) -> None:
     """A setting that is missing mends nothing by rejecting; the answer names it.

@@ -134,7 +134,8 @@ def _serve(
 ) -> None:
     raw = b""
     try:
-        raw = _data(context, cloud_event)
+        raw = _data(context, cloud_event, facts)
+        _check_size(context, len(raw))
         received = _receive(raw, cloud_event)
     except PermanentError as error:
         _reject(context, raw, error, "", facts)
@@ -170,8 +171,11 @@ def _carry_out(context: Context, action: Action, planned: Planned, received: Rec
     return "done" if did else "done_before"
 
 
-def _data(context: Context, cloud_event: CloudEvent) -> bytes:
-    """The event's data; fetched where the message only refers to it (claim check)."""
+def _data(context: Context, cloud_event: CloudEvent, facts: dict[str, Any]) -> bytes:
+    """The event's data; fetched where the message only refers to it (claim check).
+
+    Then `facts` tell where the data is. What is known to be too large is not fetched.
+    """
     data = request.get_data()
     if request.mimetype == _STRUCTURED:
         held = cloud_event.data
@@ -179,12 +183,27 @@ def _data(context: Context, cloud_event: CloudEvent) -> bytes:
     reference = cloud_event.get("dataref")
     if not reference or data not in (b"", b"null"):
         return data
+    facts["dataref"] = reference
+    size = str(cloud_event.get("datasize"))
+    _check_size(context, int(size) if size.isdecimal() else 0)
     if context.backend.blobs is None:
         raise TransientError(
             f"The event's data is at {reference!r}, and there is no bucket to read it from. "
             f"Set CLAIM_BUCKET."
         )
     return context.backend.blobs.get(reference, timeout=_PUBLISH_SECONDS)
+
+
+def _check_size(context: Context, size: int) -> None:
+    """Refuse an event that would take more memory to read than the instance may have."""
+    limit = context.settings.max_event_bytes
+    if size > limit:
+        raise PermanentError(
+            f"The event has {size:,} bytes, more than MAX_EVENT_BYTES ({limit:,}). To act on such "
+            f"events, raise it, and the memory of the function by 40 times as much.",
+            owner="user",
+            code="too_large",
+        )
 
 
 def _stated_time() -> str | None:
@@ -214,7 +233,12 @@ def _reject(
         owner=error.owner,
         code=error.code,
         detail=str(error),
-        context={"action": action, "automation": automation, "event-id": facts["event_id"]},
+        context={
+            "action": action,
+            "automation": automation,
+            "event-id": facts["event_id"],
+            "dataref": facts.get("dataref", ""),
+        },
     )
     for message in messages:
         context.backend.topics.publish(

@@ -34,6 +34,7 @@ class SubscriberSettings:
     backend: BackendSettings
     topics: TopicNames
     automations_file: str
+    max_event_bytes: int
     signed_url_buckets: frozenset[str]
     signed_url_seconds: int
     signing_account: str
@@ -48,6 +49,7 @@ def subscriber_settings(environ: Mapping[str, str]) -> SubscriberSettings:
         read_backend(env),
         read_topics(env),
         env.text("AUTOMATIONS_FILE"),
+        env.whole("MAX_EVENT_BYTES", 5_000_000, 1_024, 100_000_000),
         _read_signed_url_buckets(env),
         env.whole("SIGNED_URL_SECONDS", 3_600, 1, MAX_SIGNED_SECONDS),
         env.matching("SIGNING_ACCOUNT", "", _ACCOUNT, "the e-mail of a service account"),
