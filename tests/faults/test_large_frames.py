@@ -203,8 +203,24 @@ def test_a_frame_without_end_ends_with_the_window(embedded_backend: Backend) -> 
         idle_seconds=60,
     )
 
-    assert (report.stop_reason, report.cursor_after) == ("deadline", "evt-0001")
+    assert (report.outcome, report.stop_reason) == ("drained", "deadline")
+    assert report.cursor_after == "evt-0001"
+    assert "bytes of a large frame came, but not its end" in report.message
     assert len(of_topic(topics, "rejected")) >= 2
+
+
+def test_a_window_that_gets_no_further_than_one_frame_has_failed(embedded_backend: Backend) -> None:
+    """The next one would stand at the same place, so somebody has to know."""
+    report = window(
+        embedded_backend,
+        Upstream(Answer(iter([b"data: " + b"x" * 3_000_000]), then=heartbeats_within_the_line)),
+        max_frame_bytes=LIMIT,
+        window_seconds=5,
+    )
+
+    assert (report.outcome, report.stop_reason) == ("failed", "frame_unfinished")
+    assert report.http_status == 503
+    assert "WINDOW_SECONDS" in report.message
 
 
 async def heartbeats_within_the_line(request: object) -> AsyncIterator[bytes]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from videovector_bridge.api.errors import ServerTrouble, Unreachable
 from videovector_bridge.automate.effects import Effects, Version
-from videovector_bridge.backends.ports import Document
+from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import BackendError, ConflictError, TransientError
 
 START_SECONDS = 10.0
@@ -111,7 +111,7 @@ class World:
         """Let others go on; time passes as they do."""
         self.step()
 
-    def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:  # noqa: ARG002 - as the port has it
+    def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:  # noqa: ARG002 - as the port has it
         """Read a record."""
         self.step()
         self.fail_sometimes()
@@ -125,7 +125,7 @@ class World:
         fields: Mapping[str, Any],
         *,
         replaces: Document | None,
-        timeout: float,  # noqa: ARG002 - likewise
+        timeout: Timeout,  # noqa: ARG002 - likewise
         keep_seconds: float | None = None,  # noqa: ARG002 - likewise
     ) -> Document:
         """Compare and set, sometimes losing the answer in either of the two ways there are."""

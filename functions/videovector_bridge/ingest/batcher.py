@@ -118,6 +118,11 @@ class Batcher:
         self.events = 0
         self.bytes = 0
 
+    @property
+    def large_bytes(self) -> int:
+        """How much has come of a large frame that has not ended yet."""
+        return self._large.size if self._large is not None else 0
+
     async def add(self, frames: Sequence[Frame | FramePart]) -> Stop | None:
         """Take in frames, moving the position past them. Return why to stop, or None to go on."""
         limits = self._limits
@@ -198,6 +203,7 @@ class Batcher:
         large = self._large.add(part)
         created_at = None
         if part.last:
+            self._large = None
             self.events += 1
             event = large.event if isinstance(large.event, Event) else None
             created_at = event.created_at if event else None
@@ -253,12 +259,12 @@ class _LargeSoFar:
         self._frame = hashlib.sha256(first).hexdigest()[:32]
         self._head = first[:_HEAD_BYTES]
         self._hash = hashlib.sha256()
-        self._size = 0
+        self.size = 0
 
     def add(self, part: FramePart) -> LargePart:
         self._hash.update(part.data)
-        self._size += len(part.data)
+        self.size += len(part.data)
         if not part.last:
             return LargePart(part, self._frame)
         sha256, event = self._hash.hexdigest(), decode_head(self._head)
-        return LargePart(part, self._frame, sha256, self._size, event)
+        return LargePart(part, self._frame, sha256, self.size, event)

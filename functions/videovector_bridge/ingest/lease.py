@@ -58,6 +58,17 @@ class Origin:
             return "host_changed"
         return "filters_changed" if fields["filters"] != self.filters else ""
 
+    def explain(self, change: str, stream: str, fields: Mapping[str, Any]) -> str:
+        """A sentence about a `change` since a document, and what to do."""
+        if change == "host_changed":
+            what = f"API host was {fields['api_host']} and is {self.api_host}"
+        else:
+            what = f"filters were {fields['filters']} and are {self.filters}"
+        return (
+            f"The cursor of stream {stream!r} means nothing any more: its {what}. Give the stream "
+            f"a new name, or set its cursor_policy to latest or earliest to start over."
+        )
+
 
 class Lease:
     """The right to drain one stream, and the stream's document as this window knows it.

@@ -25,6 +25,11 @@ _SENTENCES: Final = {
     "retry_later": "VideoVector closed the stream and asks to wait longer than the window lasts.",
 }
 
+FRAME_UNFINISHED: Final = (
+    "One frame filled the whole window. If it needs only more time, raise WINDOW_SECONDS (and the "
+    "timeout of the function)."
+)
+
 # Errors that pass by themselves: a window that read something before one has not failed, because
 # the next window resumes (and fails, if the error is still there).
 _TRANSIENT: Final = (
@@ -121,9 +126,16 @@ def outcome_of(stop: Stop, events: int) -> Outcome:
     return "drained" if events else "idle"
 
 
-def sentence(stop: Stop, *, read: int, acknowledged: int, begins: str | None) -> str:
+def sentence(
+    stop: Stop, *, read: int, acknowledged: int, large_bytes: int, begins: str | None
+) -> str:
     """What the window says to people: why it ended, what it left, and where the stream begins."""
     sentences = [stop.text]
+    if large_bytes:
+        sentences.append(
+            f"{large_bytes:,} bytes of a large frame came, but not its end; the next window reads "
+            f"it from its beginning."
+        )
     if read > acknowledged:
         sentences.append(
             f"{read - acknowledged} of the {read} events that it read were not published; the "

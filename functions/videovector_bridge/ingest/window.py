@@ -12,10 +12,10 @@ and only under this window's fencing token.
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -35,7 +35,13 @@ from videovector_bridge.ingest.lease import (
     Origin,
     acquire,
 )
-from videovector_bridge.ingest.outcome import Stop, WindowReport, outcome_of, sentence
+from videovector_bridge.ingest.outcome import (
+    FRAME_UNFINISHED,
+    Stop,
+    WindowReport,
+    outcome_of,
+    sentence,
+)
 from videovector_bridge.ingest.publisher import Publisher
 from videovector_bridge.ingest.reader import Reader
 from videovector_bridge.redact import redact
@@ -180,10 +186,8 @@ class _Window:
         """Drain until the first reason to stop, then publish and commit what was read."""
         changed = self._origin.change_since(self._before)
         if changed and self._stream.window.cursor_policy == "fail":
-            stop = Stop(
-                changed, message=_changed_sentence(self._stream.name, self._before, self._origin)
-            )
-            return await self._finish(stop)
+            what = self._origin.explain(changed, self._stream.name, self._before)
+            return await self._finish(Stop(changed, message=what))
         reading = asyncio.create_task(self._reader.run(give_up_because=changed))
         publishing = asyncio.create_task(self._publisher.run())
         committing = asyncio.create_task(self._committer.run())
@@ -219,6 +223,8 @@ class _Window:
         if committing.done() and (lost := committing.result()) is not None:
             return lost
         stop = Stop("deadline") if reading.cancelled() else reading.result()
+        if stop.reason == "deadline" and not self._batcher.events and self._batcher.large_bytes:
+            stop = Stop("frame_unfinished", message=FRAME_UNFINISHED)
         failure: BackendError | None = OutOfTimeError("Publishing did not end with the window.")
         if publishing.done():
             failure = publishing.result()
@@ -270,7 +276,13 @@ class _Window:
             stream=self._stream.name,
             outcome=outcome_of(stop, events),
             stop_reason=stop.reason,
-            message=sentence(stop, read=events, acknowledged=self._acknowledged(), begins=begins),
+            message=sentence(
+                stop,
+                read=events,
+                acknowledged=self._acknowledged(),
+                large_bytes=self._batcher.large_bytes,
+                begins=begins,
+            ),
             events=events,
             published=self._publisher.published,
             rejected=self._publisher.rejected,
@@ -293,14 +305,3 @@ class _Window:
         if made_at is None:
             return None
         return round((self._now() - made_at).total_seconds(), 3)
-
-
-def _changed_sentence(stream: str, before: Mapping[str, Any], origin: Origin) -> str:
-    if before["api_host"] != origin.api_host:
-        what = f"API host was {before['api_host']} and is {origin.api_host}"
-    else:
-        what = f"filters were {before['filters']} and are {origin.filters}"
-    return (
-        f"The cursor of stream {stream!r} means nothing any more: its {what}. Give the stream a "
-        f"new name, or set its cursor_policy to latest or earliest to start over."
-    )
