@@ -39,11 +39,11 @@ locals {
       todo     = "Look whether the key was revoked or lost a scope (draining needs `read`, markers `write`, deleting them `admin`). Store a new one: `gcloud secrets versions add ${var.api_key_secret} --data-file=-`. Nothing is to be deployed; the next window reads it and goes on from the cursor."
     }
     cursor-refused = {
-      title    = "VideoVector no longer knows the cursor, or a stream's filters changed"
+      title    = "VideoVector no longer knows the cursor, or a stream's filters or API host changed"
       severity = "CRITICAL"
-      query    = "sum by (stream) (increase(${local._promql.windows}{${local._from_logs},stop_reason=~\"cursor_refused|filters_changed\"}[10m])) > 0"
+      query    = "sum by (stream) (increase(${local._promql.windows}{${local._from_logs},stop_reason=~\"cursor_refused|filters_changed|host_changed\"}[10m])) > 0"
       minutes  = 0
-      todo     = "Events between the cursor and now may be gone, so this waits for you. Give the stream `cursor_policy = \"earliest\"` to publish all that VideoVector still has, or `\"latest\"` to go on from now; either publishes a `bridge.stream.gap` event. After a change of filters, a new name for the stream does too. `streams/NAME` in Firestore has the old cursor."
+      todo     = "Events between the cursor and now may be gone, so this waits for you. Give the stream `cursor_policy = \"earliest\"` to publish all that VideoVector still has, or `\"latest\"` to go on from now; either publishes a `bridge.stream.gap` event. After a change of filters or host, a new name for the stream does too. `streams/NAME` in Firestore has the old cursor."
     }
     cursor-age = {
       title    = "Events come late"
