@@ -42,7 +42,7 @@ _SCALAR_PAIR: Final = re.compile(
 class Event(NamedTuple):
     """One event that can be published. `data` is the vendor's JSON object, byte for byte.
 
-    A named tuple, as all that is made once an event: a frozen dataclass takes four times as long.
+    A named tuple, as everything made per event: a frozen dataclass needs four times as long.
     """
 
     id: str

@@ -205,7 +205,7 @@ def test_a_frame_without_end_ends_with_the_window(embedded_backend: Backend) -> 
 
     assert (report.outcome, report.stop_reason) == ("drained", "deadline")
     assert report.cursor_after == "evt-0001"
-    assert "bytes of a large frame came, but not its end" in report.message
+    assert "bytes of a large frame arrived, but not its end" in report.message
     assert len(of_topic(topics, "rejected")) >= 2
 
 

@@ -2,7 +2,7 @@
 
 Decoding follows https://html.spec.whatwg.org/multipage/server-sent-events.html, through httpx-sse.
 The bytes are gathered into runs of whole frames, and each run is decoded at once: for a flood that
-takes half the time of asking httpx-sse for one event after another.
+needs half the time of asking httpx-sse for one event after another.
 """
 
 import codecs
@@ -31,7 +31,7 @@ _MAX_ID_BYTES: Final = 8_192  # longer than any id that a request could carry
 class Frame(NamedTuple):
     """One frame of the stream.
 
-    `data` is byte for byte what the lines held; empty: only the position moves.
+    `data` is byte for byte the value of its `data` lines; empty: only the position moves.
     `last_event_id` is the id in force after the frame, `""` before the first `id:`.
     """
 
@@ -55,7 +55,7 @@ class FramePart(NamedTuple):
 class FrameDecoder:
     """Frames out of the bytes of one connection, in whatever pieces they arrive.
 
-    Holds at most `max_frame_bytes` of a frame, and one piece; a larger frame comes as its parts.
+    Buffers at most `max_frame_bytes` of a frame, and one piece; a larger frame is yielded in parts.
     `failure_of` says whether a frame that contains the bytes `alarm` ends the stream, from its
     event name and data; `failure` is then set, and nothing that follows is decoded.
     `retry_milliseconds` is the value of the last `retry:`.
@@ -143,7 +143,7 @@ class FrameDecoder:
                 self.failure = self._failure_of(sse.event, data)
                 if self.failure is not None:
                     break
-            # A heartbeat after the first id comes out of httpx-sse as an empty frame.
+            # httpx-sse makes an empty frame of a heartbeat after the first id.
             if data or (sse.id and sse.id != last_id):
                 frame = Frame(data, sse.id if sse.id.isascii() else _utf8(sse.id))
                 if len(data) <= self._max_frame_bytes:
@@ -172,7 +172,7 @@ def _cut(frame: Frame) -> list[FramePart]:
 
 
 class _LargeFrame:
-    """Decodes one frame, fed piece by piece; holds less than one part and one piece of it.
+    """Decodes one frame, fed piece by piece; buffers less than one part and one piece of it.
 
     `last_id` is the id in force, its bytes as Latin-1, as in `FrameDecoder`.
     """
@@ -190,7 +190,7 @@ class _LargeFrame:
         self._over = False
 
     def feed(self, piece: bytes) -> bytes | None:
-        """Take in a piece; return what follows the frame in it, None while the frame goes on."""
+        """Add a piece; return what follows the frame in it, None while the frame continues."""
         at = 0
         if self._after_cr and piece[:1] == b"\n":
             at = 1
@@ -213,7 +213,7 @@ class _LargeFrame:
     def take_parts(self, max_frame_bytes: int) -> list[Frame | FramePart]:
         """The parts that are complete by now; after the end of the frame, all that are left.
 
-        A frame whose comments alone made it large comes whole.
+        A frame that only its comments made large is returned whole.
         """
         parts: list[Frame | FramePart] = []
         if self._over and self._number == 0 and len(self._data) <= max_frame_bytes:
@@ -230,7 +230,7 @@ class _LargeFrame:
         return parts
 
     def _take(self, text: bytes) -> None:
-        """Take in a stretch of one line."""
+        """Add a stretch of one line."""
         if not self._in_value:
             name, colon, value = (self._name + text).partition(b":")
             self._name = name[: _MAX_NAME_BYTES + 1]
@@ -264,7 +264,7 @@ class _LargeFrame:
 
 def _events(run: bytes, last_id: str) -> Iterator[ServerSentEvent]:
     # Latin-1 keeps every byte through httpx-sse, which works on text; it also overrides a charset
-    # in the answer, since an event stream is always UTF-8. The id in force goes ahead of the run,
+    # in the answer, since an event stream is always UTF-8. The id in force precedes the run,
     # and an event without data after it, to learn which is in force then.
     ahead = b"id: " + last_id.encode("latin-1") + b"\n" if last_id else b""
     response = httpx.Response(

@@ -37,7 +37,7 @@ _CURSOR_WORDS: Final = re.compile(
 
 
 class CursorRefused(BridgeError):
-    """The API does not know, or no longer keeps, the Last-Event-ID that it was given."""
+    """The API does not know, or no longer stores, the Last-Event-ID of the request."""
 
 
 class StreamFailed(TransientError):
@@ -75,7 +75,7 @@ class Position:
         return self.earliest_event_id if self.start_from == "earliest" else self.start_from
 
     def begin_again(self, start_from: str) -> "Position":
-        """The position of a stream that has given its cursor up."""
+        """The position of a stream whose cursor was abandoned."""
         return Position(None, start_from, self.earliest_event_id)
 
     def advance(self, last_event_id: str, event_id: str | None) -> None:
@@ -144,7 +144,7 @@ class EventStream:
             failure = error_from_exception(error, request)
         else:
             return
-        # Raised out here, because httpx's errors hold the request and with it the key.
+        # Raised out here, because httpx's errors refer to the request and so to the key.
         raise failure
 
     async def probe(self) -> None:

@@ -45,7 +45,7 @@ MAX_ORDERING_KEY_BYTES = 1_024
 
 
 def seconds_left(timeout: Timeout) -> float:
-    """The seconds that a call may still take, at this moment; 0 or less when its time is over."""
+    """The seconds left for a call, now; 0 or less after its deadline."""
     return timeout() if callable(timeout) else timeout
 
 
@@ -122,7 +122,7 @@ class Blobs(Protocol):
 class BlobWriter(Protocol):
     """One object that is written in parts, in order. It exists once `finish` has returned.
 
-    Holds about one part in memory. After an error the writer is of no more use.
+    Buffers about one part. After an error the writer cannot be used.
     """
 
     def write(self, part: bytes, *, timeout: Timeout) -> None:
@@ -153,7 +153,7 @@ class Files(Protocol):
     """Files under names that stay, each replaced with compare-and-set."""
 
     def find(self, name: str, *, timeout: Timeout) -> StoredFile | None:
-        """Tell what is stored under `name`; None when nothing is."""
+        """Describe what is stored under `name`; None if nothing is."""
         ...
 
     def write(

@@ -70,7 +70,7 @@ class LargePart:
 class Batch:
     """Consecutive frames of a stream; `lanes` keeps the stream's order within each lane.
 
-    Or one part of a large frame, or the `gap` event of a cursor that is given up.
+    Or one part of a large frame, or the `gap` event of an abandoned cursor.
     """
 
     checkpoint: Checkpoint
@@ -87,7 +87,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """How frames are gathered; `claimable`: a bucket takes events too large for a message."""
+    """Limits of a batch. `claimable`: a bucket exists for events too large for a message."""
 
     lanes: int
     linger_seconds: float
@@ -120,11 +120,11 @@ class Batcher:
 
     @property
     def large_bytes(self) -> int:
-        """How much has come of a large frame that has not ended yet."""
+        """Bytes received of a large frame that has not ended yet."""
         return self._large.size if self._large is not None else 0
 
     async def add(self, frames: Sequence[Frame | FramePart]) -> Stop | None:
-        """Take in frames, moving the position past them. Return why to stop, or None to go on."""
+        """Add frames and move the position past them. Return why to stop, or None to continue."""
         limits = self._limits
         for frame in frames:
             if isinstance(frame, FramePart):
@@ -147,7 +147,7 @@ class Batcher:
         return None
 
     async def start_over(self, gap: Event, start_from: str) -> None:
-        """Give the position up, once everything before and the `gap` event are published."""
+        """Abandon the position, once everything before and the `gap` event are published."""
         await self._emit()
         self.position = self.position.begin_again(start_from)
         await self._batches.put(Batch(self._checkpoint(), gap=gap))
@@ -226,11 +226,11 @@ class _OpenBatch:
 
     @property
     def full(self) -> bool:
-        """Whether the batch should be published before it takes in more."""
+        """Whether the batch must be published before more frames are added."""
         return self._frames >= BATCH_EVENTS or self._bytes >= BATCH_BYTES
 
     def add(self, frame: Frame, position: Position) -> None:
-        """Take in one frame and move `position` past it."""
+        """Add one frame and move `position` past it."""
         if frame.data:
             self._frames += 1
             self._bytes += len(frame.data)

@@ -32,7 +32,7 @@ class Committer:
         """The newest one: all before it, and including it, is acknowledged."""
 
     async def run(self) -> Stop | None:
-        """Commit and renew until the queue ends. Return why to stop if the lease cannot be kept."""
+        """Commit and renew until the queue ends. Return a stop if the lease cannot be renewed."""
         clock = asyncio.get_running_loop().time
         due_at = clock() + self._interval
         while True:
@@ -61,7 +61,7 @@ class Committer:
         return stop if self._lease.expires_at - now <= 2 * self._interval else None
 
     async def finish(self, changes: Mapping[str, Any]) -> Stop | None:
-        """Write `changes` with the last checkpoint and give the lease up; return a failure."""
+        """Write `changes` with the last checkpoint and release the lease; return a failure."""
         # Only this write may reach past the end of the window.
         return await self._write(
             changes, self._deadline.ends_at + _LAST_WRITE_SECONDS, release=True
@@ -88,7 +88,7 @@ class Committer:
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
-            # The thread goes on: the lease may not be used until it has ended.
+            # The thread continues: the lease may not be used until it has ended.
             await asyncio.wait([writing])
             raise
         except LeaseLost as error:

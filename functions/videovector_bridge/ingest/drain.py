@@ -39,7 +39,7 @@ def drain(request: Request) -> Response:
     unknown stream; 405; 409 a person must decide; 500 wrong settings; 502, 503 the window failed.
     """
     if request.method != "POST":
-        return _answer(405, _failed("bad_request", "drain takes POST only."))
+        return _answer(405, _failed("bad_request", "drain accepts only POST."))
     try:
         settings, backend = _instance.get()
     except SettingsError as error:

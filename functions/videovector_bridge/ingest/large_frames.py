@@ -1,4 +1,4 @@
-"""Publishing a frame too large to hold: in parts, each as it arrives.
+"""Publish a frame too large for memory: in parts, each as it arrives.
 
 With a bucket the parts become one object, and the event travels as a claim check. Without one they
 are messages on topic `rejected`.
@@ -26,7 +26,7 @@ _LARGE: Final = Rejection(
 class LargeFramePublisher:
     """Publishes the parts of large frames, called for one part after another. Blocks.
 
-    `context` goes into the attributes of what is rejected.
+    `context` is added to the attributes of rejected messages.
     """
 
     def __init__(

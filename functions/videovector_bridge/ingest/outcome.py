@@ -133,8 +133,8 @@ def sentence(
     sentences = [stop.text]
     if large_bytes:
         sentences.append(
-            f"{large_bytes:,} bytes of a large frame came, but not its end; the next window reads "
-            f"it from its beginning."
+            f"{large_bytes:,} bytes of a large frame arrived, but not its end; the next window "
+            f"reads it from its beginning."
         )
     if read > acknowledged:
         sentences.append(

@@ -1,4 +1,4 @@
-"""The first stage of a window: frames are read, over as many connections as it takes."""
+"""The first stage of a window: read frames, over as many connections as needed."""
 
 import asyncio
 import random
@@ -67,12 +67,15 @@ class Reader:
         self.reconnects = 0
         self.stream_errors = 0
 
-    async def run(self, give_up_because: str = "") -> Stop:
-        """Read, after giving the cursor up if there is a reason to. Return why it ended."""
+    async def run(self, abandon_because: str = "") -> Stop:
+        """Read until there is a reason to stop, and return it.
+
+        With `abandon_because` the cursor is abandoned first.
+        """
         try:
             async with self._timer:
-                if give_up_because:
-                    await self._start_over(give_up_because)
+                if abandon_because:
+                    await self._start_over(abandon_because)
                 self._restart_timer()
                 return await self._read()
         except TimeoutError:
@@ -174,7 +177,7 @@ class Reader:
         return None
 
     async def _start_over(self, reason: str) -> None:
-        """Give the cursor up as the policy says, once the gap event is published."""
+        """Abandon the cursor as the policy says, once the gap event is published."""
         lost = self._batcher.position.last_event_id
         gap = _gap_event(self._stream, lost, self._cursor_policy, reason)
         await self._batcher.start_over(gap, self._cursor_policy)
@@ -194,7 +197,7 @@ class Reader:
 
 
 def _gap_event(stream: str, lost: str | None, policy: str, reason: str) -> Event:
-    """The bridge's own event for a cursor that was given up: events after it may be missing."""
+    """Build the bridge's event for an abandoned cursor: events after it may be missing."""
     return bridge_event(
         "bridge.stream.gap",
         f"bridge.stream.gap:{stream}:{quote(lost or '')}"[:MAX_ID_BYTES],

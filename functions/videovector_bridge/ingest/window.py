@@ -47,7 +47,7 @@ from videovector_bridge.ingest.reader import Reader
 from videovector_bridge.redact import redact
 from videovector_bridge.settings import DrainSettings, StreamSettings
 
-_FLUSH_SHARE: Final = 0.1  # of the window is kept for publishing what was read,
+_FLUSH_SHARE: Final = 0.1  # of the window is for publishing what was read,
 _FLUSH_CAP: Final = 2.0  # but no more seconds than these.
 _GRACE_SECONDS: Final = 0.2  # for answers that arrive with the end of the window
 _BACKOFF_JITTER_SECONDS: Final = 30.0
@@ -113,7 +113,7 @@ async def drain_window(
 
 
 class _Window:
-    """The one window that holds the lease of its stream: its stages, and how they end."""
+    """A window with the lease of its stream: its stages, and how they end."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class _Window:
         if changed and self._stream.window.cursor_policy == "fail":
             what = self._origin.explain(changed, self._stream.name, self._before)
             return await self._finish(Stop(changed, message=what))
-        reading = asyncio.create_task(self._reader.run(give_up_because=changed))
+        reading = asyncio.create_task(self._reader.run(abandon_because=changed))
         publishing = asyncio.create_task(self._publisher.run())
         committing = asyncio.create_task(self._committer.run())
         tasks = (reading, publishing, committing)
@@ -208,7 +208,7 @@ class _Window:
         committing: "asyncio.Task[Stop | None]",
     ) -> Stop:
         """End the stages in their order; return why the window ends."""
-        if committing.done():  # the lease cannot be kept
+        if committing.done():  # the lease is lost or cannot be renewed
             self._deadline.cancel()
         reading.cancel()
         await asyncio.wait([reading])
