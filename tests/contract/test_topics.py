@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.contract.delivered import Subscriber
 from tests.contract.peers import dead_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
-from videovector_bridge.backends.embedded.log import read_messages
+from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.limits import check_request, wire_size
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
@@ -154,7 +154,7 @@ def test_stored_when_acknowledged_even_if_the_process_is_killed(
     process.start()
     process.join(20)
 
-    stored = read_messages(embedded_settings.embedded_dir, "events")
+    stored = MessageLog(Path(embedded_settings.embedded_dir)).read("events")
     assert [one.message for one in stored] == numbered(500)
 
 
@@ -165,8 +165,8 @@ def test_embedded_messages_are_read_on_from_an_id(embedded_settings: BackendSett
     topics.publish("events", numbered(5), timeout=10)
     topics.publish("rejected", numbered(1), timeout=10)
     topics.publish("events", numbered(7)[5:], timeout=10)
-    first = read_messages(embedded_settings.embedded_dir, "events", limit=4)
-    rest = read_messages(embedded_settings.embedded_dir, "events", after_id=first[-1].id)
+    first = MessageLog(Path(embedded_settings.embedded_dir)).read("events", limit=4)
+    rest = MessageLog(Path(embedded_settings.embedded_dir)).read("events", after_id=first[-1].id)
 
     assert [one.message for one in first + rest] == numbered(7)
     assert before <= rest[-1].published_at <= time.time()

@@ -21,7 +21,7 @@ from infra.local.emulators import Emulators
 from infra.local.functions import ROOT
 from infra.local.topology import read_topology
 from tests.system.launcher import Launcher, processes_of, until
-from videovector_bridge.backends.embedded.log import read_messages
+from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.gcp.channels import open_transport
 
 EMBEDDED = {"BACKEND": "embedded"}
@@ -92,7 +92,7 @@ def test_addresses_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
 
     def published() -> bool:
         drained(endpoints)
-        messages = read_messages(endpoints["embedded_dir"], "events", limit=10_000)
+        messages = MessageLog(Path(endpoints["embedded_dir"])).read("events", limit=10_000)
         return event_id in {each.message.attributes["ce-id"] for each in messages}
 
     assert set(endpoints) >= KEYS

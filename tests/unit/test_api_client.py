@@ -61,14 +61,6 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
         {},
         Marker(),
     ),
-    "set_marker": (
-        lambda client: client.set_marker("field", "f1", field_path="a.b", color="red"),
-        Reply(MARKER, status=201),
-        "PUT",
-        "/markers",
-        {"target_type": "field", "target_id": "f1", "field_path": "a.b", "color": "red"},
-        Marker("m1", "red", "n", "t", MARKER),
-    ),
     "delete_marker": (
         lambda client: client.delete_marker("m1"),
         Reply(status=204),
@@ -151,14 +143,6 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
         {"targets": [{"video_id": "v1", "run_id": "r1"}, {"video_id": "v2"}]},
         [],
     ),
-    "playground_videos": (
-        lambda client: list(client.playground_videos(limit=7)),
-        Reply({"data": [{"video_id": "v"}], "pagination": {"has_more": False}}),
-        "GET",
-        "/playground/videos?limit=7",
-        None,
-        [{"video_id": "v"}],
-    ),
     "playground_search": (
         lambda client: client.playground_search("a dog", 5),
         Reply([{"result_id": "x"}]),
@@ -223,11 +207,10 @@ def test_each_endpoint_is_asked_and_understood(name: str) -> None:
 )
 def test_the_callers_idempotency_key_is_sent(given_key: str, sent: str) -> None:
     """As it is if a header can carry it, else as its SHA-256: the same key stays the same."""
-    upstream = Upstream(Reply({}), Reply({}), GRANT)
+    upstream = Upstream(Reply({}), GRANT)
     client = client_of(upstream)
 
     client.upsert_marker({}, idempotency_key=given_key)
-    client.set_marker("run", "r", idempotency_key=given_key)
     client.signed_url("gs://b/o", idempotency_key=given_key)
 
     keys = {request.headers["Idempotency-Key"] for request in upstream.requests}
@@ -288,14 +271,14 @@ def test_pages_are_followed_lazily_to_their_end() -> None:
     upstream = Upstream(
         page(0, "a", has_more=True), page(1, "b&", has_more=True), page(2, "c", has_more=False)
     )
-    rows = client_of(upstream).playground_videos()
+    markers = client_of(upstream).list_markers()
 
     assert upstream.requests == []
-    assert next(rows) == {"n": 0}
+    assert next(markers).fields == {"n": 0}
     assert len(upstream.requests) == 1
-    assert list(rows) == [{"n": 1}, {"n": 2}]
+    assert [marker.fields for marker in markers] == [{"n": 1}, {"n": 2}]
     queries = [request.url.query for request in upstream.requests]
-    assert queries == [b"limit=100", b"limit=100&cursor=a", b"limit=100&cursor=b%26"]
+    assert queries == [b"", b"cursor=a", b"cursor=b%26"]
 
 
 def test_markers_may_come_in_pages() -> None:
@@ -326,18 +309,18 @@ def test_filter_search_follows_both_styles_of_pages() -> None:
 def test_a_cursor_that_comes_back_ends_in_an_error() -> None:
     """No endless loop, and no silent end either; the rows before it were yielded."""
     pages = [page(0, "a", has_more=True), page(1, "b", has_more=True), page(2, "a", has_more=True)]
-    rows = client_of(Upstream(*pages)).playground_videos()
+    markers = client_of(Upstream(*pages)).list_markers()
 
-    assert [next(rows), next(rows), next(rows)] == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert [next(markers).fields["n"] for _ in pages] == [0, 1, 2]
     with pytest.raises(UnexpectedAnswer, match="do not end"):
-        next(rows)
+        next(markers)
 
 
 @pytest.mark.parametrize("cursor", [None, "", {"a": 1}, ["a"], 1.5])
 def test_more_without_a_usable_cursor_is_an_error(cursor: Any) -> None:
     """Rows that cannot be reached are told of."""
     with pytest.raises(UnexpectedAnswer):
-        list(client_of(Upstream(page(0, cursor, has_more=True))).playground_videos())
+        list(client_of(Upstream(page(0, cursor, has_more=True))).list_markers())
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ USES: list[Callable[[VideoVectorClient], object]] = [
     lambda client: client.batch_status(["v"]),
     lambda client: client.batch_segments(["v"]),
     lambda client: client.batch_segments_for_targets([SegmentsTarget("v")]),
-    lambda client: list(islice(client.playground_videos(), 500)),
     lambda client: client.playground_search("q"),
     lambda client: list(islice(client.playground_filter_search([{}]), 500)),
 ]

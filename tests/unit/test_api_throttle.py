@@ -156,31 +156,34 @@ def test_whoever_waits_goes_after_the_hold_and_in_time(
         assert clock() <= deadline + 1e-9
 
 
-def test_copies_with_another_budget_share_the_hold() -> None:
-    """It is one process to VideoVector, whatever time a caller has."""
+def test_a_hold_outlasts_the_call_that_met_it() -> None:
+    """Later calls fail without a request until it is nearly over, then wait for its end."""
     upstream = Upstream(Reply(status=429, headers={"Retry-After": "30"}), Reply([]))
     clock = Clock()
     client = client_of(upstream, clock=clock)
 
     for _ in range(2):
         with pytest.raises(RateLimited):
-            list(client.with_budget(5.0).list_markers())
+            list(client.list_markers())
     assert len(upstream.requests) == 1
     assert clock.naps == []
-    assert list(client.with_budget(60.0).list_markers()) == []
-    assert clock.naps == [31.0]
+    clock.seconds += 20
+    assert list(client.list_markers()) == []
+    assert clock.naps == [11.0]
 
 
 def test_what_was_held_has_the_rest_of_its_budget() -> None:
     """The timeout of the request is what the wait has left."""
-    upstream = Upstream(Reply(status=429, headers={"Retry-After": "12"}), Reply([]))
-    client = client_of(upstream)
+    upstream = Upstream(Reply(status=429, headers={"Retry-After": "25"}), Reply([]))
+    clock = Clock()
+    client = client_of(upstream, clock=clock)
 
     with pytest.raises(RateLimited):
-        list(client.with_budget(5.0).list_markers())
+        list(client.list_markers())
+    clock.seconds += 13
     list(client.list_markers())
 
-    assert [sent.extensions["timeout"]["read"] for sent in upstream.requests] == [5.0, 7.0]
+    assert [sent.extensions["timeout"]["read"] for sent in upstream.requests] == [10.0, 7.0]
 
 
 def test_a_call_that_may_not_be_repeated_is_held_too() -> None:

@@ -174,18 +174,15 @@ def test_without_doubt_a_failure_is_known() -> None:
     assert not caught.value.in_doubt
 
 
-def test_a_budget_can_be_set_per_call() -> None:
-    """`with_budget` shares the connections and cuts waits and timeouts to what the caller has."""
+def test_the_budget_limits_waits_and_timeouts() -> None:
+    """A request gets no more time than the call has, and a longer Retry-After is not waited for."""
     upstream = Upstream(Reply(status=503, headers={"Retry-After": "3"}))
-    client = client_of(upstream)
 
     with pytest.raises(ServerTrouble):
-        list(client.with_budget(2.0).list_markers())
+        list(client_of(upstream, retry=RetryPolicy(budget_seconds=2.0)).list_markers())
 
     (request,) = upstream.requests
     assert request.extensions["timeout"] == dict.fromkeys(("connect", "read", "write", "pool"), 2.0)
-    with pytest.raises(ValueError, match="budget"):
-        client.with_budget(0)
 
 
 def test_the_timeout_of_an_attempt_is_what_is_left() -> None:

@@ -55,7 +55,7 @@ def test_a_good_file_is_read_whole() -> None:
 
     assert (found.name, found.on) == ("red", ("prompt_run.failed", "processing.*failed"))
     assert (found.action, found.channel) == ("upsert_marker", "stream")
-    assert found.applies_to(event())
+    assert found.judge(event()).applies
     rendered = {"target_type": "run", "target_id": "r1", "color": "red"}
     assert rendered == found.render(event())
 
@@ -86,7 +86,7 @@ def test_an_automation_applies_by_type_channel_and_condition(
     """All three must fit; a condition on a field that is missing does not hold."""
     (found,) = read(GOOD)
 
-    assert applies is found.applies_to(given)
+    assert applies is found.judge(given).applies
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_condition_on_nothing_does_not_hold(when: str, *, holds: bool) -> None
     """An item that is missing and a null count as not holding."""
     (found,) = read(GOOD.replace("event.payload.n > 3", when))
 
-    assert holds is found.applies_to(event(payload={"list": [], "gap": None}))
+    assert holds is found.judge(event(payload={"list": [], "gap": None})).applies
 
 
 @pytest.mark.parametrize("when", ["event.payload.n", "'yes'", "event.payload.n + 'x' == ''"])
@@ -106,7 +106,7 @@ def test_a_condition_that_is_none_is_the_users_to_mend(when: str) -> None:
     (found,) = read(GOOD.replace("event.payload.n > 3", when))
 
     with pytest.raises(PermanentError) as caught:
-        found.applies_to(event())
+        found.judge(event())
 
     assert (caught.value.owner, caught.value.code) == ("user", "expression_failed")
 
@@ -365,7 +365,7 @@ def test_the_shipped_file_colours_runs(event_type: str, color: str | None) -> No
     found = [
         one.render(event(event_type))
         for one in automations
-        if one.action == "upsert_marker" and one.applies_to(event(event_type))
+        if one.action == "upsert_marker" and one.judge(event(event_type)).applies
     ]
 
     assert [color] * (color is not None) == [one["color"] for one in found]
@@ -379,6 +379,6 @@ def test_the_shipped_file_links_processed_videos() -> None:
     stored = {"gcs_uri": "gs://b/v.mp4"}
 
     for event_type in ("media.processing.completed", "processing.video_completed"):
-        assert link.applies_to(event(event_type, payload=stored))
-        assert not link.applies_to(event(event_type, payload={}))
+        assert link.judge(event(event_type, payload=stored)).applies
+        assert not link.judge(event(event_type, payload={})).applies
     assert stored == link.render(event("media.processing.completed", payload=stored))

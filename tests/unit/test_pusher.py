@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.local.pusher import Pusher
 from infra.local.topology import Subscription
 from videovector_bridge.backends import open_backend
-from videovector_bridge.backends.embedded.log import read_messages
+from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.settings import BackendSettings
 
@@ -89,8 +89,8 @@ def test_a_message_that_is_given_up_is_kept(tmp_path: Path) -> None:
     """After its last attempt a message is on the dead letter topic as it was."""
     publish(tmp_path, b"bad")
     with pushing(tmp_path, lambda _: 500, attempts=2) as requests:
-        assert until(lambda: bool(read_messages(tmp_path, "dead")))
-        dead = read_messages(tmp_path, "dead")[0].message
+        assert until(lambda: bool(MessageLog(tmp_path).read("dead")))
+        dead = MessageLog(tmp_path).read("dead")[0].message
 
     assert (dead.data, dead.attributes["ce-id"]) == (b"bad", "a")
     assert len(requests) == 2

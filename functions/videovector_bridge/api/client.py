@@ -7,7 +7,6 @@ is in `stream.py`; the management of webhooks is the operator's, not the bridge'
 import random as _random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -78,16 +77,6 @@ class VideoVectorClient:
             throttle=Throttle(clock=clock, sleep=sleep, random=random),
         )
 
-    def with_budget(self, seconds: float) -> "VideoVectorClient":
-        """Return this client with another retry budget per request.
-
-        The connections are shared, and so is the rate: a 429 to one holds the requests of both.
-        """
-        other = object.__new__(VideoVectorClient)
-        policy = replace(self._transport.policy, budget_seconds=seconds)
-        other._transport = replace(self._transport, policy=policy)
-        return other
-
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         self._transport.pool.close()
@@ -120,27 +109,6 @@ class VideoVectorClient:
             "PUT", "/markers", body=dict(body), idempotency_key=key_for_call(idempotency_key)
         )
         return answers.to_marker(self._transport.send(call))
-
-    def set_marker(
-        self,
-        target_type: str,
-        target_id: str,
-        *,
-        field_path: str | None = None,
-        color: str | None = None,
-        note: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> Marker:
-        """Upsert a marker on a `prompt`, `run` or `field`; what is None is left out of the body."""
-        body = {
-            "target_type": target_type,
-            "target_id": target_id,
-            "field_path": field_path,
-            "color": color,
-            "note": note,
-        }
-        given = {name: value for name, value in body.items() if value is not None}
-        return self.upsert_marker(given, idempotency_key=idempotency_key)
 
     def delete_marker(self, marker_id: str) -> bool:
         """Delete a marker. True if this call did it, False if it was gone already (404).
@@ -205,14 +173,6 @@ class VideoVectorClient:
         return self._batch("/videos/batch/segments", "targets", rows, _SEGMENTS_BATCH)
 
     # Playground
-
-    def playground_videos(self, limit: int = 100) -> Iterator[JsonObject]:
-        """Yield every video that belongs to no index, in pages of `limit` (1 to 100)."""
-
-        def fetch(cursor: Cursor | None) -> Answer:
-            return self._get("/playground/videos", params_of(limit=limit, cursor=cursor))
-
-        return answers.to_pages(fetch)
 
     def playground_search(
         self, query: str, top_k: int = 30, run_id: str | None = None

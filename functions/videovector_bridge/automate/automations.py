@@ -55,10 +55,6 @@ class Automation:
     when: Expression | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
 
-    def applies_to(self, event: Mapping[str, Any]) -> bool:
-        """Whether type, channel and condition fit; raises as `judge` does."""
-        return self.judge(event).applies
-
     def judge(self, event: Mapping[str, Any]) -> Verdict:
         """Whether type, channel and condition fit, and if not, which does not.
 

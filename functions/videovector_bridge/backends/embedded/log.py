@@ -50,10 +50,3 @@ class MessageLog:
         with self._messages.transaction("Listing topics", timeout, write=False) as database:
             rows = database.execute("SELECT DISTINCT topic FROM messages ORDER BY topic").fetchall()
         return [name for (name,) in rows]
-
-
-def read_messages(
-    directory: Path | str, topic: str, after_id: int = 0, limit: int = 1_000
-) -> list[StoredMessage]:
-    """Return `MessageLog(directory).read(...)`, for a single look."""
-    return MessageLog(Path(directory)).read(topic, after_id, limit)
