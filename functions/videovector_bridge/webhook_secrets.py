@@ -1,4 +1,4 @@
-"""The secrets that deliveries may be signed with, as text and as values. All of it is pure.
+"""The secrets that deliveries may be signed with, as text and as values.
 
 One secret a line, newest first. ` # until TIME` after a secret ends its grace period: from then
 on it verifies nothing. A line `# rotating until TIME` announces a rotation: until then the vendor
@@ -12,9 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
 from videovector_bridge.errors import SettingsError
+from videovector_bridge.secret import Secret
 
 _SECRET: Final = re.compile(r"(\S+)(?:\s+#\s*until\s+(\S+))?")
 _ANNOUNCEMENT: Final = re.compile(r"#\s*rotating\s+until\b\s*(.*)")
+# VideoVector's have more than 30. Fewer are a typing mistake, or quickly guessed.
+SHORTEST_SECRET: Final = 8
 _NO_TIME: Final = "has no time (RFC 3339, with its zone) after `until`"
 
 
@@ -95,6 +98,52 @@ class WebhookSecrets:
         ]
         old = tuple(each for each in kept if _holds(each.until, now))
         return replace(self, secrets=(WebhookSecret(new), *old), rotating_until=None)
+
+
+class CurrentSecrets:
+    """The secrets that a value or a file holds at the moment, parsed once per change.
+
+    Threads may share it. `name` is the variable that errors name.
+    """
+
+    def __init__(self, source: Secret, name: str) -> None:
+        self._source = source
+        self._name = name
+        # One reference, so that no thread sees the secrets of another text.
+        self._parsed: tuple[str, WebhookSecrets] | None = None
+
+    def get(self) -> WebhookSecrets:
+        """Return the secrets; none where a file does not exist yet.
+
+        Raises `SettingsError` for a file that cannot be read, naming every wrong line, and for a
+        secret that is too short.
+        """
+        try:
+            text = self._source.current()
+        except FileNotFoundError:
+            return WebhookSecrets()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError([f"{self._name} cannot be read: {error}"]) from None
+        parsed = self._parsed
+        if parsed is None or parsed[0] != text:
+            self._parsed = parsed = (text, self._parse(text))
+        return parsed[1]
+
+    def _parse(self, text: str) -> WebhookSecrets:
+        try:
+            secrets = WebhookSecrets.parse(text)
+        except SettingsError as error:
+            problems = [f"{self._name}: {problem}" for problem in error.problems]
+            raise SettingsError(problems) from None
+        problems = [
+            f"{self._name}: secret {number} has {len(each.value)} characters, fewer than "
+            f"{SHORTEST_SECRET}: too short to be a secret"
+            for number, each in enumerate(secrets.secrets, 1)
+            if len(each.value) < SHORTEST_SECRET
+        ]
+        if problems:
+            raise SettingsError(problems)
+        return secrets
 
 
 def _holds(until: datetime | None, now: datetime) -> bool:

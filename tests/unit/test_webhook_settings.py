@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import WebhookSettings, drain_settings, webhook_settings
+from videovector_bridge.webhook_secrets import WebhookSecret, WebhookSecrets
 
 GOOD = {"WEBHOOK_SECRETS": "hidden-word", "GOOGLE_CLOUD_PROJECT": "project"}
 
@@ -31,7 +32,7 @@ def test_little_is_required() -> None:
 
     assert found.api_host == "api.vectormethods.com"
     assert found.ids == frozenset()
-    assert found.secrets.current() == "hidden-word"
+    assert found.secrets.get() == WebhookSecrets((WebhookSecret("hidden-word"),))
     assert (found.topics.events, found.topics.rejected) == ("events", "rejected")
     assert (found.max_bytes, found.max_deliveries, found.publish_seconds) == (5_000_000, 80, 10)
     assert "hidden-word" not in repr(found)
@@ -88,7 +89,9 @@ def test_bodies_fit_a_message(size: str) -> None:
     [
         ("# only a word", "WEBHOOK_SECRETS holds no secret"),
         ("hidden-word # until then", "WEBHOOK_SECRETS: line 1 has no time"),
-        ("a\nhidden-word b", "WEBHOOK_SECRETS: line 2 holds more than a secret"),
+        ("other-word\nhidden-word b", "WEBHOOK_SECRETS: line 2 holds more than a secret"),
+        ("hidden-word\nhidden-", "WEBHOOK_SECRETS: secret 2 has 7 characters, fewer than 8"),
+        ("x # until 2026-11-24T02:00:00Z", "WEBHOOK_SECRETS: secret 1 has 1 characters"),
     ],
 )
 def test_secrets_that_cannot_be_are_a_problem(text: str, said: str) -> None:
@@ -107,11 +110,13 @@ def test_a_file_may_be_written_later(tmp_path: Path, content: str | None) -> Non
     found = read(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_FILE=str(file))
     file.write_text("written-later")
 
-    assert found.secrets.current() == "written-later"
+    assert found.secrets.get() == WebhookSecrets((WebhookSecret("written-later"),))
 
 
 @pytest.mark.parametrize(
-    "content", [b"hidden-word b", b"\xff\xfe", None], ids=["wrong line", "binary", "folder"]
+    "content",
+    [b"hidden-word b", b"\xff\xfe", None, b"hidden"],
+    ids=["wrong line", "binary", "folder", "short"],
 )
 def test_a_file_that_cannot_be_is_a_problem(tmp_path: Path, content: bytes | None) -> None:
     """It is named with its path."""

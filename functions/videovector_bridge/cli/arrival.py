@@ -20,7 +20,7 @@ _ADVICE = {
     ),
     404: "Nothing is there: is --url that of receive_webhook?",
     405: "It takes no POST: is --url that of receive_webhook?",
-    415: "It takes no JSON: is --url that of receive_webhook?",
+    411: "It was told no Content-Length: does something before it send the body in chunks?",
     503: "It could not publish or has no secret yet: its log says which (`webhook.*`)",
 }
 

@@ -3,6 +3,8 @@
 Source: "Webhooks" in the vendor's API reference. A delivery is signed, `X-Webhook-Signature:
 sha256=<hex>`, with HMAC-SHA256 of the raw body under the webhook's secret. Nothing else is signed:
 neither its headers nor a time, so a copy of a delivery is as good as the first.
+
+From headers to message: `admit`, `verify`, `decode_delivery`, `message_of`.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import orjson
@@ -33,7 +35,7 @@ from videovector_bridge.webhook_secrets import WebhookSecrets
 
 CHANNEL: Final = "webhook"
 TEST: Final = "test"  # the type of the vendor's test deliveries
-NAMELESS: Final = "unknown"  # the webhook of a delivery that does not say which
+NAMELESS: Final = "unknown"  # the webhook of a delivery that names none
 
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
 # What an address may hold in a path besides letters, digits and -._~ (RFC 3986, pchar).
@@ -42,9 +44,9 @@ _PATH_SAFE: Final = "!$&'()*+,;=:@"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a delivery is not taken, as a stable word; after 503 it may come again in some seconds.
+    """Why a delivery is refused, as a stable word; after 503 it may be sent again in some seconds.
 
-    What it says helps whoever reads the log. It is not for whoever sent the request.
+    The word is for the log, not for the sender.
     """
 
     status: Literal[401, 503]
@@ -52,13 +54,17 @@ class Refusal:
     retry_after: int = 0
 
 
-_WRONG: Final = Refusal(401, "wrong_signature")
+@dataclass(frozen=True, slots=True)
+class UnverifiedDelivery:
+    """What the headers of a delivery say, before its body is read. Anyone can have sent them."""
+
+    signature: bytes = field(repr=False)
+    webhook_id: str
 
 
-@final
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True)
 class VerifiedDelivery:
-    """A body that one of our secrets signed. Only `verify` makes one.
+    """A body that one of our secrets signed. Only `verify` builds it.
 
     `webhook_id` is what the sender says, which nothing signs.
     """
@@ -66,95 +72,84 @@ class VerifiedDelivery:
     body: bytes = field(repr=False)
     webhook_id: str
 
-    def __init__(self) -> None:
-        raise TypeError("A delivery is verified by `verify`, and made in no other way.")
 
-
-def verify(
-    body: bytes,
+def admit(
     signature: str | None,
     webhook_id: str | None,
     *,
     secrets: WebhookSecrets,
     now: datetime,
     allowed: Collection[str] = (),
-) -> VerifiedDelivery | Refusal:
-    """Whether one of the secrets that hold at `now` signed these bytes, for an allowed webhook.
+) -> UnverifiedDelivery | Refusal:
+    """Whether a body with these headers is worth reading. Checks all that needs no body.
 
     `signature` and `webhook_id` are the headers as they came, or None. `allowed` names the webhooks
-    that may deliver; empty: any, also one that does not say which.
+    that may deliver; empty: any, also one that names no id.
     """
-    current = secrets.current(now)
-    if not current:
-        return Refusal(503, "no_secret", retry_after=5)
-    unsigned = _unsigned(body, signature, current)
-    stranger = _stranger(webhook_id, allowed)
-    # Of a webhook that may not deliver there is no new secret to wait for.
-    if unsigned == _WRONG and stranger is None and secrets.rotating(now):
-        return Refusal(503, "rotating", retry_after=1)
-    refusal = unsigned or stranger
-    if refusal is not None:
-        return refusal
-    verified = object.__new__(VerifiedDelivery)
-    object.__setattr__(verified, "body", body)
-    object.__setattr__(verified, "webhook_id", NAMELESS if webhook_id is None else webhook_id)
-    return verified
-
-
-def _unsigned(body: bytes, signature: str | None, secrets: Collection[str]) -> Refusal | None:
     if signature is None:
         return Refusal(401, "missing_signature")
-    found = _SIGNATURE.fullmatch(signature)
-    if found is None:
+    well_formed = _SIGNATURE.fullmatch(signature)
+    if well_formed is None:
         return Refusal(401, "malformed_signature")
-    given = bytes.fromhex(found[1])
-    fits = False
-    # Every secret is tried, so that the time it takes tells nothing of which one fits.
-    for secret in secrets:
-        # An environment variable may hold bytes that are no text.
-        key = secret.encode("utf-8", "surrogateescape")
-        fits |= hmac.compare_digest(hmac.digest(key, body, "sha256"), given)
-    return None if fits else _WRONG
-
-
-def _stranger(webhook_id: str | None, allowed: Collection[str]) -> Refusal | None:
     if webhook_id is not None and not WEBHOOK_ID.fullmatch(webhook_id):
         return Refusal(401, "malformed_webhook_id")
     if allowed and webhook_id not in allowed:
         return Refusal(401, "unknown_webhook")
-    return None
+    if not secrets.current(now):
+        return Refusal(503, "no_secret", retry_after=5)
+    stated_id = NAMELESS if webhook_id is None else webhook_id
+    return UnverifiedDelivery(bytes.fromhex(well_formed[1]), stated_id)
 
 
-def to_event(delivery: VerifiedDelivery) -> Event | Rejection:
-    """The event that was delivered: `{"id", "event", "data", "created_at", ...}`.
+def verify(
+    delivery: UnverifiedDelivery, body: bytes, *, secrets: WebhookSecrets, now: datetime
+) -> VerifiedDelivery | Refusal:
+    """Whether one of the secrets that are valid at `now` signed these bytes."""
+    matches = False
+    # Every secret is tried, so that the time it takes does not show which one matches.
+    for secret in secrets.current(now):
+        digest = hmac.digest(secret.encode(), body, "sha256")
+        matches |= hmac.compare_digest(digest, delivery.signature)
+    if matches:
+        return VerifiedDelivery(body, delivery.webhook_id)
+    if secrets.rotating(now):
+        return Refusal(503, "rotating", retry_after=1)
+    return Refusal(401, "wrong_signature")
 
-    Any body gives an event or a rejection. Ids in `data` that no attribute can carry are left out;
-    they still stand in the body. A test delivery needs neither id nor data.
+
+def decode_delivery(body: bytes) -> Event | Rejection:
+    """Read the event of a delivery: `{"id", "event", "data", "created_at", ...}`.
+
+    Any bytes give an event or a rejection. It is an event if it is a JSON object whose `id` and
+    `event` are readable, whatever the rest is. The ids in `data` are lifted from an object without
+    repeated keys; one that no attribute can carry is not. A test delivery needs no id.
     """
-    fields = _decode(delivery.body)
-    if isinstance(fields, Rejection):
-        return fields
-    event_type = _word("event", fields.get("event"))
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return Rejection("bad_json", str(error))
+    if type(fields) is not dict:
+        return Rejection("not_an_object", f"the body is a JSON {type(fields).__name__}")
+    event_type = _parse_word("event", fields.get("event"))
     if isinstance(event_type, Rejection):
         return event_type
-    testing = event_type == TEST
-    stated = fields.get("id")
-    if testing and stated in (None, ""):
-        stated = f"test-{hashlib.sha256(delivery.body).hexdigest()[:32]}"
-    event_id = _word("id", stated)
+    stated_id = fields.get("id")
+    if event_type == TEST and stated_id in (None, ""):
+        stated_id = f"test-{hashlib.sha256(body).hexdigest()[:32]}"
+    event_id = _parse_word("id", stated_id)
     if isinstance(event_id, Rejection):
         return event_id
-    data = fields.get("data")
-    if testing and data is None:
-        data = {}
-    if type(data) is not dict:
-        return Rejection("bad_data", f"data is not a JSON object but a {type(data).__name__}")
-    made_at = fields.get("created_at")
-    created_at = made_at if type(made_at) is str else None
-    return Event(event_id, event_type, created_at, data=delivery.body, **lifted_ids(data))
+    created_at, data = fields.get("created_at"), fields.get("data")
+    ids = lifted_ids(data if type(data) is dict else {})
+    del fields, data  # `_is_unambiguous` needs as much memory again
+    if any(ids.values()) and not _is_unambiguous(body):
+        ids = lifted_ids({})
+    return Event(
+        event_id, event_type, created_at if type(created_at) is str else None, data=body, **ids
+    )
 
 
-def _word(name: str, value: object) -> str | Rejection:
+def _parse_word(name: str, value: object) -> str | Rejection:
     if value is None:
         return Rejection(f"missing_{name}", f"{name} is missing or null")
     word = id_text(value)
@@ -164,24 +159,27 @@ def _word(name: str, value: object) -> str | Rejection:
     return word
 
 
-def _decode(body: bytes) -> dict[str, Any] | Rejection:
+def _is_unambiguous(body: bytes) -> bool:
+    """Whether neither the object nor its `data` has a key twice, which readers resolve differently.
+
+    The body is JSON to orjson; what the standard library cannot read is ambiguous too.
+    """
     try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        return Rejection("bad_json", str(error))
-    if type(fields) is not dict:
-        return Rejection("not_an_object", f"the body is a JSON {type(fields).__name__}")
-    try:
-        # Readers differ in which of two values they take: one event must not be two.
-        json.loads(body, object_pairs_hook=_distinct, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError) as error:
-        return Rejection("ambiguous_json", str(error))
-    return fields
+        whole = json.loads(body, object_pairs_hook=_Keys, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return all(type(keys) is _Keys and keys.distinct for keys in (whole, whole.data))
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("an object of the body has two values of one name")
+class _Keys:
+    """What matters of an object's keys: whether they are distinct, and the value of `data`."""
+
+    __slots__ = ("data", "distinct")
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        values = dict(pairs)
+        self.distinct = len(values) == len(pairs)
+        self.data = values.get("data")
 
 
 def source_of(delivery: VerifiedDelivery, api_host: str) -> str:

@@ -1,6 +1,7 @@
 """Entry point `receive_webhook`: one delivery of VideoVector's, verified and published."""
 
 import os
+import re
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
@@ -17,41 +18,43 @@ from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Backend, Message
 from videovector_bridge.errors import BackendError, SettingsError
 from videovector_bridge.events import Rejection
+from videovector_bridge.ingest.body import BodyReader, ByteBudget, UnreadableBody
 from videovector_bridge.ingest.delivery import (
     Refusal,
+    UnverifiedDelivery,
     VerifiedDelivery,
+    admit,
+    decode_delivery,
     message_of,
     source_of,
-    to_event,
     verify,
 )
 from videovector_bridge.messages import rejected_messages
-from videovector_bridge.redact import clean_text, redact, redact_all
+from videovector_bridge.redact import clean_text, redact
 from videovector_bridge.settings import WebhookSettings, webhook_settings
 from videovector_bridge.telemetry import Severity, log
-from videovector_bridge.webhook_secrets import WebhookSecrets
 
-_PIECE_BYTES: Final = 65_536
-# When to come again: as soon as others are done, when Pub/Sub is well, when a person has acted.
+# Retry-After: until others are done, until Pub/Sub recovers, until a person has acted.
 _SOON_SECONDS: Final = 1
 _LATER_SECONDS: Final = 5
 _MUCH_LATER_SECONDS: Final = 30
-# All that somebody whom nothing has verified is told.
+# Error codes for unauthenticated callers.
 _WORDS: Final = {
     400: "malformed",
     401: "unauthorized",
     405: "method_not_allowed",
+    411: "length_required",
     413: "too_large",
-    415: "not_json",
     503: "unavailable",
 }
+_LENGTH: Final = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a request ended: its status, and its line in the log, named `webhook.<name>`.
 
-    `answer` is added to the body of the answer, `facts` to the line.
+    `facts` are added to the line.
     """
 
     status: int
@@ -59,33 +62,47 @@ class Outcome:
     severity: Severity
     message: str
     retry_after: int = 0
-    answer: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Instance:
+    """What the requests of one process share. `places` are for publishing.
+
+    Bodies are decoded one at a time (`decoding`): the tree of JSON takes up to 27 times its bytes.
+    """
+
     settings: WebhookSettings
     backend: Backend
+    bodies: BodyReader
+    budget: ByteBudget
     places: threading.BoundedSemaphore
+    decoding: threading.Lock
 
 
 def _open() -> _Instance:
     settings = webhook_settings(os.environ)
-    places = threading.BoundedSemaphore(settings.max_deliveries)
-    return _Instance(settings, open_backend(settings.backend), places)
+    return _Instance(
+        settings,
+        open_backend(settings.backend),
+        BodyReader(),
+        ByteBudget(),
+        threading.BoundedSemaphore(settings.max_deliveries),
+        threading.Lock(),
+    )
 
 
-# At the first request and not at import, for the host forks after import; and once though several
-# requests are the first, for they share the places.
+# At the first request and not at import, for the host forks after import. The first requests share
+# one instance, because they share its limits.
 _instance = PerProcess(_open)
 
 
 def receive_webhook(request: Request) -> Response:
     """Publish one delivery of a webhook; the answer comes after Pub/Sub's acknowledgement.
 
-    204 accepted; 401 missing or wrong signature, or unknown webhook; 400 not the documented body;
-    405; 413; 415; 503 with Retry-After: it may come again. Any bytes and headers give one of these.
+    204 published, as an event or on `rejected`; 400 an unreadable body or length; 401 missing or
+    wrong signature, or unknown webhook; 405; 411; 413; 503 with Retry-After: it may be sent again.
+    Any bytes and headers give one of these.
     """
     try:
         outcome = _receive(request)
@@ -107,7 +124,7 @@ def receive_webhook(request: Request) -> Response:
             _MUCH_LATER_SECONDS,
             facts={"stack_trace": redact(traceback.format_exc())},
         )
-    # The host would read all that was left unread into memory, however much it is.
+    # The host reads whatever is left unread into memory, however much it is.
     request.stream = BytesIO()
     log(
         outcome.severity,
@@ -124,29 +141,58 @@ def receive_webhook(request: Request) -> Response:
 
 
 def _receive(request: Request) -> Outcome:
+    """Admit the request by its headers; only then reserve memory for its body and read it."""
     if request.method != "POST":
         return _refused(405, "INFO", "method", f"{request.method[:20]} is not POST")
-    if request.mimetype != "application/json":
-        return _refused(415, "WARNING", "content_type", "the body is not application/json")
     instance = _instance.get()
-    settings = instance.settings
-    body = _read(request, settings.max_bytes)
-    if isinstance(body, Outcome):
-        return body
-    verified = verify(
-        body,
+    length = _parse_length(request, instance.settings.max_bytes)
+    if isinstance(length, Outcome):
+        return length
+    delivery = admit(
         request.headers.get("X-Webhook-Signature"),
         request.headers.get("X-Webhook-ID"),
-        secrets=_secrets(settings),
+        secrets=instance.settings.secrets.get(),
         now=_now(),
-        allowed=settings.ids,
+        allowed=instance.settings.ids,
     )
-    if isinstance(verified, Refusal):
-        return _unverified(verified)
-    event = to_event(verified)
+    if isinstance(delivery, Refusal):
+        return _unverified(delivery)
+    with instance.budget.reserve(length) as reserved:
+        if not reserved:
+            busy = f"{length:,} bytes more than this instance may hold of bodies at once."
+            return Outcome(503, "overloaded", "WARNING", busy, _SOON_SECONDS)
+        return _read_and_publish(request, instance, delivery, length)
+
+
+def _parse_length(request: Request, limit: int) -> int | Outcome:
+    """The stated length of the body, in bytes. A body in chunks states none."""
+    stated = request.environ.get("CONTENT_LENGTH") or ""
+    if not stated or "Transfer-Encoding" in request.headers:
+        return _refused(411, "WARNING", "no_length", "the request states no Content-Length")
+    if not _LENGTH.fullmatch(stated):
+        return _refused(400, "WARNING", "bad_length", "Content-Length is not a number of bytes")
+    digits = stated.lstrip("0") or "0"
+    if len(digits) > len(str(limit)) or int(digits) > limit:
+        return _refused(413, "WARNING", "too_large", f"the body has more than {limit:,} bytes")
+    return int(digits)
+
+
+def _read_and_publish(
+    request: Request, instance: _Instance, unverified: UnverifiedDelivery, length: int
+) -> Outcome:
+    settings = instance.settings
+    connection = request.environ.get("gunicorn.socket")
+    body = instance.bodies.read(request.stream, length, connection)
+    if isinstance(body, UnreadableBody):
+        return _unreadable(body)
+    delivery = verify(unverified, body, secrets=settings.secrets.get(), now=_now())
+    if isinstance(delivery, Refusal):
+        return _unverified(delivery)
+    with instance.decoding:
+        event = decode_delivery(delivery.body)
     if isinstance(event, Rejection):
-        return _reject(instance, verified, event, _header(request, "X-Delivery-ID"))
-    message = message_of(verified, event, api_host=settings.api_host, lanes=settings.lanes)
+        return _reject(instance, delivery, event, _header(request, "X-Delivery-ID"))
+    message = message_of(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
     failed = _publish(instance, settings.topics.events, [message])
     facts = {"event_id": event.id, "event_type": event.type, "bytes": len(body)}
     return failed or Outcome(
@@ -158,37 +204,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _secrets(settings: WebhookSettings) -> WebhookSecrets:
-    try:
-        return WebhookSecrets.parse(settings.secrets.current())
-    except FileNotFoundError:
-        return WebhookSecrets()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"WEBHOOK_SECRETS_FILE cannot be read: {error}"]) from None
-    except SettingsError as error:
-        problems = [f"WEBHOOK_SECRETS(_FILE): {problem}" for problem in error.problems]
-        raise SettingsError(problems) from None
-
-
-def _read(request: Request, limit: int) -> bytes | Outcome:
-    """The raw body, of which at most one byte beyond `limit` is read, whatever its headers say."""
-    too_large = _refused(413, "WARNING", "too_large", f"the body has more than {limit:,} bytes")
-    stated = request.content_length or 0
-    if stated > limit:
-        return too_large
-    body = bytearray()
-    try:
-        while piece := request.stream.read(min(_PIECE_BYTES, limit + 1 - len(body))):
-            body += piece
-            if len(body) > limit:
-                return too_large
-    except Exception as error:  # noqa: BLE001  # each host has errors of its own for bad framing
-        why = f"the body is badly framed or broke off ({type(error).__name__})"
-        return _refused(400, "WARNING", "unreadable_body", why)
-    if len(body) < stated:
-        why = f"the body broke off after {len(body):,} of {stated:,} bytes"
-        return _refused(400, "WARNING", "unreadable_body", why)
-    return bytes(body)
+def _unreadable(body: UnreadableBody) -> Outcome:
+    if body.slow:
+        message = f"The body took too long: {body.detail}."
+        return Outcome(503, "slow_body", "WARNING", message, _SOON_SECONDS)
+    return _refused(400, "WARNING", "unreadable_body", body.detail)
 
 
 def _refused(status: int, severity: Severity, code: str, why: str) -> Outcome:
@@ -200,7 +220,7 @@ def _unverified(refusal: Refusal) -> Outcome:
         message = "There is no secret to verify with yet: see WEBHOOK_SECRETS and its file."
         return Outcome(503, "no_secret", "ERROR", message, refusal.retry_after)
     if refusal.code == "rotating":
-        message = "Signed with none of our secrets, while one is being rotated: to come again."
+        message = "Signed with none of our secrets during a rotation: to be sent again."
         return Outcome(503, "rotating", "WARNING", message, refusal.retry_after)
     return _refused(refusal.status, "WARNING", refusal.code, refusal.code.replace("_", " "))
 
@@ -208,7 +228,7 @@ def _unverified(refusal: Refusal) -> Outcome:
 def _reject(
     instance: _Instance, delivery: VerifiedDelivery, reason: Rejection, delivery_id: str
 ) -> Outcome:
-    """Keep the bytes that VideoVector signed, though they are not the documented body."""
+    """Publish the bytes that VideoVector signed, which are no event, to topic `rejected`."""
     settings = instance.settings
     messages = rejected_messages(
         delivery.body,
@@ -222,14 +242,10 @@ def _reject(
         },
     )
     facts = {"reason": reason.owner, "code": reason.code, "bytes": len(delivery.body)}
-    return _publish(instance, settings.topics.rejected, messages) or Outcome(
-        400,
-        "rejected",
-        "ERROR",
-        f"Rejected, and kept on topic {settings.topics.rejected!r}: {reason.detail}",
-        answer={"code": reason.code, "detail": reason.detail},
-        facts=facts,
-    )
+    failed = _publish(instance, settings.topics.rejected, messages)
+    # An answer other than 2xx would have VideoVector send it again, and disable the webhook.
+    message = f"Rejected, published to topic {settings.topics.rejected!r}: {reason.detail}"
+    return failed or Outcome(204, "rejected", "ERROR", message, facts=facts)
 
 
 def _publish(instance: _Instance, topic: str, messages: Sequence[Message]) -> Outcome | None:
@@ -257,5 +273,5 @@ def _answer(outcome: Outcome) -> Response:
         return Response(status=204)
     if outcome.status == 405:
         headers["Allow"] = "POST"
-    body = orjson.dumps(redact_all({"error": _WORDS[outcome.status], **outcome.answer}))
+    body = orjson.dumps({"error": _WORDS[outcome.status]})
     return Response(body, outcome.status, headers, content_type="application/json")

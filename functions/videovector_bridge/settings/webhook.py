@@ -15,7 +15,7 @@ from videovector_bridge.settings.cloud import (
     read_backend,
     read_topics,
 )
-from videovector_bridge.webhook_secrets import WebhookSecrets
+from videovector_bridge.webhook_secrets import CurrentSecrets
 
 # What an id of a webhook may look like: it becomes part of an address and of a log line.
 WEBHOOK_ID: Final = re.compile(r"[!-~]{1,200}")
@@ -25,14 +25,14 @@ WEBHOOK_ID: Final = re.compile(r"[!-~]{1,200}")
 class WebhookSettings:
     """Everything `receive_webhook` reads.
 
-    `secrets` holds text for `WebhookSecrets.parse`. `ids` are the webhooks allowed; empty: any.
+    `secrets` are read again when they change. `ids` are the webhooks allowed; empty: any.
     `max_deliveries` is how many one instance publishes at once.
     """
 
     api_host: str
     backend: BackendSettings
     topics: TopicNames
-    secrets: Secret
+    secrets: CurrentSecrets
     ids: frozenset[str]
     lanes: int
     max_bytes: int
@@ -78,21 +78,16 @@ def _read_ids(env: Environment) -> frozenset[str]:
     return ids
 
 
-def _read_secrets(env: Environment) -> Secret:
+def _read_secrets(env: Environment) -> CurrentSecrets:
     value, file = env.text("WEBHOOK_SECRETS"), env.text("WEBHOOK_SECRETS_FILE")
-    secrets = Secret(value, file)
+    name = f"WEBHOOK_SECRETS_FILE {file!r}" if file else "WEBHOOK_SECRETS"
+    secrets = CurrentSecrets(Secret(value, file), name)
     if not value and not file:
         env.problems.append("WEBHOOK_SECRETS is not set (nor WEBHOOK_SECRETS_FILE)")
         return secrets
-    where = f"WEBHOOK_SECRETS_FILE {file!r}" if file else "WEBHOOK_SECRETS"
     try:
-        found = WebhookSecrets.parse(secrets.current())
-        if not found.secrets and not file:
+        if not secrets.get().secrets and not file:
             env.problems.append("WEBHOOK_SECRETS holds no secret")
-    except FileNotFoundError:
-        pass
-    except (OSError, UnicodeDecodeError) as error:
-        env.problems.append(f"{where} cannot be read: {error}")
     except SettingsError as error:
-        env.problems.extend(f"{where}: {problem}" for problem in error.problems)
+        env.problems.extend(error.problems)
     return secrets

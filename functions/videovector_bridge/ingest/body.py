@@ -1,0 +1,155 @@
+"""Reading the body of a request: within a byte budget, and within some seconds. Blocks.
+
+Whoever sends a body is verified only after it is read. So the memory and the time that a body may
+take are bounded before.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+IN_FLIGHT_BYTES: Final = 40_000_000
+"""Bytes of bodies that one instance reads or handles at once. README.md sums up its memory."""
+SMALL_BYTES: Final = 65_536
+SMALL_SHARE_BYTES: Final = 8_000_000
+"""The part of the budget that only bodies of up to `SMALL_BYTES` may use: slow large bodies do not
+keep out small ones. It holds one small body for each thread of the host, and more."""
+BODY_SECONDS: Final = 10.0
+
+_PIECE_BYTES: Final = 1_048_576
+_TICK_SECONDS: Final = 0.25
+
+
+class Stream(Protocol):
+    """The body of a request, as WSGI has it."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none at the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableBody:
+    """Why a body could not be read. `slow`: it took too long, and may be sent again."""
+
+    detail: str
+    slow: bool = False
+
+
+class ByteBudget:
+    """Counts the bytes of bodies that are read or handled at once. Threads share it."""
+
+    def __init__(self, total: int = IN_FLIGHT_BYTES, small_share: int = SMALL_SHARE_BYTES) -> None:
+        self._free = total
+        self._small_share = small_share
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def reserve(self, size: int) -> Iterator[bool]:
+        """Reserve so many bytes until the end of the block, or yield False where they are not free.
+
+        Never waits.
+        """
+        with self._lock:
+            rest = self._free - size
+            reserved = rest >= (0 if size <= SMALL_BYTES else self._small_share)
+            if reserved:
+                self._free = rest
+        try:
+            yield reserved
+        finally:
+            if reserved:
+                with self._lock:
+                    self._free += size
+
+
+class BodyReader:
+    """Reads bodies of a stated length, each within `seconds`. Threads share it."""
+
+    def __init__(self, seconds: float = BODY_SECONDS) -> None:
+        self._seconds = seconds
+        self._watchdog = _Watchdog()
+
+    def read(
+        self, stream: Stream, length: int, connection: socket.socket | None
+    ) -> bytes | UnreadableBody:
+        """Return the body, of which `length` bytes are read and never more.
+
+        A body that takes too long has its `connection` closed for reading, where the host names
+        it: a blocked read then ends.
+        """
+        ends_at = time.monotonic() + self._seconds
+        pieces: list[bytes] = []
+        left = length
+        with self._watchdog.watching(connection, ends_at) as watched:
+            try:
+                while left and time.monotonic() < ends_at:
+                    piece = stream.read(min(_PIECE_BYTES, left))
+                    if not piece:
+                        break
+                    pieces.append(piece)
+                    left -= len(piece)
+            except Exception as error:  # noqa: BLE001  # each host has errors of its own
+                detail = f"the body is badly framed or broke off ({type(error).__name__})"
+                return UnreadableBody(detail, slow=watched.late)
+        if left:
+            detail = f"{length - left:,} of {length:,} bytes of the body arrived"
+            return UnreadableBody(detail, slow=watched.late or time.monotonic() >= ends_at)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+@dataclass(slots=True, eq=False)
+class _Watched:
+    connection: socket.socket | None
+    ends_at: float
+    late: bool = False
+
+
+class _Watchdog:
+    """Closes connections for reading at their time.
+
+    A timeout of the socket is not enough: a sender of one byte a second never reaches it. One
+    thread does it for all; it ends when no body is being read.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watched: set[_Watched] = set()
+        self._running = False
+
+    @contextmanager
+    def watching(self, connection: socket.socket | None, ends_at: float) -> Iterator[_Watched]:
+        """Close the connection for reading if the block has not ended by then."""
+        watched = _Watched(connection, ends_at)
+        if connection is None:
+            yield watched
+            return
+        with self._lock:
+            self._watched.add(watched)
+            if not self._running:
+                threading.Thread(target=self._run, name="body-watchdog", daemon=True).start()
+                self._running = True
+        try:
+            yield watched
+        finally:
+            # Under the lock: the connection's next request is never cut off.
+            with self._lock:
+                self._watched.discard(watched)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_TICK_SECONDS)
+            with self._lock:
+                if not self._watched:
+                    self._running = False
+                    return
+                now = time.monotonic()
+                for each in self._watched:
+                    if each.connection is not None and not each.late and now >= each.ends_at:
+                        each.late = True
+                        with suppress(OSError):
+                            each.connection.shutdown(socket.SHUT_RD)

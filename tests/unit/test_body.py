@@ -1,0 +1,175 @@
+"""`ingest.body`: how many bytes of bodies are held at once, and for how long one is read."""
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import pytest
+
+from infra.local.topology import FILE, read_topology
+from videovector_bridge.ingest.body import (
+    IN_FLIGHT_BYTES,
+    SMALL_BYTES,
+    SMALL_SHARE_BYTES,
+    BodyReader,
+    ByteBudget,
+    UnreadableBody,
+)
+
+ENOUGH = 3_600.0
+
+
+class Pieces:
+    """A body that arrives in these pieces, whatever is asked for."""
+
+    def __init__(self, *pieces: bytes | Exception) -> None:
+        self._pieces = list(pieces)
+        self.asked: list[int] = []
+
+    def read(self, size: int) -> bytes:
+        """The next piece, or what it raises."""
+        self.asked.append(size)
+        piece = self._pieces.pop(0) if self._pieces else b""
+        if isinstance(piece, Exception):
+            raise piece
+        assert len(piece) <= size
+        return piece
+
+
+def test_what_is_reserved_is_not_free_until_it_is_given_back() -> None:
+    """Also after an error."""
+    budget = ByteBudget(10, 0)
+    with budget.reserve(6) as first, budget.reserve(5) as second, budget.reserve(4) as third:
+        assert (first, second, third) == (True, False, True)
+    with pytest.raises(ZeroDivisionError), budget.reserve(10):
+        raise ZeroDivisionError
+
+    with budget.reserve(10) as again, budget.reserve(0) as nothing, budget.reserve(1) as more:
+        assert (again, nothing, more) == (True, True, False)
+
+
+def test_large_bodies_leave_room_for_small_ones() -> None:
+    """Slow callers with large bodies keep out other large ones, and no small one."""
+    budget = ByteBudget(200_000, 70_000)
+    large = SMALL_BYTES + 1
+    with budget.reserve(large) as first, budget.reserve(large) as second:
+        assert (first, second) == (True, False)
+        with budget.reserve(SMALL_BYTES) as small:
+            assert small
+
+
+def test_threads_never_hold_more_than_the_budget() -> None:
+    """Whatever they reserve at once; in the end all of it is free."""
+    budget, together = ByteBudget(100, 0), threading.Barrier(8)
+
+    def hold(_: int) -> bool:
+        together.wait()
+        with budget.reserve(30) as reserved:
+            together.wait()
+            return reserved
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(hold, range(8))) == 3
+    with budget.reserve(100) as everything:
+        assert everything
+
+
+def test_every_thread_of_the_host_can_hold_a_small_body() -> None:
+    """As deployed: requests are refused for their size only if they are large."""
+    threads = int(read_topology(FILE).environments["receive-webhook"]["THREADS"])
+
+    assert threads * SMALL_BYTES <= SMALL_SHARE_BYTES < IN_FLIGHT_BYTES
+
+
+@pytest.mark.parametrize(
+    "pieces", [[b"0123456789"], [b"0", b"12345678", b"9"], [b"01234", b"56789", b"more"]]
+)
+def test_a_body_is_read_to_its_length(pieces: list[bytes]) -> None:
+    """In as many pieces as it comes in, and never further."""
+    stream = Pieces(*pieces)
+
+    assert BodyReader(ENOUGH).read(stream, 10, None) == b"0123456789"
+    assert max(stream.asked) <= 10
+    assert len(stream.asked) <= len(pieces)
+
+
+def test_an_empty_body_is_not_read() -> None:
+    """There may be nothing to wait for."""
+    stream = Pieces()
+
+    assert BodyReader(ENOUGH).read(stream, 0, None) == b""
+    assert stream.asked == []
+
+
+def test_a_large_body_is_read_in_pieces() -> None:
+    """No call asks the host for more than 1 MiB."""
+    body = b"x" * 5_000_000
+    stream = BytesIO(body)
+
+    assert BodyReader(ENOUGH).read(stream, len(body), None) == body
+
+
+@pytest.mark.parametrize("stream", [Pieces(b"01"), Pieces(b"01", OSError("reset"))])
+def test_a_body_that_breaks_off_is_unreadable(stream: Pieces) -> None:
+    """By its end or by an error of the host, whose words may hold anything."""
+    unreadable = BodyReader(ENOUGH).read(stream, 10, None)
+
+    assert isinstance(unreadable, UnreadableBody)
+    assert not unreadable.slow
+    assert "reset" not in unreadable.detail
+
+
+def test_a_body_that_comes_too_slowly_is_given_up_between_pieces() -> None:
+    """Also where the host names no connection."""
+    unreadable = BodyReader(0).read(Pieces(b"0", b"1"), 10, None)
+
+    assert isinstance(unreadable, UnreadableBody)
+    assert unreadable.slow
+
+
+class Dripping:
+    """A host that reads a connection until it has all that was asked for, as gunicorn does."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def read(self, size: int) -> bytes:
+        """Return less only at the end."""
+        body = b""
+        while len(body) < size and (piece := self._connection.recv(1)):
+            body += piece
+        return body
+
+
+def test_a_byte_now_and_then_does_not_prolong_it() -> None:
+    """The read is ended from outside: it would not end by itself, and no timeout would end it."""
+    ours, theirs = socket.socketpair()
+    stop = threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(0.01):
+            theirs.send(b"x")
+
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        dripping = pool.submit(drip)
+        unreadable = BodyReader(0.1).read(Dripping(ours), 1_000_000_000, ours)
+        stop.set()
+        dripping.exception()
+
+    assert isinstance(unreadable, UnreadableBody)
+    assert unreadable.slow
+
+
+def test_a_connection_is_left_alone_once_its_body_is_read() -> None:
+    """Its next request comes later than any deadline of the one before."""
+    reader = BodyReader(0.05)
+    ours, theirs = socket.socketpair()
+    other, silent = socket.socketpair()
+    with ours, theirs, other, silent:
+        theirs.send(b"one")
+        assert reader.read(Dripping(ours), 3, ours) == b"one"
+        # When this one is cut off, the time of the first is over too.
+        assert isinstance(reader.read(Dripping(other), 3, other), UnreadableBody)
+        theirs.send(b"two")
+        assert ours.recv(3) == b"two"
