@@ -469,12 +469,12 @@ class BlockingBody:
 
 
 def test_bytes_in_flight_are_bounded(
-    embedded: Receiver, capsys: pytest.CaptureFixture[str]
+    embedded: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """80 callers with 5 MB each, signed by nobody: what does not fit is 503 and never read."""
     bodies = Blocking()
     size = 5_000_000
-    embedded.change(bodies=BodyReader(3_600))
+    monkeypatch.setattr(webhook, "_bodies", BodyReader(3_600))
 
     def send(_: int) -> Any:
         return embedded.app.test_client().post(
@@ -679,11 +679,12 @@ def test_a_body_counts_until_it_is_published(embedded: Receiver) -> None:
 
 
 def test_a_body_that_never_arrives_gives_its_bytes_back(
-    embedded: Receiver, capsys: pytest.CaptureFixture[str]
+    embedded: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """503 after a while, though the read blocks: the connection is closed for reading."""
     ours, theirs = socket.socketpair()
-    embedded.change(bodies=BodyReader(0.05), budget=ByteBudget(200, 0))
+    monkeypatch.setattr(webhook, "_bodies", BodyReader(0.05))
+    embedded.change(budget=ByteBudget(200, 0))
     with ours, theirs, ours.makefile("rb") as stream:
         theirs.send(b"x")
         answer = embedded.app.test_client().post(

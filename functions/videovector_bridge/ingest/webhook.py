@@ -74,7 +74,6 @@ class _Instance:
 
     settings: WebhookSettings
     backend: Backend
-    bodies: BodyReader
     budget: ByteBudget
     places: threading.BoundedSemaphore
     decoding: threading.Lock
@@ -85,7 +84,6 @@ def _open() -> _Instance:
     return _Instance(
         settings,
         open_backend(settings.backend),
-        BodyReader(),
         ByteBudget(),
         threading.BoundedSemaphore(settings.max_deliveries),
         threading.Lock(),
@@ -95,6 +93,8 @@ def _open() -> _Instance:
 # At the first request and not at import, for the host forks after import. The first requests share
 # one instance, because they share its limits.
 _instance = PerProcess(_open)
+# Its thread starts with the first body, so after the fork.
+_bodies = BodyReader()
 
 
 def receive_webhook(request: Request) -> Response:
@@ -124,7 +124,7 @@ def receive_webhook(request: Request) -> Response:
             _MUCH_LATER_SECONDS,
             facts={"stack_trace": redact(traceback.format_exc())},
         )
-    # The host reads whatever is left unread into memory, however much it is.
+    # The host would read the rest of a refused body into memory, however much it is.
     request.stream = BytesIO()
     log(
         outcome.severity,
@@ -137,7 +137,10 @@ def receive_webhook(request: Request) -> Response:
         delivery_id=_header(request, "X-Delivery-ID"),
         **outcome.facts,
     )
-    return _answer(outcome)
+    answer = _answer(outcome)
+    if outcome.status != 204:
+        answer.call_on_close(lambda: _discard(request))
+    return answer
 
 
 def _receive(request: Request) -> Outcome:
@@ -181,8 +184,7 @@ def _read_and_publish(
     request: Request, instance: _Instance, unverified: UnverifiedDelivery, length: int
 ) -> Outcome:
     settings = instance.settings
-    connection = request.environ.get("gunicorn.socket")
-    body = instance.bodies.read(request.stream, length, connection)
+    body = _bodies.read(request.stream, length, request.environ.get("gunicorn.socket"))
     if isinstance(body, UnreadableBody):
         return _unreadable(body)
     delivery = verify(unverified, body, secrets=settings.secrets.get(), now=_now())
@@ -202,6 +204,10 @@ def _read_and_publish(
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _discard(request: Request) -> None:
+    _bodies.discard(request.environ["wsgi.input"], request.environ.get("gunicorn.socket"))
 
 
 def _unreadable(body: UnreadableBody) -> Outcome:
