@@ -26,7 +26,7 @@ _TICK_SECONDS: Final = 0.25
 # A sender reads its answer only after it has sent its body; more than the largest is not awaited.
 _DISCARD_SECONDS: Final = 1.0
 _DISCARD_BYTES: Final = 10_000_000
-_DISCARDED_AT_ONCE: Final = 8
+_DISCARDED_AT_ONCE: Final = 4
 
 
 class Stream(Protocol):
