@@ -91,6 +91,12 @@ def decode_head(head: bytes) -> Event | Rejection:
 
     For an event too large to decode whole: the vendor writes `payload` last. The event has no data.
     """
+    fields = leading_scalars(head)
+    return fields if isinstance(fields, Rejection) else _event_from(fields, b"")
+
+
+def leading_scalars(head: bytes) -> dict[str, Any] | Rejection:
+    """Read the fields of a JSON object up to the first that is not a scalar."""
     fields: dict[str, Any] = {}
     at = 1 if head.lstrip(_BLANKS)[:1] == b"{" else len(head)
     at += len(head) - len(head.lstrip(_BLANKS))
@@ -100,7 +106,7 @@ def decode_head(head: bytes) -> Event | Rejection:
         except orjson.JSONDecodeError as error:
             return Rejection("bad_json", str(error))
         at = pair.end()
-    return _event_from(fields, b"")
+    return fields
 
 
 def _event_from(fields: dict[str, Any], data: bytes) -> Event | Rejection:

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.webhooks import SECRET, delivery, signature
 from videovector_bridge.backends.limits import check_request
 from videovector_bridge.events import MAX_ID_BYTES, Event, Rejection
 from videovector_bridge.ingest.delivery import (
+    MAX_VALUES,
     Refusal,
     VerifiedDelivery,
     admit,
@@ -502,6 +503,43 @@ def test_repeated_keys_deeper_do_not_matter() -> None:
 
     assert isinstance(found, Event)
     assert found.run_id == "run_1"
+
+
+TOO_MANY = b'"n":[' + b"[]," * (MAX_VALUES // 2) + b"1],"
+
+
+def test_too_many_values_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoded they take 80 bytes each: what stands before them is read, and nothing is lifted."""
+    body = delivery().replace(b'"run_id"', TOO_MANY + b'"run_id"')
+    monkeypatch.setattr(orjson, "loads", only_small(orjson.loads))
+
+    assert of(body) == Event("evt_1", "prompt_run.failed", None, None, None, None, None, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{" + TOO_MANY + delivery()[1:],
+        delivery().replace(b'"event"', TOO_MANY + b'"event"'),
+        b"[" * (MAX_VALUES + 1),
+    ],
+)
+def test_too_many_values_before_id_and_event_are_rejected(body: bytes) -> None:
+    """They are not decoded to look for them."""
+    found = of(body)
+
+    assert isinstance(found, Rejection)
+    assert (found.owner, found.code) == ("vendor", "too_complex")
+
+
+def only_small(real: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """`orjson.loads`, for little."""
+
+    def loads(text: bytes) -> Any:
+        assert len(text) < 5_000
+        return real(text)
+
+    return loads
 
 
 @pytest.mark.parametrize("depth", [100, 900, 1_000, 1_020, 1_100, 50_000])

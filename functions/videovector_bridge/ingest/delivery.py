@@ -28,6 +28,7 @@ from videovector_bridge.events import (
     id_text,
     lane,
     lane_key,
+    leading_scalars,
     lifted_ids,
 )
 from videovector_bridge.settings.webhook import WEBHOOK_ID
@@ -36,6 +37,9 @@ from videovector_bridge.webhook_secrets import WebhookSecrets
 CHANNEL: Final = "webhook"
 TEST: Final = "test"  # the type of the vendor's test deliveries
 NAMELESS: Final = "unknown"  # the webhook of a delivery that names none
+
+MAX_VALUES: Final = 800_000
+"""A body of more JSON values, each of which takes up to 80 bytes, is not decoded whole."""
 
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
 # What an address may hold in a path besides letters, digits and -._~ (RFC 3986, pchar).
@@ -122,14 +126,12 @@ def decode_delivery(body: bytes) -> Event | Rejection:
 
     Any bytes give an event or a rejection. It is an event if it is a JSON object whose `id` and
     `event` are readable, whatever the rest is. The ids in `data` are lifted from an object without
-    repeated keys; one that no attribute can carry is not. A test delivery needs no id.
+    repeated keys; one that no attribute can carry is not. A test delivery needs no id. Of a body of
+    more than `MAX_VALUES` values only what comes before `data` is read, and nothing is lifted.
     """
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        return Rejection("bad_json", str(error))
-    if type(fields) is not dict:
-        return Rejection("not_an_object", f"the body is a JSON {type(fields).__name__}")
+    fields = _decode_fields(body)
+    if isinstance(fields, Rejection):
+        return fields
     event_type = _parse_word("event", fields.get("event"))
     if isinstance(event_type, Rejection):
         return event_type
@@ -147,6 +149,22 @@ def decode_delivery(body: bytes) -> Event | Rejection:
     return Event(
         event_id, event_type, created_at if type(created_at) is str else None, data=body, **ids
     )
+
+
+def _decode_fields(body: bytes) -> dict[str, Any] | Rejection:
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        fields = leading_scalars(body)
+        if isinstance(fields, Rejection) or not {"id", "event"} <= fields.keys():
+            detail = f"more than {MAX_VALUES:,} values, and id and event are not the first"
+            return Rejection("too_complex", detail)
+        return fields
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return Rejection("bad_json", str(error))
+    if type(fields) is not dict:
+        return Rejection("not_an_object", f"the body is a JSON {type(fields).__name__}")
+    return fields
 
 
 def _parse_word(name: str, value: object) -> str | Rejection:

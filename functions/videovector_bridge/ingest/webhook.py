@@ -69,7 +69,7 @@ class Outcome:
 class _Instance:
     """What the requests of one process share. `places` are for publishing.
 
-    Bodies are decoded one at a time (`decoding`): the tree of JSON takes up to 27 times its bytes.
+    Bodies are decoded one at a time (`decoding`): decoded JSON takes far more bytes than its text.
     """
 
     settings: WebhookSettings
