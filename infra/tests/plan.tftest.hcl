@@ -181,7 +181,6 @@ run "least_privilege" {
   assert {
     condition = { for name, each in google_storage_bucket_iam_member.function : name => each.role } == {
       "drain/claims:write"              = "roles/storage.objectCreator"
-      "receive-webhook/claims:write"    = "roles/storage.objectCreator"
       "upsert-markers/claims:read"      = "roles/storage.objectViewer"
       "delete-markers/claims:read"      = "roles/storage.objectViewer"
       "issue-signed-urls/claims:read"   = "roles/storage.objectViewer"

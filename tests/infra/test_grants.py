@@ -45,7 +45,6 @@ FUNCTIONS = {
         "secretmanager.secretAccessor on videovector-webhook-secrets",
         "pubsub.publisher on events",
         "pubsub.publisher on rejected",
-        f"storage.objectCreator on {CLAIMS}",
     },
     "fn-upsert-markers": SUBSCRIBER,
     "fn-delete-markers": SUBSCRIBER,

@@ -61,6 +61,14 @@ def test_only_the_webhooks_function_is_public() -> None:
     assert public["receive-webhook"]["secrets"] == ["WEBHOOK_SECRETS"]
 
 
+def test_the_public_function_may_do_no_more_than_publish() -> None:
+    """Every delivery that it accepts fits a message, so it stores none; it has no state."""
+    receiver = RAW["functions"]["receive-webhook"]
+
+    assert (receiver["publishes"], receiver["buckets"]) == (["events", "rejected"], [])
+    assert not receiver["state"]
+
+
 @pytest.mark.parametrize("name", BY_NAME)
 def test_values_are_within_the_limits_of_pubsub(name: str) -> None:
     """Acknowledgement deadlines, retry pauses, attempts and filters are such as Pub/Sub takes."""
