@@ -199,7 +199,7 @@ BAD_EVENTS = [
     ('{"event_id": "e"}', "missing_type"),
     (json.dumps(FAILED | {"created_at": "soon"}), "bad_time"),
     ('{"event": "media.created"}', "missing_id"),
-    ('{"id": "d", "event": "media.created", "data": 1}', "bad_data"),
+    ('{"id": "d d ", "event": "media.created"}', "bad_id"),
     ('{"message": {"attributes": {}}}', "foreign_message"),
     ('{"attributes": {"ce-id": "1", "ce-type": "other"}, "data": "e30="}', "foreign_type"),
     ('{"attributes": {"ce-id": "1", "ce-type": "x"}, "data": "?"}', "bad_data"),
