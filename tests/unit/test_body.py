@@ -1,5 +1,6 @@
 """`ingest.body`: how many bytes of bodies are held at once, and for how long one is read."""
 
+import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from io import BytesIO
 import pytest
 
 from infra.local.topology import FILE, read_topology
+from videovector_bridge.ingest import body
 from videovector_bridge.ingest.body import (
     IN_FLIGHT_BYTES,
     SMALL_BYTES,
@@ -16,6 +18,7 @@ from videovector_bridge.ingest.body import (
     ByteBudget,
     UnreadableBody,
 )
+from videovector_bridge.ingest.delivery import MAX_VALUES
 
 ENOUGH = 3_600.0
 
@@ -82,6 +85,15 @@ def test_every_thread_of_the_host_can_hold_a_small_body() -> None:
     assert threads * SMALL_BYTES <= SMALL_SHARE_BYTES < IN_FLIGHT_BYTES
 
 
+def test_the_sum_of_all_bytes_fits_the_function() -> None:
+    """README states it. A body in flight has at most 6.5 copies, as measured with Pub/Sub."""
+    memory = json.loads(FILE.read_text())["functions"]["receive-webhook"]["resources"]["memory"]
+    libraries, copies, decoded_value = 100_000_000, 6.5, 112
+
+    total = libraries + copies * IN_FLIGHT_BYTES + decoded_value * MAX_VALUES
+    assert total < 450_000_000 < int(memory.removesuffix("Mi")) * 1_048_576
+
+
 @pytest.mark.parametrize(
     "pieces", [[b"0123456789"], [b"0", b"12345678", b"9"], [b"01234", b"56789", b"more"]]
 )
@@ -104,10 +116,9 @@ def test_an_empty_body_is_not_read() -> None:
 
 def test_a_large_body_is_read_in_pieces() -> None:
     """No call asks the host for more than 1 MiB."""
-    body = b"x" * 5_000_000
-    stream = BytesIO(body)
+    large = b"x" * 5_000_000
 
-    assert BodyReader(ENOUGH).read(stream, len(body), None) == body
+    assert BodyReader(ENOUGH).read(BytesIO(large), len(large), None) == large
 
 
 @pytest.mark.parametrize("stream", [Pieces(b"01"), Pieces(b"01", OSError("reset"))])
@@ -136,10 +147,10 @@ class Dripping:
 
     def read(self, size: int) -> bytes:
         """Return less only at the end."""
-        body = b""
-        while len(body) < size and (piece := self._connection.recv(1)):
-            body += piece
-        return body
+        read = b""
+        while len(read) < size and (piece := self._connection.recv(1)):
+            read += piece
+        return read
 
 
 def test_a_byte_now_and_then_does_not_prolong_it() -> None:
@@ -159,6 +170,48 @@ def test_a_byte_now_and_then_does_not_prolong_it() -> None:
 
     assert isinstance(unreadable, UnreadableBody)
     assert unreadable.slow
+
+
+@pytest.mark.parametrize("rest", [b"", b"x", b"x" * 300_000])
+def test_the_rest_of_a_refused_body_is_discarded(rest: bytes) -> None:
+    """Its sender reads the answer then, and may use the connection again."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        BodyReader().discard(BytesIO(rest), ours)
+        theirs.send(b"next")
+
+        assert ours.recv(4) == b"next"
+
+
+def test_a_refused_body_that_does_not_arrive_ends_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a moment: the host would wait for it longer, and keep others waiting."""
+    monkeypatch.setattr(body, "_DISCARD_SECONDS", 0.05)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        BodyReader().discard(Dripping(ours), ours)
+
+        assert ours.recv(1) == b""
+
+
+def test_of_a_refused_body_without_end_no_more_is_discarded_than_there_can_be() -> None:
+    """Then its connection is ended, too."""
+    ours, theirs = socket.socketpair()
+    endless = Pieces(*[b"x" * 65_536] * 1_000)
+    with ours, theirs:
+        BodyReader().discard(endless, ours)
+
+        assert sum(endless.asked) < 10_100_000
+        assert ours.recv(1) == b""
+
+
+def test_a_host_that_names_no_connection_keeps_the_rest() -> None:
+    """There is nothing to end."""
+    stream = Pieces(b"x")
+    BodyReader().discard(stream, None)
+
+    assert stream.asked == []
 
 
 def test_a_connection_is_left_alone_once_its_body_is_read() -> None:
