@@ -8,7 +8,7 @@ from typing import Final
 
 # A file that changed so lately may change again without looking any different.
 _SETTLED_SECONDS: Final = 3.0
-# Mounted volumes need not tell of a change at all.
+# Mounted volumes need not show a change at all.
 _TRUSTED_SECONDS: Final = 30.0
 
 _Stamp = tuple[int, int, int, int]
@@ -16,7 +16,7 @@ _Stamp = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a file held, what it looked like just before, and until when that is believed."""
+    """The content of a file, and its `stat` just before; not `settled`: it may change unseen."""
 
     value: str = field(repr=False)
     stamp: _Stamp
@@ -49,31 +49,31 @@ class Secret:
         """
         if self._file is None:
             return self._value
-        held = self._reading
+        reading = self._reading
         try:
-            found = self._file.stat()
-            stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+            stat = self._file.stat()
+            stamp = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
             now = self._clock()
-            if held is None or not _believed(held, stamp, now):
-                changed_at = max(found.st_mtime, found.st_ctime)
-                held = _Reading(
+            if reading is None or not _is_current(reading, stamp, now):
+                changed_at = max(stat.st_mtime, stat.st_ctime)
+                reading = _Reading(
                     self._file.read_text(encoding="utf-8").strip(),
                     stamp,
                     now,
                     now - changed_at > _SETTLED_SECONDS,
                 )
-                self._reading = held
+                self._reading = reading
         except (OSError, UnicodeDecodeError):
-            value = held.value if held else self._value
+            value = reading.value if reading else self._value
             if not value:
                 raise
             return value
-        return held.value
+        return reading.value
 
     def __repr__(self) -> str:
         return "Secret(hidden)"
 
 
-def _believed(held: _Reading, stamp: _Stamp, now: float) -> bool:
-    recent = 0 <= now - held.read_at < _TRUSTED_SECONDS
-    return held.settled and recent and held.stamp == stamp
+def _is_current(reading: _Reading, stamp: _Stamp, now: float) -> bool:
+    recent = 0 <= now - reading.read_at < _TRUSTED_SECONDS
+    return reading.settled and recent and reading.stamp == stamp

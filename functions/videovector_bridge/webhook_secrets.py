@@ -50,14 +50,14 @@ class WebhookSecrets:
                 if rotating_until is None:
                     problems.append(f"line {number} {_NO_TIME}")
             elif line and not line.startswith("#"):
-                found = _SECRET.fullmatch(line)
-                until = read_time(found[2]) if found and found[2] else None
-                if found is None:
+                parts = _SECRET.fullmatch(line)
+                until = read_time(parts[2]) if parts and parts[2] else None
+                if parts is None:
                     problems.append(f"line {number} holds more than a secret and `# until TIME`")
-                elif found[2] and until is None:
+                elif parts[2] and until is None:
                     problems.append(f"line {number} {_NO_TIME}")
                 else:
-                    secrets.append(WebhookSecret(found[1], until))
+                    secrets.append(WebhookSecret(parts[1], until))
         if problems:
             raise SettingsError(problems)
         return cls(tuple(secrets), rotating_until)
@@ -74,7 +74,7 @@ class WebhookSecrets:
 
     def current(self, now: datetime) -> tuple[str, ...]:
         """The secrets that verify at `now`, newest first."""
-        return tuple(each.value for each in self.secrets if _holds(each.until, now))
+        return tuple(each.value for each in self.secrets if _is_valid(each.until, now))
 
     def rotating(self, now: datetime) -> bool:
         """Whether a rotation is announced that may be under way at `now`."""
@@ -91,13 +91,13 @@ class WebhookSecrets:
         once, as long as the first grace period lasts.
         """
         end = now + timedelta(seconds=grace_seconds)
-        kept = [
+        older = [
             WebhookSecret(each.value, end if each.until is None else min(each.until, end))
             for each in self.secrets
             if each.value != new
         ]
-        old = tuple(each for each in kept if _holds(each.until, now))
-        return replace(self, secrets=(WebhookSecret(new), *old), rotating_until=None)
+        valid = tuple(each for each in older if _is_valid(each.until, now))
+        return replace(self, secrets=(WebhookSecret(new), *valid), rotating_until=None)
 
 
 class CurrentSecrets:
@@ -146,15 +146,15 @@ class CurrentSecrets:
         return secrets
 
 
-def _holds(until: datetime | None, now: datetime) -> bool:
+def _is_valid(until: datetime | None, now: datetime) -> bool:
     return until is None or now < until
 
 
 def read_time(text: str) -> datetime | None:
     """A moment in RFC 3339 with its zone, or None."""
     try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else None
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
 

@@ -121,7 +121,7 @@ def still_well(running: Running) -> Iterator[None]:
     assert "Exception" not in running.log()
 
 
-def test_a_delivery_is_published_and_told(running: Running) -> None:
+def test_a_delivery_is_published_and_logged(running: Running) -> None:
     """204, the event is there by then, and one line of JSON says so."""
     assert running.ask(request(delivery("evt_plain"))) == [204]
 

@@ -210,7 +210,7 @@ def test_each_current_secret_verifies(place: int) -> None:
 
 
 def test_all_secrets_are_tried_whichever_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time does not tell which secret is in use: every one is compared, in constant time."""
+    """Time does not show which secret is in use: every one is compared, in constant time."""
     compared: list[bytes] = []
     real = hmac.compare_digest
 
@@ -238,7 +238,7 @@ def test_a_secret_ends_to_the_second() -> None:
     [WebhookSecrets(), WebhookSecrets((WebhookSecret(VECTOR_SECRET, NOW),))],
     ids=["none", "ended"],
 )
-def test_without_a_secret_everything_comes_again(secrets: WebhookSecrets) -> None:
+def test_without_a_secret_everything_is_503(secrets: WebhookSecrets) -> None:
     """What cannot be verified yet is not refused for good; its body need not be read for that."""
     found = admit(VECTOR_SIGNATURE, "wh_1", secrets=secrets, now=NOW)
 
@@ -270,7 +270,7 @@ def test_the_time_of_a_delivery_is_not_judged() -> None:
     assert of(body) == of(body)
 
 
-def test_during_a_rotation_an_unknown_secret_comes_again() -> None:
+def test_during_a_rotation_an_unknown_secret_is_503() -> None:
     """The vendor may sign with a secret that we are about to learn, until the announced time."""
     rotating = held("old").announce(NOW, 30)
 

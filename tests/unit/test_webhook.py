@@ -62,7 +62,7 @@ class Receiver:
         return self._topics[topic].receive(count)
 
     def nothing_published(self) -> bool:
-        """Whether all topics are empty. For the embedded backend, which can tell at once."""
+        """Whether all topics are empty. For the embedded backend, which answers at once."""
         assert self._settings.kind == "embedded"
         return not self.published("events") and not self.published("rejected")
 
@@ -110,7 +110,7 @@ def the_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_a_delivery_is_an_event_on_the_topic(
     receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """204 with nothing in it, the body byte for byte on the topic, and one line that tells."""
+    """204 with nothing in it, the body byte for byte on the topic, and one log line."""
     body = delivery()
     sent = headers(body, traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
     answer = receiver.post(body, sent)
@@ -142,7 +142,7 @@ def test_a_delivery_is_an_event_on_the_topic(
 def test_what_vendor_signed_and_is_no_event_is_rejected(
     receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """204, so that VideoVector does not send it again, and the raw bytes are on `rejected`."""
+    """204, so that VideoVector does not send it again; the raw bytes are on `rejected`."""
     body = b'{"id": 5, \xff'
     answer = receiver.post(body)
     line = the_line(capsys)
@@ -167,7 +167,7 @@ def test_what_vendor_signed_and_is_no_event_is_rejected(
 
 
 def test_a_repeated_delivery_is_accepted_again(embedded: Receiver) -> None:
-    """It is the same event, by the same id: telling them apart is for whoever has effects."""
+    """It is the same event, by the same id: effects are not repeated."""
     assert [embedded.post(delivery()).status_code for _ in range(2)] == [204, 204]
 
     one, two = embedded.published("events", 2)
@@ -277,7 +277,7 @@ def test_what_names_no_event_is_rejected_with_204(
     ],
     ids=str,
 )
-def test_strangers_learn_nothing(
+def test_unauthenticated_callers_learn_nothing(
     embedded: Receiver,
     changes: dict[str, str | None],
     code: str,
@@ -502,8 +502,8 @@ def test_bytes_in_flight_are_bounded(
     assert send(0).status_code == 401
 
 
-def test_wrong_settings_come_again(embedded: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
-    """503 and CRITICAL with every problem; mended, the next delivery is accepted."""
+def test_wrong_settings_are_503(embedded: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
+    """503 and CRITICAL with every problem; corrected, the next delivery is accepted."""
     embedded.set(LANES="0", WEBHOOK_SECRETS="")
     answer = embedded.post(delivery())
     line = the_line(capsys)
@@ -516,7 +516,7 @@ def test_wrong_settings_come_again(embedded: Receiver, capsys: pytest.CaptureFix
     assert embedded.post(delivery()).status_code == 204
 
 
-def test_until_a_secret_is_there_deliveries_come_again(
+def test_until_a_secret_is_there_deliveries_are_503(
     embedded: Receiver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """503 while the file is missing or empty; written, the same delivery is accepted."""
@@ -534,10 +534,10 @@ def test_until_a_secret_is_there_deliveries_come_again(
     assert embedded.post(delivery()).status_code == 204
 
 
-def test_a_file_that_is_spoilt_comes_again(
+def test_a_file_with_a_wrong_line_is_503(
     embedded: Receiver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """503 and CRITICAL naming the line, unseen; nobody is let in and nobody sent away for good."""
+    """503 and CRITICAL with the number of the line; nothing is refused for good."""
     file = tmp_path / "secrets"
     file.write_text(SECRET)
     embedded.set(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_FILE=str(file))
@@ -593,7 +593,7 @@ def test_an_announcement_that_came_to_nothing_ends(
     assert embedded.post(delivery()).status_code == 401
 
 
-def test_pubsub_down_comes_again(receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pubsub_down_is_503(receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
     """503: nothing is accepted, and nothing rejected, that was not acknowledged."""
     if receiver._settings.kind == "embedded":
         blocked = Path(receiver._settings.embedded_dir) / "messages.sqlite3"
@@ -624,7 +624,7 @@ def test_accepted_means_acknowledged(embedded: Receiver) -> None:
     assert topics.ids() == ["evt_1", "evt_1"]
 
 
-def test_what_is_too_much_at_once_comes_again(
+def test_what_is_too_much_at_once_is_503(
     embedded: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Beyond MAX_DELIVERIES: 503 at once. Unsigned requests take no place; places become free."""
@@ -737,7 +737,7 @@ def test_first_requests_share_one_instance(embedded: Receiver) -> None:
         assert len(set(pool.map(first, range(8)))) == 1
 
 
-def test_a_bug_comes_again_and_leaks_nothing(
+def test_a_bug_is_503_and_leaks_nothing(
     embedded: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """503 and CRITICAL with a stack trace, cleaned; the bytes are given back."""
@@ -786,7 +786,7 @@ def test_nothing_shows_a_secret_a_signature_or_a_body(
 def test_headers_are_logged_clean(
     embedded: Receiver, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What strangers write into a header is short, printable and holds no key."""
+    """What unauthenticated callers write into a header is short, printable and holds no key."""
     embedded.post(delivery(), X_Delivery_ID=text, X_Webhook_ID=text, X_Webhook_Signature=None)
     line = the_line(capsys)
 

@@ -95,7 +95,7 @@ def test_bodies_fit_a_message(size: str) -> None:
     ],
 )
 def test_secrets_that_cannot_be_are_a_problem(text: str, said: str) -> None:
-    """A value cannot become better by itself; it is told by its line, unseen."""
+    """A value cannot become better by itself; the error names its line and does not show it."""
     (problem,) = problems(WEBHOOK_SECRETS=text)
 
     assert problem.startswith(said)

@@ -19,8 +19,8 @@ _ADVICE = {
         "and look at its WEBHOOK_IDS"
     ),
     404: "Nothing is there: is --url that of receive_webhook?",
-    405: "It takes no POST: is --url that of receive_webhook?",
-    411: "It was told no Content-Length: does something before it send the body in chunks?",
+    405: "It accepts no POST: is --url that of receive_webhook?",
+    411: "The request had no Content-Length: does a proxy send the body in chunks?",
     503: "It could not publish or has no secret yet: its log says which (`webhook.*`)",
 }
 

@@ -1,7 +1,7 @@
 """Reading the body of a request: within a byte budget, and within some seconds. Blocks.
 
-Whoever sends a body is verified only after it is read. So the memory and the time that a body may
-take are bounded before.
+A sender is verified only after its body is read, so the memory and the time that this may need are
+bounded before.
 """
 
 import socket
@@ -17,7 +17,7 @@ IN_FLIGHT_BYTES: Final = 40_000_000
 SMALL_BYTES: Final = 65_536
 SMALL_SHARE_BYTES: Final = 8_000_000
 """The part of the budget that only bodies of up to `SMALL_BYTES` may use: slow large bodies do not
-keep out small ones. It holds one small body for each thread of the host, and more."""
+exclude small ones. It is enough for one small body in each thread of the host."""
 BODY_SECONDS: Final = 10.0
 
 # What the host (gunicorn) reads ahead of us at most.
