@@ -1,24 +1,40 @@
-"""`ingest.state`: one writer per stream, over both backends."""
+"""`ingest.lease`: one writer per stream, over both backends."""
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from videovector_bridge.ingest.state import COLLECTION, Busy, Lease, LeaseLost, acquire
 
-from tests.fakes import WatchedDocuments
+from tests.fakes import NOW, WatchedDocuments
 from videovector_bridge.backends import Backend
-from videovector_bridge.backends.ports import Document, Documents
-from videovector_bridge.errors import BackendError, ConflictError
+from videovector_bridge.backends.ports import Document, Documents, Timeout, seconds_left
+from videovector_bridge.errors import BackendError, ConflictError, OutOfTimeError
+from videovector_bridge.ingest.lease import (
+    COLLECTION,
+    BackingOff,
+    Busy,
+    Lease,
+    LeaseLost,
+    Origin,
+    acquire,
+)
 
 TIMEOUT = 5.0
+ORIGIN = Origin("api.example.test", "{}", "latest")
 
 
-def take(documents: Documents, owner: str = "one", **changed: Any) -> Lease | Busy:
+def take(documents: Documents, owner: str = "one", **changed: Any) -> Lease | Busy | BackingOff:
     """Try to take the lease of stream `s`."""
-    given: dict[str, Any] = {"filters": "{}", "lease_seconds": 30.0, "timeout": TIMEOUT} | changed
-    return acquire(documents, "s", owner=owner, **given)
+    arguments: dict[str, Any] = {
+        "origin": ORIGIN,
+        "lease_seconds": 30.0,
+        "timeout": TIMEOUT,
+        "now": lambda: NOW,
+    }
+    return acquire(documents, "s", owner=owner, **(arguments | changed))
 
 
 def taken(documents: Documents, owner: str = "one", **changed: Any) -> Lease:
@@ -28,6 +44,11 @@ def taken(documents: Documents, owner: str = "one", **changed: Any) -> Lease:
     return lease
 
 
+def token(lease: Lease) -> int:
+    """The fencing token of a lease."""
+    return int(lease.fields["fencing_token"])
+
+
 def stored(documents: Documents) -> Mapping[str, Any]:
     """The fields of stream `s`."""
     return document(documents).fields
@@ -35,9 +56,9 @@ def stored(documents: Documents) -> Mapping[str, Any]:
 
 def document(documents: Documents) -> Document:
     """The document of stream `s`."""
-    found = documents.read(COLLECTION, "s", timeout=TIMEOUT)
-    assert found is not None
-    return found
+    document = documents.read(COLLECTION, "s", timeout=TIMEOUT)
+    assert document is not None
+    return document
 
 
 def edit(documents: Documents, **fields: Any) -> None:
@@ -60,7 +81,7 @@ def retried(at: int) -> Callable[[int], None]:
 
     def hook(number: int) -> None:
         if number == at:
-            raise ConflictError("written by somebody else first")
+            raise ConflictError("another writer was first")
 
     return hook
 
@@ -69,13 +90,13 @@ def test_a_new_stream_has_a_document_at_once(backend: Backend) -> None:
     """The first window makes the document, its token 1."""
     lease = taken(backend.documents)
 
-    assert lease.token == 1
+    assert token(lease) == 1
     assert stored(backend.documents)["cursor"] is None
     assert stored(backend.documents)["lease_owner"] == "one"
 
 
 def test_a_held_lease_makes_others_busy(backend: Backend) -> None:
-    """While the lease lasts nobody else gets it, and is told for how long."""
+    """While the lease lasts nobody else gets it; the answer says how long it lasts."""
     taken(backend.documents)
     other = take(backend.documents, "two")
 
@@ -85,28 +106,28 @@ def test_a_held_lease_makes_others_busy(backend: Backend) -> None:
 
 
 def test_a_released_lease_is_free_and_the_token_rises(backend: Backend) -> None:
-    """Each holder has a higher token than the one before; the cursor stays."""
+    """Each owner has a higher token than the one before; the cursor stays."""
     first = taken(backend.documents)
     first.commit({"cursor": "a"}, timeout=TIMEOUT)
     first.release({"cursor": "b"}, timeout=TIMEOUT)
     second = taken(backend.documents, "two")
 
-    assert (first.token, second.token) == (1, 2)
+    assert (token(first), token(second)) == (1, 2)
     assert second.fields["cursor"] == "b"
 
 
 def test_a_lease_expires_by_the_age_of_the_document(backend: Backend) -> None:
-    """The holder's own lease length counts, by the clock of the store."""
+    """The owner's own lease length counts, by the clock of the store."""
     taken(backend.documents, lease_seconds=30.0)
     fresh = WatchedDocuments(backend.documents, older_by=20)
     stale = WatchedDocuments(backend.documents, older_by=31)
 
     assert isinstance(take(fresh, "two", lease_seconds=1.0), Busy)
-    assert taken(stale, "two", lease_seconds=1.0).token == 2
+    assert token(taken(stale, "two", lease_seconds=1.0)) == 2
 
 
 def test_a_zombie_can_neither_commit_nor_release(backend: Backend) -> None:
-    """Who was taken over loses every write, and the document stays the newer holder's."""
+    """An owner whose lease was taken over loses every write; the document is the newer owner's."""
     zombie = taken(backend.documents)
     stale = WatchedDocuments(backend.documents, older_by=31)
     newer = taken(stale, "two")
@@ -120,8 +141,8 @@ def test_a_zombie_can_neither_commit_nor_release(backend: Backend) -> None:
     assert stored(backend.documents)["lease_owner"] == "two"
 
 
-def test_a_zombie_loses_after_the_newer_released_too(backend: Backend) -> None:
-    """A lease that was taken over and given up again is not the zombie's."""
+def test_a_zombie_loses_after_the_newer_owner_released(backend: Backend) -> None:
+    """A lease that was taken over and released is not the zombie's again."""
     zombie = taken(backend.documents)
     newer = taken(WatchedDocuments(backend.documents, older_by=31), "two")
     newer.release({"cursor": "new"}, timeout=TIMEOUT)
@@ -153,16 +174,14 @@ def test_a_lost_answer_to_acquire_still_takes_it(
     except BackendError:
         lease = taken(documents)
 
-    assert lease.token == 1
+    assert token(lease) == 1
     assert isinstance(take(documents, "two"), Busy)
     lease.commit({"cursor": "a"}, timeout=TIMEOUT)
     assert stored(backend.documents)["cursor"] == "a"
 
 
 @pytest.mark.parametrize("went_through", [True, False])
-def test_a_lost_answer_to_a_commit_is_made_good_by_the_next(
-    backend: Backend, *, went_through: bool
-) -> None:
+def test_the_next_commit_repairs_a_lost_answer(backend: Backend, *, went_through: bool) -> None:
     """Whether the write happened or not, the next commit moves on from it."""
     hook: dict[str, Any] = {"after" if went_through else "before": lost_answer(2)}
     lease = taken(WatchedDocuments(backend.documents, **hook))
@@ -189,11 +208,11 @@ def test_a_release_that_a_client_retried_is_a_release(backend: Backend) -> None:
     lease.release({"cursor": "a"}, timeout=TIMEOUT)
 
     assert stored(backend.documents)["cursor"] == "a"
-    assert taken(backend.documents, "two").token == 2
+    assert token(taken(backend.documents, "two")) == 2
 
 
-def test_who_loses_the_race_is_busy(backend: Backend) -> None:
-    """A window that somebody overtakes between its read and its write does not get the lease."""
+def test_the_loser_of_a_race_is_busy(backend: Backend) -> None:
+    """A window that another overtakes between its read and its write does not get the lease."""
     inner = backend.documents
 
     def overtake(number: int) -> None:
@@ -205,7 +224,7 @@ def test_who_loses_the_race_is_busy(backend: Backend) -> None:
 
 
 def test_a_person_may_edit_other_fields(backend: Backend) -> None:
-    """What somebody notes in the document while a window runs survives its commits."""
+    """A field that a person adds while a window runs survives its commits."""
     lease = taken(backend.documents)
     edit(backend.documents, note="watch this", last_error=None, lease_seconds="oops")
     lease.commit({"cursor": "a"}, timeout=TIMEOUT)
@@ -248,14 +267,14 @@ def test_a_lease_taken_away_by_hand_is_lost(backend: Backend, fields: dict[str, 
 
 
 def test_a_document_that_was_deleted_is_a_lost_lease(backend: Backend) -> None:
-    """Nobody brings back a document that somebody deleted in the middle of a window."""
+    """A window never writes a document again that was deleted while it ran."""
 
     class Deleted(WatchedDocuments):
         gone = False
 
-        def read(self, collection: str, document_id: str, *, timeout: float) -> Document | None:
-            found = super().read(collection, document_id, timeout=timeout)
-            return None if self.gone else found
+        def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
+            document = super().read(collection, document_id, timeout=timeout)
+            return None if self.gone else document
 
     documents = Deleted(backend.documents, before=retried(2))
     lease = taken(documents)
@@ -285,7 +304,7 @@ def test_a_document_with_odd_fields_is_taken_over(backend: Backend, fields: dict
 
     assert lease.fields["cursor"] == "kept"
     assert lease.fields["filters"] == "{}"
-    assert lease.token >= 1
+    assert token(lease) >= 1
     assert stored(backend.documents)["events"] == 0
 
 
@@ -304,8 +323,8 @@ def test_time_limits_hold_over_all_attempts(backend: Backend) -> None:
     asked: list[float] = []
 
     class Timed(WatchedDocuments):
-        def write(self, *arguments: Any, timeout: float, **named: Any) -> Document:
-            asked.append(timeout)
+        def write(self, *arguments: Any, timeout: Timeout, **named: Any) -> Document:
+            asked.append(seconds_left(timeout))
             return super().write(*arguments, timeout=timeout, **named)
 
     seconds = iter(range(1_000))
@@ -319,7 +338,7 @@ def test_time_limits_hold_over_all_attempts(backend: Backend) -> None:
     assert len(set(asked)) == len(asked) > 1
 
 
-def test_a_store_that_fails_is_told(backend: Backend) -> None:
+def test_a_failure_of_the_store_is_raised(backend: Backend) -> None:
     """A `BackendError` passes through, and no lease is taken."""
 
     def fail(_number: int) -> None:
@@ -328,3 +347,62 @@ def test_a_store_that_fails_is_told(backend: Backend) -> None:
     with pytest.raises(BackendError):
         take(WatchedDocuments(backend.documents, before=fail))
     assert isinstance(take(backend.documents), Lease)
+
+
+def test_no_request_is_sent_once_the_time_is_over(embedded_backend: Backend) -> None:
+    """The time that is left is computed where the request starts, not where the call does."""
+    seconds = [0.0]
+
+    def pass_time(number: int) -> None:
+        if number == 2:
+            seconds.append(TIMEOUT)
+
+    documents = WatchedDocuments(embedded_backend.documents, before=pass_time)
+    lease = taken(documents, clock=lambda: sum(seconds))
+    with pytest.raises(OutOfTimeError):
+        lease.commit({"cursor": "a"}, timeout=TIMEOUT)
+
+    assert stored(embedded_backend.documents)["cursor"] is None
+
+
+def test_a_stream_that_backs_off_is_not_taken(backend: Backend) -> None:
+    """Nothing is written before the time that VideoVector asked for; then it is forgotten."""
+    until = NOW + timedelta(seconds=90)
+    taken(backend.documents).release({"not_before": until.isoformat()}, timeout=TIMEOUT)
+    before = document(backend.documents).revision
+
+    assert take(backend.documents) == BackingOff(until)
+    assert document(backend.documents).revision == before
+    assert taken(backend.documents, now=lambda: until).fields["not_before"] is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, ""),
+        ({"start_from": "earliest"}, ""),
+        ({"filters": '{"run_id": "r"}'}, "filters_changed"),
+        ({"api_host": "other.example.test"}, "host_changed"),
+        ({"api_host": "other.example.test", "filters": "[]"}, "host_changed"),
+    ],
+    ids=range(5),
+)
+def test_a_cursor_belongs_to_a_host_and_filters(
+    backend: Backend, changed: dict[str, str], reason: str
+) -> None:
+    """Acquire keeps what the cursor belongs to, so that a change is seen; no cursor, no change."""
+    origin = replace(ORIGIN, **changed)
+    taken(backend.documents).release({}, timeout=TIMEOUT)
+    without = taken(backend.documents, origin=origin)
+    assert origin.change_since(without.fields) == ""
+    without.release({}, timeout=TIMEOUT)
+    lease = taken(backend.documents)
+    lease.release(lease.progress("a", "latest", ids_differ=False), timeout=TIMEOUT)
+    for _ in range(2):  # the first window does not hide it from the second
+        lease = taken(backend.documents, origin=origin)
+        assert origin.change_since(lease.fields) == reason
+        lease.release({}, timeout=TIMEOUT)
+    lease = taken(backend.documents, origin=origin)
+    lease.release(lease.progress("b", "latest", ids_differ=False), timeout=TIMEOUT)
+
+    assert origin.change_since(taken(backend.documents, origin=origin).fields) == ""
