@@ -1,6 +1,7 @@
 """The `Documents` port: compare-and-set, and every JSON value."""
 
 import multiprocessing
+import sqlite3
 import threading
 import time
 from multiprocessing.synchronize import Barrier
@@ -124,6 +125,19 @@ def test_write_over_a_document_that_was_never_there_conflicts(backend: Backend) 
         replace(backend, "b", {"n": 2}, other)
 
     assert backend.documents.read("effects", "b", timeout=10) is None
+
+
+def test_a_document_that_is_made_again_has_no_old_version(
+    backend: Backend, backend_settings: BackendSettings
+) -> None:
+    """After a deletion by hand, a write that knows the deleted document conflicts."""
+    deleted = create(backend, "a", {"n": 1})
+    _delete(backend_settings, "a")
+    create(backend, "a", {"n": 2})
+    with pytest.raises(ConflictError):
+        replace(backend, "a", {"n": 3}, deleted)
+
+    assert read(backend, "a").fields == {"n": 2}
 
 
 def test_named_fields_are_replaced_whole_and_others_stay(backend: Backend) -> None:
@@ -288,12 +302,28 @@ def test_firestore_is_told_when_a_document_may_be_removed(gcp_settings: BackendS
 _OWNER = (("authorization", "Bearer owner"),)
 
 
-def _stored(settings: BackendSettings, path: str) -> Any:
-    """A document as Firestore has it."""
-    client = FirestoreClient(
+def _delete(settings: BackendSettings, document_id: str) -> None:
+    """Delete a document of `effects`, as a person does: the port cannot."""
+    if settings.kind == "embedded":
+        with sqlite3.connect(Path(settings.embedded_dir) / "documents.sqlite3") as connection:
+            connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+        return
+    _client().delete_document(name=_name(settings, f"effects/{document_id}"), metadata=_OWNER)
+
+
+def _client() -> FirestoreClient:
+    return FirestoreClient(
         transport=open_transport(FirestoreGrpcTransport, "FIRESTORE_EMULATOR_HOST")
     )
-    name = f"projects/{settings.project}/databases/(default)/documents/{path}"
+
+
+def _name(settings: BackendSettings, path: str) -> str:
+    return f"projects/{settings.project}/databases/(default)/documents/{path}"
+
+
+def _stored(settings: BackendSettings, path: str) -> Any:
+    """A document as Firestore has it."""
+    client, name = _client(), _name(settings, path)
     return ProtoDocument.pb(client.get_document({"name": name}, retry=None, metadata=_OWNER))
 
 

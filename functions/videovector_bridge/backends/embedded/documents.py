@@ -1,6 +1,7 @@
 """Documents as rows of JSON, with compare-and-set by a revision number."""
 
 import json
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,11 +78,13 @@ class SqliteDocuments:
             stored, revision, _ = row or ("{}", 0, 0.0)
             if revision != expected:
                 raise ConflictError(f"{name} was written by somebody else first")
+            # A document that was deleted and made again must not repeat a version of the old one.
+            revision = revision + 1 if row else secrets.randbits(62) + 1
             text = json.dumps({**json.loads(stored), **fields})
             if len(text) > _MAX_DOCUMENT_BYTES:
                 raise BackendError(
                     f"{name} was not written: a document holds at most {_MAX_DOCUMENT_BYTES:,} "
                     f"bytes, not {len(text):,}."
                 )
-            connection.execute(_STORE, (*key, text, revision + 1, time.time()))
-        return Document(json.loads(text), revision + 1, 0.0)
+            connection.execute(_STORE, (*key, text, revision, time.time()))
+        return Document(json.loads(text), revision, 0.0)
