@@ -1,0 +1,235 @@
+"""Model-based: the lease, cursor, beginning and `not_before` of a stream, in any order of events.
+
+Several drains hold, lose and want the lease; their requests fail, lose their answers or land late;
+their clocks disagree; and a person edits the document. `LeaseWorld` says what must hold.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.support.lease_world import HOUR, REMOVED, Drain, Intent, LeaseWorld
+from videovector_bridge.backends.embedded.documents import SqliteDocuments
+from videovector_bridge.ingest.lease import Lease, Origin
+
+DRAINS = 3
+
+_STARTS = st.sampled_from(["latest", "earliest", "evt-s"])
+_CURSORS = st.integers(1, 6).map(lambda number: f"evt-{number}")
+_ORIGINS = st.builds(
+    Origin,
+    st.sampled_from(["api.test", "api.test", "other.test"]),
+    st.sampled_from(["{}", "{}", '{"run_id":"r"}']),
+    _STARTS,
+)
+_FATES = st.sampled_from(["ok", "ok", "ok", "fails", "answer lost", "lands late", "retried"])
+_PLACES = st.integers(0, 7)
+
+
+def _typed(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from([*values, REMOVED, "", None])
+
+
+_EDITS = st.fixed_dictionaries(
+    {},
+    optional={
+        "cursor": _typed("evt-1", "evt-2", "by hand", 12),
+        "start_from": _typed("latest", "earliest", "by hand", 7),
+        "start_setting": _typed("latest", "earliest", 7),
+        "not_before": _typed(
+            "2026-01-02T03:05:30+00:00",
+            "2026-01-02T04:30:00+00:00",
+            "2999-01-01T00:00:00+00:00",
+            "soon",
+            17,
+        ),
+        "fencing_token": _typed("3", 9, 0, "x", "inf", 2.0),
+        "lease_owner": _typed("a person"),
+        "lease_seconds": _typed("30", "soon", 5, 1e12, "inf", "nan"),
+        "api_host": _typed("other.test"),
+        "filters": _typed("[]"),
+        "ids_differ": _typed("yes"),
+        "events": _typed("7", {}),
+        "last_window": _typed("x"),
+        "note": _typed("watch this"),
+    },
+).filter(lambda changes: 0 < len(changes) <= 3)
+
+
+class LeaseMachine(RuleBasedStateMachine):
+    """Rules choose who does what next; the world checks it."""
+
+    documents: SqliteDocuments
+    streams = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        LeaseMachine.streams += 1
+        self.world = LeaseWorld(self.documents, f"stream-{LeaseMachine.streams}")
+
+    def _waiting(self) -> list[Drain]:
+        return [drain for drain in self.world.drains if drain.call is not None]
+
+    def _holding(self) -> list[Drain]:
+        return [d for d in self.world.drains if d.call is None and d.lease is not None]
+
+    @precondition(lambda self: len(self.world.drains) < DRAINS)
+    @rule(
+        origin=_ORIGINS,
+        lease_seconds=st.sampled_from([5.0, 30.0]),
+        clock_ahead=st.sampled_from([0.0, 1e6, -7.5]),
+        day_ahead=st.sampled_from([0.0, 0.0, 1 / 24, -1 / 24, 400.0]),
+        at_once=st.booleans(),
+    )
+    def acquire(
+        self,
+        *,
+        origin: Origin,
+        lease_seconds: float,
+        clock_ahead: float,
+        day_ahead: float,
+        at_once: bool,
+    ) -> None:
+        """A window begins."""
+        drain = self.world.acquire(
+            origin, lease_seconds=lease_seconds, clock_ahead=clock_ahead, day_ahead=day_ahead
+        )
+        self._finish(drain, at_once=at_once)
+
+    @precondition(lambda self: self._holding())
+    @rule(place=_PLACES, cursor=_CURSORS, at_once=st.booleans())
+    def commit(self, *, place: int, cursor: str, at_once: bool) -> None:
+        """A window commits a cursor; where that means nothing to it, it renews the lease."""
+        drain = _chosen(self._holding(), place)
+        self.world.commit(drain, _next(drain, cursor))
+        self._finish(drain, at_once=at_once)
+
+    @precondition(lambda self: self._holding())
+    @rule(place=_PLACES, policy=st.sampled_from(["latest", "earliest"]), at_once=st.booleans())
+    def start_over(self, *, place: int, policy: str, at_once: bool) -> None:
+        """A window gives the cursor up, as its policy says."""
+        drain = _chosen(self._holding(), place)
+        begun = drain.begun
+        assert begun is not None
+        if begun.cursor is None and begun.start_from in ("latest", "earliest"):
+            return  # there is nothing that VideoVector could refuse
+        self.world.commit(drain, Intent(None, policy, by_policy=True))
+        self._finish(drain, at_once=at_once)
+
+    @precondition(lambda self: self._holding())
+    @rule(
+        place=_PLACES,
+        cursor=st.none() | _CURSORS,
+        wait_seconds=st.sampled_from([None, None, 20.0, HOUR]),
+        at_once=st.booleans(),
+    )
+    def release(
+        self, *, place: int, cursor: str | None, wait_seconds: float | None, at_once: bool
+    ) -> None:
+        """A window ends."""
+        drain = _chosen(self._holding(), place)
+        intent = None if cursor is None else _next(drain, cursor)
+        self.world.release(drain, intent, wait_seconds)
+        self._finish(drain, at_once=at_once)
+
+    @precondition(lambda self: self._waiting())
+    @rule(place=_PLACES, fate=_FATES)
+    def proceed(self, *, place: int, fate: Any) -> None:
+        """One request of one window is performed, or not."""
+        self.world.proceed(_chosen(self._waiting(), place), fate)
+
+    @precondition(lambda self: self.world.late)
+    @rule(place=_PLACES)
+    def land(self, *, place: int) -> None:
+        """A late request is performed."""
+        self.world.land(self.world.late[place % len(self.world.late)])
+
+    @precondition(lambda self: self.world.drains)
+    @rule(place=_PLACES)
+    def kill(self, *, place: int) -> None:
+        """A process ends."""
+        self.world.kill(_chosen(self.world.drains, place))
+
+    @rule(seconds=st.sampled_from([1.0, 4.0, 6.0, 31.0, HOUR]))
+    def pass_time(self, *, seconds: float) -> None:
+        """Time passes."""
+        self.world.now += seconds
+
+    @precondition(lambda self: self.world.document is not None)
+    @rule(changes=_EDITS)
+    def edit(self, *, changes: dict[str, Any]) -> None:
+        """A person edits the document."""
+        self.world.edit(changes)
+
+    @precondition(lambda self: self.world.document is not None)
+    @rule(sure=st.integers(0, 2))
+    def delete(self, *, sure: int) -> None:
+        """A person deletes the document, now and then."""
+        if sure == 2:
+            self.world.delete()
+
+    @invariant()
+    def one_owner(self) -> None:
+        """At most one window believes that it holds the lease."""
+        self.world.check()
+
+    def teardown(self) -> None:
+        """Whatever was done to the document: in the end the stream goes on."""
+        for drain in list(self.world.drains):
+            self.world.kill(drain)
+        for late in list(self.world.late):
+            self.world.land(late)
+        self.world.now += 3 * HOUR
+        last = self.world.acquire(
+            Origin("api.test", "{}", "latest"), lease_seconds=30.0, clock_ahead=0.0, day_ahead=0.0
+        )
+        self._finish(last, at_once=True)
+        assert isinstance(last.lease, Lease), "the stream is stuck"
+        self.world.release(last, Intent("the end", "latest", by_policy=False), None)
+        self._finish(last, at_once=True)
+        assert self.world.document is not None
+        assert self.world.document.fields["cursor"] == "the end"
+
+    def _finish(self, drain: Drain, *, at_once: bool) -> None:
+        while at_once and drain.call is not None:
+            self.world.proceed(drain)
+
+
+def _chosen(drains: list[Drain], place: int) -> Drain:
+    return drains[place % len(drains)]
+
+
+def _next(drain: Drain, cursor: str) -> Intent | None:
+    """The position at `cursor`, unless the window must first give an old one up."""
+    assert drain.lease is not None
+    assert drain.begun is not None
+    if drain.origin.change_since(drain.lease.fields):
+        return None
+    return Intent(cursor, drain.begun.start_from, by_policy=drain.begun.by_policy)
+
+
+def run(examples: int, steps: int = 40, **named: Any) -> None:
+    """Run the machine over a folder of its own."""
+    with TemporaryDirectory() as folder:
+        LeaseMachine.documents = SqliteDocuments(Path(folder))
+        run_state_machine_as_test(
+            LeaseMachine,
+            settings=settings(
+                max_examples=examples, stateful_step_count=steps, deadline=None, **named
+            ),
+        )
+
+
+def test_one_writer_and_nothing_lost_of_the_position() -> None:
+    """Whatever happens, in whatever order: every check of the world holds."""
+    run(300)
