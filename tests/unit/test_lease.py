@@ -406,3 +406,86 @@ def test_a_cursor_belongs_to_a_host_and_filters(
     lease.release(lease.progress("b", "latest", ids_differ=False), timeout=TIMEOUT)
 
     assert origin.change_since(taken(backend.documents, origin=origin).fields) == ""
+
+
+def release_at(lease: Lease, cursor: str | None, start_from: str) -> None:
+    """End a window that stands at `cursor`, or would begin at `start_from`."""
+    lease.release(lease.progress(cursor, start_from, ids_differ=False), timeout=TIMEOUT)
+
+
+def start_under(documents: Documents, setting: str) -> str:
+    """Where a window with that START_FROM would begin."""
+    lease = taken(documents, origin=replace(ORIGIN, start_from=setting))
+    lease.release({}, timeout=TIMEOUT)
+    return str(lease.fields["start_from"])
+
+
+def test_a_stream_that_has_not_begun_follows_the_setting(backend: Backend) -> None:
+    """Each window looks at START_FROM again, also after a position without a cursor."""
+    for setting in ("latest", "earliest", "evt-5", "latest"):
+        assert start_under(backend.documents, setting) == setting
+    release_at(taken(backend.documents), None, "latest")
+
+    assert start_under(backend.documents, "earliest") == "earliest"
+
+
+@pytest.mark.parametrize("policy", ["latest", "earliest"])
+@pytest.mark.parametrize("setting", ["latest", "earliest"])
+def test_a_start_that_a_policy_chose_stays(backend: Backend, policy: str, setting: str) -> None:
+    """Whatever the setting was at that moment, is at the next window, and becomes after it."""
+    release_at(taken(backend.documents, origin=replace(ORIGIN, start_from=setting)), "a", setting)
+    lease = taken(backend.documents, origin=replace(ORIGIN, start_from=setting))
+    release_at(lease, None, policy)
+
+    for later in ("evt-5", "earliest", "latest", "evt-5"):
+        assert start_under(backend.documents, later) == policy
+
+
+def test_a_refused_start_is_replaced_by_that_of_the_policy(backend: Backend) -> None:
+    """START_FROM named an event that VideoVector refuses; a new setting comes too late."""
+    release_at(taken(backend.documents, origin=replace(ORIGIN, start_from="evt-5")), None, "latest")
+
+    assert start_under(backend.documents, "evt-5") == "latest"
+    assert start_under(backend.documents, "earliest") == "latest"
+
+
+@pytest.mark.parametrize("setting", ["latest", "by hand"])
+def test_a_start_that_a_person_chose_stays(backend: Backend, setting: str) -> None:
+    """Also when a setting equals it for a while; emptied, the stream follows the setting again."""
+    start_under(backend.documents, "latest")
+    edit(backend.documents, start_from="by hand")
+    for later in (setting, "earliest", "by hand", "latest"):
+        assert start_under(backend.documents, later) == "by hand"
+    edit(backend.documents, start_from="")
+
+    assert start_under(backend.documents, "latest") == "latest"
+    assert start_under(backend.documents, "earliest") == "earliest"
+
+
+def test_a_cursor_that_a_person_removes_leads_to_the_setting_of_today(backend: Backend) -> None:
+    """The setting may have changed while the stream had a cursor."""
+    release_at(taken(backend.documents), "a", "latest")
+    start_under(backend.documents, "earliest")
+    edit(backend.documents, cursor=None)
+
+    assert start_under(backend.documents, "earliest") == "earliest"
+
+
+def test_a_start_set_by_hand_ends_the_window(backend: Backend) -> None:
+    """A window that began elsewhere neither commits a cursor nor writes its own start back."""
+    lease = taken(backend.documents)
+    edit(backend.documents, start_from="by hand")
+    with pytest.raises(LeaseLost, match="start_from was set to 'by hand'"):
+        lease.commit(lease.progress("a", "latest", ids_differ=False), timeout=TIMEOUT)
+
+    assert stored(backend.documents)["start_from"] == "by hand"
+    assert stored(backend.documents)["cursor"] is None
+
+
+@pytest.mark.parametrize("cursor", [{}, ["a"], 12])
+def test_an_odd_cursor_set_by_hand_ends_the_window(backend: Backend, cursor: object) -> None:
+    """Of whatever type it is."""
+    lease = taken(backend.documents)
+    edit(backend.documents, cursor=cursor)
+    with pytest.raises(LeaseLost, match="its cursor was set to"):
+        lease.commit({"cursor": "b"}, timeout=TIMEOUT)

@@ -4,6 +4,12 @@ One window at a time may write it. Taking the lease raises the fencing token; ev
 replaces exactly the version that this window read or wrote last, so that a window whose lease
 was taken over cannot move the cursor. The lease ends `lease_seconds` after the last write, by
 the clock of the store.
+
+`start_from` is where the stream begins while it has no cursor, and `start_setting` the setting
+START_FROM that it was taken from. While the two are equal, or the document names no start, the
+stream follows the setting. A start that a policy or a person chose differs, or has no
+`start_setting`: it stays, whatever the setting becomes. A person who empties `start_from` has the
+stream follow the setting again.
 """
 
 import time
@@ -97,7 +103,7 @@ class Lease:
         self._token = int(document.fields["fencing_token"])
         self._lease_seconds = float(document.fields["lease_seconds"])
         self._releasing = False
-        self._cursors = {document.fields.get("cursor")}  # that this window may have written
+        self._positions = [_position(document.fields)]  # that this window may have written
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -110,24 +116,29 @@ class Lease:
         return self._written_at + self._lease_seconds
 
     def progress(self, cursor: str | None, start_from: str, *, ids_differ: bool) -> dict[str, Any]:
-        """The fields to commit when the stream stands at `cursor`, and what that belongs to."""
-        return {
+        """The fields to commit when the stream stands at `cursor`, and what that belongs to.
+
+        A policy has chosen the start when it is another one, or when the cursor is given up.
+        """
+        changes: dict[str, Any] = {
             "cursor": cursor,
             "ids_differ": ids_differ,
-            "start_from": start_from,
             "api_host": self._origin.api_host,
             "filters": self._origin.filters,
         }
+        cursor_before, start_before = _position(self.fields)
+        if start_from != start_before or (cursor is None and cursor_before is not None):
+            changes |= {"start_from": start_from, "start_setting": None}
+        return changes
 
     def commit(self, changes: Mapping[str, Any], *, timeout: Timeout) -> None:
         """Write `changes` and renew the lease.
 
-        Raises `LeaseLost` when another window took over or a person set another cursor,
+        Raises `LeaseLost` when another window took over or a person set another cursor or start,
         `BackendError` when the store fails (whether it wrote is then unknown; calling again with
         the same or newer changes is safe). Fields that `changes` does not name stay as they are.
         """
-        if "cursor" in changes:
-            self._cursors.add(changes["cursor"])
+        self._positions.append(_position({**self.fields, **changes}))
         deadline = self._clock() + seconds_left(timeout)
         while True:
             started = self._clock()
@@ -145,8 +156,8 @@ class Lease:
                     return  # released: only `release` may have done that
             else:
                 self._written_at = started
-                # What was written is now known: any other cursor is not this window's.
-                self._cursors = {self.fields.get("cursor")}
+                # What was written is now known: any other position is not this window's.
+                self._positions = [_position(self.fields)]
                 return
 
     def _own_document(self, deadline: float) -> Document:
@@ -165,10 +176,13 @@ class Lease:
                 f"Stream {self._name!r}: another window took the lease over. This one stops; the "
                 f"other continues from the last committed cursor."
             )
-        if known.get("cursor") not in self._cursors:
+        if _position(known) not in self._positions:
+            cursor, start_from = _position(known)
+            what = "start_from" if cursor in [each for each, _ in self._positions] else "cursor"
+            value = cursor if what == "cursor" else start_from
             raise LeaseLost(
-                f"Stream {self._name!r}: its cursor was set to {known.get('cursor')!r} while this "
-                f"window was draining. This one stops; the next continues from there."
+                f"Stream {self._name!r}: its {what} was set to {value!r} while this window was "
+                f"draining. This one stops; the next continues from there."
             )
         assert stored is not None
         return stored
@@ -236,16 +250,16 @@ def _taken(
 ) -> dict[str, Any]:
     """The document's fields under a new owner. What `known` says of the position stays."""
     cursor = _text(known.get("cursor"))
-    start_from = _text(known.get("start_from"))
-    # A stream that has not begun follows the setting, but for a start that a policy has chosen.
-    if start_from is None or (
-        cursor is None and known.get("start_setting") not in (None, origin.start_from)
-    ):
-        start_from = origin.start_from
+    start_from = start_setting = _text(known.get("start_from"))
+    if start_from is None or start_from == _text(known.get("start_setting")):
+        if cursor is None or start_from is None:  # a stream that has begun keeps its record
+            start_from = start_setting = origin.start_from
+    else:
+        start_setting = None  # a chosen start: no setting makes it less so
     return {
         "cursor": cursor,
         "start_from": start_from,
-        "start_setting": origin.start_from,
+        "start_setting": start_setting,
         "ids_differ": bool(known.get("ids_differ")),
         "api_host": (cursor and _text(known.get("api_host"))) or origin.api_host,
         "filters": (cursor and _text(known.get("filters"))) or origin.filters,
@@ -260,6 +274,11 @@ def _taken(
         "last_error": known.get("last_error"),
         "last_window": known.get("last_window"),
     }
+
+
+def _position(fields: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Where the stream stands: its cursor, and where it begins without one."""
+    return fields.get("cursor"), fields.get("start_from")
 
 
 def _backing_off(known: Mapping[str, Any], now: datetime) -> datetime | None:
