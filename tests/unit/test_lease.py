@@ -174,7 +174,7 @@ def test_a_lost_answer_to_acquire_still_takes_it(
     except BackendError:
         lease = taken(documents)
 
-    assert token(lease) == 1
+    assert token(lease) == stored(backend.documents)["fencing_token"]
     assert isinstance(take(documents, "two"), Busy)
     lease.commit({"cursor": "a"}, timeout=TIMEOUT)
     assert stored(backend.documents)["cursor"] == "a"
@@ -489,3 +489,35 @@ def test_an_odd_cursor_set_by_hand_ends_the_window(backend: Backend, cursor: obj
     edit(backend.documents, cursor=cursor)
     with pytest.raises(LeaseLost, match="its cursor was set to"):
         lease.commit({"cursor": "b"}, timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("seconds", [1e12, "inf", "1e12"])
+def test_a_lease_that_no_setting_allows_ends_all_the_same(
+    backend: Backend, seconds: object
+) -> None:
+    """A slip of the hand must not stop the stream for years."""
+    taken(backend.documents)
+    edit(backend.documents, lease_seconds=seconds)
+
+    assert isinstance(take(backend.documents, "two"), Busy)
+    assert isinstance(take(WatchedDocuments(backend.documents, older_by=3_601), "two"), Lease)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"lease_seconds": "soon"}, {"fencing_token": "x"}, {"start_from": None}]
+)
+def test_an_edit_behind_a_lost_answer_does_no_harm(
+    embedded_backend: Backend, fields: dict[str, Any]
+) -> None:
+    """The lease that went through unseen is taken again, from whatever is there by then."""
+    inner = embedded_backend.documents
+
+    def edited(number: int) -> None:
+        if number == 1:
+            edit(inner, **fields)
+            raise ConflictError("another writer was first")
+
+    lease = taken(WatchedDocuments(inner, after=edited))
+    lease.release({"cursor": "a"}, timeout=TIMEOUT)
+
+    assert (lease.fields["start_from"], stored(inner)["cursor"]) == ("latest", "a")

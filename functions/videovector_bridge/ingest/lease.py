@@ -25,6 +25,7 @@ from videovector_bridge.events import instant
 
 COLLECTION: Final = "streams"
 LONGEST_BACKOFF_SECONDS: Final = 3_600.0
+LONGEST_LEASE_SECONDS: Final = 3_600.0  # that settings allow
 
 _ACQUIRE_ATTEMPTS: Final = 4
 
@@ -217,11 +218,11 @@ def acquire(
         stored = documents.read(COLLECTION, name, timeout=lambda: deadline - clock())
         known = stored.fields if stored is not None else {}
         holder = str(known.get("lease_owner") or "")
-        if stored is not None and holder == owner:
-            # The answer to our own write was lost.
-            break
-        if stored is not None and holder:
-            lease_left = _number(known.get("lease_seconds")) - stored.age_seconds
+        # An own lease, whose answer was lost, is taken again: a person may have edited it since.
+        if stored is not None and holder not in ("", owner):
+            # No window asks for longer: a wrong number must not stop the stream.
+            length = min(_number(known.get("lease_seconds")), LONGEST_LEASE_SECONDS)
+            lease_left = length - stored.age_seconds
             if lease_left > 0:
                 return Busy(holder, lease_left)
         until = _backing_off(known, now())
