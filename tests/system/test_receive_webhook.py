@@ -229,6 +229,38 @@ def test_a_length_and_chunks_at_once_are_malformed(running: Running) -> None:
     assert "evt_both" not in running.published()
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("Content-Length: 5", 400),
+        ("Content-Length: {length}", 400),
+        ("X-Webhook-Signature: sha256=00", 401),
+        ("X-Webhook-Signature: {signature}", 401),
+        ("X-Webhook-ID: wh_1 wh_2", 401),
+    ],
+)
+def test_a_header_that_stands_twice_is_refused(running: Running, line: str, status: int) -> None:
+    """Nobody can know which of the two is meant, though both may be right."""
+    body = delivery("evt_twice")
+    more = line.format(length=len(body), signature=headers(body)["X-Webhook-Signature"])
+
+    assert running.ask(request(body, more)) == [status]
+    assert "evt_twice" not in running.published()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "sha256=", "sha256=" + "\xe9" * 64, "sha256=" + "0" * 7_000, "sha256=\xb2", "\xff"],
+)
+def test_a_signature_in_another_form_is_refused(running: Running, value: str) -> None:
+    """401 for any bytes that a header can have, though the body never comes."""
+    head = request(b"", length=50_000)
+    at = head.index(b"X-Webhook-Signature: ")
+    line = b"X-Webhook-Signature: " + value.encode("latin-1")
+
+    assert running.ask(head[:at] + line + head[head.index(b"\r\n", at) :]) == [401]
+
+
 @pytest.mark.parametrize("name", ["X-Webhook-Signature", "X-Webhook-ID", "X-Y", "Cookie", "Host"])
 def test_an_oversized_header_is_refused(running: Running, name: str) -> None:
     """By the host, and never with a 500."""
@@ -363,11 +395,12 @@ def test_callers_do_not_fill_the_memory(
 def test_callers_that_stop_sending_keep_nobody_out(deployed: Running, kind: str) -> None:
     """80 connections wait with most of a body unsent; deliveries are accepted while they do."""
     head, body = large_request(kind)
+    lengths = f"Content-Length: {len(body)}".encode(), b"Content-Length: 1000"
     with ExitStack() as stack:
         stalled = [stack.enter_context(deployed.connect()) for _ in range(80)]
-        for connection in stalled:
-            connection.sendall(head + body[:100])
-        # The first few are still waited for; each of the others is answered and ended.
+        for number, connection in enumerate(stalled):
+            # Large and small: each kind has a part of the budget.
+            connection.sendall(head.replace(lengths[0], lengths[number % 2]) + body[:100])
         accepted = [deployed.ask(request(delivery(f"evt_{n}"))) for n in range(20)]
         answers = [statuses(connection) for connection in stalled]
 
