@@ -12,8 +12,7 @@ import pytest
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from google.cloud.firestore_v1.types import Document as ProtoDocument
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contract.peers import dead_server, stalled_server
@@ -367,7 +366,6 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(st.sampled_from("%[]_ab")), JSON, max_size=5))
-@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
 def test_firestore_values_round_trip(fields: dict[str, Any]) -> None:
     """Decoding undoes encoding, and what is encoded is legal in Firestore."""
     encoded = encode_fields(fields)

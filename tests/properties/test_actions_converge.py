@@ -199,7 +199,7 @@ histories = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(histories, st.data())
 def test_any_delivery_ends_as_the_one_in_order(
     history: list[tuple[str, str, str, int]], data: st.DataObject

@@ -93,7 +93,7 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(files)
 def test_what_check_passes_all_accept(automations: list[dict[str, Any]]) -> None:
     """And what the reader or the schema refuses, check names a mistake in."""

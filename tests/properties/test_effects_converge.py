@@ -25,7 +25,7 @@ def newest(events: list[Event], target: str) -> Event:
     return max((one for one in events if one.target == target), key=lambda one: one.version)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32 - 1),
     targets=st.integers(1, 2),

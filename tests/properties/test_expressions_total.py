@@ -29,7 +29,7 @@ json_values = st.recursive(
 events = st.dictionaries(st.sampled_from(["payload", "x", "run_id"]), json_values)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(any_text, events)
 def test_any_text_is_an_expression_or_an_error(source: str, event: dict[str, Any]) -> None:
     """Nothing but the documented errors comes out, and values are always JSON."""
@@ -40,7 +40,7 @@ def test_any_text_is_an_expression_or_an_error(source: str, event: dict[str, Any
     assert value == json.loads(json.dumps(value, allow_nan=False))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(any_text, events)
 def test_any_text_is_a_template_or_an_error(source: str, event: dict[str, Any]) -> None:
     """Nothing but the documented errors comes out of templates either."""

@@ -45,7 +45,7 @@ def backend_in(folder: str) -> Backend:
     return open_backend(BackendSettings("embedded", "", str(Path(folder) / "e"), ""))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     runs=st.lists(st.integers(0, 4), min_size=1, max_size=40),
     lanes=st.integers(1, 4),

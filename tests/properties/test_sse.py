@@ -71,7 +71,7 @@ def frames_in_pieces(pieces: list[bytes], limit: int) -> list[Frame]:
     return frames
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(body=BODIES, data=st.data(), limit=st.sampled_from([1, 5, 20, 10_000]))
 def test_rechunking_never_changes_frames(body: bytes, data: st.DataObject, limit: int) -> None:
     """Any body, cut anywhere, gives the frames of the standard, also those too large to hold."""
@@ -82,7 +82,7 @@ def test_rechunking_never_changes_frames(body: bytes, data: st.DataObject, limit
     assert frames_in_pieces(pieces, limit) == frames_by_the_rules(body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(body=st.binary(max_size=200), limit=st.sampled_from([1, 10_000]))
 def test_any_bytes_are_frames(body: bytes, limit: int) -> None:
     """No body makes the parser fail, or differ from the standard."""

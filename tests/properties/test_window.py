@@ -68,7 +68,7 @@ def frame(kind: str, number: int) -> tuple[str, bytes]:
     return id_, sse(event(number, payload={"pad": pad}), id_)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kinds=st.lists(_KINDS, max_size=25),
     cuts=st.lists(st.integers(0, 6_000), max_size=4),

@@ -342,7 +342,7 @@ def test_requests_fit_and_keep_the_order(pad: int) -> None:
         check_request("projects/p/topics/events", [message(e) for e in run])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 900), min_size=1, max_size=30), st.integers(1, 900))
 def test_any_ids_and_sizes_fit(pads: list[int], length: int) -> None:
     """Whatever the ids and sizes, the estimate is never below the real size."""

@@ -512,7 +512,7 @@ _stream = st.dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.one_of(_json, st.dictionaries(st.text(), _stream)), _text)
 def test_any_environment_gives_settings_or_problems(streams: Any, text: str) -> None:
     """Whatever the variables hold, the outcome is settings or one `SettingsError`."""
