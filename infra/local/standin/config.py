@@ -76,6 +76,8 @@ class StandInConfig:
     webhook_retry_cap_seconds: float = 30.0
     webhook_concurrency: int = 16
     """Attempts under way at one time."""
+    webhook_hold_seconds: float = 5.0
+    """How long a delivery that is held back waits for others at most."""
     webhook_failures: int | None = 1_000
     """So many failed attempts in a row disable a webhook."""
     filter_pages: Literal["rotate", "results", "pagination"] = "rotate"

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+_WAIT_SECONDS = 30
 _TIMEOUT_SECONDS = 120.0  # a large flood takes its time
 
 
@@ -74,11 +75,23 @@ class Control:
         """Expire events through an id; every event if there is none."""
         self._ask("POST", "/expire", body={"through": through})
 
-    def webhooks(self, *, attempts: bool = False) -> dict[str, Any]:
-        """What webhooks were told: ids and types of events, what is unsettled, each attempt."""
-        query = {"attempts": str(attempts).lower()}
+    def webhooks(self, *, attempts: bool = False, wait: int = 0) -> dict[str, Any]:
+        """What webhooks were told: ids and types of events, what is unsettled, each attempt.
+
+        `wait`: answer only when all is settled, or after so many seconds (up to 60).
+        """
+        query = {"attempts": str(attempts).lower(), "wait": str(wait)}
         told: dict[str, Any] = self._ask("GET", "/webhooks", query=query)
         return told
+
+    def settled_webhooks(self) -> dict[str, Any]:
+        """What webhooks were told with each attempt, once every delivery is accepted or given up.
+
+        Waits as long as that takes: each delivery has so many attempts, and each attempt an end.
+        """
+        while self.webhooks(wait=_WAIT_SECONDS)["unsettled"]:
+            pass
+        return self.webhooks(attempts=True)
 
     def news(
         self, events: int = 1, *, event: str = "media.created", data: dict[str, Any] | None = None

@@ -4,13 +4,10 @@ Faults may repeat a delivery, delay it, or hold it back until others have gone b
 """
 
 import asyncio
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
-
-import httpx
 
 from infra.local.standin.config import StandInConfig
 from infra.local.standin.deliveries import (
@@ -26,9 +23,8 @@ from infra.local.standin.deliveries import (
 from infra.local.standin.errors import ApiError
 from infra.local.standin.faults import DELIVERY, Fault, Script
 from infra.local.standin.news import News
+from infra.local.standin.posting import Poster, PostError
 from infra.local.standin.webhooks import Webhook, Webhooks
-
-_HELD_SECONDS = 5.0  # a delivery held back goes at the latest then
 
 
 class Courier:
@@ -47,7 +43,7 @@ class Courier:
         self._deliveries = deliveries
         self._script = script
         self._moment = moment
-        self._http: httpx.AsyncClient | None = None
+        self._poster = Poster(config.webhook_timeout_seconds)
         self._places = asyncio.Semaphore(config.webhook_concurrency)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._held: deque[tuple[int, asyncio.Event]] = deque()
@@ -73,10 +69,17 @@ class Courier:
         """Send news that is on no record, once."""
         return await self._send(webhook, news.body(), news.event, None)
 
+    async def settle(self, seconds: float) -> None:
+        """Return once nothing is unsettled, or after `seconds`."""
+        end = time.monotonic() + seconds
+        while self._tasks and (left := end - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks.copy(), timeout=left)
+
     def stop(self) -> None:
         """Abandon what is under way."""
         for task in self._tasks:
             task.cancel()
+        self._poster.close()
 
     def _go(self, work: Coroutine[Any, Any, Any]) -> None:
         self.unsettled += 1
@@ -93,11 +96,12 @@ class Courier:
             await asyncio.sleep(fault.seconds)
         elif fault is not None and fault.kind == "hold":
             await self._hold(fault.n)
-        else:
-            self._let_others_go()
         tried = 0
         while True:
             ended = await self._attempt(delivery)
+            # Only now: two attempts under way at one time may arrive in either order.
+            if tried == 0 and (fault is None or fault.kind != "hold"):
+                self._let_others_go()
             if ended is None:
                 return
             tried += 1
@@ -114,11 +118,11 @@ class Courier:
             await asyncio.sleep(wait)
 
     async def _hold(self, count: int) -> None:
-        """Wait until `count` others have gone."""
+        """Wait until `count` others have arrived, or not for ever."""
         gone = asyncio.Event()
         self._held.append((count, gone))
         try:
-            await asyncio.wait_for(gone.wait(), _HELD_SECONDS)
+            await asyncio.wait_for(gone.wait(), self._config.webhook_hold_seconds)
         except TimeoutError:
             return
 
@@ -126,8 +130,7 @@ class Courier:
         for _ in range(len(self._held)):
             count, gone = self._held.popleft()
             if count <= 1:
-                # Behind this one, which has its place in the queue already.
-                asyncio.get_running_loop().call_soon(gone.set)
+                gone.set()
             else:
                 self._held.append((count - 1, gone))
 
@@ -165,10 +168,9 @@ class Courier:
             )
             sent_at = time.time()
             try:
-                answer = await self._client().post(webhook.url, content=body, headers=headers)
-            except httpx.HTTPError as error:
-                what = f"{type(error).__name__}: {error}"
-                return Ended(time.time(), generation, sent_at, error=what)
+                answer = await self._poster.post(webhook.url, body, headers)
+            except PostError as error:
+                return Ended(time.time(), generation, sent_at, error=str(error))
         now = time.time()
         return Ended(
             now,
@@ -178,16 +180,3 @@ class Courier:
             answer_text(answer.content),
             retry_after=retry_after(answer.headers, now),
         )
-
-    def _client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            # An empty TLS context: loading certificates takes longer than a test.
-            empty = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            places = self._config.webhook_concurrency
-            self._http = httpx.AsyncClient(
-                timeout=self._config.webhook_timeout_seconds,
-                limits=httpx.Limits(max_connections=places, max_keepalive_connections=places),
-                trust_env=False,
-                verify=empty,
-            )
-        return self._http

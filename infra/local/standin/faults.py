@@ -52,7 +52,7 @@ class Fault:
     """`drip`: bytes of each write. `oversize`: bytes of the event's data."""
     n: int = 1
     """`duplicate`, `no_id`: how many frames. `drip`: how many frames, 0 for all that follow.
-    `repeat`: how many copies of a delivery. `hold`: how many others go before it."""
+    `repeat`: how many copies of a delivery. `hold`: how many others arrive before it."""
     raw: str = _DEFAULT_RAW
     """`garbage`: what is sent, verbatim."""
 

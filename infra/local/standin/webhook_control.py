@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from infra.local.standin.world import World
 
 _MOST = 100_000
+_LONGEST_WAIT_SECONDS = 60
 _BURST = 200  # events between two chances for others to run
 
 
 async def deliveries(world: "World", request: Request) -> Response:
-    """GET /_standin/webhooks?attempts=false: events told, and each attempt if asked for."""
+    """GET /_standin/webhooks?attempts=false&wait=0: events told, and each attempt if asked for.
+
+    Answers as soon as all of them are settled, and after `wait` seconds at the latest.
+    """
+    await world.courier.settle(_seconds(request.query_params.get("wait", "0")))
     found = world.deliveries.all()
     answer: dict[str, Any] = {
         "event_ids": list(dict.fromkeys(each.news.id for each in found)),
@@ -48,6 +53,12 @@ async def add_news(world: "World", request: Request) -> Response:
         if number % _BURST == 0:
             await asyncio.sleep(0)
     return JSONResponse({"event_ids": ids})
+
+
+def _seconds(text: str) -> float:
+    if not text.isdecimal() or int(text) > _LONGEST_WAIT_SECONDS:
+        raise invalid(f"wait is a whole number from 0 to {_LONGEST_WAIT_SECONDS}", "wait")
+    return float(text)
 
 
 def _attempts(delivery: Delivery) -> list[dict[str, Any]]:
