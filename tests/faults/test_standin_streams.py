@@ -1,18 +1,28 @@
-"""The stand-in at its worst, over real sockets: everything comes through, whatever its habits."""
+"""The stand-in at its worst, over real sockets: everything comes through, whatever its habits.
 
-import time
+So the time is real too. How long it takes is no matter: windows end by a number of events, or are
+repeated, the next one with twice the idle time, until the cursor is where it should be.
+"""
+
+import asyncio
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
 from infra.local.standin import StandIn, StandInConfig
-from tests.fakes import WatchedTopics, document, settings, watched, window
+from tests.fakes import WatchedTopics, document, only_stream, settings, watched
 from videovector_bridge.backends import Backend
+from videovector_bridge.backends.ports import Message
 from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.window import drain_window
+
+IDLE = 0.4
+WHATEVER_IT_TAKES = 600.0  # seconds, for windows that another limit ends
 
 
 @pytest.fixture(autouse=True)
@@ -31,22 +41,22 @@ class Scene:
         self.environ: dict[str, Any] = {
             "VIDEO_VECTOR_BASE_URL": standin.api_url,
             "VIDEO_VECTOR_API_KEY": standin.keys["read"],
-            "IDLE_SECONDS": "0.4",
         }
 
     def window(self, **limits: Any) -> WindowReport:
-        """One window."""
-        return window(
-            self._backend, httpx.AsyncHTTPTransport(), given=settings(**self.environ), **limits
-        )
+        """One window, as long as it takes to reach `limits`."""
+        given = settings(**self.environ)
+        limits = {"window_seconds": WHATEVER_IT_TAKES, "idle_seconds": WHATEVER_IT_TAKES} | limits
+        return asyncio.run(drain_window(given, only_stream(given, **limits), self._backend))
 
     def window_to(self, event_id: str) -> WindowReport:
-        """Windows until the cursor is there: how many it takes is a matter of speed."""
-        patience = time.monotonic() + 60
+        """Windows until the cursor is there; the last one's report."""
+        idle = IDLE
         while True:
-            report = self.window()
-            if report.cursor_after == event_id or time.monotonic() > patience:
+            report = self.window(idle_seconds=idle)
+            if report.cursor_after == event_id:
                 return report
+            idle *= 2
 
     def cursor(self) -> object:
         """Where the stream stands."""
@@ -93,23 +103,53 @@ def test_every_event_comes_through(backend: Backend, faults: list[dict[str, Any]
         assert set(it.topics.ids()) == set(ids)
         assert it.cursor() == ids[-1]
         assert it.control.faults_left() == []
-        assert it.window().published == 0
+        assert it.window(idle_seconds=IDLE).published == 0
 
 
-def test_a_large_event_is_kept_whole(backend: Backend) -> None:
+def of_topic(topics: WatchedTopics, name: str) -> list[Message]:
+    """What was published to a topic."""
+    return [message for topic, message in topics.stored if topic == name]
+
+
+@pytest.mark.parametrize("max_frame_bytes", [4_194_304, 33_554_432], ids=["in parts", "at once"])
+def test_a_large_event_is_kept_whole(backend: Backend, max_frame_bytes: int) -> None:
     """12 MB: its data is in the blob store, as large as it was sent, and says who it is."""
     assert backend.blobs is not None
     with scene(backend) as it:
-        it.environ["MAX_FRAME_BYTES"] = "33554432"
+        it.environ["MAX_FRAME_BYTES"] = str(max_frame_bytes)
         ids = it.happen(3)
         # As large on every connection: a slow store may need more than one window.
         it.control.faults({"on": "stream", "kind": "oversize", "bytes": 12_000_000, "times": None})
         it.window_to(ids[-1])
-        claim = next(m for _, m in it.topics.stored if m.attributes["ce-id"] == ids[0])
+        claim = next(m for m in of_topic(it.topics, "events") if m.attributes["ce-id"] == ids[0])
 
-        data = backend.blobs.get(claim.attributes["ce-dataref"], timeout=30)
+        assert claim.attributes["ce-datasize"] == "12000000"
+        assert claim.attributes["ce-runid"] == "run-0"
+        data = backend.blobs.get(claim.attributes["ce-dataref"], timeout=WHATEVER_IT_TAKES)
         assert len(data) == 12_000_000
         assert orjson.loads(data)["event_id"] == ids[0]
+
+
+def test_a_large_event_without_a_bucket_is_rejected_whole(backend: Backend) -> None:
+    """12 MB in parts on `rejected`, which together are what was sent; the others are published."""
+    with scene(replace(backend, blobs=None)) as it:
+        ids = it.happen(3)
+        it.control.faults(
+            {"on": "stream", "kind": "oversize", "bytes": 12_000_000, "after_events": 1}
+        )
+        it.window(max_events=3)
+        parts = of_topic(it.topics, "rejected")
+        data = b"".join(part.data for part in parts)
+
+        assert set(it.topics.ids()) == {ids[0], ids[2]}
+        assert it.cursor() == ids[-1]
+        assert len(data) == 12_000_000
+        assert orjson.loads(data)["event_id"] == ids[1]
+        numbers = [int(part.attributes["part"]) for part in parts]
+        assert numbers == list(range(1, len(parts) + 1))
+        assert parts[-1].attributes["parts"] == str(len(parts))
+        assert len(parts) > 1
+        assert parts[-1].attributes["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("ids", ["event_id", "sequence", "none"])
@@ -121,7 +161,7 @@ def test_the_ids_of_frames_may_be_anything(
     with scene(embedded_backend, ids=ids) as it:
         happened = it.happen(9)
         for left in range(9, 0, -max_events):
-            it.window(max_events=min(left, max_events), idle_seconds=20.0)
+            it.window(max_events=min(left, max_events))
 
         assert sorted(it.topics.ids()) == sorted(happened)
 
@@ -139,7 +179,7 @@ def test_a_lost_cursor_under_each_policy(
         it.happen(2)
         it.control.expire()
         later = it.happen(4)
-        report = it.window(cursor_policy=policy, idle_seconds=20.0, max_events=4)
+        report = it.window(cursor_policy=policy, max_events=4)
         gaps = [m for _, m in it.topics.stored if m.attributes["ce-type"].endswith(".gap")]
 
         if policy == "fail":
@@ -164,7 +204,7 @@ def test_a_flood_comes_through(embedded_backend: Backend) -> None:
     """Thousands of events in many pages and lanes: each once, each lane in order."""
     with scene(embedded_backend) as it:
         it.control.flood(20_000)
-        report = it.window(idle_seconds=20.0, max_events=20_000)
+        report = it.window(max_events=20_000)
         ids = it.control.journal()["event_ids"]
 
         assert (report.events, report.published, report.cursor_after) == (20_000, 20_000, ids[-1])
