@@ -4,11 +4,13 @@ Several drains hold, lose and want the lease; their requests fail, lose their an
 their clocks disagree; and a person edits the document. `LeaseWorld` says what must hold.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import settings
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,6 +22,8 @@ from hypothesis.stateful import (
 
 from tests.support.lease_world import HOUR, REMOVED, Drain, Intent, LeaseWorld
 from videovector_bridge.backends.embedded.documents import SqliteDocuments
+from videovector_bridge.backends.ports import Document
+from videovector_bridge.ingest import lease as leases
 from videovector_bridge.ingest.lease import Lease, Origin
 
 DRAINS = 3
@@ -43,7 +47,7 @@ def _typed(*values: Any) -> st.SearchStrategy[Any]:
 _EDITS = st.fixed_dictionaries(
     {},
     optional={
-        "cursor": _typed("evt-1", "evt-2", "by hand", 12),
+        "cursor": _typed("evt-1", "evt-2", "by hand", 12, ["evt-3"]),
         "start_from": _typed("latest", "earliest", "by hand", 7),
         "start_setting": _typed("latest", "earliest", 7),
         "not_before": _typed(
@@ -83,6 +87,9 @@ class LeaseMachine(RuleBasedStateMachine):
     def _holding(self) -> list[Drain]:
         return [d for d in self.world.drains if d.call is None and d.lease is not None]
 
+    def _running(self) -> list[Drain]:
+        return [drain for drain in self._holding() if drain.doing != "release"]
+
     @precondition(lambda self: len(self.world.drains) < DRAINS)
     @rule(
         origin=_ORIGINS,
@@ -106,19 +113,19 @@ class LeaseMachine(RuleBasedStateMachine):
         )
         self._finish(drain, at_once=at_once)
 
-    @precondition(lambda self: self._holding())
+    @precondition(lambda self: self._running())
     @rule(place=_PLACES, cursor=_CURSORS, at_once=st.booleans())
     def commit(self, *, place: int, cursor: str, at_once: bool) -> None:
         """A window commits a cursor; where that means nothing to it, it renews the lease."""
-        drain = _chosen(self._holding(), place)
+        drain = _chosen(self._running(), place)
         self.world.commit(drain, _next(drain, cursor))
         self._finish(drain, at_once=at_once)
 
-    @precondition(lambda self: self._holding())
+    @precondition(lambda self: self._running())
     @rule(place=_PLACES, policy=st.sampled_from(["latest", "earliest"]), at_once=st.booleans())
     def start_over(self, *, place: int, policy: str, at_once: bool) -> None:
         """A window gives the cursor up, as its policy says."""
-        drain = _chosen(self._holding(), place)
+        drain = _chosen(self._running(), place)
         begun = drain.begun
         assert begun is not None
         if begun.cursor is None and begun.start_from in ("latest", "earliest"):
@@ -233,3 +240,132 @@ def run(examples: int, steps: int = 40, **named: Any) -> None:
 def test_one_writer_and_nothing_lost_of_the_position() -> None:
     """Whatever happens, in whatever order: every check of the world holds."""
     run(300)
+
+
+# Bugs, each of which the machine must find.
+
+
+def _compare_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A write replaces whatever is stored."""
+    write = SqliteDocuments.write
+
+    def blind(self: SqliteDocuments, *key: Any, replaces: Document | None, **named: Any) -> Any:
+        return write(self, *key[:3], replaces=self.read(*key[:2], timeout=5.0), **named)
+
+    patch.setattr(SqliteDocuments, "write", blind)
+
+
+def _change_what_is_taken(
+    patch: pytest.MonkeyPatch, change: Callable[[Mapping[str, Any], Origin], dict[str, Any]]
+) -> None:
+    taken = leases._taken
+
+    def wrong(known: Mapping[str, Any], owner: str, origin: Origin, seconds: float) -> Any:
+        return taken(known, owner, origin, seconds) | change(known, origin)
+
+    patch.setattr(leases, "_taken", wrong)
+
+
+def _keep_the_token(patch: pytest.MonkeyPatch) -> None:
+    """Taking the lease does not raise the fencing token."""
+    _change_what_is_taken(
+        patch, lambda known, _: {"fencing_token": leases._whole(known.get("fencing_token")) or 1}
+    )
+
+
+def _keep_not_before(patch: pytest.MonkeyPatch) -> None:
+    """A window does not forget the pause before it."""
+    _change_what_is_taken(patch, lambda known, _: {"not_before": known.get("not_before")})
+
+
+def _follow_the_setting_always(patch: pytest.MonkeyPatch) -> None:
+    """A chosen start is lost."""
+    _change_what_is_taken(patch, lambda _, origin: {"start_from": origin.start_from})
+
+
+def _follow_the_setting_never(patch: pytest.MonkeyPatch) -> None:
+    """The first setting counts for ever."""
+
+    def change(known: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
+        return {"start_from": leases._text(known.get("start_from")) or origin.start_from}
+
+    _change_what_is_taken(patch, change)
+
+
+def _forget_the_host(patch: pytest.MonkeyPatch) -> None:
+    """A new host is taken for that of the cursor."""
+    _change_what_is_taken(patch, lambda _, origin: {"api_host": origin.api_host})
+
+
+def _ignore_not_before(patch: pytest.MonkeyPatch) -> None:
+    """A stream that backs off is drained."""
+    patch.setattr(leases, "_backing_off", lambda _known, _now: None)
+
+
+def _take_early(patch: pytest.MonkeyPatch) -> None:
+    """A lease is taken before it has ended."""
+    patch.setattr(leases, "LONGEST_LEASE_SECONDS", 3.0)
+
+
+def _believe_too_long(patch: pytest.MonkeyPatch) -> None:
+    """An owner believes in its lease after it has ended."""
+    patch.setattr(
+        Lease, "expires_at", property(lambda self: self._written_at + self._lease_seconds + 9)
+    )
+
+
+def _write_over_anybody(patch: pytest.MonkeyPatch) -> None:
+    """After a conflict the owner does not look who wrote."""
+
+    def unchecked(self: Lease, _deadline: float) -> Any:
+        return self._documents.read(leases.COLLECTION, self._name, timeout=5.0)
+
+    patch.setattr(Lease, "_own_document", unchecked)
+
+
+def _write_over_a_person(patch: pytest.MonkeyPatch) -> None:
+    """A position set by hand is not seen."""
+
+    class Anything(list[Any]):
+        def __contains__(self, _item: object) -> bool:
+            return True
+
+    own = Lease._own_document
+
+    def unchecked(self: Lease, deadline: float) -> Any:
+        self._positions = Anything()
+        return own(self, deadline)
+
+    patch.setattr(Lease, "_own_document", unchecked)
+
+
+_BUGS = (
+    _compare_nothing,
+    _keep_the_token,
+    _keep_not_before,
+    _follow_the_setting_always,
+    _follow_the_setting_never,
+    _forget_the_host,
+    _ignore_not_before,
+    _take_early,
+    _believe_too_long,
+    _write_over_anybody,
+    _write_over_a_person,
+)
+
+
+@pytest.mark.parametrize("plant", _BUGS, ids=[bug.__name__.strip("_") for bug in _BUGS])
+def test_the_machine_finds_a_planted_bug(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of these is found, by the same examples on every machine."""
+    plant(monkeypatch)
+
+    with pytest.raises(AssertionError):
+        run(
+            600,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+        )

@@ -228,6 +228,7 @@ class LeaseWorld:
             drain.owner
             for drain in self.drains
             if drain.lease is not None
+            and drain.doing != "release"
             and not drain.disturbed
             and drain.lease.expires_at > self.now + drain.clock_ahead
         ]
@@ -324,9 +325,11 @@ class LeaseWorld:
         """What acquire must answer to this document; None: it must try to write."""
         known = stored.fields if stored is not None else {}
         holder = str(known.get("lease_owner") or "")
-        if holder == drain.owner:
-            return None if self.writer is not drain else Lease
-        if stored is not None and holder and stored.age_seconds < lease_length(known):
+        if (
+            stored is not None
+            and holder not in ("", drain.owner)
+            and stored.age_seconds < lease_length(known)
+        ):
             return Busy
         return BackingOff if self._backs_off(drain) else None
 
