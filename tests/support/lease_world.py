@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any, Final, Literal
 
 from tests.support.stepwise import Call, Request, StepwiseDocuments
@@ -415,9 +415,10 @@ def text(value: object) -> str | None:
 def number(value: object) -> float:
     """A number, or 0."""
     try:
-        return float(str(value))
+        parsed = float(str(value))
     except ValueError:
         return 0.0
+    return 0.0 if isnan(parsed) else parsed
 
 
 def whole(value: object) -> int:
