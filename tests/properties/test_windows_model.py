@@ -212,6 +212,7 @@ class WindowsMachine(RuleBasedStateMachine):
         if refused or changes or aim == self.cursor:
             return
         report = self._window(meanwhile=lambda: self._edit(cursor=aim))
+        self._expected_at_once(report, refused="")
         last = _id(self.api.newest)
         if aim != last:
             assert report.stop_reason == "lease_lost"
@@ -273,7 +274,8 @@ class WindowsMachine(RuleBasedStateMachine):
         self.cursor, self.belongs = cursor, self.host
 
     def _ids(self) -> list[str]:
-        return [id_ for id_ in self.topics.ids() if id_.startswith("evt-")]
+        # Lanes are published at the same time; the order within each is tested elsewhere.
+        return sorted(id_ for id_ in self.topics.ids() if id_.startswith("evt-"))
 
     def _agree(self) -> None:
         fields = document(self.backend)
@@ -298,4 +300,4 @@ def run(examples: int, **named: Any) -> None:
 
 def test_windows_go_on_from_where_the_model_says() -> None:
     """Each asks for the right position, publishes what comes after it and records the rest."""
-    run(60)
+    run(40)
