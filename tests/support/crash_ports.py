@@ -1,0 +1,233 @@
+"""The ports as one process sees them, with the semantics of either backend."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tests.support.crash_history import Piece
+from tests.support.crash_world import StoredDocument, World
+from tests.support.step_loop import Job, nothing
+from videovector_bridge.backends.limits import check_request
+from videovector_bridge.backends.ports import Backend, Document, Message, Timeout, seconds_left
+from videovector_bridge.errors import BackendError, OutOfTimeError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """How a backend behaves where the ports leave it open.
+
+    `atomic`: a publish request is stored whole or not at all; else message by message, and what a
+    process that dies has stored of it stays. `timed_blobs`: blobs ask for the time that is left.
+    `faults` are what may happen to a call: `refused`, without effect; `lost`, done but the caller
+    gets an error; `retried`, done twice since the first answer was lost; `half`, done in part.
+    `jobs` are times of the calls: each a wait for a thread, and the way of the answer.
+    """
+
+    name: str
+    atomic: bool
+    timed_blobs: bool
+    jobs: tuple[Job, ...]
+    faults: Mapping[str, tuple[str, ...]]
+
+
+EMBEDDED = Semantics(
+    "embedded",
+    atomic=True,
+    timed_blobs=False,
+    jobs=((0.0, 0.002),),
+    faults={
+        "publish": ("refused",),
+        "read": ("refused",),
+        "write": ("refused",),
+        "put": ("refused",),
+        "part": ("refused",),
+        "finish": ("refused",),
+    },
+)
+"""SQLite and files: one transaction a request, answers that never are lost."""
+
+GCP = Semantics(
+    "gcp",
+    atomic=False,
+    timed_blobs=True,
+    # Requests overtake each other on their way.
+    jobs=((0.05, 0.02), (0.0, 0.02), (0.0, 0.04)),
+    faults={
+        "publish": ("refused", "lost", "retried", "half"),
+        "read": ("refused",),
+        "write": ("refused", "lost", "retried"),
+        "put": ("refused", "lost", "retried"),
+        "part": ("refused",),
+        "finish": ("refused", "lost"),
+    },
+)
+"""Pub/Sub, Firestore and Cloud Storage: any answer may be lost, and is asked for again."""
+
+SEMANTICS = (EMBEDDED, GCP)
+
+Fault = tuple[int, str]
+"""The number of a call, from 1, and what happens to it."""
+
+
+class Process:
+    """One window's process: its ports to the world, and the steps that it takes.
+
+    Calls `step` with the name of each moment before, during and after a call. `calls` names the
+    calls so far.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        semantics: Semantics,
+        number: int,
+        *,
+        step: Callable[[str], None] = nothing,
+        fault: Fault | None = None,
+    ) -> None:
+        self.world = world
+        self.semantics = semantics
+        self.number = number
+        self.step = step
+        self.calls: list[str] = []
+        self._fault = fault
+
+    def backend(self) -> Backend:
+        """The ports together."""
+        blobs = _Blobs(self) if self.world.history.bucket else None
+        return Backend(_Topics(self), _Documents(self), blobs)
+
+    def call(
+        self,
+        what: str,
+        timeout: Timeout | None,
+        effect: Callable[[bool, bool], T],
+    ) -> T:
+        """Make a call; `effect` gets whether it is a retry, and whether it ends halfway."""
+        self.calls.append(what)
+        number = len(self.calls)
+        name = f"call {number} ({what})"
+        self.step(f"before {name}")
+        if timeout is not None and seconds_left(timeout) <= 0:
+            raise OutOfTimeError("no time was left")
+        if what == "publish":
+            self.world.check_sending(self.number)
+        self.step(f"during {name}")
+        fault = self._fault[1] if self._fault is not None and self._fault[0] == number else ""
+        if fault == "refused":
+            raise BackendError("the store is in trouble")
+        result = effect(False, fault == "half")  # noqa: FBT003
+        if fault == "retried":
+            result = effect(True, False)  # noqa: FBT003
+        self.step(f"after {name}")
+        if fault in ("lost", "half"):
+            raise BackendError("the answer was lost")
+        return result
+
+
+class _Topics:
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
+        process = self._process
+        check_request(topic, messages)
+
+        def effect(again: bool, half: bool) -> set[Piece]:  # noqa: FBT001
+            count = len(messages) // 2 if half else len(messages)
+            pieces = set()
+            for number, message in enumerate(messages[:count], 1):
+                pieces.add(process.world.store(process.number, topic, message, again=again))
+                if not process.semantics.atomic and number < count:
+                    process.step(f"between the messages of call {len(process.calls)}")
+            return pieces
+
+        process.world.acknowledge(process.call("publish", timeout, effect))
+
+
+class _Documents:
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def read(self, _collection: str, _document_id: str, *, timeout: Timeout) -> Document | None:
+        world = self._process.world
+        stored = self._process.call("read", timeout, lambda _again, _half: world.document)
+        return stored and self._document(stored)
+
+    def write(
+        self,
+        _collection: str,
+        _document_id: str,
+        fields: Mapping[str, Any],
+        *,
+        replaces: Document | None,
+        timeout: Timeout,
+        keep_seconds: float | None = None,
+    ) -> Document:
+        process = self._process
+        expected = None if replaces is None else int(str(replaces.revision).removeprefix("time "))
+        stored = process.call(
+            "write",
+            timeout,
+            lambda _again, _half: process.world.write(process.number, fields, expected),
+        )
+        return self._document(stored)
+
+    def _document(self, stored: StoredDocument) -> Document:
+        process = self._process
+        revision: object = stored.revision
+        if not process.semantics.atomic:
+            revision = f"time {revision}"
+        return Document(dict(stored.fields), revision, process.world.now - stored.written_at)
+
+
+class _Blobs:
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def put(self, name: str, data: bytes, _content_type: str, *, timeout: Timeout) -> str:
+        def effect(_again: bool, _half: bool) -> str:  # noqa: FBT001
+            return store_blob(self._process, name, data)
+
+        return self._process.call("put", blob_time(self._process, timeout), effect)
+
+    def open(self, name: str, _content_type: str) -> "_Writer":
+        return _Writer(self._process, name)
+
+    def get(self, uri: str, *, timeout: Timeout) -> bytes:
+        return self._process.world.blobs[uri]
+
+
+class _Writer:
+    def __init__(self, process: Process, name: str) -> None:
+        self._process = process
+        self._name = name
+        self._parts: list[bytes] = []
+
+    def write(self, part: bytes, *, timeout: Timeout) -> None:
+        self._process.call(
+            "part",
+            blob_time(self._process, timeout),
+            lambda _again, _half: self._parts.append(part),
+        )
+
+    def finish(self, *, timeout: Timeout) -> str:
+        def effect(_again: bool, _half: bool) -> str:  # noqa: FBT001
+            return store_blob(self._process, self._name, b"".join(self._parts))
+
+        return self._process.call("finish", blob_time(self._process, timeout), effect)
+
+
+def blob_time(process: Process, timeout: Timeout) -> Timeout | None:
+    """The time that a call of a blob may take, if the backend asks for it."""
+    return timeout if process.semantics.timed_blobs else None
+
+
+def store_blob(process: Process, name: str, data: bytes) -> str:
+    """Complete an object; a name that exists is left as it is."""
+    world = process.world
+    world.blobs.setdefault(f"blob:{name}", data)
+    world.version += 1
+    return f"blob:{name}"

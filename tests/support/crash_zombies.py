@@ -1,0 +1,110 @@
+"""Windows that stand still, lose their lease to another window, and go on."""
+
+import threading
+from dataclasses import dataclass, field
+
+from tests.support.crash_history import History
+from tests.support.crash_ports import Semantics
+from tests.support.crash_world import World
+from tests.support.crashes import LEASE_SECONDS, Watch, check_resumed, run_window
+
+_LONG_SECONDS = 60.0  # more than any wait of this machine, so that a fault cannot hang the tests
+
+
+class _Overlap:
+    """Two windows, of which one runs at a time: the second while the first stands still."""
+
+    def __init__(
+        self, world: World, semantics: Semantics, first_stops_at: int, second_stops_at: int | None
+    ) -> None:
+        self._world = world
+        self._semantics = semantics
+        self._first_stops_at = first_stops_at
+        self._second_stops_at = second_stops_at
+        self._steps = 0
+        self._second = threading.Thread(target=self._run_second, daemon=True)
+        self._to_first = threading.Semaphore(0)
+        self._to_second = threading.Semaphore(0)
+        self._failure: BaseException | None = None
+        self.names: list[str] = []
+        """The steps of the second window."""
+
+    def run(self) -> None:
+        """Run both to their ends."""
+        run_window(self._world, self._semantics, step=self._step_of_first)
+        self._to_second.release()
+        self._second.join(_LONG_SECONDS)
+        if self._failure is not None:
+            raise self._failure
+
+    def _step_of_first(self, name: str) -> None:
+        self._steps += 1
+        if self._steps == self._first_stops_at:
+            self._world.path += (f"window 1 stands still at step {self._steps}, {name}",)
+            self._second.start()
+            assert self._to_first.acquire(timeout=_LONG_SECONDS)
+
+    def _run_second(self) -> None:
+        try:
+            starts_at = self._world.now + LEASE_SECONDS + 0.1
+            run_window(
+                self._world, self._semantics, step=self._step_of_second, starts_at=starts_at
+            )
+        except BaseException as error:  # noqa: BLE001  # raised again by `run`
+            self._failure = error
+        finally:
+            self._to_first.release()
+
+    def _step_of_second(self, name: str) -> None:
+        self.names.append(name)
+        if len(self.names) == self._second_stops_at:
+            self._world.path += (f"and goes on at step {len(self.names)} of window 2, {name}",)
+            self._to_first.release()
+            assert self._to_second.acquire(timeout=_LONG_SECONDS)
+
+
+@dataclass
+class Overlaps:
+    """How many schedules of two windows were tried.
+
+    `whole`: the first stands still at one of its steps until the second has ended. `mixed`: it
+    goes on between two calls of the second.
+    """
+
+    whole: int = 0
+    mixed: int = 0
+    steps: list[str] = field(default_factory=list)
+
+
+def stand_still(history: History, semantics: Semantics, *, mixed: bool = True) -> Overlaps:
+    """Let a window stand still at each step until another one took its lease; then let it go on.
+
+    Where it stands still at a moment of a call, let it go on at each such moment of the other
+    window too. Raises `InvariantBroken`.
+    """
+    watch = Watch(world := World(history))
+    run_window(world, semantics, step=watch)
+    overlaps = Overlaps(steps=watch.names)
+    for step, name in enumerate(watch.names, 1):
+        others = _overlap(history, semantics, step, None)
+        overlaps.whole += 1
+        if not mixed or name == "await":
+            continue
+        for other, other_name in enumerate(others, 1):
+            if other_name != "await":
+                _overlap(history, semantics, step, other)
+                overlaps.mixed += 1
+    return overlaps
+
+
+def _overlap(
+    history: History, semantics: Semantics, first_stops_at: int, second_stops_at: int | None
+) -> list[str]:
+    """Run two windows and one after them; return the steps of the second."""
+    world = World(history)
+    overlap = _Overlap(world, semantics, first_stops_at, second_stops_at)
+    overlap.run()
+    world.check()
+    report, _ = run_window(world, semantics)
+    check_resumed(world, report)
+    return overlap.names

@@ -1,0 +1,216 @@
+"""An event loop that runs one callback at a time and can be stopped between any two of them.
+
+Everything happens in one thread and in one order, so that a window takes the same steps at every
+run. Time is virtual. Jobs of `run_in_executor` run between two callbacks, and their answers arrive
+some time later.
+"""
+
+import asyncio
+import heapq
+import itertools
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from contextvars import Context
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+_MOST_ROUNDS = 1_000
+
+Job = tuple[float, float]
+"""Seconds that a job waits for a thread, and seconds until the loop knows its result."""
+
+
+class Clock(Protocol):
+    """What the loop moves on when nothing else can happen."""
+
+    now: float
+
+
+class Died(BaseException):
+    """The process was killed: no handler of the product sees this."""
+
+
+def nothing(*_arguments: object) -> None:
+    """Let it pass."""
+
+
+class StepLoop(asyncio.AbstractEventLoop):
+    """Calls `step` before each callback; if that raises `Died`, nothing runs any more.
+
+    `jobs` are the times of the jobs, in turn.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        step: Callable[[], None] = nothing,
+        jobs: Iterable[Job] = ((0.0, 0.0),),
+    ) -> None:
+        self.clock = clock
+        self.died = False
+        self._step = step
+        self._jobs = itertools.cycle(jobs)
+        self._ready: deque[asyncio.Handle] = deque()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = itertools.count()
+        self._closed = False
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run to the end. Raises `Died` if the loop was stopped before."""
+        outer = events._get_running_loop()  # a window may run while another one is paused
+        events._set_running_loop(self)
+        try:
+            task = self.create_task(coroutine)
+            while not task.done():
+                try:
+                    self._step_once()
+                except Died:
+                    self.died = True
+                if self.died:
+                    self._clear_away()
+                    raise Died
+            self._clear_away()
+            return task.result()
+        finally:
+            events._set_running_loop(outer)
+            self._closed = True
+
+    def _step_once(self) -> None:
+        timers, ready = self._timers, self._ready
+        while timers and (timers[0][0] <= self.clock.now or timers[0][2].cancelled()):
+            ready.append(heapq.heappop(timers)[2])
+        if not ready:
+            if not timers:
+                raise RuntimeError("Nothing is scheduled: this would wait for ever.")
+            self.clock.now = timers[0][0]
+            return
+        if not ready[0].cancelled():
+            self._step()
+        handle = ready.popleft()
+        if not handle.cancelled():
+            handle._run()
+
+    def _clear_away(self) -> None:
+        """End the tasks that are left, so that Python does not warn of them; jobs fail."""
+        self._step, self.died = nothing, True
+        for _ in range(_MOST_ROUNDS):
+            tasks = asyncio.all_tasks(self)
+            if not tasks:
+                return
+            for task in tasks:
+                task.cancel()
+            while self._ready:
+                self._step_once()
+            if self._timers:
+                self._step_once()
+        raise RuntimeError(f"These tasks cannot be cancelled: {asyncio.all_tasks(self)}")
+
+    # What asyncio asks of a loop
+
+    def time(self) -> float:
+        """The virtual time, in seconds."""
+        return self.clock.now
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run after all that is ready."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Run when the time has come."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), handle))
+        return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Run when so many seconds have passed."""
+        return self.call_at(self.clock.now + delay, callback, *args, context=context)
+
+    def create_future(self) -> "asyncio.Future[Any]":
+        """A future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(self, coro: Any, **named: Any) -> "asyncio.Task[Any]":
+        """A task of this loop."""
+        return asyncio.Task(coro, loop=self, **named)
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        """Run a job when a thread is free for it, unless its executor is shut down by then."""
+        future = self.create_future()
+        wait, back = next(self._jobs)
+
+        def start() -> None:
+            if future.cancelled() or getattr(executor, "_shutdown", False):
+                future.cancel()
+            elif self.died:
+                future.set_exception(RuntimeError("the process is gone"))
+            else:
+                self._run_job(future, lambda: func(*args), back)
+
+        self.call_later(0.0 if self.died else wait, start)
+        return future
+
+    def _run_job(
+        self, future: "asyncio.Future[Any]", job: Callable[[], Any], back: float
+    ) -> None:
+        result: Any = None
+        error: Exception | None = None
+        try:
+            result = job()
+        except Died:
+            self.died = True
+            future.set_exception(RuntimeError("the process is gone"))
+            return
+        except Exception as raised:  # noqa: BLE001  # the future hands it on
+            error = raised
+        self.call_later(back, self._end_job, future, result, error)
+
+    def _end_job(
+        self, future: "asyncio.Future[Any]", result: Any, error: Exception | None
+    ) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Fail loudly: nothing here may be overlooked, but of a process that is gone."""
+        if not self.died:
+            raise RuntimeError(str(context)) from context.get("exception")
+
+    def get_debug(self) -> bool:
+        """Not in debug mode."""
+        return False
+
+    def is_running(self) -> bool:
+        """Running until it is closed."""
+        return not self._closed
+
+    def is_closed(self) -> bool:
+        """Closed at the end of `run`."""
+        return self._closed
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """A cancelled timer is dropped when its turn comes."""
