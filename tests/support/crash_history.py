@@ -16,7 +16,7 @@ MESSAGE_BYTES = 4_000
 """In place of 9.5 MB: more than this is no message."""
 FRAME_BYTES = 5_000
 """MAX_FRAME_BYTES."""
-PART_BYTES = 2_500
+PART_BYTES = 4_000
 """In place of 1 MiB."""
 
 Piece = tuple[str, int]
@@ -153,4 +153,3 @@ class Source(Upstream):
                 raise httpx.ReadError("connection reset")
 
         return Answer((), then=send)
-

@@ -1,12 +1,12 @@
 """Windows that stand still, lose their lease to another window, and go on."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.support.crash_history import History
 from tests.support.crash_ports import Semantics
 from tests.support.crash_world import World
-from tests.support.crashes import LEASE_SECONDS, Watch, check_resumed, run_window
+from tests.support.crashes import LEASE_SECONDS, Resume, Watch, run_window
 
 _LONG_SECONDS = 60.0  # more than any wait of this machine, so that a fault cannot hang the tests
 
@@ -47,9 +47,7 @@ class _Overlap:
     def _run_second(self) -> None:
         try:
             starts_at = self._world.now + LEASE_SECONDS + 0.1
-            run_window(
-                self._world, self._semantics, step=self._step_of_second, starts_at=starts_at
-            )
+            run_window(self._world, self._semantics, step=self._step_of_second, starts_at=starts_at)
         except BaseException as error:  # noqa: BLE001  # raised again by `run`
             self._failure = error
         finally:
@@ -68,43 +66,36 @@ class Overlaps:
     """How many schedules of two windows were tried.
 
     `whole`: the first stands still at one of its steps until the second has ended. `mixed`: it
-    goes on between two calls of the second.
+    stands still at a call, and goes on while the second is making a call.
     """
 
+    steps: list[str]
     whole: int = 0
     mixed: int = 0
-    steps: list[str] = field(default_factory=list)
 
 
-def stand_still(history: History, semantics: Semantics, *, mixed: bool = True) -> Overlaps:
+def stand_still(history: History, semantics: Semantics) -> Overlaps:
     """Let a window stand still at each step until another one took its lease; then let it go on.
 
-    Where it stands still at a moment of a call, let it go on at each such moment of the other
-    window too. Raises `InvariantBroken`.
+    Before or during one of its calls, let it go on during each call of the other window too: what
+    the world sees is an order of the calls of both. Raises `InvariantBroken`.
     """
     watch = Watch(world := World(history))
     run_window(world, semantics, step=watch)
-    overlaps = Overlaps(steps=watch.names)
+    overlaps = Overlaps(watch.names)
+    resume = Resume(semantics)
     for step, name in enumerate(watch.names, 1):
-        others = _overlap(history, semantics, step, None)
+        world = World(history)
+        overlap = _Overlap(world, semantics, step, None)
+        overlap.run()
+        resume(world)
         overlaps.whole += 1
-        if not mixed or name == "await":
+        if not name.startswith(("before", "during")):
             continue
-        for other, other_name in enumerate(others, 1):
-            if other_name != "await":
-                _overlap(history, semantics, step, other)
+        for other, other_name in enumerate(overlap.names, 1):
+            if other_name.startswith("during"):
+                world = World(history)
+                _Overlap(world, semantics, step, other).run()
+                resume(world)
                 overlaps.mixed += 1
     return overlaps
-
-
-def _overlap(
-    history: History, semantics: Semantics, first_stops_at: int, second_stops_at: int | None
-) -> list[str]:
-    """Run two windows and one after them; return the steps of the second."""
-    world = World(history)
-    overlap = _Overlap(world, semantics, first_stops_at, second_stops_at)
-    overlap.run()
-    world.check()
-    report, _ = run_window(world, semantics)
-    check_resumed(world, report)
-    return overlap.names

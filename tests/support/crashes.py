@@ -28,6 +28,7 @@ from tests.support.crash_history import (
 from tests.support.crash_ports import Fault, Process, Semantics
 from tests.support.crash_world import STARTS_AT, World
 from tests.support.step_loop import Died, StepLoop, nothing
+from videovector_bridge.backends.ports import Backend
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 
@@ -91,8 +92,9 @@ def run_window(
     step: Step = nothing,
     fault: Fault | None = None,
     starts_at: float | None = None,
+    backend: Backend | None = None,
 ) -> tuple[WindowReport, Process]:
-    """Run the next window of a world. Raises `Died` if `step` does."""
+    """Run the next window of a world, or of a `backend`. Raises `Died` if `step` does."""
     world.windows += 1
     world.version += 1
     world.now = starts_at or STARTS_AT + world.windows * _EVERY_SECONDS
@@ -109,7 +111,11 @@ def run_window(
     )
     report = _WindowLoop(process).run(
         drain_window(
-            _SETTINGS, stream, process.backend(), transport=Source(history), now=lambda: NOW
+            _SETTINGS,
+            stream,
+            backend or process.backend(),
+            transport=Source(history),
+            now=lambda: NOW,
         )
     )
     return report, process
@@ -156,6 +162,29 @@ def check_resumed(world: World, report: WindowReport) -> None:
     if report.published + report.rejected != report.events:
         world.note(world.windows, f"counts wrongly: {report}")
     world.check_end()
+
+
+class Resume:
+    """Lets a window drain a world, and checks what comes of it; equal worlds once."""
+
+    def __init__(self, semantics: Semantics) -> None:
+        self._semantics = semantics
+        self._seen: set[Hashable] = set()
+
+    def __call__(self, left: World) -> None:
+        """Resume. Raises `InvariantBroken`."""
+        left.check()
+        fingerprint = left.fingerprint()
+        if fingerprint not in self._seen:
+            self._seen.add(fingerprint)
+            world = left.copy()
+            report, _ = run_window(world, self._semantics)
+            check_resumed(world, report)
+
+    @property
+    def worlds(self) -> int:
+        """How many different worlds there were."""
+        return len(self._seen)
 
 
 def check_busy(world: World, semantics: Semantics) -> None:
@@ -230,20 +259,22 @@ def really_die(history: History, semantics: Semantics, at: int) -> World | None:
     return left
 
 
-def go_wrong(history: History, semantics: Semantics) -> Found:
+@dataclass
+class Wrongs:
+    """How many schedules with one call that goes wrong were tried; `deaths`: and a death later."""
+
+    alone: int = 0
+    deaths: int = 0
+    worlds: int = 0
+
+
+def go_wrong(history: History, semantics: Semantics) -> Wrongs:
     """Let each call of a window go wrong in each way; let it live on, or die at any step after.
 
     Raises `InvariantBroken`.
     """
-    found = Found([0, 0], [0, 0])
-    seen: set[Hashable] = set()
-
-    def resume(world: World) -> None:
-        if world.fingerprint() not in seen:
-            seen.add(world.fingerprint())
-            report, _ = run_window(world, semantics)
-            check_resumed(world, report)
-
+    wrongs = Wrongs()
+    resume = Resume(semantics)
     _, undisturbed = run_window(World(history), semantics)
     for number, call in enumerate(undisturbed.calls, 1):
         for kind in semantics.faults[call]:
@@ -251,12 +282,11 @@ def go_wrong(history: History, semantics: Semantics) -> Found:
             world.path = (f"call {number} ({call}) is {kind}",)
             watch = Watch(world)
             run_window(world, semantics, step=watch, fault=(number, kind))
-            world.check()
+            resume(world)
             at = watch.names.index(f"during call {number} ({call})")
             for left in watch.worlds[at:]:
                 resume(left)
-            resume(world)
-            found.schedules[0] += 1
-            found.schedules[1] += len(watch.names) - at
-    found.worlds = [len(seen)]
-    return found
+            wrongs.alone += 1
+            wrongs.deaths += len(watch.names) - at
+    wrongs.worlds = resume.worlds
+    return wrongs

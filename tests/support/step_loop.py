@@ -170,9 +170,7 @@ class StepLoop(asyncio.AbstractEventLoop):
         self.call_later(0.0 if self.died else wait, start)
         return future
 
-    def _run_job(
-        self, future: "asyncio.Future[Any]", job: Callable[[], Any], back: float
-    ) -> None:
+    def _run_job(self, future: "asyncio.Future[Any]", job: Callable[[], Any], back: float) -> None:
         result: Any = None
         error: Exception | None = None
         try:
@@ -185,9 +183,7 @@ class StepLoop(asyncio.AbstractEventLoop):
             error = raised
         self.call_later(back, self._end_job, future, result, error)
 
-    def _end_job(
-        self, future: "asyncio.Future[Any]", result: Any, error: Exception | None
-    ) -> None:
+    def _end_job(self, future: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
         if future.done():
             return
         if error is None:

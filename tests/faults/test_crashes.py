@@ -1,0 +1,145 @@
+"""Invariants 1 to 6 after every death of every window: once, twice, on either backend's semantics.
+
+A schedule says at which step each window dies, or stands still, or which of its calls goes wrong.
+All schedules of a short history are tried; their number is in the summary of the test run.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+
+from tests.fakes import WatchedTopics, document, watched
+from tests.support.crash_history import HISTORIES, History
+from tests.support.crash_ports import SEMANTICS, Semantics
+from tests.support.crash_world import World
+from tests.support.crash_zombies import stand_still
+from tests.support.crashes import Watch, die, go_wrong, really_die, run_window, small_windows
+from videovector_bridge.backends import Backend
+
+Record = Callable[[str, object], None]
+
+
+@pytest.fixture(autouse=True)
+def _small_windows() -> Iterator[None]:
+    with small_windows():
+        yield
+
+
+@pytest.fixture(params=HISTORIES, ids=lambda history: history.name)
+def history(request: pytest.FixtureRequest) -> History:
+    """Each history in turn."""
+    chosen = request.param
+    assert isinstance(chosen, History)
+    return chosen
+
+
+@pytest.fixture(params=SEMANTICS, ids=lambda semantics: semantics.name)
+def semantics(request: pytest.FixtureRequest) -> Semantics:
+    """Each backend's semantics in turn."""
+    chosen = request.param
+    assert isinstance(chosen, Semantics)
+    return chosen
+
+
+def test_a_window_may_die_at_any_step_and_so_may_the_next(
+    history: History, semantics: Semantics, record_property: Record
+) -> None:
+    """Once and twice, at every step: the window that resumes finds all in order and loses nothing.
+
+    Before the lease of the dead window has ended, another one leaves the world alone.
+    """
+    watch = Watch(world := World(history))
+    run_window(world, semantics, step=watch)
+    found = die(history, semantics, times=2)
+
+    # All of them: a death at each step of the first window, and each of those with a death at each
+    # step of the second.
+    second_steps = [moment.steps * _steps(moment.world, semantics) for moment in watch.moments]
+    assert found.schedules == [1, len(watch.names), sum(second_steps)]
+    record_property(
+        "summary",
+        f"{history.name}, {semantics.name}: {found.schedules[1]:,} deaths of one window, "
+        f"{found.schedules[2]:,} of two in a row, which leave {found.worlds[2]:,} different worlds",
+    )
+
+
+def _steps(left: World, semantics: Semantics) -> int:
+    watch = Watch(world := left.copy())
+    run_window(world, semantics, step=watch)
+    return len(watch.names)
+
+
+def test_a_dead_process_leaves_the_world_as_it_was(history: History, semantics: Semantics) -> None:
+    """What the schedules rest on: stopped for real, a window leaves what it had done, no more."""
+    watch = Watch(world := World(history))
+    run_window(world, semantics, step=watch)
+    expected = [left.fingerprint() for left in watch.worlds]
+    for at in count(1):
+        left = really_die(history, semantics, at)
+        if left is None:
+            break
+        assert left.fingerprint() == expected[at - 1]
+
+    assert at - 1 == len(expected)
+
+
+def test_any_call_may_go_wrong_and_the_window_die_later(
+    history: History, semantics: Semantics, record_property: Record
+) -> None:
+    """Refused, done in part, done twice, or done with the answer lost: nothing is lost of events.
+
+    So too if the window dies at any step after that.
+    """
+    wrongs = go_wrong(history, semantics)
+
+    assert wrongs.alone >= 7
+    record_property(
+        "summary",
+        f"{history.name}, {semantics.name}: {wrongs.alone:,} calls that go wrong, "
+        f"{wrongs.deaths:,} with a death later",
+    )
+
+
+def test_a_window_that_stands_still_does_no_harm_later(
+    history: History, semantics: Semantics, record_property: Record
+) -> None:
+    """Another window takes its lease over; it publishes nothing after that and moves no cursor."""
+    overlaps = stand_still(history, semantics)
+
+    assert overlaps.whole == len(overlaps.steps)
+    record_property(
+        "summary",
+        f"{history.name}, {semantics.name}: {overlaps.whole:,} windows that stand still, "
+        f"{overlaps.mixed:,} that mix their calls with another's",
+    )
+
+
+def test_every_call_of_a_port_has_steps_before_and_after_it(
+    history: History, semantics: Semantics
+) -> None:
+    """The steps are what they are called: three moments of each call, and awaits between."""
+    watch = Watch(world := World(history))
+    _, process = run_window(world, semantics, step=watch)
+
+    assert {"read", "write", "publish"} <= set(process.calls)
+    for number, call in enumerate(process.calls, 1):
+        for moment in ("before", "during", "after"):
+            assert watch.names.count(f"{moment} call {number} ({call})") == 1
+    assert watch.names.count("await") > 2 * len(process.calls)
+
+
+@pytest.mark.parametrize("history", HISTORIES[:1], ids=lambda history: history.name)
+def test_the_embedded_backend_gets_what_the_world_gets(
+    history: History, embedded_backend: Backend
+) -> None:
+    """The ports of these tests and real ones lead a window to the same messages and cursor."""
+    world = World(history)
+    report, _ = run_window(world, SEMANTICS[0])
+    topics = WatchedTopics(embedded_backend.topics)
+    again, _ = run_window(World(history), SEMANTICS[0], backend=watched(embedded_backend, topics))
+    ids = [(name, m.attributes.get("ce-id", "evt-0004")) for name, m in topics.stored]
+
+    assert ids == [(topic, id_) for _, topic, (id_, _) in world.log]
+    assert again == report
+    assert document(embedded_backend) == (world.document and world.document.fields)
