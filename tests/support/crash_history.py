@@ -1,4 +1,4 @@
-"""Short histories of a stream, and the upstream that tells them: no window sees one in one piece."""
+"""Short histories of a stream, and the upstream that sends them, each connection a part."""
 
 import asyncio
 import hashlib

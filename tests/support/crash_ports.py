@@ -36,7 +36,8 @@ EMBEDDED = Semantics(
     "embedded",
     atomic=True,
     timed_blobs=False,
-    jobs=((0.0, 0.002),),
+    # Slow enough that batches overlap.
+    jobs=((0.0, 0.03),),
     faults={
         "publish": ("refused",),
         "read": ("refused",),
@@ -75,7 +76,7 @@ class Process:
     """One window's process: its ports to the world, and the steps that it takes.
 
     Calls `step` with the name of each moment before, during and after a call. `calls` names the
-    calls so far.
+    calls so far; `learned` is what the job that runs knows to be published.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Process:
         self.number = number
         self.step = step
         self.calls: list[str] = []
+        self.learned: set[Piece] = set()
         self._fault = fault
 
     def backend(self) -> Backend:
@@ -118,9 +120,9 @@ class Process:
         fault = self._fault[1] if self._fault is not None and self._fault[0] == number else ""
         if fault == "refused":
             raise BackendError("the store is in trouble")
-        result = effect(False, fault == "half")  # noqa: FBT003
+        result = effect(False, fault == "half")
         if fault == "retried":
-            result = effect(True, False)  # noqa: FBT003
+            result = effect(True, False)
         self.step(f"after {name}")
         if fault in ("lost", "half"):
             raise BackendError("the answer was lost")
@@ -144,7 +146,7 @@ class _Topics:
                     process.step(f"between the messages of call {len(process.calls)}")
             return pieces
 
-        process.world.acknowledge(process.call("publish", timeout, effect))
+        process.learned |= process.call("publish", timeout, effect)
 
 
 class _Documents:
@@ -154,7 +156,7 @@ class _Documents:
     def read(self, _collection: str, _document_id: str, *, timeout: Timeout) -> Document | None:
         world = self._process.world
         stored = self._process.call("read", timeout, lambda _again, _half: world.document)
-        return stored and self._document(stored)
+        return None if stored is None else self._document(stored)
 
     def write(
         self,
@@ -164,7 +166,7 @@ class _Documents:
         *,
         replaces: Document | None,
         timeout: Timeout,
-        keep_seconds: float | None = None,
+        keep_seconds: float | None = None,  # noqa: ARG002 - nothing is removed
     ) -> Document:
         process = self._process
         expected = None if replaces is None else int(str(replaces.revision).removeprefix("time "))
@@ -196,7 +198,7 @@ class _Blobs:
     def open(self, name: str, _content_type: str) -> "_Writer":
         return _Writer(self._process, name)
 
-    def get(self, uri: str, *, timeout: Timeout) -> bytes:
+    def get(self, uri: str, *, timeout: Timeout) -> bytes:  # noqa: ARG002 - no window asks
         return self._process.world.blobs[uri]
 
 

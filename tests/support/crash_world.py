@@ -98,8 +98,9 @@ class World:
 
     def acknowledge(self, pieces: set[Piece]) -> None:
         """The caller knows from now on that these are stored."""
-        self.acknowledged |= pieces
-        self.version += 1
+        if pieces:
+            self.acknowledged |= pieces
+            self.version += 1
 
     def _identify(self, window: int, topic: str, message: Message) -> Piece:
         """What a message is; its bytes are checked."""
@@ -193,10 +194,9 @@ class World:
         before = self.document.fields.get("cursor") if self.document is not None else None
         if history.place(cursor) < self.starts.get(window, 0):
             self.note(window, f"moves the cursor back to {cursor}")
-        given_up = history.cursor is not None and cursor != history.cursor
-        if given_up and before == history.cursor and history.gap_id is not None:
-            if (history.gap_id, WHOLE) not in self.acknowledged:
-                self.note(window, "gives the cursor up before the gap event is acknowledged")
+        gives_up = history.gap_id is not None and before == history.cursor != cursor
+        if gives_up and (history.gap_id, WHOLE) not in self.acknowledged:
+            self.note(window, "gives the cursor up before the gap event is acknowledged")
 
     def check_end(self) -> None:
         """Nothing was lost, and the cursor is at the end. Raises `InvariantBroken`."""

@@ -71,18 +71,23 @@ def small_windows() -> Iterator[None]:
 
 
 class _WindowLoop(StepLoop):
-    """Gives ids that are the same at every run."""
+    """Gives ids that are the same at every run; a message is acknowledged when the loop knows."""
 
     def __init__(self, process: Process) -> None:
         super().__init__(
             process.world, step=lambda: process.step("await"), jobs=process.semantics.jobs
         )
-        self._window = process.number
+        self._process = process
         self._ids = 0
+
+    def learn(self) -> Callable[[], None]:
+        """Acknowledge what the job has published."""
+        pieces, self._process.learned = self._process.learned, set()
+        return lambda: self._process.world.acknowledge(pieces)
 
     def next_id(self) -> uuid.UUID:
         self._ids += 1
-        return uuid.UUID(int=self._window * 1_000 + self._ids)
+        return uuid.UUID(int=self._process.number * 1_000 + self._ids)
 
 
 def run_window(

@@ -36,7 +36,7 @@ def nothing(*_arguments: object) -> None:
     """Let it pass."""
 
 
-class StepLoop(asyncio.AbstractEventLoop):
+class StepLoop(asyncio.BaseEventLoop):
     """Calls `step` before each callback; if that raises `Died`, nothing runs any more.
 
     `jobs` are the times of the jobs, in turn.
@@ -49,21 +49,23 @@ class StepLoop(asyncio.AbstractEventLoop):
         step: Callable[[], None] = nothing,
         jobs: Iterable[Job] = ((0.0, 0.0),),
     ) -> None:
+        self._over = True  # until it is complete
+        super().__init__()
+        self._over = False
         self.clock = clock
         self.died = False
         self._step = step
         self._jobs = itertools.cycle(jobs)
-        self._ready: deque[asyncio.Handle] = deque()
+        self._callbacks: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = itertools.count()
-        self._closed = False
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run to the end. Raises `Died` if the loop was stopped before."""
         outer = events._get_running_loop()  # a window may run while another one is paused
         events._set_running_loop(self)
         try:
-            task = self.create_task(coroutine)
+            task: asyncio.Task[T] = asyncio.Task(coroutine, loop=self)
             while not task.done():
                 try:
                     self._step_once()
@@ -76,10 +78,10 @@ class StepLoop(asyncio.AbstractEventLoop):
             return task.result()
         finally:
             events._set_running_loop(outer)
-            self._closed = True
+            self._over = True
 
     def _step_once(self) -> None:
-        timers, ready = self._timers, self._ready
+        timers, ready = self._timers, self._callbacks
         while timers and (timers[0][0] <= self.clock.now or timers[0][2].cancelled()):
             ready.append(heapq.heappop(timers)[2])
         if not ready:
@@ -102,7 +104,7 @@ class StepLoop(asyncio.AbstractEventLoop):
                 return
             for task in tasks:
                 task.cancel()
-            while self._ready:
+            while self._callbacks:
                 self._step_once()
             if self._timers:
                 self._step_once()
@@ -114,17 +116,17 @@ class StepLoop(asyncio.AbstractEventLoop):
         """The virtual time, in seconds."""
         return self.clock.now
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Run after all that is ready."""
         handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
+        self._callbacks.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self,
         when: float,
         callback: Callable[..., object],
@@ -136,7 +138,7 @@ class StepLoop(asyncio.AbstractEventLoop):
         heapq.heappush(self._timers, (when, next(self._numbers), handle))
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self,
         delay: float,
         callback: Callable[..., object],
@@ -154,7 +156,9 @@ class StepLoop(asyncio.AbstractEventLoop):
         """A task of this loop."""
         return asyncio.Task(coro, loop=self, **named)
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> "asyncio.Future[Any]":
         """Run a job when a thread is free for it, unless its executor is shut down by then."""
         future = self.create_future()
         wait, back = next(self._jobs)
@@ -181,15 +185,27 @@ class StepLoop(asyncio.AbstractEventLoop):
             return
         except Exception as raised:  # noqa: BLE001  # the future hands it on
             error = raised
-        self.call_later(back, self._end_job, future, result, error)
+        self.call_later(back, self._end_job, future, result, error, self.learn())
 
-    def _end_job(self, future: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+    def _end_job(
+        self,
+        future: "asyncio.Future[Any]",
+        result: Any,
+        error: Exception | None,
+        learned: Callable[[], None],
+    ) -> None:
         if future.done():
             return
-        if error is None:
-            future.set_result(result)
-        else:
+        if error is not None:
             future.set_exception(error)
+            return
+        future.set_result(result)
+        if not self.died:
+            learned()
+
+    def learn(self) -> Callable[[], None]:
+        """What to do when the loop gets the result of the job that has just ended."""
+        return nothing
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Fail loudly: nothing here may be overlooked, but of a process that is gone."""
@@ -202,11 +218,11 @@ class StepLoop(asyncio.AbstractEventLoop):
 
     def is_running(self) -> bool:
         """Running until it is closed."""
-        return not self._closed
+        return not self._over
 
     def is_closed(self) -> bool:
         """Closed at the end of `run`."""
-        return self._closed
+        return self._over
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """A cancelled timer is dropped when its turn comes."""

@@ -1,0 +1,219 @@
+"""The crash test itself: bugs of the kinds that it is for are planted, and each is found."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.support.crash_history import HISTORIES, History
+from tests.support.crash_ports import EMBEDDED, GCP
+from tests.support.crash_world import InvariantBroken
+from tests.support.crash_zombies import stand_still
+from tests.support.crashes import die, go_wrong, small_windows
+from videovector_bridge.backends.ports import Document, Message
+from videovector_bridge.events import Event
+from videovector_bridge.ingest import lease as lease_module
+from videovector_bridge.ingest.batcher import Batch, Batcher
+from videovector_bridge.ingest.large_frames import LargeFramePublisher
+from videovector_bridge.ingest.lease import Lease
+from videovector_bridge.ingest.publisher import Publisher
+
+BUCKET, NO_BUCKET, REFUSED, FILTERS = HISTORIES
+
+
+@pytest.fixture(autouse=True)
+def _small_windows() -> Iterator[None]:
+    with small_windows():
+        yield
+
+
+def find(*searches: Callable[[], object]) -> str:
+    """What the crash test says of the bug; each search alone must find it."""
+    reports = []
+    for search in searches:
+        with pytest.raises(InvariantBroken) as broken:
+            search()
+        reports.append(str(broken.value))
+    return "\n".join(reports)
+
+
+def test_a_commit_before_the_acknowledgement_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoint of a batch is handed on when its publishing begins."""
+    honest = Publisher._publish_in_order
+
+    async def early(self: Publisher, batch: Batch, previous: Any) -> bool:
+        self._acknowledged.put_nowait(batch.checkpoint)
+        return await honest(self, batch, previous)
+
+    monkeypatch.setattr(Publisher, "_publish_in_order", early)
+
+    assert "past evt-0003" in find(lambda: die(BUCKET, GCP, 0), lambda: die(BUCKET, EMBEDDED, 0))
+
+
+def test_a_batch_that_does_not_wait_for_the_one_before_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch is committed though an earlier one is still on its way, or has failed."""
+    honest = Publisher._publish_in_order
+
+    async def alone(self: Publisher, batch: Batch, _previous: Any) -> bool:
+        return await honest(self, batch, None)
+
+    monkeypatch.setattr(Publisher, "_publish_in_order", alone)
+
+    assert "moves the cursor past" in find(lambda: go_wrong(BUCKET, EMBEDDED))
+    assert "moves the cursor past" in find(lambda: go_wrong(BUCKET, GCP))
+
+
+@pytest.mark.parametrize("history", [BUCKET, REFUSED], ids=lambda history: history.name)
+def test_a_lease_without_its_token_is_found(
+    monkeypatch: pytest.MonkeyPatch, history: History
+) -> None:
+    """A window writes over whatever version is stored, as its own."""
+
+    def anyones(self: Lease, deadline: float) -> Document:
+        stored = self._documents.read(
+            lease_module.COLLECTION, self._name, timeout=lambda: deadline - self._clock()
+        )
+        assert stored is not None
+        return stored
+
+    monkeypatch.setattr(Lease, "_own_document", anyones)
+
+    assert "under a token that is not the newest" in find(
+        lambda: stand_still(history, EMBEDDED), lambda: stand_still(history, GCP)
+    )
+
+
+def test_a_lease_taken_without_a_new_token_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taking the lease leaves the token as it was."""
+    honest = lease_module._taken
+
+    def same_token(known: Mapping[str, Any], *others: Any) -> dict[str, Any]:
+        return honest(known, *others) | {"fencing_token": known.get("fencing_token", 1)}
+
+    monkeypatch.setattr(lease_module, "_taken", same_token)
+
+    assert "without a new token" in find(lambda: die(REFUSED, EMBEDDED, 1))
+
+
+@pytest.mark.parametrize("history", [BUCKET, NO_BUCKET], ids=lambda history: history.name)
+def test_a_dropped_reject_is_found(monkeypatch: pytest.MonkeyPatch, history: History) -> None:
+    """What cannot be an event is counted, and not published."""
+
+    async def drop(self: Publisher, rejected: Any) -> bool:
+        self.rejected += len(rejected)
+        return True
+
+    monkeypatch.setattr(Publisher, "_publish_rejected", drop)
+
+    assert "past evt-0004" in find(lambda: die(history, GCP, 0), lambda: die(history, EMBEDDED, 0))
+
+
+def test_a_reject_that_is_dropped_after_a_failure_only_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A failure to publish to `rejected` counts as success."""
+    honest = Publisher._in_thread
+
+    async def careless(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:
+        if send != self._send_rejected:
+            return await honest(self, send, *arguments)
+        await asyncio.gather(asyncio.to_thread(send, *arguments), return_exceptions=True)
+        return True
+
+    monkeypatch.setattr(Publisher, "_in_thread", careless)
+
+    assert "past evt-0004" in find(lambda: go_wrong(BUCKET, EMBEDDED))
+
+
+def test_a_claim_before_its_object_is_complete_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message that refers to an object leaves before its last part."""
+    honest = LargeFramePublisher._store_part
+
+    def early(self: LargeFramePublisher, large: Any) -> None:
+        if large.part.last:
+            assert self._upload is not None
+            uri = f"blob:{self._upload._name}"  # type: ignore[attr-defined]
+            names = {"ce-id": large.event.id, "ce-dataref": uri}
+            self._send("events", Message(b"", names, "lane-01"))
+        honest(self, large)
+
+    monkeypatch.setattr(LargeFramePublisher, "_store_part", early)
+
+    assert "before its object is complete" in find(
+        lambda: die(BUCKET, GCP, 0), lambda: die(BUCKET, EMBEDDED, 0)
+    )
+
+
+@pytest.mark.parametrize("history", [REFUSED, FILTERS], ids=lambda history: history.name)
+def test_a_gap_event_after_the_cursor_is_given_up_is_found(
+    monkeypatch: pytest.MonkeyPatch, history: History
+) -> None:
+    """The window starts over, and reports the gap with the first events that it reads then."""
+
+    async def late(self: Batcher, gap: Event, start_from: str) -> None:
+        await self._emit()
+        self.position = self.position.begin_again(start_from)
+        await self._batches.put(Batch(self._checkpoint()))
+        await self._batches.put(Batch(self._checkpoint(), gap=gap))
+
+    monkeypatch.setattr(Batcher, "start_over", late)
+
+    assert "before the gap event" in find(lambda: go_wrong(history, EMBEDDED))
+    assert "before the gap event" in find(lambda: go_wrong(history, GCP))
+
+
+def test_publishing_without_the_lease_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request is given ten seconds, whatever is left of the lease."""
+
+    def for_long(self: Publisher, topic: str, messages: Any) -> None:
+        self._backend.topics.publish(topic, messages, timeout=10.0)
+
+    monkeypatch.setattr(Publisher, "_publish", for_long)
+
+    assert "without the lease" in find(
+        lambda: stand_still(REFUSED, EMBEDDED), lambda: stand_still(REFUSED, GCP)
+    )
+
+
+def test_a_lane_that_goes_on_after_a_failure_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later event of the lane overtakes the one that failed."""
+
+    async def go_on(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:
+        loop = asyncio.get_running_loop()
+        sending = loop.run_in_executor(self._threads, send, *arguments)
+        (outcome,) = await asyncio.gather(sending, return_exceptions=True)
+        return outcome is None
+
+    monkeypatch.setattr(Publisher, "_in_thread", go_on)
+
+    assert "was never published" in find(
+        lambda: go_wrong(BUCKET, EMBEDDED), lambda: go_wrong(BUCKET, GCP)
+    )
+
+
+def test_a_window_that_forgets_the_cursor_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window begins at the start of the stream after a death."""
+    honest = lease_module._taken
+
+    def forget(known: Mapping[str, Any], *others: Any) -> dict[str, Any]:
+        return honest(known, *others) | {"cursor": None}
+
+    monkeypatch.setattr(lease_module, "_taken", forget)
+
+    assert "moves the cursor while it takes the lease" in find(lambda: die(BUCKET, EMBEDDED, 1))
+
+
+def test_a_publish_that_ends_before_its_answer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request counts as acknowledged once it is handed to a thread."""
+
+    async def no_answer(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:
+        asyncio.get_running_loop().run_in_executor(self._threads, send, *arguments)
+        await asyncio.sleep(0)
+        return True
+
+    monkeypatch.setattr(Publisher, "_in_thread", no_answer)
+
+    find(lambda: die(BUCKET, GCP, 0), lambda: go_wrong(BUCKET, EMBEDDED))
