@@ -108,10 +108,13 @@ def test_a_window_that_stands_still_does_no_harm_later(
     overlaps = stand_still(history, semantics)
 
     assert overlaps.whole == len(overlaps.steps)
+    assert overlaps.mixed == overlaps.dying > 50
     record_property(
         "summary",
         f"{history.name}, {semantics.name}: {overlaps.whole:,} windows that stand still, "
-        f"{overlaps.mixed:,} that mix their calls with another's",
+        f""
+        f"{overlaps.mixed:,} that go on between the calls of another, "
+        f"{overlaps.dying:,} after its death there",
     )
 
 

@@ -7,6 +7,7 @@ from tests.support.crash_history import History
 from tests.support.crash_ports import Semantics
 from tests.support.crash_world import World
 from tests.support.crashes import LEASE_SECONDS, Resume, Watch, run_window
+from tests.support.step_loop import Died
 
 _LONG_SECONDS = 60.0  # more than any wait of this machine, so that a fault cannot hang the tests
 
@@ -15,12 +16,19 @@ class _Overlap:
     """Two windows, of which one runs at a time: the second while the first stands still."""
 
     def __init__(
-        self, world: World, semantics: Semantics, first_stops_at: int, second_stops_at: int | None
+        self,
+        world: World,
+        semantics: Semantics,
+        first_stops_at: int,
+        second_stops_at: int | None,
+        *,
+        second_dies: bool = False,
     ) -> None:
         self._world = world
         self._semantics = semantics
         self._first_stops_at = first_stops_at
         self._second_stops_at = second_stops_at
+        self._second_dies = second_dies
         self._steps = 0
         self._second = threading.Thread(target=self._run_second, daemon=True)
         self._to_first = threading.Semaphore(0)
@@ -48,6 +56,8 @@ class _Overlap:
         try:
             starts_at = self._world.now + LEASE_SECONDS + 0.1
             run_window(self._world, self._semantics, step=self._step_of_second, starts_at=starts_at)
+        except Died:
+            pass
         except BaseException as error:  # noqa: BLE001  # raised again by `run`
             self._failure = error
         finally:
@@ -55,10 +65,14 @@ class _Overlap:
 
     def _step_of_second(self, name: str) -> None:
         self.names.append(name)
-        if len(self.names) == self._second_stops_at:
-            self._world.path += (f"and goes on at step {len(self.names)} of window 2, {name}",)
-            self._to_first.release()
-            assert self._to_second.acquire(timeout=_LONG_SECONDS)
+        if len(self.names) != self._second_stops_at:
+            return
+        if self._second_dies:
+            self._world.path += (f"and goes on when window 2 has died at {name}",)
+            raise Died
+        self._world.path += (f"and goes on at step {len(self.names)} of window 2, {name}",)
+        self._to_first.release()
+        assert self._to_second.acquire(timeout=_LONG_SECONDS)
 
 
 @dataclass
@@ -66,19 +80,22 @@ class Overlaps:
     """How many schedules of two windows were tried.
 
     `whole`: the first stands still at one of its steps until the second has ended. `mixed`: it
-    stands still at a call, and goes on while the second is making a call.
+    stands still during a call, and goes on during a call of the second. `dying`: or after the
+    second has died there.
     """
 
     steps: list[str]
     whole: int = 0
     mixed: int = 0
+    dying: int = 0
 
 
 def stand_still(history: History, semantics: Semantics) -> Overlaps:
     """Let a window stand still at each step until another one took its lease; then let it go on.
 
-    Before or during one of its calls, let it go on during each call of the other window too: what
-    the world sees is an order of the calls of both. Raises `InvariantBroken`.
+    If that is during a call, let it go on during each call of the other window too, which then
+    either goes on or dies: so the late call reaches the world between any two calls of the other.
+    Raises `InvariantBroken`.
     """
     watch = Watch(world := World(history))
     run_window(world, semantics, step=watch)
@@ -90,12 +107,15 @@ def stand_still(history: History, semantics: Semantics) -> Overlaps:
         overlap.run()
         resume(world)
         overlaps.whole += 1
-        if not name.startswith(("before", "during")):
+        if not name.startswith("during"):
             continue
         for other, other_name in enumerate(overlap.names, 1):
-            if other_name.startswith("during"):
+            if not other_name.startswith("during"):
+                continue
+            for dies in (False, True):
                 world = World(history)
-                _Overlap(world, semantics, step, other).run()
+                _Overlap(world, semantics, step, other, second_dies=dies).run()
                 resume(world)
-                overlaps.mixed += 1
+            overlaps.mixed += 1
+            overlaps.dying += 1
     return overlaps
