@@ -17,6 +17,9 @@ from tests.support.crash_zombies import stand_still
 from tests.support.crashes import Watch, die, go_wrong, really_die, run_window, small_windows
 from videovector_bridge.backends import Backend
 
+# Counted in schedules, not in seconds: a machine that is busy may take its time.
+pytestmark = pytest.mark.timeout(900)
+
 Record = Callable[[str, object], None]
 
 
@@ -105,10 +108,12 @@ def test_a_window_that_stands_still_does_no_harm_later(
     history: History, semantics: Semantics, record_property: Record
 ) -> None:
     """Another window takes its lease over; it publishes nothing after that and moves no cursor."""
-    overlaps = stand_still(history, semantics)
+    # Without a bucket nothing else is at stake, and it takes as long again.
+    overlaps = stand_still(history, semantics, mixed=history.bucket)
 
     assert overlaps.whole == len(overlaps.steps)
-    assert overlaps.mixed == overlaps.dying > 50
+    assert overlaps.mixed == overlaps.dying
+    assert (overlaps.mixed > 50) == history.bucket
     record_property(
         "summary",
         f"{history.name}, {semantics.name}: {overlaps.whole:,} windows that stand still, "

@@ -90,11 +90,12 @@ class Overlaps:
     dying: int = 0
 
 
-def stand_still(history: History, semantics: Semantics) -> Overlaps:
+def stand_still(history: History, semantics: Semantics, *, mixed: bool = True) -> Overlaps:
     """Let a window stand still at each step until another one took its lease; then let it go on.
 
-    If that is during a call, let it go on during each call of the other window too, which then
-    either goes on or dies: so the late call reaches the world between any two calls of the other.
+    With `mixed`, and if that is during a call, let it go on during each call of the other window
+    too, which then either goes on or dies: so the late call reaches the world between any two
+    calls of the other.
     Raises `InvariantBroken`.
     """
     watch = Watch(world := World(history))
@@ -107,7 +108,7 @@ def stand_still(history: History, semantics: Semantics) -> Overlaps:
         overlap.run()
         resume(world)
         overlaps.whole += 1
-        if not name.startswith("during"):
+        if not (mixed and name.startswith("during")):
             continue
         for other, other_name in enumerate(overlap.names, 1):
             if not other_name.startswith("during"):
