@@ -14,6 +14,8 @@ from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.ports import Message
 
+_PATIENCE_SECONDS = 60.0
+
 
 class Subscriber:
     """Everything published to one topic since this was made."""
@@ -34,13 +36,13 @@ class Subscriber:
             )
 
     def receive(self, count: int) -> list[Message]:
-        """Return the first `count` messages in order; fewer if no more come within 10 s."""
+        """Return the first `count` messages in order; fewer if no more come for a minute."""
         if self._settings.kind == "embedded":
             stored = MessageLog(Path(self._settings.embedded_dir)).read(self._topic, limit=count)
             return [one.message for one in stored]
         received: list[Message] = []
-        deadline = time.monotonic() + 10.0
-        while len(received) < count and time.monotonic() < deadline:
+        came_at = time.monotonic()
+        while len(received) < count and time.monotonic() < came_at + _PATIENCE_SECONDS:
             # An empty subscription answers by a timeout.
             with suppress(google_errors.DeadlineExceeded):
                 answer = self._client.pull(
@@ -51,5 +53,6 @@ class Subscriber:
                     received.append(Message(one.message.data, attributes, one.message.ordering_key))
                 ids = [one.ack_id for one in answer.received_messages]
                 if ids:
+                    came_at = time.monotonic()
                     self._client.acknowledge(subscription=self._name, ack_ids=ids)
         return received

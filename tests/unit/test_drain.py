@@ -1,9 +1,13 @@
-"""`ingest.drain` through its real host: statuses, one log line each, and streams side by side."""
+"""`ingest.drain` through its real host: statuses, one log line each, and streams side by side.
+
+Over real sockets, so in real time. Windows end by `MAX_EVENTS`, which does not depend on the
+machine's speed, or by the idle time once the stand-in has answered.
+"""
 
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +54,10 @@ def environ(monkeypatch: pytest.MonkeyPatch, standin: StandIn, tmp_path: Path) -
         VIDEO_VECTOR_API_KEY=KEY,
         BACKEND="embedded",
         EMBEDDED_DIR=str(tmp_path / "bridge"),
-        WINDOW_SECONDS="20",
-        IDLE_SECONDS="4",
+        API_TIMEOUT_SECONDS="60",
+        WINDOW_SECONDS="600",
+        LEASE_SECONDS="600",
+        IDLE_SECONDS="600",
         LINGER_MS="5",
     )
     drain._instance._made = None
@@ -85,6 +91,7 @@ def test_a_window_is_drained_and_told(
     environ: Post, standin: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """200 with the report as JSON, and the same in one log line with the trace to join."""
+    environ(MAX_EVENTS="5")
     ids = standin.control.events(*({"payload": {"n": n}} for n in range(5)))
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
     answer = client().post("/", headers=headers)
@@ -93,7 +100,7 @@ def test_a_window_is_drained_and_told(
 
     assert answer.status_code == 200
     assert answer.content_type == "application/json"
-    assert (report["outcome"], report["stop_reason"]) == ("drained", "idle")
+    assert (report["outcome"], report["stop_reason"]) == ("drained", "max_events")
     assert (report["stream"], report["published"]) == ("default", 5)
     assert (report["cursor_before"], report["cursor_after"]) == (None, ids[-1])
     assert (line["severity"], line["event"]) == ("INFO", "drain.window_closed")
@@ -104,11 +111,19 @@ def test_a_window_is_drained_and_told(
     }
 
 
-def test_without_events_a_window_is_idle(environ: Post, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_events_a_window_is_idle(
+    environ: Post, standin: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
     """200 and INFO: that nothing happened is well."""
-    answer = client().post("/", json={"stream": "default"})
+    environ(MAX_EVENTS="1", IDLE_SECONDS="0.2")
+    standin.control.events({"payload": {}})
+    host = client()
+    host.post("/")  # a cursor, without which there is no idle timeout
+    lines(capsys)
+    answer = host.post("/", json={"stream": "default"})
 
-    assert (answer.status_code, answer.get_json()["outcome"]) == (200, "idle")
+    assert answer.status_code == 200
+    assert (answer.get_json()["outcome"], answer.get_json()["stop_reason"]) == ("idle", "idle")
     assert the_line(capsys)["severity"] == "INFO"
 
 
@@ -116,6 +131,7 @@ def test_rejected_events_are_a_warning(
     environ: Post, standin: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A window that had to reject something is drained, and worth a look."""
+    environ(MAX_EVENTS="2")
     standin.control.events({"data": "{garbage"}, {"payload": {}})
     answer = client().post("/")
 
@@ -159,7 +175,7 @@ def test_of_several_streams_one_is_to_be_named(environ: Post) -> None:
 
 
 def test_wrong_settings_are_told_all_at_once(
-    environ: Post, capsys: pytest.CaptureFixture[str]
+    environ: Post, standin: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """500 and CRITICAL, naming every wrong variable; mended, the next request works."""
     environ(LANES="0", STREAMS="[", VIDEO_VECTOR_API_KEY="two\nlines-of-key")
@@ -173,7 +189,8 @@ def test_wrong_settings_are_told_all_at_once(
     assert len(answer.get_json()["problems"]) == len(line["problems"]) == 3
     assert (line["severity"], line["event"]) == ("CRITICAL", "drain.settings_wrong")
     assert "lines-of-key" not in answer.text + str(line)
-    environ(LANES="4", STREAMS="", VIDEO_VECTOR_API_KEY=KEY)
+    environ(LANES="4", STREAMS="", VIDEO_VECTOR_API_KEY=KEY, MAX_EVENTS="1")
+    standin.control.events({"payload": {}})
     assert host.post("/").status_code == 200
 
 
@@ -193,8 +210,9 @@ def test_a_credential_in_the_address_is_not_repeated(
     [
         ({"kind": "status", "status": 401}, 502, "credential_refused"),
         ({"kind": "status", "status": 403}, 502, "scope_refused"),
-        ({"kind": "status", "status": 503}, 503, "api_unavailable"),
-        ({"kind": "status", "status": 429}, 503, "rate_limited"),
+        # Asked to wait for longer than the window lasts, it ends at once.
+        ({"kind": "status", "status": 503, "retry_after": 900}, 503, "api_unavailable"),
+        ({"kind": "status", "status": 429, "retry_after": 900}, 503, "rate_limited"),
         ({"kind": "drop"}, 503, "unreachable"),
     ],
     ids=["401", "403", "503", "429", "drop"],
@@ -203,6 +221,7 @@ def test_what_the_api_refuses_is_a_failed_window(
     environ: Post, standin: StandIn, fault: dict[str, Any], status: int, reason: str
 ) -> None:
     """The status tells the scheduler, the reason people."""
+    environ(WINDOW_SECONDS="2" if fault["kind"] == "drop" else "600")
     standin.control.faults({"on": "stream", "times": None, **fault})
     answer = client().post("/")
 
@@ -225,7 +244,7 @@ def test_a_failed_window_is_an_error_in_the_log(
 
 def test_a_host_that_is_down_is_503(environ: Post) -> None:
     """Nobody listens where VIDEO_VECTOR_BASE_URL points."""
-    environ(VIDEO_VECTOR_BASE_URL=f"http://{dead_server()}/api/v2")
+    environ(VIDEO_VECTOR_BASE_URL=f"http://{dead_server()}/api/v2", WINDOW_SECONDS="2")
     answer = client().post("/")
 
     assert (answer.status_code, answer.get_json()["stop_reason"]) == (503, "unreachable")
@@ -233,6 +252,7 @@ def test_a_host_that_is_down_is_503(environ: Post) -> None:
 
 def test_a_refused_cursor_waits_for_a_person(environ: Post, standin: StandIn) -> None:
     """409 until somebody sets a policy; then the stream starts over."""
+    environ(MAX_EVENTS="1")
     standin.control.events({"payload": {}})
     assert client().post("/").status_code == 200
     standin.control.events({"payload": {}})
@@ -275,6 +295,7 @@ def test_nothing_of_a_window_shows_the_key(
 ) -> None:
     """Not in the libraries' own logs either, at their most talkative."""
     caplog.set_level(logging.DEBUG)
+    environ(MAX_EVENTS="2")
     standin.control.events({"payload": {}}, {"data": "garbage"})
     standin.control.faults(
         {"on": "stream", "kind": "status", "status": 503, "message": f"no {KEY}"},
@@ -299,7 +320,7 @@ def test_streams_drain_side_by_side(
         GOOGLE_CLOUD_PROJECT=backend_settings.project or "none",
         CLAIM_BUCKET=backend_settings.claim_bucket,
         EMBEDDED_DIR=backend_settings.embedded_dir,
-        IDLE_SECONDS="1.5",
+        MAX_EVENTS="11",
     )
     subscriber = Subscriber(backend_settings, "events")
     events = [{"run_id": ("red", "blue")[n % 2], "payload": {"n": n}} for n in range(20)]
@@ -313,16 +334,21 @@ def test_streams_drain_side_by_side(
         return found
 
     with ThreadPoolExecutor(4) as pool:
-        reports = list(pool.map(post, ["red", "red", "blue", "blue"]))
+        posts = [pool.submit(post, stream) for stream in ("red", "red", "blue", "blue")]
+        ended = as_completed(posts)
+        busy = [next(ended).result() for _ in range(2)]
+        # Only now do the windows get the event that ends them.
+        ids += standin.control.events({"run_id": "red"}, {"run_id": "blue"})
+        drained = [each.result() for each in ended]
 
-    assert sorted(r["outcome"] for r in reports[:2]) == ["busy", "drained"]
-    assert sorted(r["outcome"] for r in reports[2:]) == ["busy", "drained"]
+    assert sorted((r["stream"], r["outcome"]) for r in busy) == [("blue", "busy"), ("red", "busy")]
+    assert sorted((r["stream"], r["published"]) for r in drained) == [("blue", 11), ("red", 11)]
     documents = open_backend(backend_settings).documents
     for offset, name in enumerate(("red", "blue")):
         document = documents.read("streams", name, timeout=5)
         assert document is not None
-        assert document.fields["cursor"] == ids[18 + offset]
-    delivered = [message.attributes["ce-id"] for message in subscriber.receive(20)]
+        assert document.fields["cursor"] == ids[20 + offset]
+    delivered = [message.attributes["ce-id"] for message in subscriber.receive(22)]
     assert sorted(delivered) == sorted(ids)
 
 
