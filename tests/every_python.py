@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[1]
 DEPLOYED = (3, 13)
 OLDEST = (3, 11)
 _AT_ONCE = ("-q", "-n", "3", "--dist", "worksteal", "--ignore=tests/infra")  # `make test-infra`
-_NONE = 5  # pytest's exit status when no test was chosen
 ON_THE_OTHER = ("tests/unit", "tests/properties", "tests/contract", "tests/faults")
 
 
@@ -37,14 +36,10 @@ def main() -> int:
 
 
 def _pytest(python: Path, arguments: list[str]) -> int:
-    """Run the tests, and then those that keep time, which others would slow down."""
     started = time.monotonic()
-    command = [str(python), "-m", "pytest", *_AT_ONCE, *arguments]
-    code = subprocess.call([*command, "-m", "not keeps_time"], cwd=ROOT)
-    if code in (0, _NONE):
-        code = subprocess.call([*command, "-m", "keeps_time"], cwd=ROOT)
+    code = subprocess.call([str(python), "-m", "pytest", *_AT_ONCE, *arguments], cwd=ROOT)
     print(f"== {time.monotonic() - started:.0f} s", flush=True)
-    return 0 if code == _NONE else code
+    return code
 
 
 def _find(version: tuple[int, int]) -> Path | None:

@@ -9,6 +9,15 @@ import pytest
 from tests.infra.terraform import Run, copied, tested
 
 Runs = Callable[[str], dict[str, Run]]
+# A whole test file is planned within the first test that looks at it: a minute and more.
+_TIMEOUT_SECONDS = 1_800
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests of this folder more time."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,18 +44,27 @@ def copied(folder: Path) -> Path:
 
 
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Terraform there."""
+    """Run Terraform there, and end all that it started with it."""
     if shutil.which("terraform") is None:
         raise RuntimeError("Install Terraform: https://developer.hashicorp.com/terraform/install")
     quiet = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
-    return subprocess.run(
-        ["terraform", *arguments],
+    command = ["terraform", *arguments]
+    process = subprocess.Popen(
+        command,
         cwd=folder,
         env={**os.environ, **quiet},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        start_new_session=True,
     )
+    try:
+        output, errors = process.communicate()
+    finally:
+        # Its providers are processes that outlive it when it is killed, as by a test's timeout.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def tested(folder: Path, file: str) -> dict[str, Run]:
