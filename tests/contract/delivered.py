@@ -9,12 +9,11 @@ from google.api_core import exceptions as google_errors
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from tests.support.patience import PATIENCE_SECONDS
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.ports import Message
-
-_PATIENCE_SECONDS = 60.0
 
 
 class Subscriber:
@@ -36,13 +35,13 @@ class Subscriber:
             )
 
     def receive(self, count: int) -> list[Message]:
-        """Return the first `count` messages in order; fewer if no more come for a minute."""
+        """Return the first `count` messages in order; fewer if no more come for long."""
         if self._settings.kind == "embedded":
             stored = MessageLog(Path(self._settings.embedded_dir)).read(self._topic, limit=count)
             return [one.message for one in stored]
         received: list[Message] = []
         came_at = time.monotonic()
-        while len(received) < count and time.monotonic() < came_at + _PATIENCE_SECONDS:
+        while len(received) < count and time.monotonic() < came_at + PATIENCE_SECONDS:
             # An empty subscription answers by a timeout.
             with suppress(google_errors.DeadlineExceeded):
                 answer = self._client.pull(

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from infra.local.functions import ROOT
+from tests.support.patience import PATIENCE_SECONDS, until
 
 # Variables of whoever runs the tests that would change what the stack does.
 _OURS = (
@@ -20,15 +20,6 @@ _OURS = (
     *("PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT"),
     *("STORAGE_EMULATOR_HOST", "PREVIEW_BUCKET", "CLAIM_BUCKET"),
 )
-_PATIENCE_SECONDS = 90.0
-
-
-def until(holds: Callable[[], bool], seconds: float = _PATIENCE_SECONDS) -> bool:
-    """Whether it holds within the time."""
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return holds()
 
 
 def processes_of(sessions: set[int]) -> list[str]:
@@ -113,7 +104,7 @@ class Launcher:
         """Wait for its end, after a signal if one is given; its exit status."""
         if number is not None:
             self.process.send_signal(number)
-        return self.process.wait(_PATIENCE_SECONDS)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def sessions(self) -> set[int]:
         """The sessions that the processes it started are in."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-_WAIT_SECONDS = 30.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Receiver:
     def wait(self, count: int) -> list[Request]:
         """Return the requests once there are so many. Raises `TimeoutError`."""
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self.requests) >= count, _WAIT_SECONDS):
+            if not self._changed.wait_for(lambda: len(self.requests) >= count, PATIENCE_SECONDS):
                 raise TimeoutError(f"{len(self.requests)} of {count} requests came.")
             return list(self.requests)
 

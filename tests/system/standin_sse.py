@@ -10,9 +10,9 @@ import httpx
 import orjson
 
 from infra.local.standin import StandIn
+from tests.support.patience import PATIENCE_SECONDS
 
 PATH = "/processing/events/stream"
-READ_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ def stream(
     # An empty TLS context: loading certificates takes longer than a test, and this is HTTP.
     empty = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with (
-        httpx.Client(timeout=READ_SECONDS, trust_env=False, verify=empty) as client,
+        httpx.Client(timeout=PATIENCE_SECONDS, trust_env=False, verify=empty) as client,
         client.stream("GET", url, headers=headers, params=params) as response,
     ):
         yield response

@@ -14,7 +14,7 @@ from videovector import VideoVector
 from infra.local.functions import Function
 from infra.local.standin import StandIn, StandInConfig
 from tests.contract.delivered import Subscriber
-from tests.system.launcher import until
+from tests.support.patience import PATIENCE_SECONDS, until
 from tests.webhooks import environment
 from videovector_bridge.backends import BackendSettings
 
@@ -49,7 +49,7 @@ class Bridge:
             env=self._environment | variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         said = done.stdout + done.stderr
@@ -125,7 +125,7 @@ def test_drift_and_doubles_are_repaired(bridge: Bridge) -> None:
     assert set(done["changed"]) == {"status", "url", "name", "index_ids"}
     assert done["removed"] == [double.webhook_id]
     ids = bridge.standin.control.news(5)
-    assert until(lambda: set(ids) <= set(bridge.published()), 10)
+    assert until(lambda: set(ids) <= set(bridge.published()))
 
 
 def test_failed_deliveries_are_sent_again(bridge: Bridge) -> None:
@@ -135,7 +135,7 @@ def test_failed_deliveries_are_sent_again(bridge: Bridge) -> None:
     bridge.file.write_text("another-word\n")
     ids = bridge.standin.control.news(3)
     control = bridge.standin.control
-    assert until(lambda: control.webhooks()["statuses"] == {"failed": 3}, 10)
+    assert until(lambda: control.webhooks()["statuses"] == {"failed": 3})
     refused = bridge.run("test")
     assert refused.returncode == 3
     assert "secrets are not this webhook's" in refused.stderr
@@ -144,7 +144,7 @@ def test_failed_deliveries_are_sent_again(bridge: Bridge) -> None:
     retried = bridge.ask("deliveries", "--failed", "--retry")["retried"]
 
     assert len(retried) == 3
-    assert until(lambda: set(ids) <= set(bridge.published()), 10)
+    assert until(lambda: set(ids) <= set(bridge.published()))
     assert bridge.ask("deliveries", "--failed")["deliveries"] == []
 
 

@@ -15,7 +15,7 @@ from infra.local.functions import Function
 from infra.local.topology import read_topology
 from tests.bench.row import usage_of_session
 from tests.contract.delivered import Subscriber
-from tests.system.launcher import until
+from tests.support.patience import until
 from tests.webhooks import delivery, environment, headers
 from videovector_bridge.backends import BackendSettings
 
@@ -126,7 +126,7 @@ def test_a_delivery_is_published_and_logged(running: Running) -> None:
     assert running.ask(request(delivery("evt_plain"))) == [204]
 
     assert "evt_plain" in running.published()
-    assert until(lambda: "Accepted prompt_run.failed evt_plain" in running.log(), 5)
+    assert until(lambda: "Accepted prompt_run.failed evt_plain" in running.log())
     lines = [json.loads(line) for line in running.log().splitlines() if "evt_plain" in line]
     assert [line["event"] for line in lines] == ["webhook.accepted"]
 

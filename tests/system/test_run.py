@@ -11,7 +11,8 @@ from infra.local.standin import StandIn, StandInConfig
 from infra.local.topology import read_topology
 from infra.local.upstream import Upstream
 from infra.local.wanted import all_wanted, selected_ids
-from tests.system.launcher import Launcher, processes_of, until
+from tests.support.patience import until
+from tests.system.launcher import Launcher, processes_of
 from videovector_bridge.settings import drain_settings
 
 EMBEDDED = {"BACKEND": "embedded"}

@@ -20,7 +20,8 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 from infra.local.emulators import Emulators
 from infra.local.functions import ROOT
 from infra.local.topology import read_topology
-from tests.system.launcher import Launcher, processes_of, until
+from tests.support.patience import until
+from tests.system.launcher import Launcher, processes_of
 from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.gcp.channels import open_transport
 

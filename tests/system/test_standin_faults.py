@@ -74,8 +74,8 @@ def test_stall_stops_heartbeats_too(standin: StandIn) -> None:
     standin.control.faults({"on": "stream", "kind": "stall", "after_events": 2, "seconds": 0.5})
     with stream(standin) as response:
         reader = frames(response)
-        first = [next(reader).id for _ in range(2)]
         began = time.monotonic()
+        first = [next(reader).id for _ in range(2)]
         third = next(reader)
         waited = time.monotonic() - began
 

@@ -2,8 +2,7 @@
 
 import hashlib
 import hmac
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import orjson
@@ -13,9 +12,8 @@ from videovector import VideoVector
 
 from infra.local.standin import StandIn, StandInConfig
 from infra.local.standin.webhooks import EVENTS
+from tests.support.patience import until
 from tests.system.receiver import Receiver, Request, receiving
-
-_WAIT_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -41,14 +39,6 @@ def receiver() -> Iterator[Receiver]:
     """Who is told."""
     with receiving() as running:
         yield running
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Return once it holds."""
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "It did not come to that."
-        time.sleep(0.01)
 
 
 def settled(standin: StandIn) -> dict[str, object]:
@@ -289,7 +279,7 @@ def test_runs_are_told_in_the_words_of_webhooks(
     """A run's course arrives with its ids, and none of it stands on the event stream."""
     client.webhooks.create(name="x", url=receiver.url, events=list(EVENTS))
     (run_id,) = standin.control.runs(1, videos_per_run=2)["run_ids"]
-    until(lambda: standin.control.journal(ids=False)["runs_active"] == 0)
+    assert until(lambda: standin.control.journal(ids=False)["runs_active"] == 0)
     told = settled(standin)
     bodies = [orjson.loads(request.body) for request in receiver.requests]
     of_run = [each for each in bodies if each["event"].startswith("prompt_run.")]

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -16,16 +14,9 @@ from infra.local.functions import Function, FunctionFailedError
 from infra.local.loopback import ask
 from infra.local.processes import Process
 from infra.local.watch import Watch
+from tests.support.patience import until
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
-
-
-def until(holds: Callable[[], bool]) -> bool:
-    """Whether it holds within 20 seconds."""
-    deadline = time.monotonic() + 20
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return holds()
 
 
 def alive(session: int) -> list[str]:

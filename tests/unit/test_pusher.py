@@ -1,7 +1,6 @@
 """Push subscriptions over the embedded backend."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,20 +8,13 @@ from pathlib import Path
 
 from infra.local.pusher import Pusher
 from infra.local.topology import Subscription
+from tests.support.patience import until
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.settings import BackendSettings
 
 Request = tuple[dict[str, str], bytes]
-
-
-def until(holds: Callable[[], bool]) -> bool:
-    """Whether it holds within 20 seconds."""
-    deadline = time.monotonic() + 20
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return holds()
 
 
 @contextmanager
