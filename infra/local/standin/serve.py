@@ -14,7 +14,7 @@ from infra.local.standin.control_client import Control
 from infra.local.standin.wire import WireProtocol
 from infra.local.standin.world import World
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 10
 _GRACE_SECONDS = 2
 
