@@ -19,7 +19,7 @@ from infra.local.emulators import Emulators, Unavailable, start_emulators
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.gcp.channels import open_transport
 
-STARTUP_SECONDS = 180.0
+STARTUP_SECONDS = 300.0
 TOPICS = ("events", "rejected", "media-urls")
 BUCKETS = ("claims", "previews")
 

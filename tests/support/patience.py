@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-PATIENCE_SECONDS: Final = 180.0
+PATIENCE_SECONDS: Final = 300.0
 """What takes longer will never happen, and what has ended before then has not waited for ever."""
 
 
