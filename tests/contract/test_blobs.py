@@ -11,7 +11,7 @@ from tests.contract.peers import dead_server, stalled_server
 from tests.support.patience import PATIENCE_SECONDS
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Blobs
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, OutOfTimeError
 
 
 @pytest.fixture
@@ -76,6 +76,23 @@ def test_missing_object_is_a_backend_error(blobs: Blobs) -> None:
             blobs.get(wrong, timeout=10 * PATIENCE_SECONDS)
 
     assert time.monotonic() - started < PATIENCE_SECONDS
+
+
+def test_without_time_nothing_is_stored(blobs: Blobs) -> None:
+    """The time is asked for before each request, and is all that went wrong."""
+    writer = blobs.open("in parts", "text/plain")
+    for call in (
+        lambda: blobs.put("whole", b"x", "text/plain", timeout=lambda: 0.0),
+        lambda: writer.write(b"x" * 1_048_576, timeout=lambda: 0.0),
+        lambda: blobs.open("empty", "text/plain").finish(timeout=lambda: -1.0),
+    ):
+        with pytest.raises(OutOfTimeError):
+            call()
+
+    uri = blobs.put("whole", b"y", "text/plain", timeout=10)
+    assert blobs.get(uri, timeout=10) == b"y"
+    with pytest.raises(OutOfTimeError):
+        blobs.get(uri, timeout=lambda: 0.0)
 
 
 @pytest.mark.emulator

@@ -8,8 +8,8 @@ from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from videovector_bridge.backends.naming import safe_name
-from videovector_bridge.backends.ports import Timeout
-from videovector_bridge.errors import BackendError
+from videovector_bridge.backends.ports import Timeout, seconds_left
+from videovector_bridge.errors import BackendError, OutOfTimeError
 
 _MAX_FILE_NAME_BYTES = 255
 
@@ -29,6 +29,7 @@ class FileBlobs:
         A file appears whole or not at all. Raises `BackendError` where the disk refuses it.
         """
         path = self._folder / safe_name(name, _MAX_FILE_NAME_BYTES)
+        _check_time(timeout, path)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             # `%t` begins no safe name, so that no blob is ever in the way of a file being written.
@@ -46,7 +47,7 @@ class FileBlobs:
         """Begin a file that arrives in parts; it appears when it is complete."""
         return FileWriter(self._folder / safe_name(name, _MAX_FILE_NAME_BYTES))
 
-    def get(self, uri: str, *, timeout: Timeout) -> bytes:  # noqa: ARG002 - a disk answers
+    def get(self, uri: str, *, timeout: Timeout) -> bytes:
         """Read the file of a URI from `put`.
 
         Raises `BackendError` for any other URI, and if the file is gone.
@@ -55,6 +56,7 @@ class FileBlobs:
         path = Path(unquote(parts.path))
         if parts.scheme != "file" or parts.netloc or path.parent != self._folder:
             raise BackendError(f"{uri!r} is not the URI of a blob in {self._folder}.")
+        _check_time(timeout, path)
         try:
             return path.read_bytes()
         except OSError as error:
@@ -68,15 +70,17 @@ class FileWriter:
         self._path = path
         self._file: IO[bytes] | None = None
 
-    def write(self, part: bytes, *, timeout: Timeout) -> None:  # noqa: ARG002 - a disk answers
+    def write(self, part: bytes, *, timeout: Timeout) -> None:
         """Add a part. Raises `BackendError` where the disk refuses it."""
+        _check_time(timeout, self._path)
         try:
             self._opened().write(part)
         except OSError as error:
             raise BackendError(f"Storing {self._path} failed: {error}") from error
 
-    def finish(self, *, timeout: Timeout) -> str:  # noqa: ARG002 - a disk answers
+    def finish(self, *, timeout: Timeout) -> str:
         """Give the file its name and return its URI. Raises `BackendError` as `write` does."""
+        _check_time(timeout, self._path)
         try:
             with self._opened() as file:
                 file.flush()
@@ -93,3 +97,9 @@ class FileWriter:
             # Deleted when it is closed, or when the writer is abandoned.
             self._file = tempfile.NamedTemporaryFile(dir=folder, prefix="%temporary-")  # noqa: SIM115
         return self._file
+
+
+def _check_time(timeout: Timeout, path: Path) -> None:
+    """Raise `OutOfTimeError` if there is none left. A disk that has begun is not interrupted."""
+    if seconds_left(timeout) <= 0:
+        raise OutOfTimeError(f"There was no time left for {path}.")
