@@ -12,8 +12,6 @@ from asyncio import events
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 from unittest.mock import patch
 
 from tests.fakes import NOW, only_stream, settings
@@ -41,12 +39,6 @@ _INGEST = "videovector_bridge.ingest"
 Step = Callable[[str], None]
 
 
-class _Calendar(datetime):
-    @classmethod
-    def now(cls, _tz: Any = None) -> Any:
-        return NOW
-
-
 @contextmanager
 def small_windows() -> Iterator[None]:
     """Small batches and frames, frequent commits, and nothing left to chance."""
@@ -63,7 +55,6 @@ def small_windows() -> Iterator[None]:
         patch(f"{_INGEST}.publisher.MAX_DATA_BYTES", MESSAGE_BYTES),
         patch(f"{_INGEST}.batcher.BATCH_EVENTS", 2),
         patch(f"{_INGEST}.committer._COMMIT_SECONDS", 0.05),
-        patch(f"{_INGEST}.reader.datetime", _Calendar),
         patch.object(random, "random", lambda: 0.0),
         patch.object(uuid, "uuid4", next_id),
     ):

@@ -6,7 +6,7 @@ from typing import cast
 
 import httpx
 
-from tests.fakes import GONE, Answer, Upstream, settings
+from tests.fakes import GONE, NOW, Answer, Upstream, settings
 from tests.support.virtual_time import VirtualTime
 from videovector_bridge.api.frames import Frame, FramePart
 from videovector_bridge.api.stream import EventStream, Position
@@ -71,6 +71,7 @@ def read(
                 read_until=time.time() + seconds,
                 idle_seconds=1_000.0,
                 answer_seconds=1_000.0,
+                now=lambda: NOW,
             )
             stop = await reader.run()
             return Reading(collector.frames, stop, reader.reconnects, reader.stream_errors)

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
@@ -46,6 +47,7 @@ class Reader:
         read_until: float,
         idle_seconds: float,
         answer_seconds: float,
+        now: Callable[[], datetime],
     ) -> None:
         self._source = source
         self._batcher = batcher
@@ -54,6 +56,7 @@ class Reader:
         self._read_until = read_until
         self._idle_seconds = idle_seconds
         self._answer_seconds = max(idle_seconds, answer_seconds)
+        self._now = now
         self._clock = asyncio.get_running_loop().time
         self._timer = asyncio.timeout_at(read_until)
         self._attempt = 0
@@ -179,7 +182,7 @@ class Reader:
     async def _start_over(self, reason: str) -> None:
         """Abandon the cursor as the policy says, once the gap event is published."""
         lost = self._batcher.position.last_event_id
-        gap = _gap_event(self._stream, lost, self._cursor_policy, reason)
+        gap = _gap_event(self._stream, lost, self._cursor_policy, reason, self._now())
         await self._batcher.start_over(gap, self._cursor_policy)
 
     def _restart_timer(self) -> None:
@@ -196,11 +199,13 @@ class Reader:
             self._timer.reschedule(ends_at)
 
 
-def _gap_event(stream: str, lost: str | None, policy: str, reason: str) -> Event:
+def _gap_event(
+    stream: str, lost: str | None, policy: str, reason: str, created_at: datetime
+) -> Event:
     """Build the bridge's event for an abandoned cursor: events after it may be missing."""
     return bridge_event(
         "bridge.stream.gap",
         f"bridge.stream.gap:{stream}:{quote(lost or '')}"[:MAX_ID_BYTES],
-        datetime.now(UTC),
+        created_at,
         {"stream": stream, "cursor": lost, "policy": policy, "reason": reason},
     )

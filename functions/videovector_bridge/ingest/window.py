@@ -169,6 +169,7 @@ class _Window:
             read_until=ends_at - min(_FLUSH_CAP, limits.window_seconds * _FLUSH_SHARE),
             idle_seconds=limits.idle_seconds,
             answer_seconds=settings.api.timeout_seconds,
+            now=now,
         )
         self._publisher = Publisher(
             backend,
