@@ -151,8 +151,8 @@ def id_text(value: object) -> str | None:
     return value if type(value) is str and _header_safe(value) else None
 
 
-def lifted_ids(data: Mapping[str, Any]) -> dict[str, str | None]:
-    """The ids that the `data` of a webhook's delivery names; None for one that is not fit."""
+def extract_ids(data: Mapping[str, Any]) -> dict[str, str | None]:
+    """Extract the ids from the `data` of a delivery; None for one that cannot be an attribute."""
     return {name: id_text(data.get(name)) for name in _ENTITIES}
 
 
@@ -166,8 +166,8 @@ def _header_safe(value: str) -> bool:
     )
 
 
-def instant(created_at: object) -> datetime | None:
-    """The time that `created_at` (ISO 8601; UTC when it names no zone) stands for, or None."""
+def parse_time(created_at: object) -> datetime | None:
+    """Parse `created_at` (ISO 8601; UTC if it names no zone); None if it is no time."""
     if not isinstance(created_at, str):
         return None
     try:
@@ -215,7 +215,7 @@ def _rfc3339(created_at: str | None) -> str | None:
     well_formed = _RFC3339.fullmatch(created_at) is not None
     if well_formed and created_at[8:10] < "29":  # a day that every month has
         return created_at
-    moment = instant(created_at)
+    moment = parse_time(created_at)
     if moment is None:
         return None
     return created_at if well_formed else moment.isoformat()
@@ -253,4 +253,4 @@ def bridge_event(
         "created_at": stamp,
         "payload": payload,
     }
-    return Event(event_id, event_type, stamp, **lifted_ids(ids), data=orjson.dumps(fields))
+    return Event(event_id, event_type, stamp, **extract_ids(ids), data=orjson.dumps(fields))

@@ -11,7 +11,7 @@ from infra.local.progress import Progress
 from infra.local.truth import Truth
 from videovector_bridge.automate.actions.search import match_key
 from videovector_bridge.automate.snapshot import snapshot
-from videovector_bridge.events import instant
+from videovector_bridge.events import parse_time
 
 KINDS: Final = (
     "markers",
@@ -125,7 +125,7 @@ def _marker(target: str, wish: Wish, seen: Seen) -> Iterator[Check]:
     body = wish.desired["marker"]
     there = seen.markers.get(_target(body)) or {}
     right = bool(there) and all(there.get(name) == body.get(name) for name in ("color", "note"))
-    yield Check("markers", target, right, instant(there.get("updated_at")))
+    yield Check("markers", target, right, parse_time(there.get("updated_at")))
 
 
 def _target(marker: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -160,7 +160,7 @@ def _snapshot(target: str, wish: Wish, seen: Seen) -> Iterator[Check]:
     if right and (rows := seen.truth.rows(video_id)) is not None:
         now = snapshot(video_id, rows)
         right = all(there.get(name) == now[name] for name in _LASTING)
-    yield Check("snapshots", target, right, instant(there.get("snapshot_at")))
+    yield Check("snapshots", target, right, parse_time(there.get("snapshot_at")))
 
 
 def _matches(_target: str, wish: Wish, seen: Seen) -> Iterator[Check]:

@@ -22,7 +22,7 @@ from tests.fakes import (
     window,
 )
 from videovector_bridge.backends import Backend
-from videovector_bridge.events import instant
+from videovector_bridge.events import parse_time
 from videovector_bridge.ingest.outcome import WindowReport
 
 ASKED = [
@@ -54,14 +54,14 @@ def test_no_request_is_made_before(
     report = at(backend, Upstream(answer), 0)
     assert report.stop_reason == reason
     assert report.window_seconds < 1
-    until = instant(document(backend)["not_before"])
+    until = parse_time(document(backend)["not_before"])
     assert until == NOW + timedelta(seconds=seconds)
 
     for later in (1, seconds - 1):
         report = at(backend, Upstream(), later)
         assert (report.outcome, report.stop_reason) == ("backing_off", "backing_off")
         assert (report.http_status, report.events) == (200, 0)
-        assert instant(report.not_before) == until
+        assert parse_time(report.not_before) == until
     assert document(backend)["windows"] == 1
 
     report = at(backend, Upstream(GONE), seconds)
@@ -87,7 +87,7 @@ def test_a_wait_longer_than_the_idle_time_ends_the_window(embedded_backend: Back
     report = at(embedded_backend, upstream, 0, window_seconds=50, idle_seconds=5)
 
     assert report.stop_reason == "rate_limited"
-    until = instant(document(embedded_backend)["not_before"])
+    until = parse_time(document(embedded_backend)["not_before"])
     assert until is not None
     assert timedelta(seconds=14) <= until - NOW <= timedelta(seconds=20)
 
@@ -104,7 +104,7 @@ def test_streams_do_not_return_together(
         now = NOW + timedelta(hours=hour)
         answer = refusal(429, "slow", Retry_After="600")
         at(embedded_backend, Upstream(answer), hour * 3_600)
-        until = instant(document(embedded_backend)["not_before"])
+        until = parse_time(document(embedded_backend)["not_before"])
         assert until is not None
         waits.append((until - now).total_seconds())
 

@@ -17,10 +17,10 @@ from videovector_bridge.events import (
     attributes,
     bridge_event,
     decode_event,
+    extract_ids,
     id_text,
-    instant,
     lane,
-    lifted_ids,
+    parse_time,
 )
 
 SOURCE = "//api.example.test/processing/events"
@@ -244,7 +244,7 @@ def test_a_lane_belongs_to_the_entity() -> None:
 )
 def test_instants_are_read_leniently(text: object, moment: datetime | None) -> None:
     """A time without zone is UTC; what is no time is None."""
-    assert instant(text) == moment
+    assert parse_time(text) == moment
 
 
 def test_an_event_of_the_bridge_has_the_vendors_form() -> None:
@@ -284,7 +284,7 @@ def test_an_id_is_text_that_a_header_carries(value: object, expected: str | None
 
 def test_ids_are_lifted_where_they_are_fit() -> None:
     """Each by itself: one that is not fit does not harm the others."""
-    assert lifted_ids({"run_id": "r", "video_id": 5, "index_id": "é", "other": "x"}) == {
+    assert extract_ids({"run_id": "r", "video_id": 5, "index_id": "é", "other": "x"}) == {
         "run_id": "r",
         "video_id": "5",
         "index_id": None,

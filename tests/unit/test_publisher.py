@@ -18,7 +18,7 @@ from videovector_bridge.backends import Backend
 from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.ports import Message, Timeout, seconds_left
 from videovector_bridge.errors import BackendError, OutOfTimeError
-from videovector_bridge.events import Event, bridge_event, decode_event, event_message, instant
+from videovector_bridge.events import Event, bridge_event, decode_event, event_message, parse_time
 from videovector_bridge.ingest import publisher
 from videovector_bridge.ingest.batcher import Batch, Batcher, BatchLimits, Checkpoint
 from videovector_bridge.ingest.deadline import Deadline
@@ -318,7 +318,7 @@ def test_a_large_event_without_bucket_is_rejected_in_parts(backend: Backend) -> 
 
 def test_a_gap_is_published_between_all_others(embedded_backend: Backend) -> None:
     """After everything that was read before it, and before everything after; it is not counted."""
-    moment = instant("2026-01-02T03:04:05Z")
+    moment = parse_time("2026-01-02T03:04:05Z")
     assert moment is not None
     gap = bridge_event("bridge.stream.gap", "gap", moment, {})
     time = VirtualTime()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from videovector_bridge.automate.context import Context
-from videovector_bridge.events import bridge_event, event_message, instant, lane, lane_key
+from videovector_bridge.events import bridge_event, event_message, lane, lane_key, parse_time
 
 # Automations see these only if they ask for this channel: so nothing goes round in circles.
 CHANNEL: Final = "bridge"
@@ -24,7 +24,7 @@ def announce(
 
     `ids` are its own (`run_id`, `video_id`...); what it came from stands in its payload.
     """
-    made_at = instant(cause["created_at"])
+    made_at = parse_time(cause["created_at"])
     assert made_at is not None  # a version's time is read from an event that has one
     told = {name: cause[name] for name in ("automation", "event_id", "event_type")}
     event = bridge_event(event_type, event_id, made_at, {**told, **payload}, ids)

@@ -13,7 +13,7 @@ import orjson
 
 from videovector_bridge.automate.effects import Version
 from videovector_bridge.errors import PermanentError
-from videovector_bridge.events import DOCUMENTED_FIELDS, TYPE_PREFIX, instant, lifted_ids
+from videovector_bridge.events import DOCUMENTED_FIELDS, TYPE_PREFIX, extract_ids, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def receive(
     fields["event_type"] = event_type.removeprefix(TYPE_PREFIX)
     fields["event_id"] = event_id
     fields["channel"] = channel
-    made_at = instant(fields["created_at"]) or instant(stated_time)
+    made_at = parse_time(fields["created_at"]) or parse_time(stated_time)
     if made_at is None:
         raise PermanentError(
             f"The event has no readable created_at ({str(fields['created_at'])[:50]!r}), so it "
@@ -78,7 +78,7 @@ def _fields_of_delivery(body: Mapping[str, Any]) -> dict[str, Any]:
     held = body.get("data")
     data = held if isinstance(held, dict) else {}
     # As they came, like the stream's, if they are ids at all.
-    ids = {name: None if id_ is None else data[name] for name, id_ in lifted_ids(data).items()}
+    ids = {name: None if id_ is None else data[name] for name, id_ in extract_ids(data).items()}
     return {
         **dict.fromkeys(DOCUMENTED_FIELDS),
         **ids,

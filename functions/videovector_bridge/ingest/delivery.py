@@ -25,11 +25,11 @@ from videovector_bridge.events import (
     Event,
     Rejection,
     event_message,
+    extract_ids,
     id_text,
     lane,
     lane_key,
     leading_scalars,
-    lifted_ids,
 )
 from videovector_bridge.settings.webhook import WEBHOOK_ID
 from videovector_bridge.webhook_secrets import WebhookSecrets
@@ -142,10 +142,10 @@ def decode_delivery(body: bytes) -> Event | Rejection:
     if isinstance(event_id, Rejection):
         return event_id
     created_at, data = fields.get("created_at"), fields.get("data")
-    ids = lifted_ids(data if type(data) is dict else {})
+    ids = extract_ids(data if type(data) is dict else {})
     del fields, data  # `_is_unambiguous` needs as much memory again
     if any(ids.values()) and not _is_unambiguous(body):
-        ids = lifted_ids({})
+        ids = extract_ids({})
     return Event(
         event_id, event_type, created_at if type(created_at) is str else None, data=body, **ids
     )

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from videovector_bridge.backends.ports import Document, Documents, Timeout, seconds_left
 from videovector_bridge.errors import BridgeError, ConflictError
-from videovector_bridge.events import instant
+from videovector_bridge.events import parse_time
 
 COLLECTION: Final = "streams"
 LONGEST_BACKOFF_SECONDS: Final = 3_600.0
@@ -284,7 +284,7 @@ def _position(fields: Mapping[str, Any]) -> tuple[Any, Any]:
 
 def _backing_off(known: Mapping[str, Any], now: datetime) -> datetime | None:
     """Until when no request may be made, if that is not over."""
-    until = instant(known.get("not_before"))
+    until = parse_time(known.get("not_before"))
     if until is None or not now < until:
         return None
     # No window asks for so long: a wrong clock must not stop the stream.

@@ -22,7 +22,7 @@ import httpx
 from videovector_bridge.api.stream import EventStream, Position
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.errors import BackendError, OutOfTimeError
-from videovector_bridge.events import instant
+from videovector_bridge.events import parse_time
 from videovector_bridge.ingest.batcher import Batch, Batcher, BatchLimits, Checkpoint
 from videovector_bridge.ingest.committer import STATE_SECONDS, Committer
 from videovector_bridge.ingest.deadline import Deadline
@@ -302,7 +302,7 @@ class _Window:
 
     def _lag(self) -> float | None:
         checkpoint = self._committer.checkpoint
-        made_at = instant(checkpoint.created_at) if checkpoint is not None else None
+        made_at = parse_time(checkpoint.created_at) if checkpoint is not None else None
         if made_at is None:
             return None
         return round((self._now() - made_at).total_seconds(), 3)
