@@ -21,7 +21,7 @@ from videovector_bridge.api import ApiError, VideoVectorClient
 _KILL_AFTER = 20  # events of the second batch
 _TIME_LIMIT_SECONDS = 240.0  # for a slow machine; what stands still is given up before
 _GIVE_UP_SECONDS = 60.0  # without anything new: longer than a redelivery waits here...
-_REJECTED_SECONDS = 10.0  # ...and after a rejection, for that does not come again
+_REJECTED_SECONDS = 10.0  # ...and after a rejection, which is not retried
 _REAL_WINDOWS = 3
 _REAL_EFFECTS_SECONDS = 15.0
 _POLL_SECONDS = 0.3

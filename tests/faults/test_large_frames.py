@@ -210,7 +210,7 @@ def test_a_frame_without_end_ends_with_the_window(embedded_backend: Backend) -> 
 
 
 def test_a_window_that_gets_no_further_than_one_frame_has_failed(embedded_backend: Backend) -> None:
-    """The next one would stand at the same place, so somebody has to know."""
+    """The next one would stop at the same place, so the report must say it."""
     report = window(
         embedded_backend,
         Upstream(Answer(iter([b"data: " + b"x" * 3_000_000]), then=heartbeats_within_the_line)),

@@ -124,12 +124,12 @@ def test_a_rotation_under_load_refuses_nothing_valid(channel: Channel) -> None:
     expected += control.news(700)
     channel.cli("rotate", "--grace", "1h")
     expected += control.news(600)
-    told = control.settled_webhooks()
-    attempts = told["attempts"]
+    announced = control.settled_webhooks()
+    attempts = announced["attempts"]
 
     assert len(expected) == 2_000
     assert {each.attributes["ce-id"] for each in channel.events()} == set(expected)
-    assert told["statuses"] == {"delivered": 2_000}
+    assert announced["statuses"] == {"delivered": 2_000}
     # 503: signed with a secret that was being learnt. Refused was none.
     assert {each["status_code"] for each in attempts} <= {204, 503}
     assert {each["generation"] for each in attempts} == {1, 2, 3}

@@ -76,16 +76,16 @@ class Control:
         self._ask("POST", "/expire", body={"through": through})
 
     def webhooks(self, *, attempts: bool = False, wait: int = 0) -> dict[str, Any]:
-        """What webhooks were told: ids and types of events, what is unsettled, each attempt.
+        """Events announced by webhook (ids, types), what is unsettled, each attempt.
 
         `wait`: answer only when all is settled, or after so many seconds (up to 60).
         """
         query = {"attempts": str(attempts).lower(), "wait": str(wait)}
-        told: dict[str, Any] = self._ask("GET", "/webhooks", query=query)
-        return told
+        announced: dict[str, Any] = self._ask("GET", "/webhooks", query=query)
+        return announced
 
     def settled_webhooks(self) -> dict[str, Any]:
-        """What webhooks were told with each attempt, once every delivery is accepted or given up.
+        """Events announced and each attempt, once every delivery is accepted or abandoned.
 
         Waits as long as that takes: each delivery has so many attempts, and each attempt an end.
         """

@@ -20,7 +20,7 @@ _BURST = 200  # events between two chances for others to run
 
 
 async def deliveries(world: "World", request: Request) -> Response:
-    """GET /_standin/webhooks?attempts=false&wait=0: events told, and each attempt if asked for.
+    """GET /_standin/webhooks?attempts=false&wait=0: events announced, and each attempt on request.
 
     Answers as soon as all of them are settled, and after `wait` seconds at the latest.
     """
