@@ -22,6 +22,7 @@ _KILL_AFTER = 20  # events of the second batch
 _TIME_LIMIT_SECONDS = 240.0  # for a slow machine; what stands still is given up before
 _GIVE_UP_SECONDS = 60.0  # without anything new: longer than a redelivery waits here...
 _REJECTED_SECONDS = 10.0  # ...and after a rejection, which is not retried
+_NOTICE_SECONDS = 5.0  # for the clock to notice that a window was killed
 _REAL_WINDOWS = 3
 _REAL_EFFECTS_SECONDS = 15.0
 _POLL_SECONDS = 0.3
@@ -108,27 +109,45 @@ class _StandInRun:
         return not all_wanted(self._streams) or snapshot.cursor == journal["last_event_id"]
 
     def _kill_a_window(self, deadline: float) -> None:
-        """Emit the second batch, and kill drain half-way through a window that publishes it."""
+        """Emit a batch, and kill drain half-way through a window that publishes it.
+
+        On a slow machine a batch may be over before a window is seen in it: then another follows.
+        """
         progress = self._progress
         while progress.windows < 1 or self._control.journal(ids=False)["runs_active"]:
             if self._over.wait(0.1) or time.monotonic() > deadline:
                 return
-        start_second_batch(self._control)
-        # Filters may leave few: then after the first.
-        enough = len(progress.events) + (_KILL_AFTER if all_wanted(self._streams) else 1)
-        while not self._killed_windows and not self._over.is_set() and time.monotonic() < deadline:
+        while not self._killed_windows and not self._is_over(deadline):
+            # Filters may leave few: then after the first.
+            enough = len(progress.events) + (_KILL_AFTER if all_wanted(self._streams) else 1)
+            start_second_batch(self._control)
+            self._kill_within_a_batch(enough, deadline)
+
+    def _kill_within_a_batch(self, enough: int, deadline: float) -> None:
+        """Kill a window once so many events were seen; return too when all windows are over."""
+        progress = self._progress
+        last_window: int | None = None
+        while not self._killed_windows and not self._is_over(deadline):
             # A window is under way if more was published than ended windows tell of.
             if len(progress.events) >= enough and progress.messages > progress.published_by_ended:
                 self._kill()
-            else:
-                self._over.wait(0.02)
-                self._observer.look_at_events()
+                continue
+            if last_window is None and not self._control.journal(ids=False)["runs_active"]:
+                # The window that is open by now may be the last one, or the next.
+                last_window = progress.windows + 2
+            if last_window is not None and progress.windows >= last_window:
+                return
+            self._over.wait(0.02)
+            self._observer.look_at_events()
+
+    def _is_over(self, deadline: float) -> bool:
+        return self._over.is_set() or time.monotonic() > deadline
 
     def _kill(self) -> None:
         drain, cut_before = self._stack.drain, self._progress.cut_windows
         drain.kill()
-        # The clock hears at once that its window is gone, unless it was between two windows.
-        until = time.monotonic() + 1
+        # The clock hears soon that its window is gone, unless it was between two windows.
+        until = time.monotonic() + _NOTICE_SECONDS
         while self._progress.cut_windows == cut_before and time.monotonic() < until:
             time.sleep(0.02)
         self._killed_windows += self._progress.cut_windows > cut_before

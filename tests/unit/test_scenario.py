@@ -1,5 +1,6 @@
 """The scenario of `make run`: what is left of it when it is ended half-way."""
 
+import math
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -46,3 +47,55 @@ def test_nothing_asks_the_standin_once_a_run_was_interrupted() -> None:
         run.watch(interrupt)
 
     assert set(threading.enumerate()) == before
+
+
+class Batches:
+    """Controls, observer and drain of runs whose windows are seen only from a batch `seen_in` on.
+
+    Of an earlier batch everything is published by the time that anything is seen of it.
+    """
+
+    def __init__(self, seen_in: int) -> None:
+        self.progress = Progress(windows=1)
+        self.started = 0
+        self.kills = 0
+        self._seen_in = seen_in
+
+    def journal(self, *, ids: bool = True) -> dict[str, Any]:
+        """No run is under way: each has ended at once."""
+        return {"runs_active": 0, "event_ids": [], "markers": []} if ids else {"runs_active": 0}
+
+    def runs(self, *_: object, **__: object) -> None:
+        """Start a batch."""
+        self.started += 1
+
+    def look_at_events(self) -> None:
+        """See the batch: half of it in a window that is under way, or all of it in its end."""
+        names = [f"{self.started}-{number}" for number in range(40)]
+        self.progress.events.update(dict.fromkeys(names, 1))
+        if self.started < self._seen_in:
+            self.progress.windows += 1
+            self.progress.published_by_ended = self.progress.messages
+
+    def kill(self) -> None:
+        """Kill drain and with it the window."""
+        self.kills += 1
+        self.progress.cut_windows += 1
+
+    def start(self) -> None:
+        """Start drain again."""
+
+
+@pytest.mark.parametrize("seen_in", [1, 2, 4])
+def test_a_batch_that_is_over_before_it_is_seen_is_followed_by_another(seen_in: int) -> None:
+    """Then a window is killed on a slow machine, too."""
+    batches = Batches(seen_in)
+    each: Any = batches
+    stack: Any = SimpleNamespace(
+        configuration=SimpleNamespace(drain=SimpleNamespace(streams={})), drain=batches
+    )
+    run = _StandInRun(stack, batches.progress, each, each)
+
+    run._kill_a_window(math.inf)
+
+    assert (batches.started, batches.kills, run._killed_windows) == (seen_in, 1, 1)
