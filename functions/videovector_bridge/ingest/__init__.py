@@ -1,1 +1,1 @@
-"""Events come in: from the processing stream, window by window."""
+"""Publish events: window by window from the event stream, and from deliveries of webhooks."""
