@@ -29,4 +29,4 @@ def __getattr__(name: str) -> Any:
         return functions_framework.http(getattr(import_module(INGEST[name]), name))
     if name.startswith("__") or name not in (found := subscribers()):
         raise AttributeError(f"no entry point {name!r}")
-    return functions_framework.cloud_event(found[name])
+    return functions_framework.http(found[name])

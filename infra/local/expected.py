@@ -50,9 +50,9 @@ def expected_effects(
     found: dict[str, Wish] = {}
     for received in sorted(events, key=lambda each: each.version):
         for planned in plan(automations, received):
-            if planned.outcome != "effect" or planned.wanted is None:
+            if planned.outcome != "effect" or planned.state is None:
                 continue  # What is rejected is seen elsewhere.
-            target, desired, _ = planned.wanted
+            target, desired, _ = planned.state
             wish = Wish(planned.automation.action, desired, received.version.event_id)
             older = found.get(target)
             red_before = older is not None and (older.red or older.red_before) and not wish.red

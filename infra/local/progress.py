@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.local.clock import Tick
@@ -125,9 +125,11 @@ def _received(message: Observed) -> "Received | None":
         return receive(
             message.data,
             event_id=attributes["ce-id"],
+            source=attributes.get("ce-source", ""),
             event_type=attributes.get("ce-type", ""),
             channel=attributes.get("ce-channel", "stream"),
             stated_time=attributes.get("ce-time"),
+            now=datetime.now(UTC),
         )
     except PermanentError:
         return None

@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.standin import StandIn, StandInConfig
 from tests.unit.subscribing import Deployed, deploying, event, message_of
-from videovector_bridge.automate import effects, subscriber
+from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.action import effect_key
 from videovector_bridge.backends import BackendSettings
 
@@ -56,7 +56,7 @@ def deploy(
     backend_settings: BackendSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[[str], Deployed]]:
     """Deploy a function over each backend in turn, without pauses."""
-    monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     with StandIn(StandInConfig(videos=2, playground_videos=0)) as standin:
         yield from deploying(standin, backend_settings, monkeypatch, tmp_path)
 
@@ -64,7 +64,7 @@ def deploy(
 def on_the_clock(deployed: Deployed) -> Clock:
     """Let the function's effects go by a clock of the test's own."""
     clock = Clock()
-    subscriber._instance.get()[0].effects._now = clock
+    wiring.instance.get()[0].effects._now = clock
     return clock
 
 
@@ -202,7 +202,7 @@ def test_a_crash_between_url_and_message_costs_no_second_grant(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(subscriber._instance.get()[0].backend.topics), "publish", killed)
+        patch.setattr(type(wiring.instance.get()[0].backend.topics), "publish", killed)
         with pytest.raises(Killed):
             links.push(one)
     assert links.push(one) == 503

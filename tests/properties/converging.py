@@ -12,9 +12,10 @@ from random import Random
 from typing import Any
 
 from videovector_bridge.api.errors import ServerTrouble, Unreachable
-from videovector_bridge.automate.effects import Effects, Version
+from videovector_bridge.automate.effects import Effects, Outcome, Task
+from videovector_bridge.automate.record import Version
 from videovector_bridge.backends.ports import Document, Timeout
-from videovector_bridge.errors import BackendError, ConflictError, TransientError
+from videovector_bridge.errors import BackendError, ConflictError, PermanentError, TransientError
 
 START_SECONDS = 10.0
 LEFT_SECONDS = 10.0
@@ -89,6 +90,8 @@ class World:
         self.late: list[tuple[float, str, Mapping[str, Any]]] = []
         self.calls = 0
         self.writes = 0
+        self.reported: list[str] = []
+        self.report_fails = False
         self.current: Handler | None = None
         self.handlers: list[Handler] = []
         self.effects = Effects(
@@ -220,13 +223,22 @@ class World:
         threading.Thread(target=run, daemon=True).start()
         return handler
 
-    def converge(self, event: Event) -> bool:
+    def converge(self, event: Event) -> Outcome:
         """What a handler does."""
 
-        def apply(desired: Mapping[str, Any]) -> None:
-            self.put(event.target, desired)
+        def apply(task: Task) -> None:
+            self.put(event.target, task.desired)
 
-        return self.effects.converge(event.target, event.version, event.wanted, apply)
+        def report(_error: PermanentError) -> None:
+            self.step()
+            if self.report_fails:
+                raise BackendError("the topic did not answer")
+            self.reported.append(event.version.event_id)
+            self.step()
+
+        return self.effects.converge(
+            event.target, event.version, event.wanted, apply, report=report
+        )
 
     def move(self, handler: Handler, *, kill: bool = False) -> None:
         """Let a handler go on to its next step, or end it there."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.properties.converging import Event, Odds, World, run_to_the_end
-from videovector_bridge.automate.effects import Version
+from videovector_bridge.automate.record import Version
 
 
 def events_of(random: Random, targets: int, each: int) -> list[Event]:
@@ -50,5 +50,5 @@ def test_targets_end_as_the_newest_event_wants(
         assert want.wanted == record["desired"]
     calls, writes = world.calls, world.writes
     for event in events:
-        assert not world.converge(event)
+        assert world.converge(event) == "done_before"
     assert (calls, writes) == (world.calls, world.writes)

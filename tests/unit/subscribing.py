@@ -14,7 +14,7 @@ from functions_framework import create_app
 
 from infra.local.standin import StandIn, StandInConfig
 from tests.contract.delivered import Subscriber
-from videovector_bridge.automate import subscriber
+from videovector_bridge.automate import wiring
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Document, Message
 from videovector_bridge.events import Event, decode_event, event_message
@@ -57,13 +57,13 @@ class Deployed:
         environ("API_TIMEOUT_SECONDS", "5")
         environ("AUTOMATIONS_FILE", str(self.file))
         environ("SIGNED_URL_BUCKETS", "")
-        subscriber._instance._made = None
+        wiring.instance._made = None
         self.client: FlaskClient = create_app(target, str(MAIN)).test_client()  # type: ignore[no-untyped-call]  # it has no types
 
     def automations(self, *tables: str) -> None:
         """Write the automations file."""
         self.file.write_text("\n".join(tables), encoding="utf-8")
-        subscriber._instance._made = None
+        wiring.instance._made = None
 
     def push(self, event: Mapping[str, Any]) -> int:
         """Deliver an event as the ingest publishes it; the status of the answer."""
@@ -213,6 +213,6 @@ def deploying(
 
     yield deploy
     with contextlib.suppress(AttributeError):
-        subscriber._instance._made = None
+        wiring.instance._made = None
     for name in set(os.environ) - set(before):
         monkeypatch.delenv(name, raising=False)

@@ -16,8 +16,19 @@ from tests.properties.converging import (
     World,
 )
 from videovector_bridge.api.errors import ServerTrouble, Unreachable, ValidationRefused
-from videovector_bridge.automate.effects import NotYet, Record, Version, claim
-from videovector_bridge.errors import BackendError, ConflictError, PermanentError, TransientError
+from videovector_bridge.automate.record import (
+    MAX_PENDING,
+    RETENTION_SECONDS,
+    ClaimHeld,
+    Parts,
+    Record,
+    Refusal,
+    State,
+    TooManyPending,
+    Version,
+    claim,
+)
+from videovector_bridge.errors import BackendError, ConflictError, TransientError
 
 TARGET = "marker:run:r1"
 
@@ -67,7 +78,7 @@ def pending(world: World) -> dict[str, float]:
 
 def test_the_first_event_is_applied_and_forgotten(world: World) -> None:
     """One event makes the target as it wants, and leaves nothing pending."""
-    assert world.converge(OLD)
+    assert world.converge(OLD) == "done"
 
     assert OLD.wanted == world.targets[TARGET]
     assert pending(world) == {}
@@ -79,7 +90,7 @@ def test_what_is_done_costs_one_reading(world: World, late: Event) -> None:
     world.converge(NEW)
     before = (world.calls, world.writes)
 
-    assert not world.converge(late)
+    assert world.converge(late) == "done_before"
 
     assert before == (world.calls, world.writes)
     assert NEW.wanted == world.targets[TARGET]
@@ -100,7 +111,7 @@ def test_an_overlapping_older_write_is_mended_by_its_own_handler(world: World) -
     """A request that lands on top of a newer one is followed by the newer state."""
     older = world.deliver(OLD)
     until_claimed(world, older)
-    assert world.converge(NEW)
+    assert world.converge(NEW) == "done"
 
     assert finish(world, older)
 
@@ -125,7 +136,7 @@ def test_a_crash_after_the_request_is_made_good_by_redelivery(world: World) -> N
     world.move(dead, kill=True)
     world.pass_time(CLAIM_SECONDS)
 
-    assert world.converge(OLD)
+    assert world.converge(OLD) == "done"
 
     assert pending(world) == {}
     assert world.calls == 2
@@ -151,7 +162,7 @@ def test_a_refused_attempt_may_be_repeated_at_once(world: World) -> None:
     with pytest.raises(ServerTrouble):
         world.converge(OLD)
 
-    assert world.converge(OLD)
+    assert world.converge(OLD) == "done"
 
 
 def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(world: World) -> None:
@@ -165,7 +176,7 @@ def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(world: World) -> 
 
     world.pass_time(LEFT_SECONDS)
     assert OLD.wanted == world.targets[TARGET]  # it landed on top of the newer
-    assert world.converge(OLD)
+    assert world.converge(OLD) == "done"
 
     assert NEW.wanted == world.targets[TARGET]
     assert pending(world) == {}
@@ -180,7 +191,7 @@ def test_a_handler_that_slept_past_its_claim_sends_nothing(world: World) -> None
     assert not finish(world, sleeper)
 
     assert world.calls == 0
-    assert world.converge(OLD)
+    assert world.converge(OLD) == "done"
 
 
 def test_a_zombie_mends_what_it_overwrote(world: World) -> None:
@@ -192,7 +203,7 @@ def test_a_zombie_mends_what_it_overwrote(world: World) -> None:
     world.put = apply  # type: ignore[method-assign]  # the others' are quick
     world.converge(NEW)
     world.pass_time(CLAIM_SECONDS)
-    assert world.converge(OLD)
+    assert world.converge(OLD) == "done"
     assert pending(world) == {}
     world.targets[TARGET] = OLD.wanted  # now the zombie's lands
 
@@ -214,9 +225,9 @@ def test_a_zombie_that_dies_while_mending_leaves_its_event_pending(world: World)
         world.move(zombie)
     world.move(zombie, kill=True)
 
-    assert {"old"} == set(pending(world))
+    assert {OLD.version.key} == set(pending(world))
     world.pass_time(CLAIM_SECONDS)
-    assert world.converge(OLD)
+    assert world.converge(OLD) == "done"
     assert NEW.wanted == world.targets[TARGET]
 
 
@@ -224,13 +235,13 @@ def test_each_round_of_writing_renews_the_claim(world: World) -> None:
     """A handler that writes again holds its event for another attempt, not for the first's rest."""
     handler = world.deliver(OLD)
     until_claimed(world, handler)
-    first = pending(world)["old"]
+    first = pending(world)[OLD.version.key]
     world.converge(NEW)
     world.pass_time(START_SECONDS - 1)
     until_sent(world, handler)
     until_sent(world, handler)  # the second round: the newer state
 
-    assert pending(world)["old"] > first
+    assert pending(world)[OLD.version.key] > first
 
 
 def test_an_attempt_ends_no_other_attempts_claim(world: World) -> None:
@@ -280,19 +291,106 @@ def test_a_claim_whose_answer_was_lost_is_known_again(
 
     monkeypatch.setattr(world, "write", twice)
 
-    assert world.converge(OLD)
+    assert world.converge(OLD) == "done"
     assert pending(world) == {}
 
 
-def test_a_permanent_refusal_is_reported_and_not_pending(world: World) -> None:
-    """What VideoVector refuses for good is not tried again."""
+def test_a_refusal_is_reported_and_not_pending(world: World) -> None:
+    """What VideoVector refuses is reported once, and the event no longer pending."""
     fail_once(world, ValidationRefused("no such colour", status=422))
 
-    with pytest.raises(PermanentError):
-        world.converge(OLD)
+    assert world.converge(OLD) == "refused"
 
     assert pending(world) == {}
-    assert not world.converge(OLD)
+    assert world.reported == [OLD.version.event_id]
+
+
+def test_a_refused_event_that_is_published_again_is_applied(world: World) -> None:
+    """A redriven event is tried again, for what refused it may be corrected."""
+    fail_once(world, ValidationRefused("no such colour", status=422))
+    world.converge(OLD)
+
+    assert world.converge(OLD) == "done"
+
+    assert OLD.wanted == world.targets[TARGET]
+    assert world.records[TARGET][1]["refused"] == {}
+
+
+def test_an_older_event_is_applied_after_a_refused_newest_one(world: World) -> None:
+    """A refused event hides no other: an older one that arrives later is applied."""
+    fail_once(world, ValidationRefused("no such colour", status=422))
+    assert world.converge(NEW) == "refused"
+
+    assert world.converge(OLD) == "done"
+
+    assert OLD.wanted == world.targets[TARGET]
+
+
+def test_a_refusal_falls_back_to_the_accepted_state(world: World) -> None:
+    """After a refusal the accepted state is the desired one, and events after it are newer."""
+    world.converge(OLD)
+    fail_once(world, ValidationRefused("no such colour", status=422))
+    assert world.converge(NEW) == "refused"
+
+    assert world.records[TARGET][1]["desired"] == OLD.wanted
+    assert world.converge(MIDDLE) == "done"
+    assert MIDDLE.wanted == world.targets[TARGET]
+
+
+def test_an_event_older_than_one_in_flight_is_not_given_up(world: World) -> None:
+    """Until the newest state is accepted, an older event takes part: the newest may be refused."""
+    newest = world.deliver(NEW)
+    until_claimed(world, newest)
+    fail_once(world, ValidationRefused("no such colour", status=422))
+
+    assert world.converge(OLD) == "done"  # tried the newest state, which was refused, then its own
+
+    assert OLD.wanted == world.targets[TARGET]
+    assert set(pending(world)) == {NEW.version.key}
+
+
+def test_a_report_that_fails_is_made_good_at_redelivery(world: World) -> None:
+    """A refusal that could not be published stays pending, and is published without asking again."""
+    fail_once(world, ValidationRefused("no such colour", status=422))
+    world.report_fails = True
+    with pytest.raises(BackendError):
+        world.converge(OLD)
+    assert set(pending(world)) == {OLD.version.key}
+    calls, world.report_fails = world.calls, False
+
+    assert world.converge(OLD) == "refused"
+
+    assert world.reported == [OLD.version.event_id]
+    assert world.calls == calls
+    assert pending(world) == {}
+
+
+def test_a_crash_before_the_report_is_made_good_at_redelivery(world: World) -> None:
+    """A handler that dies between the refusal and its report leaves the event pending."""
+    fail_once(world, ValidationRefused("no such colour", status=422))
+    dead = world.deliver(OLD)
+    until_claimed(world, dead)
+    until_claimed(world, dead)  # the refusal is stored
+    world.move(dead, kill=True)
+    assert world.reported == []
+    world.pass_time(CLAIM_SECONDS)
+
+    assert world.converge(OLD) == "refused"
+
+    assert world.reported == [OLD.version.event_id]
+
+
+def test_a_record_that_is_deleted_between_two_steps_is_made_again(world: World) -> None:
+    """A person may delete a record while its event is handled."""
+    handler = world.deliver(OLD)
+    until_sent(world, handler)
+    del world.records[TARGET]
+
+    assert finish(world, handler)
+
+    assert OLD.wanted == world.targets[TARGET]
+    assert world.records[TARGET][1]["desired"] == OLD.wanted
+    assert pending(world) == {}
 
 
 def test_an_older_event_is_not_blamed_for_a_newer_ones_refusal(world: World) -> None:
@@ -304,7 +402,7 @@ def test_an_older_event_is_not_blamed_for_a_newer_ones_refusal(world: World) -> 
 
     assert finish(world, older)
 
-    assert {"new"} == set(pending(world))
+    assert {NEW.version.key} == set(pending(world))
 
 
 def test_a_store_that_is_down_is_transient(world: World) -> None:
@@ -333,11 +431,23 @@ def test_a_record_under_contention_gives_up_in_the_end(
 
 def test_a_record_survives_its_document() -> None:
     """A record is the same after it was stored and read."""
-    record = Record({"marker": {"color": "red"}}, OLD.version, {"e": 12.5})
+    old = State({"marker": {"color": "red"}}, OLD.version)
+    refusal = Refusal("validation_refused", "no such colour", "user", 7.0, reported=True)
+    parts = Parts(frozenset("ab"), frozenset("c"))
+    record = Record(old, None, {"e": 12.5}, {"f": refusal}, True, "mrk_1", parts)
     world = World(Random(1), Odds())
     stored = world.write("effects", "x", record.fields(), replaces=None, timeout=1)
 
-    assert record == Record.of(stored)
+    assert record == Record.from_fields(stored.fields)
+    assert Record(None) == Record.from_fields(Record(None).fields())
+
+
+def test_a_record_of_version_0_1_is_read() -> None:
+    """Records without outcomes are read: without pending events their state was accepted."""
+    fields = {"desired": {"a": 1}, "created_at": "t", "event_id": "e", "pending": {}}
+    state = State({"a": 1}, Version("t", "e"))
+
+    assert Record(state, state, created=True) == Record.from_fields(fields)
 
 
 def test_a_middle_event_is_superseded_unseen(world: World) -> None:
@@ -345,12 +455,32 @@ def test_a_middle_event_is_superseded_unseen(world: World) -> None:
     until_claimed(world, world.deliver(OLD))
     world.converge(NEW)
 
-    assert not world.converge(MIDDLE)
+    assert world.converge(MIDDLE) == "done_before"
     assert world.calls == 1
 
 
-def test_not_yet_says_how_long() -> None:
-    """A claim that still holds tells the seconds that are left of it."""
-    record = Record({}, OLD.version, {"old": 50.0})
+def test_a_held_claim_says_how_long() -> None:
+    """A claim that still holds has the seconds that are left of it."""
+    record = Record(State({}, OLD.version), None, {OLD.version.key: 50.0})
 
-    assert NotYet(8.0) == claim(record, OLD.version, {}, now=42.0, until=80.0)
+    assert ClaimHeld(8.0) == claim(record, State({}, OLD.version), now=42.0, until=80.0)
+
+
+def test_a_record_forgets_what_pubsub_no_longer_has() -> None:
+    """Events that were given up long ago, and old refusals, are removed with the next claim."""
+    refusal = Refusal("validation_refused", "no", "user", 1.0)
+    record = Record(None, None, {"gone": 1.0}, {"gone": refusal})
+    now = RETENTION_SECONDS + 2
+
+    claimed = claim(record, State({}, OLD.version), now=now, until=now + 1)
+
+    assert isinstance(claimed, Record)
+    assert claimed.pending == {OLD.version.key: now + 1}
+    assert claimed.refused == {}
+
+
+def test_a_record_has_room_for_so_many_events() -> None:
+    """A target with too many pending events takes no more, so that its document stays small."""
+    record = Record(None, None, {str(number): 5.0 for number in range(MAX_PENDING)})
+
+    assert TooManyPending() == claim(record, State({}, OLD.version), now=9.0, until=10.0)

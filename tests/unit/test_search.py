@@ -7,7 +7,7 @@ import pytest
 
 from infra.local.standin import StandIn, StandInConfig
 from tests.unit.subscribing import Deployed, event
-from videovector_bridge.automate import effects, subscriber
+from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.actions import search
 from videovector_bridge.automate.actions.search import match_key
 from videovector_bridge.backends.ports import Message
@@ -133,8 +133,8 @@ def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
 
 def test_a_failure_half_way_goes_on(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The redelivery publishes the rest, and what was in hand under the same id."""
-    monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
-    topics = type(subscriber._instance.get()[0].backend.topics)
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
+    topics = type(wiring.instance.get()[0].backend.topics)
     publish = topics.publish
     count = 0
 

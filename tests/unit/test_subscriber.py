@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.subscribing import Deployed, event, message_of, message_of_delivery
 from tests.webhooks import delivery
-from videovector_bridge.automate import effects, subscriber
+from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.backends import Backend
 
 RED = """
@@ -324,14 +324,14 @@ def test_an_event_in_doubt_has_its_effect_in_the_end(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a lost answer the event waits until no request can land, then is applied anew."""
-    monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     embedded.standin.control.faults({"on": PUT, "kind": "drop", "act": True})
 
     assert embedded.push(event()) == 503
     assert embedded.push(event()) == 503  # not yet
     assert embedded.requests(PUT) == 1
     (until,) = embedded.record("marker:run:run_1").fields["pending"].values()
-    monkeypatch.setattr(subscriber._instance.get()[0].effects, "_now", lambda: until)
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
 
     assert embedded.push(event()) == 200
     assert embedded.requests(PUT) == 2
@@ -341,14 +341,14 @@ def test_a_wrong_key_or_scope_comes_again(embedded: Deployed) -> None:
     """The same message succeeds once the key is mended."""
     for key in ("sk_wrong_0123456789", embedded.standin.keys["read"]):
         embedded.set("VIDEO_VECTOR_API_KEY", key)
-        subscriber._instance._made = None
+        wiring.instance._made = None
         message = message_of(event())
         status, body = embedded.post(message.data, message.attributes)
         assert status == 503
         assert key not in body
 
     embedded.set("VIDEO_VECTOR_API_KEY", embedded.standin.keys["write"])
-    subscriber._instance._made = None
+    wiring.instance._made = None
     assert embedded.push(event()) == 200
 
 
@@ -357,11 +357,11 @@ def test_an_unreachable_api_comes_again(embedded: Deployed) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     embedded.set("VIDEO_VECTOR_BASE_URL", f"http://127.0.0.1:{port}/api/v2")
-    subscriber._instance._made = None
+    wiring.instance._made = None
     assert embedded.push(event()) == 503
 
     embedded.set("VIDEO_VECTOR_BASE_URL", embedded.standin.api_url)
-    subscriber._instance._made = None
+    wiring.instance._made = None
     assert embedded.push(event()) == 200
 
 
@@ -480,7 +480,7 @@ def test_a_claim_check_without_a_bucket_comes_again(deploy_gcp: Deploy) -> None:
     markers.automations(RED, GREEN)
     attributes = claim(markers.backend, json.dumps(event()).encode())
     markers.set("CLAIM_BUCKET", "")
-    subscriber._instance._made = None
+    wiring.instance._made = None
 
     status, body = markers.post(b"", attributes)
 
@@ -541,7 +541,7 @@ def test_wrong_settings_lose_nothing(
     """Every wrong variable is named at once, and the event comes again."""
     embedded.set("API_TIMEOUT_SECONDS", "soon")
     embedded.set("VIDEO_VECTOR_API_KEY", "")
-    subscriber._instance._made = None
+    wiring.instance._made = None
 
     assert embedded.push(event()) == 500
 

@@ -1,16 +1,27 @@
-"""What an action is: its fields, what an event wants by them of a target, and how that happens."""
+"""What an action is: its fields, the state of a target that they ask for, and how that happens."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+import orjson
+
 from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.effects import Applied, Task
+from videovector_bridge.automate.parts import Part
 from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.record import RETENTION_SECONDS, Version, shorten
+from videovector_bridge.errors import PermanentError
+from videovector_bridge.events import id_text
 
 Kind = Literal["text", "flag", "whole", "object", "list"]
 Values = Mapping[str, Any]
 
+# Two of them and a digest fit an attribute, which holds 1,024 bytes.
+_MAX_ID: Final = 400
+MAX_STATE_BYTES: Final = 100_000
+"""A record holds two states, and stays below Firestore's 1 MiB."""
 _IDS: Final = ("user_id", "run_id", "video_id", "segment_id", "index_id")
 
 
@@ -33,46 +44,54 @@ class Field:
     most: int = 1_000_000
 
 
-def effect_key(automation: str, event_id: str) -> str:
-    """What names an automation's effect of an event; fit for a header, the same at every try."""
-    return f"{event_id}:{hashlib.sha256(automation.encode()).hexdigest()[:16]}"
+def effect_key(automation: str, version: Version) -> str:
+    """The name of an automation's effect of an event; fits a header, the same at every try."""
+    digest = hashlib.sha256(f"{version.source}\0{automation}".encode("utf-8", "surrogatepass"))
+    return f"{shorten(version.event_id, _MAX_ID)}:{digest.hexdigest()[:16]}"
+
+
+def part_key(key: str, part: str) -> str:
+    """The name of one part of an effect; fits a header."""
+    fits = id_text(part) is not None
+    return f"{key}:{shorten(part, _MAX_ID if fits else 0)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The event that sets an action off, and the name of the automation that says so."""
+    """The event that starts an action, and the name of the automation that asks for it."""
 
     automation: str
     received: Received
 
     @property
     def key(self) -> str:
-        """Names what this automation does for this event."""
-        return effect_key(self.automation, self.received.version.event_id)
+        """The name of what this automation does for this event."""
+        return effect_key(self.automation, self.received.version)
 
     def record(self) -> dict[str, Any]:
-        """What messages about the effect tell of its cause; small, and fit for a document."""
+        """What messages about the effect say of its cause; small, and fits a document."""
         event, version = self.received.fields, self.received.version
         ids = {name: event.get(name) for name in _IDS}
         return {
             "key": self.key,
             "automation": self.automation,
             "event_id": version.event_id,
+            "event_source": version.source,
             "event_type": event["event_type"],
             "created_at": version.created_at,
-            **{name: value if isinstance(value, str) else None for name, value in ids.items()},
+            **{name: id_text(value) for name, value in ids.items()},
         }
 
 
-# Longer than Pub/Sub can keep a message: https://cloud.google.com/pubsub/quotas
-ONE_EVENT_SECONDS: Final = 40 * 86_400.0
+ONE_EVENT_SECONDS: Final = RETENTION_SECONDS
+"""How long the record of a target is needed that only one event has."""
 
 
-class Wanted(NamedTuple):
-    """A target by its name, and the state that an event wants it in (JSON values, no secrets).
+class TargetState(NamedTuple):
+    """A target by its name, and the state that an event asks for (JSON values, no secrets).
 
-    The record of a target that only one event has is of no use once that event cannot come again:
-    then `keep_seconds` is `ONE_EVENT_SECONDS`.
+    `{"absent": ...}` is the state of a target that should not exist. For a target that only one
+    event has, `keep_seconds` is `ONE_EVENT_SECONDS`.
     """
 
     target: str
@@ -80,18 +99,40 @@ class Wanted(NamedTuple):
     keep_seconds: float | None = None
 
 
+def checked_state(state: TargetState) -> TargetState:
+    """The same state. Raises `PermanentError` for one that is too large for a record."""
+    try:
+        size = len(orjson.dumps(state.desired))
+    except orjson.JSONEncodeError as error:
+        raise PermanentError(
+            f"The state for {state.target[:100]!r} is not JSON: {error}.",
+            owner="user",
+            code="state_not_json",
+        ) from None
+    if size > MAX_STATE_BYTES:
+        raise PermanentError(
+            f"The state for {state.target[:100]!r} has {size:,} bytes; a record holds at most "
+            f"{MAX_STATE_BYTES:,}. Let the automation take less from the event.",
+            owner="user",
+            code="state_too_large",
+        )
+    return state
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """One action: a table's name in the automations file, and what follows from it.
 
-    `wanted` is pure: from an automation's rendered fields and the event it tells which target is to
-    be in which state, or raises `PermanentError`. `apply` makes a target equal to a desired state,
-    not necessarily this event's; done again, it changes nothing. `Effects` sees to the rest.
-    `apply` raises `TransientError` where the message is to come again, `PermanentError` where that
-    would not help.
+    `target_state` is pure: it returns the state of a target that an automation's rendered fields
+    and the event ask for, or raises `PermanentError`. `apply` makes a target equal to the state
+    of a task, which need not be this event's; done again, it changes nothing. It raises
+    `TransientError` where the message must be redelivered, and `PermanentError` where the state
+    is refused. With `parts`, a state has many parts (a key and a state each), and `apply` is
+    called for each part: only for targets that one event has.
 
     `entry_point` is the function that serves it. Each tuple in `one_of` is a set of fields of which
-    at least one set must be given whole. `needs` names settings without which the action does
+    at least one set must be given whole. `target_kind` is what its targets' names begin with;
+    actions that share targets have the same. `needs` names settings without which the action does
     nothing, `emits` the type of the bridge's own event that it publishes. `lasts_seconds` is how
     long `apply` may take beyond one request.
     """
@@ -99,8 +140,10 @@ class Action:
     name: str
     entry_point: str
     fields: Mapping[str, Field]
-    wanted: Callable[[Values, Cause], Wanted]
-    apply: Callable[[Context, Values], None]
+    target_kind: str
+    target_state: Callable[[Values, Cause], TargetState]
+    apply: Callable[[Context, Task], Applied | None]
+    parts: Callable[[Context, Values], Iterable[Part]] | None = None
     one_of: tuple[tuple[str, ...], ...] = ()
     needs: tuple[str, ...] = ()
     emits: str = ""

@@ -6,9 +6,10 @@ from typing import Any, Final
 from videovector_bridge.automate.context import Context
 from videovector_bridge.events import bridge_event, event_message, lane, lane_key, parse_time
 
-# Automations see these only if they ask for this channel: so nothing goes round in circles.
+# Automations see these only if they ask for this channel, so that no effect causes itself.
 CHANNEL: Final = "bridge"
 _PUBLISH_SECONDS: Final = 20.0
+_CAUSE: Final = ("automation", "event_id", "event_source", "event_type")
 
 
 def announce(
@@ -22,12 +23,12 @@ def announce(
 ) -> None:
     """Publish an event that `cause` (a `Cause.record`) led to; a repeat is the same, byte for byte.
 
-    `ids` are its own (`run_id`, `video_id`...); what it came from stands in its payload.
+    `ids` are its own (`run_id`, `video_id`...); its payload has those of its cause.
     """
     made_at = parse_time(cause["created_at"])
     assert made_at is not None  # a version's time is read from an event that has one
-    told = {name: cause[name] for name in ("automation", "event_id", "event_type")}
-    event = bridge_event(event_type, event_id, made_at, {**told, **payload}, ids)
+    cause_fields = {name: cause[name] for name in _CAUSE}
+    event = bridge_event(event_type, event_id, made_at, {**cause_fields, **payload}, ids)
     message = event_message(
         event,
         source=f"//videovector-bridge/{event_type}",

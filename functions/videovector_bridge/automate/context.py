@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from videovector_bridge.api import VideoVectorClient
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from videovector_bridge.backends.signing import V4Signer
 
 
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """Settings and clients, made once per process; `signer` is made when it is first asked for."""
@@ -22,3 +28,4 @@ class Context:
     api: VideoVectorClient
     effects: Effects
     signer: Callable[[], "V4Signer"]
+    now: Callable[[], datetime] = utc_now

@@ -1,158 +1,89 @@
-"""Effects that converge: any duplication, reordering and overlap ends as the in-order pass would.
+"""Effects that converge: any duplication, reordering and overlap ends as one in-order pass would.
 
-VideoVector has no conditional write, so each target has a record of its desired state,
-`effects/{target}`. A handler (1) makes its event the desired state if it is the newest, and
-notes itself as pending; (2) makes the target equal to what is desired, which may be a newer
-event's; (3) takes itself out of pending if the desired state is still what it wrote, else goes
-back to 2. Whatever crashes is redelivered, finds its own event pending, and does it again.
+A handler of an event (1) claims: it notes its event as pending, and its state as desired if that is
+the newest; (2) makes the target equal to the desired state, which may be a newer event's; (3) notes
+what VideoVector accepted, and ends its claim if that is still desired, else goes back to 2. A
+refused state is noted, reported, and replaced by the newest state that was not refused. After a
+crash the redelivery finds its own event pending, and does it again (`record.py` has the steps).
 
-What this rests on: a request lands, if at all, within the seconds that `Effects` is told; and a
-process does not stop for longer than that between looking at the clock and sending. A known limit:
-the newest event's state stays desired though VideoVector refused it for good, so that an older
-event that comes after it is not applied.
+This rests on two bounds: a request takes effect, if at all, within the seconds that `Effects` has
+for it; and a process does not stop for longer than that between reading the clock and sending.
 """
 
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, NamedTuple
 
-from videovector_bridge.api.errors import ApiError
+from videovector_bridge.api.errors import ApiError, UnexpectedAnswer
+from videovector_bridge.automate import record as steps
+from videovector_bridge.automate.parts import PartsRefusedError, Progress
+from videovector_bridge.automate.record import ClaimHeld, ClaimHeldError, Record, State, Version
 from videovector_bridge.backends.ports import Document, Documents
 from videovector_bridge.errors import BackendError, ConflictError, PermanentError, TransientError
 
 COLLECTION: Final = "effects"
 _TRIES: Final = 20
 _STORE_SECONDS: Final = 10.0
-_PAUSE_SECONDS: Final = 1.0
-_FREE: Final = 0.0  # the claim of an attempt that is known to be over
+
+Outcome = Literal["done", "done_before", "refused"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
-    """Where an event stands among those of its target: by time, then by id.
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What an action applies: the desired state, and what the record knows of the target.
 
-    `created_at` is ISO 8601 in UTC with microseconds, so that text order is time order.
-    """
-
-    created_at: str
-    event_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What a target should be, since which event, and which events are still being applied.
-
-    `pending` maps event ids to when their attempt, with any request that it leaves behind, is
-    over at the latest, in seconds of Unix time. Whoever wrote that time holds the claim.
+    `created`: something that this bridge made may be there; `marker_id` is the id that VideoVector
+    gave it, empty where none is known. `progress` has the parts that are done.
     """
 
     desired: Mapping[str, Any]
-    version: Version
-    pending: Mapping[str, float] = field(default_factory=dict)
-
-    def fields(self) -> dict[str, Any]:
-        """The record as a document."""
-        return {
-            "desired": dict(self.desired),
-            "created_at": self.version.created_at,
-            "event_id": self.version.event_id,
-            "pending": dict(self.pending),
-        }
-
-    @classmethod
-    def of(cls, document: Document) -> Self:
-        """The record in a document."""
-        found = document.fields
-        version = Version(found["created_at"], found["event_id"])
-        return cls(found["desired"], version, found["pending"])
+    created: bool = True
+    marker_id: str = ""
+    progress: Progress = field(default_factory=Progress)
 
 
-@dataclass(frozen=True, slots=True)
-class NotYet:
-    """Another attempt at the event may be under way, for this many seconds more."""
+class Applied(NamedTuple):
+    """What an action learned when it applied a state: the id of the marker that it set."""
 
-    seconds: float
-
-
-def claim(
-    record: Record | None,
-    version: Version,
-    desired: Mapping[str, Any],
-    *,
-    now: float,
-    until: float,
-) -> Record | NotYet:
-    """Step 1: the record with this event noted, as under way until `until`.
-
-    The record as it was, without this event pending, when the event (or a newer one) was applied.
-    """
-    if record is None:
-        return Record(desired, version, {version.event_id: until})
-    held_until = record.pending.get(version.event_id)
-    if held_until is not None and now < held_until:
-        return NotYet(held_until - now)
-    newer = version > record.version
-    if not newer and held_until is None:
-        return record
-    pending = {**record.pending, version.event_id: until}
-    if newer:
-        return Record(desired, version, pending)
-    return replace(record, pending=pending)
+    marker_id: str = ""
 
 
-def settle(
-    record: Record, *, event_id: str, held_until: float, written: Version, until: float
-) -> Record:
-    """Step 3: the record without this event, if what was written is what is desired.
-
-    Otherwise with the event noted until `until`, whether or not it still was: what was written
-    may have overwritten something newer, and is to be mended even if this attempt crashes.
-    """
-    if record.version == written:
-        return forget(record, event_id=event_id, held_until=held_until)
-    return replace(record, pending={**record.pending, event_id: until})
-
-
-def forget(record: Record, *, event_id: str, held_until: float) -> Record:
-    """The record without this event pending, unless another attempt claimed it since."""
-    if record.pending.get(event_id) != held_until:
-        return record
-    pending = {name: until for name, until in record.pending.items() if name != event_id}
-    return replace(record, pending=pending)
-
-
-def extend(record: Record, *, event_id: str, held_until: float, until: float) -> Record:
-    """The record with this claim ending at `until`, unless another attempt claimed it since."""
-    if record.pending.get(event_id) != held_until:
-        return record
-    return replace(record, pending={**record.pending, event_id: until})
-
-
-# What a step makes of a record; an equal one back means that there is nothing to write.
-Change = Callable[[Any], Record]
+Apply = Callable[[Task], Applied | None]
+Report = Callable[[PermanentError], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A record with the version of the document that it is stored in."""
+    """A record with the document that it is stored in."""
 
     record: Record
     document: Document
 
 
 @dataclass(slots=True)
-class _Claim:
-    """One attempt's claim of an event; `until` tells it from other attempts' claims."""
+class _Attempt:
+    """One attempt at an event. `until`, when its claim ends, tells it from other attempts."""
 
     target: str
-    event_id: str
+    own: State
     lasts_seconds: float
     keep_seconds: float | None
     started_at: float = 0.0
     until: float = -1.0
+    resumed: bool = False
+    progress: Progress | None = None
+    stored: Document | None = None
+
+    @property
+    def key(self) -> str:
+        return self.own.version.key
+
+
+# What a step makes of a record: None where there is nothing to write to.
+_Step = Callable[[Record | None], Record | None]
 
 
 class Effects:
@@ -185,118 +116,219 @@ class Effects:
         target: str,
         version: Version,
         desired: Mapping[str, Any],
-        apply: Callable[[Mapping[str, Any]], None],
+        apply: Apply,
         *,
+        report: Report | None = None,
         lasts_seconds: float = 0.0,
         keep_seconds: float | None = None,
-    ) -> bool:
-        """Make `target` what the newest event known wants; False when that was done before.
+    ) -> Outcome:
+        """Make `target` what the newest event asks for that VideoVector does not refuse.
 
-        `apply` makes the target equal to the desired state that it is given, which may take
-        `lasts_seconds` longer than one request. The record is needed for `keep_seconds`, or for
-        ever. Raises `TransientError` when the message is to be
-        delivered again; a `PermanentError` of `apply` goes through, with the event no longer
-        pending.
+        `apply` makes the target equal to the state of its task, which may take `lasts_seconds`
+        longer than one request. `report` publishes the refusal of this event's state; without it
+        the refusal is raised. The record is needed for `keep_seconds`, or for ever: then another
+        event may have the same target.
+        Returns `done_before` where a state at least as new was accepted. Raises `TransientError`
+        when the message must be redelivered, and `ClaimHeldError` while another attempt at the
+        event may be under way.
         """
         lasts = self._request_seconds + lasts_seconds
-        claimed = _Claim(target, version.event_id, lasts, keep_seconds)
-        found = self._change(claimed, None, self._claiming(claimed, version, desired))
-        if version.event_id not in found.record.pending:
-            return False
-        while True:
-            written = found.record.version
+        attempt = _Attempt(target, State(desired, version), lasts, keep_seconds)
+        found = self._claim(attempt)
+        if attempt.key not in found.record.pending:
+            return "done_before"
+        if attempt.key in found.record.refused:
+            # An earlier attempt ended before its report was published.
+            self._report(attempt, found.record, report)
+            return "refused"
+        refused = False
+        while (state := found.record.desired) is not None:
             try:
-                self._apply(claimed, found, apply)
-            except PermanentError:
-                if written == version:
-                    raise
-                return True  # a newer event's state was refused; its own delivery tells of it
-            held_until = claimed.until
-            self._renew(claimed)
-            step = partial(
-                settle,
-                event_id=version.event_id,
+                applied = self._apply(attempt, found.record, state, apply)
+            except PermanentError as error:
+                found = self._refuse(attempt, state, error)
+                accepted = found.record.accepted
+                lost = accepted is not None and accepted.version == state.version
+                refused = refused or (state.version == version and not lost)
+                if lost or (refused and not attempt.resumed and not _in_doubt(error)):
+                    break  # the target is as it was before
+            else:
+                found, settled = self._accept(attempt, state, applied)
+                if settled:
+                    break
+        if refused:
+            self._report(attempt, found.record, report)
+            return "refused"
+        self._end(attempt)
+        return "done"
+
+    # The steps, each as one compare-and-set.
+
+    def _claim(self, attempt: _Attempt) -> _Stored:
+        own = attempt.own
+
+        def step(record: Record | None) -> Record:
+            if record is not None and record.pending.get(attempt.key) == attempt.until:
+                return record  # our own claim was written, and the answer was lost
+            self._renew(attempt)
+            attempt.resumed = record is not None and attempt.key in record.pending
+            claimed = steps.claim(record, own, now=attempt.started_at, until=attempt.until)
+            if isinstance(claimed, Record):
+                return claimed
+            if isinstance(claimed, ClaimHeld):
+                raise ClaimHeldError(
+                    f"Another attempt at event {own.version.event_id} may be under way for up to "
+                    f"{claimed.seconds:.0f} s more. The message is redelivered later."
+                )
+            raise TransientError(
+                f"{steps.MAX_PENDING:,} events are pending on {attempt.target}. The message is "
+                f"redelivered later."
+            )
+
+        # The target of one event has no record yet, as a rule: a read would be wasted.
+        return self._write(attempt, step, unread=attempt.keep_seconds is not None)
+
+    def _accept(
+        self, attempt: _Attempt, written: State, applied: Applied | None
+    ) -> tuple[_Stored, bool]:
+        """The record, and whether what was written is desired; else the claim is renewed."""
+        held_until = attempt.until
+        self._renew(attempt)
+        settled = False
+
+        def step(record: Record | None) -> Record:
+            nonlocal settled
+            settled = steps.is_desired(record, written)
+            return steps.accept(
+                record,
+                key=attempt.key,
                 held_until=held_until,
                 written=written,
-                until=claimed.until,
-            )
-            found = self._change(claimed, found.document, step)
-            if found.record.version == written:
-                return True
-
-    def _renew(self, claimed: _Claim) -> None:
-        claimed.started_at = self._now()
-        claimed.until = claimed.started_at + self._start_seconds + claimed.lasts_seconds
-
-    def _claiming(self, claimed: _Claim, version: Version, desired: Mapping[str, Any]) -> Change:
-        def change(record: Record | None) -> Record:
-            if record is not None and record.pending.get(claimed.event_id) == claimed.until:
-                return record  # our own: it was written, and the answer lost
-            self._renew(claimed)
-            now = claimed.started_at
-            noted = claim(record, version, desired, now=now, until=claimed.until)
-            if isinstance(noted, Record):
-                return noted
-            # Pub/Sub may redeliver at once; waiting here keeps that from becoming a storm.
-            self._sleep(min(_PAUSE_SECONDS, noted.seconds))
-            raise TransientError(
-                f"Another attempt at event {version.event_id} may be under way for up to "
-                f"{noted.seconds:.0f} s more; this one is to come again later."
+                until=attempt.until,
+                marker_id=applied.marker_id if applied else "",
             )
 
-        return change
+        return self._write(attempt, step), settled
+
+    def _refuse(self, attempt: _Attempt, state: State, error: PermanentError) -> _Stored:
+        self._renew(attempt)
+        step = partial(
+            steps.refuse,
+            own=attempt.own,
+            refused=state,
+            refusal=steps.refusal_of(
+                error, self._now(), reported=isinstance(error, PartsRefusedError)
+            ),
+            until=attempt.until,
+        )
+        return self._write(attempt, step)
+
+    def _report(self, attempt: _Attempt, record: Record, report: Report | None) -> None:
+        """Publish the refusal, then end the claim: a crash in between publishes it again."""
+        refusal = record.refused[attempt.key]
+        error = PermanentError(refusal.detail, owner=refusal.owner, code=refusal.code)
+        if report is not None and not refusal.reported:
+            try:
+                report(error)
+            except TransientError:
+                self._extend(attempt, self._now())
+                raise
+        step = partial(steps.report, key=attempt.key, held_until=attempt.until)
+        self._change(attempt, step)
+        if report is None:
+            raise error
 
     def _apply(
-        self, claimed: _Claim, found: _Stored, apply: Callable[[Mapping[str, Any]], None]
-    ) -> None:
-        """Step 2, with the claim ended as soon as it may be when it fails."""
-        if self._now() - claimed.started_at > self._start_seconds:
-            self._end(claimed, found, _FREE)
+        self, attempt: _Attempt, record: Record, state: State, apply: Apply
+    ) -> Applied | None:
+        """Step 2, with the claim ended as soon as possible when it fails."""
+        if self._now() - attempt.started_at > self._start_seconds:
+            self._extend(attempt, self._now())
             raise TransientError(
-                f"The claim of event {claimed.event_id} took too long; it is to come again."
+                f"The claim of event {attempt.own.version.event_id} took too long. The message is "
+                f"redelivered."
             )
+        attempt.progress = Progress(record.parts, save=partial(self._extend, attempt))
+        task = Task(state.values, record.created, record.marker_id, attempt.progress)
         try:
-            apply(found.record.desired)
+            return apply(task)
         except PermanentError:
-            step = partial(forget, event_id=claimed.event_id, held_until=claimed.until)
-            self._change(claimed, found.document, step)
             raise
         except ApiError as error:
-            # A request of unknown fate could land on top of the next attempt's.
-            left = self._now() + self._left_seconds
-            self._end(claimed, found, left if error.in_doubt else _FREE)
+            # A request of unknown fate could take effect after the next attempt's.
+            left = self._left_seconds if error.in_doubt else 0.0
+            self._extend(attempt, self._now() + left)
             raise
         except TransientError:
-            # Messages, documents and files that land late do no harm: a repeated message has the
-            # same id, and the others replace only what they were made from.
-            self._end(claimed, found, _FREE)
+            # Messages, documents and files that are written late do no harm: a repeated message
+            # has the same id, and the others replace only what they were made from.
+            self._extend(attempt, self._now())
             raise
 
-    def _end(self, claimed: _Claim, found: _Stored, until: float) -> None:
-        step = partial(extend, event_id=claimed.event_id, held_until=claimed.until, until=until)
-        self._change(claimed, found.document, step)
+    def _extend(self, attempt: _Attempt, until: float | None = None) -> None:
+        """Let the claim end at `until`; None keeps it. Parts that are done are noted as well."""
+        until = attempt.until if until is None else until
+        step = partial(steps.extend, key=attempt.key, held_until=attempt.until, until=until)
+        self._change(attempt, step)
 
-    def _change(self, claimed: _Claim, known: Document | None, change: Change) -> _Stored:
-        """Compare-and-set until it holds; `known` spares the first reading."""
-        target = claimed.target
-        for attempt in range(_TRIES):
-            if known is None:
+    def _end(self, attempt: _Attempt) -> None:
+        def step(record: Record | None) -> Record | None:
+            if record is None:
+                return None
+            return steps.end(record, key=attempt.key, held_until=attempt.until)
+
+        self._change(attempt, step)
+
+    def _renew(self, attempt: _Attempt) -> None:
+        attempt.started_at = self._now()
+        attempt.until = attempt.started_at + self._start_seconds + attempt.lasts_seconds
+
+    def _write(
+        self, attempt: _Attempt, step: Callable[[Record | None], Record], *, unread: bool = False
+    ) -> _Stored:
+        stored = self._change(attempt, step, unread=unread)
+        assert stored is not None  # the step always gives a record
+        return stored
+
+    def _change(self, attempt: _Attempt, step: _Step, *, unread: bool = False) -> _Stored | None:
+        """Compare-and-set until it succeeds. None where there is no record, and none to write.
+
+        `unread`: try to create the document before it is read.
+        """
+        target = attempt.target
+        for number in range(_TRIES):
+            known = attempt.stored
+            if known is None and not unread:
                 known = self._documents.read(COLLECTION, target, timeout=_STORE_SECONDS)
-            record = None if known is None else Record.of(known)
-            changed = change(record)
+            unread = False
+            record = None if known is None else Record.from_fields(known.fields)
+            changed = step(record)
+            if changed is None:
+                return None
+            if attempt.progress is not None:
+                changed = attempt.progress.note_in(changed)
             if changed == record and known is not None:
+                attempt.stored = known
                 return _Stored(changed, known)
             try:
-                known = self._documents.write(
+                attempt.stored = self._documents.write(
                     COLLECTION,
                     target,
                     changed.fields(),
                     replaces=known,
                     timeout=_STORE_SECONDS,
-                    keep_seconds=claimed.keep_seconds,
+                    keep_seconds=attempt.keep_seconds,
                 )
-                return _Stored(changed, known)
+                return _Stored(changed, attempt.stored)
             except ConflictError:
-                known = None
-                self._sleep(random.uniform(0, 0.05) * min(attempt, 10))  # noqa: S311  # jitter
-        raise BackendError(f"effects/{target} changed {_TRIES} times while it was to be written.")
+                attempt.stored = None
+                self._sleep(random.uniform(0, 0.05) * min(number, 10))  # noqa: S311  # jitter
+            except BackendError:
+                attempt.stored = None
+                raise
+        raise BackendError(f"effects/{target} changed {_TRIES} times before it could be written.")
+
+
+def _in_doubt(error: PermanentError) -> bool:
+    """Whether a state may have taken effect although it was refused."""
+    return isinstance(error, UnexpectedAnswer) or (isinstance(error, ApiError) and error.in_doubt)

@@ -1,4 +1,4 @@
-"""Markers as targets, for the actions that set and delete them: one target, whoever writes it."""
+"""Markers as targets, for the actions that set and delete them: one target for both."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,10 +6,12 @@ from typing import Any, Final
 import orjson
 
 from videovector_bridge.api import Marker
-from videovector_bridge.automate.action import Field, Wanted
+from videovector_bridge.automate.action import MAX_STATE_BYTES, Field, TargetState
 from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.effects import Applied, Task
 from videovector_bridge.errors import PermanentError
 
+TARGET_KIND: Final = "marker"
 TARGET_KEYS: Final = ("target_type", "target_id", "field_path")
 TARGET_FIELDS: Final = {
     "target_type": Field("text", "what is marked", choices=("prompt", "run", "field")),
@@ -18,32 +20,30 @@ TARGET_FIELDS: Final = {
 }
 # A deletion may read many pages of markers first.
 LASTS_SECONDS: Final = 30.0
-# Far above any colour and note; below what a document may hold.
-MAX_BODY_BYTES: Final = 100_000
 
 
-def marker_wanted(named: str, keys: Mapping[str, Any], desired: Mapping[str, Any]) -> Wanted:
-    """The target that is `named`, or else that `keys` tell, in the state `desired`.
+def marker_state(target: str, keys: Mapping[str, Any], desired: Mapping[str, Any]) -> TargetState:
+    """The state `desired` of the target that has that name, or else of the one that `keys` name.
 
-    Raises `PermanentError` when neither tells, and for a state that no record could hold.
+    Raises `PermanentError` when there is neither, and for a state that is too large.
     """
-    target = named or _target_of(keys)
+    target = target or _target_of(keys)
     if not target:
         raise PermanentError(
-            "The marker has no target: target_type and target_id came out empty for this event "
+            "The marker has no target: target_type and target_id are empty for this event "
             "(with keys of your own, give `target`).",
             owner="user",
             code="no_target",
         )
     size = len(orjson.dumps(desired))
-    if size > MAX_BODY_BYTES:
+    if size > MAX_STATE_BYTES:
         raise PermanentError(
             f"The marker for {str(target)[:100]!r} has {size:,} bytes; at most "
-            f"{MAX_BODY_BYTES:,} are sent.",
+            f"{MAX_STATE_BYTES:,} are sent.",
             owner="user",
             code="marker_too_large",
         )
-    return Wanted(f"marker:{target}", desired)
+    return TargetState(f"{TARGET_KIND}:{target}", desired)
 
 
 def _target_of(keys: Mapping[str, Any]) -> str:
@@ -55,34 +55,56 @@ def _target_of(keys: Mapping[str, Any]) -> str:
     return ":".join(str(part).replace("%", "%25").replace(":", "%3A") for part in parts)
 
 
-def write_marker(context: Context, desired: Mapping[str, Any]) -> None:
-    """Make a marker what is desired: `{"marker": body}`, or gone: `{"absent": ...}`.
+def apply_marker(context: Context, task: Task) -> Applied:
+    """Set the marker `{"marker": body}`, or delete the one of `{"absent": ...}`.
 
-    Either function may find that the other's event is the newest.
+    Both functions do both: either may find that the other's event is the newest.
     """
+    desired = task.desired
     if "marker" in desired:
-        context.api.upsert_marker(desired["marker"])
-        return
-    absent = desired["absent"]
-    if absent.get("marker_id"):
-        context.api.delete_marker(absent["marker_id"])
-        return
-    for marker_id in _matching(list(context.api.list_markers()), absent["match"]):
+        marker = context.api.upsert_marker(desired["marker"])
+        return Applied(marker_id=marker.marker_id or "")
+    for marker_id in _ids_to_delete(context, task, desired["absent"]):
         context.api.delete_marker(marker_id)
+    return Applied()
+
+
+def _ids_to_delete(context: Context, task: Task, absent: Mapping[str, Any]) -> list[str]:
+    """The ids of the markers to delete; none where the bridge set none, and only its own count."""
+    named = absent.get("marker_id") or ""
+    if not absent.get("any"):
+        if not task.created:
+            return []
+        if named and task.marker_id and named != task.marker_id:
+            raise PermanentError(
+                f"Marker {named} was not set by this bridge, which set {task.marker_id} there. To "
+                f"delete it, write `any = true`.",
+                owner="user",
+                code="marker_not_ours",
+            )
+    if named := named or task.marker_id:
+        return [named]
+    return _matching(list(context.api.list_markers()), absent["match"])
 
 
 def _matching(markers: list[Marker], match: Mapping[str, Any]) -> list[str]:
-    """The ids of the markers that show everything in `match`; a null there may be left out."""
+    """The ids of the markers that show every key of `match` with its value.
+
+    A null there must be shown as null or not at all. Raises `PermanentError` where no marker
+    matches, and some show too little to compare.
+    """
     given = [key for key, value in match.items() if value is not None]
-    if markers and not any(key in marker.fields for marker in markers for key in given):
+    comparable = [marker for marker in markers if all(key in marker.fields for key in given)]
+    ids = [
+        marker.marker_id
+        for marker in comparable
+        if marker.marker_id and all(marker.fields.get(key) == value for key, value in match.items())
+    ]
+    if not ids and len(comparable) < len(markers):
         raise PermanentError(
-            f"No marker in VideoVector's list shows {', '.join(given)}, so it cannot be told which "
-            f"one to delete. Give `match` with keys that it shows, or `marker_id`.",
+            f"VideoVector's list has markers that do not show {', '.join(given)}, so it is not "
+            f"known which one to delete. Give `match` with keys that it shows, or `marker_id`.",
             owner="user",
             code="marker_not_told",
         )
-    return [
-        marker.marker_id
-        for marker in markers
-        if marker.marker_id and all(marker.fields.get(key) == value for key, value in match.items())
-    ]
+    return ids

@@ -1,10 +1,10 @@
-"""What each automation does on an event: for the subscribers, and for who wants to know. Pure."""
+"""What each automation does on an event: for the subscribers, and for the command line. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from videovector_bridge.automate.action import Cause, Wanted
+from videovector_bridge.automate.action import Cause, TargetState, checked_state
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations import Automation, Verdict
 from videovector_bridge.automate.received import Received
@@ -17,44 +17,49 @@ Outcome = Literal["effect", "none", "overruled", "rejected"]
 class Planned:
     """What one automation does on one event.
 
-    `verdict` is None where the condition fails, `fields` where nothing could be rendered, `wanted`
+    `verdict` is None where the condition fails, `fields` where nothing could be rendered, `state`
     where there is no effect. `overruled_by` is the automation that comes first on the same target.
     """
 
     automation: Automation
     verdict: Verdict | None = None
     fields: Mapping[str, Any] | None = None
-    wanted: Wanted | None = None
+    state: TargetState | None = None
     overruled_by: str = ""
     rejection: PermanentError | None = None
 
     @property
     def outcome(self) -> Outcome:
-        """What comes of it, in one word."""
+        """The outcome in one word."""
         if self.rejection is not None:
             return "rejected"
-        if self.wanted is None:
+        if self.state is None:
             return "none"
         return "overruled" if self.overruled_by else "effect"
 
 
-def plan(automations: Iterable[Automation], received: Received) -> list[Planned]:
+def plan(
+    automations: Iterable[Automation], received: Received, *, target_kind: str = ""
+) -> list[Planned]:
     """What each automation does on an event, in the order of the file.
 
-    An event has one effect on a target: of several automations, the first's, whichever functions
-    serve them.
+    An event has one effect on a target: of several automations, that of the first, whichever
+    functions serve them. With `target_kind`, only the automations that have such targets are
+    looked at.
     """
-    found: list[Planned] = []
+    planned: list[Planned] = []
     first: dict[str, str] = {}
     for automation in automations:
-        planned = _planned(automation, received, first)
-        found.append(planned)
-        if planned.wanted is not None:
-            first.setdefault(planned.wanted.target, automation.name)
-    return found
+        if target_kind and ACTIONS[automation.action].target_kind != target_kind:
+            continue
+        one = _plan_one(automation, received, first)
+        planned.append(one)
+        if one.state is not None:
+            first.setdefault(one.state.target, automation.name)
+    return planned
 
 
-def _planned(automation: Automation, received: Received, first: Mapping[str, str]) -> Planned:
+def _plan_one(automation: Automation, received: Received, first: Mapping[str, str]) -> Planned:
     verdict: Verdict | None = None
     fields: Mapping[str, Any] | None = None
     try:
@@ -62,7 +67,8 @@ def _planned(automation: Automation, received: Received, first: Mapping[str, str
         if not verdict.applies:
             return Planned(automation, verdict)
         fields = automation.render(received.fields)
-        wanted = ACTIONS[automation.action].wanted(fields, Cause(automation.name, received))
+        cause = Cause(automation.name, received)
+        state = checked_state(ACTIONS[automation.action].target_state(fields, cause))
     except PermanentError as error:
         return Planned(automation, verdict, fields, rejection=error)
-    return Planned(automation, verdict, fields, wanted, first.get(wanted.target, ""))
+    return Planned(automation, verdict, fields, state, first.get(state.target, ""))

@@ -185,7 +185,7 @@ def _explained(found: Planned, received: Received) -> list[tuple[str, object]]:
         ("condition", None if decided_by in ("type", "channel") else _condition(found)),
         ("action", None if fields is None else automation.action),
         ("fields", None if fields is None else orjson.dumps(fields).decode()),
-        ("target", found.wanted and found.wanted.target),
+        ("target", found.state and found.state.target),
         ("overruled", f"{found.overruled_by!r} comes first" if found.overruled_by else None),
         ("rejected", f"{rejection['code']}: {rejection['what']}" if rejection else None),
     ]
@@ -220,7 +220,7 @@ def _shown(found: Planned) -> dict[str, Any]:
         "action": found.automation.action,
         "outcome": found.outcome,
         "fields": None if found.fields is None else dict(found.fields),
-        "target": found.wanted and found.wanted.target,
+        "target": found.state and found.state.target,
         "overruled_by": found.overruled_by,
         "rejection": error and {"reason": error.owner, "code": error.code, "what": str(error)},
     }

@@ -7,6 +7,7 @@ subscriptions pull --format=json` prints it.
 import binascii
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -70,9 +71,11 @@ def _received(data: bytes, attributes_: Mapping[str, str]) -> Received:
     return receive(
         data,
         event_id=attributes_["ce-id"],
+        source=attributes_.get("ce-source", ""),
         event_type=attributes_["ce-type"],
         channel=attributes_.get("ce-channel") or "stream",
         stated_time=attributes_.get("ce-time"),
+        now=datetime.now(UTC),
     )
 
 

@@ -1,22 +1,23 @@
-"""Action `delete_marker`: no marker on a target, until a newer event wants one.
+"""Action `delete_marker`: no marker on a target, until a newer event asks for one.
 
-VideoVector deletes by id, so the marker is found by its target in `GET /markers`.
+VideoVector deletes by id: the id that an upsert returned, or else the one that `GET /markers` shows.
 """
 
 from typing import Any, Final
 
-from videovector_bridge.automate.action import Action, Cause, Field, Values, Wanted
+from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.markers import (
     LASTS_SECONDS,
     TARGET_FIELDS,
     TARGET_KEYS,
-    marker_wanted,
-    write_marker,
+    TARGET_KIND,
+    apply_marker,
+    marker_state,
 )
 from videovector_bridge.errors import PermanentError
 
 
-def _wanted(fields: Values, _cause: Cause) -> Wanted:
+def _target_state(fields: Values, _cause: Cause) -> TargetState:
     absent: dict[str, Any]
     if marker_id := fields.get("marker_id"):
         absent = {"marker_id": str(marker_id)}
@@ -24,12 +25,15 @@ def _wanted(fields: Values, _cause: Cause) -> Wanted:
         match = fields.get("match") or {key: fields.get(key) for key in TARGET_KEYS}
         if all(value is None for value in match.values()):
             raise PermanentError(
-                "It is not said which marker: what is to be matched came out empty for this event.",
+                "It is not known which marker to delete: the keys to match are empty for this "
+                "event.",
                 owner="user",
                 code="no_target",
             )
         absent = {"match": match}
-    return marker_wanted(fields.get("target") or "", fields, {"absent": absent})
+    if fields.get("any"):
+        absent["any"] = True
+    return marker_state(fields.get("target") or "", fields, {"absent": absent})
 
 
 ACTION: Final = Action(
@@ -37,16 +41,18 @@ ACTION: Final = Action(
     entry_point="delete_markers",
     fields={
         **TARGET_FIELDS,
-        "marker_id": Field("text", "the marker's id, where the event tells it"),
+        "marker_id": Field("text", "the marker's id, where the event has it"),
         "match": Field(
             "object",
             "what GET /markers shows of the marker, where its keys are not the above",
             instead_of=frozenset({*TARGET_KEYS, "marker_id"}),
         ),
-        "target": Field("text", "what it marks, as upsert_marker names it"),
+        "target": Field("text", "name of the target, as upsert_marker has it"),
+        "any": Field("flag", "delete the marker also if this bridge did not set it"),
     },
     one_of=(("target_type", "target_id"), ("marker_id", "target"), ("match", "target")),
-    wanted=_wanted,
-    apply=write_marker,
+    target_kind=TARGET_KIND,
+    target_state=_target_state,
+    apply=apply_marker,
     lasts_seconds=LASTS_SECONDS,
 )

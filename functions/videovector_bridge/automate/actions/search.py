@@ -1,41 +1,45 @@
 """Action `search`: a saved search is run, and every match that is new is published.
 
-A text search (`query`) or a filter search (`conditions`), in the playground. What was reported is
-remembered by the automation's name, match by match, so that each is reported once.
+A text search (`query`) or a filter search (`conditions`), in the playground. Each match has a
+record under the automation's name, so that it is published once.
 """
 
 import hashlib
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
+
+import orjson
 
 from videovector_bridge.automate.action import (
     ONE_EVENT_SECONDS,
     Action,
     Cause,
     Field,
+    TargetState,
     Values,
-    Wanted,
 )
 from videovector_bridge.automate.announce import announce
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects import Version
-from videovector_bridge.errors import PermanentError, TransientError
+from videovector_bridge.automate.effects import Task
+from videovector_bridge.automate.parts import ALL_SECONDS, Part
+from videovector_bridge.automate.record import Version
+from videovector_bridge.errors import PermanentError
 
 EVENT_TYPE: Final = "search.matched"
 
 _TOP_K: Final = 30
 _MOST_MATCHES: Final = 1_000
-_ALL_SECONDS: Final = 50.0
-# What tells one match from another where VideoVector gives it no id.
+# The identity of a match where VideoVector gives it no id.
 _PLACE: Final = ("video_id", "segment_id", "start_time", "end_time")
 _IDS: Final = ("run_id", "video_id", "segment_id", "index_id")
-# Pictures inside a match are not passed on; whoever wants them has their ids.
-_LONGEST_TEXT: Final = 20_000
+_IDENTITY: Final = (*_PLACE, "result_type", "result_id")
+# Pictures inside a match are not passed on: a consumer that needs them has their ids.
+_MAX_FIELD_BYTES: Final = 20_000
+_MAX_MATCH_BYTES: Final = 1_000_000
 
 
-def _wanted(fields: Values, cause: Cause) -> Wanted:
+def _target_state(fields: Values, cause: Cause) -> TargetState:
     search = {name: value for name, value in fields.items() if value is not None}
     if "query" in fields:
         if not isinstance(fields["query"], str) or not fields["query"].strip():
@@ -44,7 +48,7 @@ def _wanted(fields: Values, cause: Cause) -> Wanted:
         if not _whole(top_k, 1, 100):
             raise _wrong("top_k", top_k)
     desired = {"search": search, "cause": cause.record()}
-    return Wanted(f"search:{cause.key}", desired, ONE_EVENT_SECONDS)
+    return TargetState(f"search:{cause.key}", desired, ONE_EVENT_SECONDS)
 
 
 def _whole(value: Any, least: int, most: int) -> bool:
@@ -59,15 +63,12 @@ def _wrong(name: str, value: Any) -> PermanentError:
     )
 
 
-def _apply(context: Context, desired: Values) -> None:
-    cause, until = desired["cause"], time.monotonic() + _ALL_SECONDS
+def _parts(context: Context, desired: Values) -> Iterator[Part]:
+    """Each match of the search, by its key."""
+    automation = desired["cause"]["automation"]
     for match in islice(_matches(context, desired["search"]), _MOST_MATCHES):
-        if time.monotonic() > until:
-            raise TransientError(
-                f"Not all matches of {cause['automation']!r} were looked at in time; the message "
-                f"comes again for the others."
-            )
-        _report(context, match, desired)
+        key = match_key(automation, match)
+        yield key, {**desired, "key": key, "match": match}
 
 
 def _matches(context: Context, search: Values) -> Iterable[Mapping[str, Any]]:
@@ -78,21 +79,28 @@ def _matches(context: Context, search: Values) -> Iterable[Mapping[str, Any]]:
     )
 
 
-def _report(context: Context, match: Mapping[str, Any], desired: Values) -> None:
+def _apply(context: Context, task: Task) -> None:
     """Publish a match once. Its record has one version for ever, so that the first event wins."""
-    cause = desired["cause"]
-    key = match_key(cause["automation"], match)
+    desired, key = task.desired, task.desired["key"]
 
-    def publish(_desired: Mapping[str, Any]) -> None:
+    def publish(_task: Task) -> None:
+        match = desired["match"]
         ids = {name: _text(match.get(name)) for name in _IDS}
-        payload = {"search": desired["search"], "match": _passed_on(match)}
-        announce(context, EVENT_TYPE, f"{EVENT_TYPE}:{key}", cause=cause, ids=ids, payload=payload)
+        payload = {"search": desired["search"], "match": trimmed(match)}
+        announce(
+            context,
+            EVENT_TYPE,
+            f"{EVENT_TYPE}:{key}",
+            cause=desired["cause"],
+            ids=ids,
+            payload=payload,
+        )
 
     context.effects.converge(f"match:{key}", Version("", key), {"match": key}, publish)
 
 
 def match_key(automation: str, match: Mapping[str, Any]) -> str:
-    """What tells a match of one automation from all others."""
+    """The identity of a match among those of all automations."""
     if match.get("result_id"):
         place = [match.get("result_type"), match["result_id"]]
     else:
@@ -100,12 +108,17 @@ def match_key(automation: str, match: Mapping[str, Any]) -> str:
     return hashlib.sha256(repr([automation, place]).encode()).hexdigest()[:40]
 
 
-def _passed_on(match: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in match.items()
-        if not (isinstance(value, str) and len(value) > _LONGEST_TEXT)
+def trimmed(match: Mapping[str, Any]) -> dict[str, Any]:
+    """The match without fields that are too large for a message, such as pictures.
+
+    A match that is still too large is cut down to what identifies it.
+    """
+    small = {
+        name: value for name, value in match.items() if len(orjson.dumps(value)) <= _MAX_FIELD_BYTES
     }
+    if len(orjson.dumps(small)) <= _MAX_MATCH_BYTES:
+        return small
+    return {name: small[name] for name in _IDENTITY if name in small}
 
 
 def _text(value: Any) -> str | None:
@@ -136,8 +149,10 @@ ACTION: Final = Action(
         ),
     },
     one_of=(("query",), ("conditions",)),
-    wanted=_wanted,
+    target_kind="search",
+    target_state=_target_state,
     apply=_apply,
+    parts=_parts,
     emits=EVENT_TYPE,
-    lasts_seconds=_ALL_SECONDS,
+    lasts_seconds=ALL_SECONDS,
 )

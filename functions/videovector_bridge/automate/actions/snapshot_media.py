@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Final
 
-from videovector_bridge.automate.action import Action, Cause, Field, Values, Wanted
+from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.effects import Task
 from videovector_bridge.automate.gather import Gatherer
 from videovector_bridge.automate.snapshot import Rows, by_video, snapshot
 from videovector_bridge.errors import ConflictError, PermanentError, TransientError
@@ -25,7 +26,7 @@ _STORE_SECONDS: Final = 10.0
 _first = threading.Lock()
 
 
-def _wanted(fields: Values, cause: Cause) -> Wanted:
+def _target_state(fields: Values, cause: Cause) -> TargetState:
     video_id = fields["video_id"]
     if not isinstance(video_id, str) or not video_id:
         raise PermanentError(
@@ -34,16 +35,16 @@ def _wanted(fields: Values, cause: Cause) -> Wanted:
             owner="user",
             code="no_target",
         )
-    return Wanted(f"media:{video_id}", {"video_id": video_id, "cause": cause.record()})
+    return TargetState(f"media:{video_id}", {"video_id": video_id, "cause": cause.record()})
 
 
-def _apply(context: Context, desired: Values) -> None:
+def _apply(context: Context, task: Task) -> None:
     """Write what VideoVector says now over what it said before.
 
     What is stored is looked at before VideoVector is asked, so that a slow older answer never
     replaces a newer one.
     """
-    video_id, cause = desired["video_id"], desired["cause"]
+    video_id, cause = task.desired["video_id"], task.desired["cause"]
     documents = context.backend.documents
     for _ in range(_TRIES):
         stored = documents.read(COLLECTION, video_id, timeout=_STORE_SECONDS)
@@ -86,7 +87,8 @@ ACTION: Final = Action(
     name="snapshot_media",
     entry_point="snapshot_media",
     fields={"video_id": Field("text", "the video", required=True)},
-    wanted=_wanted,
+    target_kind="media",
+    target_state=_target_state,
     apply=_apply,
     lasts_seconds=60.0,
 )

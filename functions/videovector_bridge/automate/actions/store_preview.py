@@ -6,9 +6,10 @@ from typing import Final
 from urllib.parse import quote
 
 from videovector_bridge.api.models import Media
-from videovector_bridge.automate.action import Action, Cause, Field, Values, Wanted
+from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.announce import announce
 from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.effects import Task
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import ConflictError, PermanentError, TransientError
 
@@ -23,7 +24,7 @@ _NAME: Final = re.compile(
 _MAX_NAME_BYTES: Final = 1_024
 
 
-def _wanted(fields: Values, cause: Cause) -> Wanted:
+def _target_state(fields: Values, cause: Cause) -> TargetState:
     kind = "gif" if "video_id" in fields else "thumbnail"
     of = fields.get("video_id" if kind == "gif" else "segment_id")
     if not isinstance(of, str) or not of:
@@ -40,7 +41,7 @@ def _wanted(fields: Values, cause: Cause) -> Wanted:
             owner="user",
             code="bad_file_name",
         )
-    return Wanted(
+    return TargetState(
         f"preview:{name}", {"kind": kind, "of": of, "name": name, "cause": cause.record()}
     )
 
@@ -54,8 +55,8 @@ def _fits(name: str) -> bool:
     return len(name.encode("utf-8", "replace")) <= _MAX_NAME_BYTES and bool(_NAME.fullmatch(name))
 
 
-def _apply(context: Context, desired: Values) -> None:
-    files = context.backend.files
+def _apply(context: Context, task: Task) -> None:
+    desired, files = task.desired, context.backend.files
     if files is None:
         raise PermanentError(
             "There is no bucket for previews. Set PREVIEW_BUCKET.",
@@ -130,7 +131,8 @@ ACTION: Final = Action(
         ),
     },
     one_of=(("video_id",), ("segment_id",)),
-    wanted=_wanted,
+    target_kind="preview",
+    target_state=_target_state,
     apply=_apply,
     needs=("PREVIEW_BUCKET",),
     emits=EVENT_TYPE,

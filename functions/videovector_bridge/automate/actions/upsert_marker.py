@@ -1,24 +1,30 @@
-"""Action `upsert_marker`: a marker at VideoVector, as the newest event wants it."""
+"""Action `upsert_marker`: a marker at VideoVector, as the newest event asks for it."""
 
 from typing import Final
 
-from videovector_bridge.automate.action import Action, Cause, Field, Values, Wanted
+from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.markers import (
     LASTS_SECONDS,
     TARGET_FIELDS,
     TARGET_KEYS,
-    marker_wanted,
-    write_marker,
+    TARGET_KIND,
+    apply_marker,
+    marker_state,
 )
+from videovector_bridge.errors import PermanentError
 
 _KEYS: Final = (*TARGET_KEYS, "color", "note")
 
 
-def _wanted(fields: Values, _cause: Cause) -> Wanted:
+def _target_state(fields: Values, _cause: Cause) -> TargetState:
     body = fields.get("body")
     if body is None:
         body = {key: fields[key] for key in _KEYS if fields.get(key) is not None}
-    return marker_wanted(fields.get("target") or "", body, {"marker": dict(body)})
+    if not body:
+        raise PermanentError(
+            "The body of the marker is empty for this event.", owner="user", code="no_target"
+        )
+    return marker_state(fields.get("target") or "", body, {"marker": dict(body)})
 
 
 ACTION: Final = Action(
@@ -33,10 +39,11 @@ ACTION: Final = Action(
             "the whole body of PUT /markers, instead of the above",
             instead_of=frozenset(_KEYS),
         ),
-        "target": Field("text", "what a body marks, when its keys do not tell"),
+        "target": Field("text", "name of the target, where the keys of a body do not say it"),
     },
     one_of=(("target_type", "target_id"), ("body",)),
-    wanted=_wanted,
-    apply=write_marker,
+    target_kind=TARGET_KIND,
+    target_state=_target_state,
+    apply=apply_marker,
     lasts_seconds=LASTS_SECONDS,
 )

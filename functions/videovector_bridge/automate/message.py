@@ -1,0 +1,114 @@
+"""The message of a push request, as one value. Pure.
+
+The subscriptions of the bridge push without a wrapper, so that a request is a CloudEvent over HTTP
+in binary mode, or in structured mode:
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from videovector_bridge.errors import PermanentError
+
+_STRUCTURED: Final = "application/cloudevents+json"
+_PREFIX: Final = "ce-"
+_REQUIRED: Final = ("ce-id", "ce-source", "ce-specversion", "ce-type")
+_NO_DATA: Final = (b"", b"null")
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """A CloudEvent as it was delivered.
+
+    `attributes` has all of its attributes as those of a Pub/Sub message (`ce-id`, ...). `time` is
+    empty where the event states none. `data_ref` is where the data is when the message has none
+    (claim check), `data_size` its bytes as far as they are stated, else 0.
+    """
+
+    id: str
+    source: str
+    type: str
+    time: str
+    channel: str
+    data: bytes = field(repr=False)
+    attributes: Mapping[str, str] = field(repr=False)
+
+    @property
+    def data_ref(self) -> str:
+        """Where the data is; empty where the message has it."""
+        return self.attributes.get("ce-dataref", "") if self.data in _NO_DATA else ""
+
+    @property
+    def data_size(self) -> int:
+        """The bytes of the data, as far as the message says."""
+        stated = self.attributes.get("ce-datasize", "")
+        return int(stated) if self.data_ref and stated.isdecimal() else len(self.data)
+
+
+def parse_message(headers: Mapping[str, str], body: bytes) -> IncomingMessage:
+    """Read the message of a push request. Raises `PermanentError` where it is no CloudEvent.
+
+    The names of `headers` may have any case.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    if lower.get("content-type", "").partition(";")[0].strip().lower() == _STRUCTURED:
+        return _from_structured(body)
+    attributes = {name: value for name, value in lower.items() if name.startswith(_PREFIX)}
+    if "content-type" in lower:
+        attributes["content-type"] = lower["content-type"]
+    return _message(attributes, body)
+
+
+def _from_structured(body: bytes) -> IncomingMessage:
+    try:
+        event = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        event = None
+    if not isinstance(event, dict):
+        raise _foreign("Its body is not a JSON object")
+    attributes = {
+        _PREFIX + name.lower(): value
+        for name, value in event.items()
+        if isinstance(value, str) and name not in ("data", "data_base64", "datacontenttype")
+    }
+    attributes["content-type"] = "application/json"
+    return _message(attributes, _structured_data(event))
+
+
+def _structured_data(event: Mapping[str, Any]) -> bytes:
+    if isinstance(event.get("data_base64"), str):
+        try:
+            return b64decode(event["data_base64"], validate=True)
+        except ValueError:
+            raise _foreign("Its data_base64 is not base64") from None
+    return b"" if event.get("data") is None else orjson.dumps(event["data"])
+
+
+def _message(attributes: Mapping[str, str], data: bytes) -> IncomingMessage:
+    missing = [name for name in _REQUIRED if not attributes.get(name)]
+    if missing:
+        raise _foreign(f"It has no {', '.join(missing)}")
+    if not attributes["ce-specversion"].startswith("1."):
+        raise _foreign(f"Its version is {attributes['ce-specversion'][:20]!r}, not 1.0")
+    return IncomingMessage(
+        id=attributes["ce-id"],
+        source=attributes["ce-source"],
+        type=attributes["ce-type"],
+        time=attributes.get("ce-time", ""),
+        channel=attributes.get("ce-channel") or "stream",
+        data=data,
+        attributes=attributes,
+    )
+
+
+def _foreign(what: str) -> PermanentError:
+    return PermanentError(
+        f"The request is not a CloudEvent. {what}. If all are so, the subscription wraps its "
+        f"messages: unwrap them, with metadata.",
+        owner="user",
+        code="foreign_type",
+    )

@@ -1,0 +1,129 @@
+"""States with many parts, such as the segments of a video: each is applied on its own.
+
+The record of the event keeps which parts are done, so that a redelivery continues.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from videovector_bridge.api.errors import RateLimited
+from videovector_bridge.automate.record import MAX_PARTS, ClaimHeldError, Parts, Record
+from videovector_bridge.errors import PermanentError, TransientError
+
+ALL_SECONDS: Final = 50.0
+"""How long one delivery works through parts; the next delivery continues."""
+_SAVE_SECONDS: Final = 5.0
+
+Part = tuple[str, Mapping[str, Any]]
+
+
+class PartsRefusedError(PermanentError):
+    """Some parts were refused, and each was reported. All others are done."""
+
+
+class Progress:
+    """Which parts of a state are done, and which were refused and reported."""
+
+    def __init__(
+        self, parts: Parts | None = None, *, save: Callable[[], None] | None = None
+    ) -> None:
+        parts = parts or Parts()
+        self._done = set(parts.done)
+        self._refused = set(parts.refused)
+        self._save = save
+        self._saved_at = time.monotonic()
+
+    @property
+    def refused(self) -> int:
+        """How many parts were refused."""
+        return len(self._refused)
+
+    def has(self, key: str) -> bool:
+        """Whether a part is done, or was refused and reported."""
+        digest = _digest(key)
+        return digest in self._done or digest in self._refused
+
+    def note_done(self, key: str) -> None:
+        """Note that a part is done."""
+        self._note(self._done, key)
+
+    def note_refused(self, key: str) -> None:
+        """Note that a part was refused, and that `rejected` has it."""
+        self._note(self._refused, key)
+
+    def _note(self, digests: set[str], key: str) -> None:
+        if len(self._done) + len(self._refused) >= MAX_PARTS:
+            raise PermanentError(
+                f"The event has more than {MAX_PARTS:,} parts. Those that follow are left out.",
+                owner="system",
+                code="too_many_parts",
+            )
+        digests.add(_digest(key))
+        if self._save is not None and time.monotonic() - self._saved_at > _SAVE_SECONDS:
+            self._save()
+            self._saved_at = time.monotonic()
+
+    def note_in(self, record: Record) -> Record:
+        """The record with this progress."""
+        return replace(record, parts=Parts(frozenset(self._done), frozenset(self._refused)))
+
+
+def _digest(key: str) -> str:
+    # Short, for a record may hold thousands; 64 bits of 20,000 keys collide once in 10^11 records.
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def apply_parts(
+    parts: Iterable[Part],
+    apply: Callable[[Mapping[str, Any]], object],
+    report: Callable[[PermanentError, str], None],
+    progress: Progress,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Apply each part that is not done yet. No part decides for another.
+
+    `report` publishes the refusal of a part, given its key. Raises, after all parts,
+    `TransientError` where some must be tried again, else `PartsRefusedError` where some were
+    refused.
+    """
+    ends_at = clock() + ALL_SECONDS
+    failures: list[TransientError] = []
+    for key, desired in parts:
+        if progress.has(key):
+            continue
+        if clock() > ends_at:
+            failures.append(TransientError("Not all parts were done in time; the rest follows."))
+            break
+        try:
+            apply(desired)
+        except PermanentError as error:
+            report(error, key)
+            progress.note_refused(key)
+        except TransientError as error:
+            failures.append(error)
+            if isinstance(error, RateLimited):
+                break
+        else:
+            progress.note_done(key)
+    if failures:
+        raise joined_failures(failures, "parts")
+    if progress.refused:
+        raise PartsRefusedError(
+            f"{progress.refused} parts were refused; each is on `rejected`.",
+            owner="user",
+            code="parts_refused",
+        )
+
+
+def joined_failures(failures: Sequence[TransientError], what: str) -> TransientError:
+    """One error for all of them; `ClaimHeldError` where one of them is."""
+    if len(failures) == 1:
+        return failures[0]
+    kind = TransientError
+    if any(isinstance(failure, ClaimHeldError) for failure in failures):
+        kind = ClaimHeldError
+    return kind(f"{len(failures)} {what} failed. The first: {failures[0]}")

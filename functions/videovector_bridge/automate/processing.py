@@ -1,0 +1,221 @@
+"""One message through all automations of an action. No automation decides for another."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from videovector_bridge.automate.action import Action
+from videovector_bridge.automate.automations import Automation
+from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.effects import Applied, Outcome, Task
+from videovector_bridge.automate.message import IncomingMessage
+from videovector_bridge.automate.metering import Costs, metered
+from videovector_bridge.automate.parts import apply_parts, joined_failures
+from videovector_bridge.automate.plan import Planned, plan
+from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.errors import PermanentError, TransientError
+from videovector_bridge.messages import rejected_messages
+from videovector_bridge.telemetry import log
+
+_PUBLISH_SECONDS: Final = 20.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """One message, with what is known of it for logs and for `rejected`."""
+
+    context: Context
+    action: Action
+    message: IncomingMessage
+    data: bytes = b""
+    event_type: str = ""
+    failures: list[TransientError] = field(default_factory=list)
+    crashes: list[Exception] = field(default_factory=list)
+
+
+def process(
+    context: Context,
+    automations: Sequence[Automation],
+    action: Action,
+    message: IncomingMessage,
+) -> None:
+    """Run every automation of `action` that applies to the event of the message.
+
+    What cannot succeed is published to `rejected`. Raises `TransientError`, after all automations,
+    when the message must be redelivered for one of them.
+    """
+    work = _Work(context, action, message)
+    try:
+        received = _receive(work)
+    except PermanentError as error:
+        _reject(work, "", error)
+        return
+    planned = plan(automations, received, target_kind=action.target_kind)
+    for each in planned:
+        if each.automation.action == action.name:
+            _run(work, each, received)
+    if work.crashes:
+        raise work.crashes[0]
+    if work.failures:
+        raise joined_failures(work.failures, "automations")
+
+
+def reject_request(context: Context, action: Action, body: bytes, error: PermanentError) -> None:
+    """Publish the body of a request that is no CloudEvent to `rejected`."""
+    message = IncomingMessage("", "", "", "", "", body, {})
+    _reject(_Work(context, action, message, body), "", error)
+
+
+def _receive(work: _Work) -> Received:
+    """The event of the message; its data is read from the claim bucket where it is there.
+
+    Data that is known to be too large is not read.
+    """
+    context, message = work.context, work.message
+    work.data = message.data
+    _check_size(context, message.data_size)
+    if message.data_ref:
+        if context.backend.blobs is None:
+            raise TransientError(
+                f"The event's data is at {message.data_ref!r}, and there is no bucket to read it "
+                f"from. Set CLAIM_BUCKET."
+            )
+        work.data = context.backend.blobs.get(message.data_ref, timeout=_PUBLISH_SECONDS)
+        _check_size(context, len(work.data))
+    received = receive(
+        work.data,
+        event_id=message.id,
+        source=message.source,
+        event_type=message.type,
+        channel=message.channel,
+        stated_time=message.time,
+        now=context.now(),
+    )
+    work.event_type = received.fields["event_type"]
+    return received
+
+
+def _check_size(context: Context, size: int) -> None:
+    """Refuse an event that would take more memory to read than the instance may have."""
+    limit = context.settings.max_event_bytes
+    if size > limit:
+        raise PermanentError(
+            f"The event has {size:,} bytes, more than MAX_EVENT_BYTES ({limit:,}). To act on such "
+            f"events, raise it, and the memory of the function by 40 times as much.",
+            owner="user",
+            code="too_large",
+        )
+
+
+def _run(work: _Work, planned: Planned, received: Received) -> None:
+    """Run one automation, and note what must be tried again."""
+    name = planned.automation.name
+    try:
+        with metered() as costs:
+            try:
+                outcome = _carry_out(work, planned, received)
+            except PermanentError as error:
+                _reject(work, name, error)
+                return
+    except TransientError as error:
+        work.failures.append(error)
+        return
+    except Exception as error:  # noqa: BLE001  # a bug of one automation stops no other
+        work.crashes.append(error)
+        return
+    if outcome is not None and outcome != "refused":
+        _log_outcome(work, name, outcome, costs)
+
+
+def _carry_out(work: _Work, planned: Planned, received: Received) -> Outcome | None:
+    """Bring the target to its state; None where the automation has no effect on this event."""
+    if planned.rejection is not None:
+        raise planned.rejection
+    if planned.state is None or planned.overruled_by:
+        return None
+    name = planned.automation.name
+    return work.context.effects.converge(
+        planned.state.target,
+        received.version,
+        planned.state.desired,
+        partial(_apply, work, name),
+        report=partial(_reject, work, name),
+        lasts_seconds=work.action.lasts_seconds,
+        keep_seconds=planned.state.keep_seconds,
+    )
+
+
+def _apply(work: _Work, automation: str, task: Task) -> Applied | None:
+    action, context = work.action, work.context
+    if action.parts is None:
+        return action.apply(context, task)
+
+    def report(error: PermanentError, key: str) -> None:
+        _reject(work, automation, error, part=key)
+
+    apply_parts(
+        action.parts(context, task.desired),
+        lambda desired: action.apply(context, Task(desired)),
+        report,
+        task.progress,
+    )
+    return None
+
+
+def _log_outcome(work: _Work, automation: str, outcome: Outcome, costs: Costs) -> None:
+    log(
+        "INFO",
+        f"{work.action.name}.{outcome}",
+        f"{automation}: {outcome}",
+        automation=automation,
+        **asdict(costs),
+        **_facts(work),
+    )
+
+
+def _reject(work: _Work, automation: str, error: PermanentError, part: str = "") -> None:
+    """Publish the event to `rejected` with the reason.
+
+    The message keeps its CloudEvents attributes: published to `events` again, it is tried again.
+    """
+    attributes = work.message.attributes
+    messages = rejected_messages(
+        work.data,
+        owner=error.owner,
+        code=error.code,
+        detail=str(error),
+        context={
+            **{name: value for name, value in attributes.items() if name.startswith("ce-")},
+            "action": work.action.name,
+            "automation": automation,
+            "event-id": work.message.id,
+            "dataref": work.message.data_ref,
+            "target-part": part,
+        },
+    )
+    topic = work.context.settings.topics.rejected
+    for message in messages:
+        work.context.backend.topics.publish(topic, [message], timeout=_PUBLISH_SECONDS)
+    log(
+        "ERROR",
+        f"{work.action.name}.rejected",
+        f"{automation or 'Event'} rejected: {error}",
+        reason=error.owner,
+        code=error.code,
+        automation=automation,
+        **_facts(work, part),
+    )
+
+
+def _facts(work: _Work, part: str = "") -> dict[str, Any]:
+    """What every log line about the message has."""
+    found = {
+        "action": work.action.name,
+        "event_id": work.message.id,
+        "source": work.message.source,
+        "event_type": work.event_type,
+        "dataref": work.message.data_ref,
+        "part": part,
+    }
+    return {name: value for name, value in found.items() if value}

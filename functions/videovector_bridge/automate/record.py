@@ -1,0 +1,325 @@
+"""The record of a target, `effects/{target}`: its states, and every step on it. Pure.
+
+VideoVector has no conditional write. So each target has a record of the state that it should have
+(`desired`), the state that VideoVector accepted last (`accepted`), the events whose handlers may
+still change the target (`pending`), and the events whose states were refused (`refused`).
+`effects.py` says how a handler uses these steps.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
+
+from videovector_bridge.errors import Owner, PermanentError, TransientError
+
+# Pub/Sub keeps a message for 31 days at most: https://cloud.google.com/pubsub/quotas
+RETENTION_SECONDS: Final = 40 * 86_400.0
+# With both states at their largest, a record stays below Firestore's 1 MiB.
+MAX_PENDING: Final = 2_000
+MAX_REFUSED: Final = 50
+MAX_PARTS: Final = 20_000
+
+_MAX_KEY: Final = 200
+_MAX_DETAIL: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Version:
+    """The order of events on a target: by time, then by id, then by source.
+
+    `created_at` is ISO 8601 in UTC with microseconds, so that text order is time order. The
+    identity of an event is its source and id, as in CloudEvents 1.0.
+    """
+
+    created_at: str
+    event_id: str
+    source: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of the event in a record."""
+        return shorten(f"{self.event_id}@{self.source}", _MAX_KEY)
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` if it has at most `limit` characters, else its SHA-256 in hex."""
+    if len(text) <= limit:
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state of a target, and the event that asks for it. `{"absent": ...}` means no target."""
+
+    values: Mapping[str, Any]
+    version: Version
+
+    @property
+    def absent(self) -> bool:
+        """Whether the target should not exist."""
+        return "absent" in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an event's state was refused, whether `rejected` has it, and when (Unix time)."""
+
+    code: str
+    detail: str
+    owner: Owner
+    at: float
+    reported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a state that are done, and those that were refused and reported, by digest."""
+
+    done: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a target.
+
+    `pending` maps the key of an event to when its attempt ends at the latest, with any request
+    that it leaves behind (Unix time). Only the attempt that wrote that time may end the claim.
+    `created`: something that this bridge made may be at the target. `marker_id` is the id that
+    VideoVector gave it.
+    """
+
+    desired: State | None
+    accepted: State | None = None
+    pending: Mapping[str, float] = field(default_factory=dict)
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    created: bool = False
+    marker_id: str = ""
+    parts: Parts = Parts()
+
+    def fields(self) -> dict[str, Any]:
+        """The record as the fields of a document."""
+        version = self.desired.version if self.desired else Version("", "")
+        return {
+            "desired": dict(self.desired.values) if self.desired else None,
+            "created_at": version.created_at,
+            "event_id": version.event_id,
+            "source": version.source,
+            "accepted": _state_fields(self.accepted),
+            "pending": dict(self.pending),
+            "refused": {key: _refusal_fields(each) for key, each in self.refused.items()},
+            "created": self.created,
+            "marker_id": self.marker_id,
+            "parts_done": sorted(self.parts.done),
+            "parts_refused": sorted(self.parts.refused),
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """The record in a document. One without outcomes was written by version 0.1."""
+        values, pending = fields["desired"], fields["pending"]
+        version = Version(fields["created_at"], fields["event_id"], fields.get("source", ""))
+        desired = None if values is None else State(values, version)
+        if "accepted" not in fields:
+            accepted = None if pending else desired
+            return cls(desired, accepted, pending, created=desired is not None)
+        return cls(
+            desired,
+            _state_from(fields["accepted"]),
+            pending,
+            {key: _refusal_from(each) for key, each in fields["refused"].items()},
+            fields["created"],
+            fields["marker_id"],
+            Parts(frozenset(fields["parts_done"]), frozenset(fields["parts_refused"])),
+        )
+
+
+def _state_fields(state: State | None) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    version = state.version
+    return {
+        "state": dict(state.values),
+        "created_at": version.created_at,
+        "event_id": version.event_id,
+        "source": version.source,
+    }
+
+
+def _state_from(fields: Mapping[str, Any] | None) -> State | None:
+    if fields is None:
+        return None
+    version = Version(fields["created_at"], fields["event_id"], fields["source"])
+    return State(fields["state"], version)
+
+
+def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "code": refusal.code,
+        "detail": refusal.detail,
+        "reason": refusal.owner,
+        "at": refusal.at,
+        "reported": refusal.reported,
+    }
+
+
+def _refusal_from(fields: Mapping[str, Any]) -> Refusal:
+    return Refusal(
+        fields["code"], fields["detail"], fields["reason"], fields["at"], fields["reported"]
+    )
+
+
+class ClaimHeldError(TransientError):
+    """Another attempt at the same event may be under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimHeld:
+    """Another attempt at the event may be under way for this many seconds more."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyPending:
+    """The record has no room for another event."""
+
+
+def claim(
+    record: Record | None, own: State, *, now: float, until: float
+) -> Record | ClaimHeld | TooManyPending:
+    """Note the event of `own` as pending until `until`, and `own` as desired if it is the newest.
+
+    Without the event in `pending`, the record says that there is nothing to do: a state at least as
+    new was accepted. An event older than the desired state becomes pending as well as long as that
+    state is not accepted, for it may be refused. A refusal that is not reported stays in
+    `refused`; one that is reported is tried again.
+    """
+    key = own.version.key
+    if record is None:
+        return Record(own, None, {key: until}, created=not own.absent)
+    held_until = record.pending.get(key)
+    if held_until is not None and now < held_until:
+        return ClaimHeld(held_until - now)
+    if held_until is None and record.accepted and record.accepted.version >= own.version:
+        return record
+    record = _prune(record, now)
+    if key not in record.pending and len(record.pending) >= MAX_PENDING:
+        return TooManyPending()
+    record = replace(record, pending={**record.pending, key: until})
+    refusal = record.refused.get(key)
+    if refusal is not None and not refusal.reported:
+        return record
+    if refusal is not None:
+        parts = replace(record.parts, refused=frozenset())
+        record = replace(record, refused=_without(record.refused, key), parts=parts)
+    if record.desired is None or own.version > record.desired.version:
+        record = replace(record, desired=own)
+    return replace(record, created=record.created or not own.absent)
+
+
+def is_desired(record: Record | None, state: State) -> bool:
+    """Whether the record asks for just this state."""
+    desired = record.desired if record else None
+    return desired is not None and desired.version == state.version
+
+
+def accept(
+    record: Record | None,
+    *,
+    key: str,
+    held_until: float,
+    written: State,
+    until: float,
+    marker_id: str = "",
+) -> Record:
+    """Note that VideoVector accepted `written`; end the claim of `key` if that is what is desired.
+
+    Otherwise the claim lasts until `until`, even if another attempt ended it: `written` may have
+    replaced something newer, and must be corrected even if this attempt crashes. `marker_id` is
+    the id that VideoVector gave the target. A record that was deleted is made again.
+    """
+    settled = is_desired(record, written)
+    record = record or Record(None, created=not written.absent)
+    accepted = _newest(record.accepted, written)
+    record = replace(
+        record,
+        accepted=accepted,
+        desired=_newest(record.desired, accepted),
+        refused=_without(record.refused, written.version.key),
+        marker_id=marker_id or ("" if written.absent else record.marker_id),
+    )
+    if not settled or key in record.refused:  # whose report is still to be published
+        return replace(record, pending={**record.pending, key: until})
+    record = end(record, key=key, held_until=held_until)
+    # An attempt that is pending may yet create what this one found absent.
+    return replace(record, created=record.created and not (written.absent and not record.pending))
+
+
+def refuse(
+    record: Record | None, *, own: State, refused: State, refusal: Refusal, until: float
+) -> Record:
+    """Note that the state `refused` was refused, and return to the newest state that was not.
+
+    That is the accepted one, or `own` where it is newer: the state of the event in hand, whose
+    claim lasts until `until`. A state that was accepted before stays accepted and desired.
+    """
+    record = record or Record(None, created=not own.absent)
+    record = replace(record, pending={**record.pending, own.version.key: until})
+    if record.accepted and record.accepted.version == refused.version:
+        return record
+    key = refused.version.key
+    if key in record.pending:  # else nobody is left to report it
+        record = replace(record, refused={**record.refused, key: refusal})
+    if record.desired and record.desired.version != refused.version:
+        return record
+    desired = None if own.version == refused.version else own
+    if record.accepted:
+        desired = _newest(desired, record.accepted)
+    return replace(record, desired=desired)
+
+
+def report(record: Record | None, *, key: str, held_until: float) -> Record | None:
+    """Note that the refusal of `key` is on `rejected`, and end its claim. None: no record."""
+    if record is None or key not in record.refused:
+        return end(record, key=key, held_until=held_until) if record else None
+    refused = {**record.refused, key: replace(record.refused[key], reported=True)}
+    return end(replace(record, refused=refused), key=key, held_until=held_until)
+
+
+def end(record: Record, *, key: str, held_until: float) -> Record:
+    """Take the event out of `pending`, unless another attempt claimed it since."""
+    if record.pending.get(key) != held_until:
+        return record
+    return replace(record, pending=_without(record.pending, key))
+
+
+def extend(record: Record | None, *, key: str, held_until: float, until: float) -> Record | None:
+    """Let this claim end at `until`, unless another attempt claimed it since. None: no record."""
+    if record is None or record.pending.get(key) != held_until:
+        return record
+    return replace(record, pending={**record.pending, key: until})
+
+
+def _newest(one: State | None, other: State) -> State:
+    return other if one is None or other.version > one.version else one
+
+
+def _prune(record: Record, now: float) -> Record:
+    """The record without events that Pub/Sub no longer has."""
+    oldest = now - RETENTION_SECONDS
+    pending = {key: until for key, until in record.pending.items() if until > oldest}
+    recent = sorted(record.refused.items(), key=lambda each: each[1].at)[-MAX_REFUSED:]
+    refused = {key: each for key, each in recent if each.at > oldest}
+    return replace(record, pending=pending, refused=refused)
+
+
+def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+def refusal_of(error: PermanentError, now: float, *, reported: bool = False) -> Refusal:
+    """The refusal that a `PermanentError` stands for."""
+    return Refusal(error.code, str(error)[:_MAX_DETAIL], error.owner, now, reported)

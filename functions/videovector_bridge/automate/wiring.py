@@ -1,0 +1,71 @@
+"""What a subscriber function is made of: settings, automations and clients, once per process."""
+
+import os
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from videovector_bridge.api import RetryPolicy, VideoVectorClient
+from videovector_bridge.automate.automations import Automation, read_automations
+from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.effects import Effects
+from videovector_bridge.automate.metering import MeteredDocuments, count_api_call
+from videovector_bridge.backends import open_backend
+from videovector_bridge.backends.per_process import PerProcess
+from videovector_bridge.errors import SettingsError
+from videovector_bridge.settings import SubscriberSettings, subscriber_settings
+
+if TYPE_CHECKING:
+    from videovector_bridge.backends.signing import V4Signer
+
+SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
+_START_SECONDS: Final = 5.0  # from the claim of an event to its request: one write
+
+
+def open_context() -> tuple[Context, tuple[Automation, ...]]:
+    """Read the environment and open what it names. Raises `SettingsError`; connects to nothing."""
+    settings = subscriber_settings(os.environ)
+    file = Path(settings.automations_file or SHIPPED)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"AUTOMATIONS_FILE {str(file)!r} cannot be read: {error}"]) from None
+    automations = read_automations(text, file.name)
+    backend = open_backend(settings.backend)
+    backend = replace(backend, documents=MeteredDocuments(backend.documents))
+    # An attempt may take a timeout to connect, one to send and one to read its answer.
+    seconds = settings.api.timeout_seconds
+    effects = Effects(
+        backend.documents,
+        request_seconds=3 * seconds,
+        left_seconds=seconds,
+        start_seconds=_START_SECONDS,
+    )
+    signer = cache(partial(_open_signer, settings.signing_account))
+    return Context(settings, backend, _open_api(settings), effects, signer), automations
+
+
+# At the first event and not at import, for the host forks after import; and once, though several
+# events are the first, for they share their lookups.
+instance: Final = PerProcess(open_context)
+
+
+def _open_api(settings: SubscriberSettings) -> VideoVectorClient:
+    def current_key() -> str:
+        count_api_call()  # the key is asked for once per request
+        return settings.api.key.current()
+
+    return VideoVectorClient(
+        settings.api.base_url,
+        current_key,
+        # Effects decide themselves when a request of unknown fate may be followed by another.
+        retry=RetryPolicy(budget_seconds=settings.api.timeout_seconds, retry_in_doubt=False),
+        timeout_seconds=settings.api.timeout_seconds,
+    )
+
+
+def _open_signer(account: str) -> "V4Signer":
+    from videovector_bridge.backends.signing import V4Signer  # noqa: PLC0415 - few need it: 200 ms
+
+    return V4Signer(account)
