@@ -114,7 +114,7 @@ def checked_state(state: TargetState) -> TargetState:
             f"The state for {state.target[:100]!r} has {size:,} bytes; a record holds at most "
             f"{MAX_STATE_BYTES:,}. Let the automation take less from the event.",
             owner="user",
-            code="state_too_large",
+            code="marker_too_large" if state.target.startswith("marker:") else "state_too_large",
         )
     return state
 

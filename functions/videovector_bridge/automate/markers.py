@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
 from videovector_bridge.api import Marker
-from videovector_bridge.automate.action import MAX_STATE_BYTES, Field, TargetState
+from videovector_bridge.automate.action import Field, TargetState
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Applied, Task
 from videovector_bridge.errors import PermanentError
@@ -25,7 +23,7 @@ LASTS_SECONDS: Final = 30.0
 def marker_state(target: str, keys: Mapping[str, Any], desired: Mapping[str, Any]) -> TargetState:
     """The state `desired` of the target that has that name, or else of the one that `keys` name.
 
-    Raises `PermanentError` when there is neither, and for a state that is too large.
+    Raises `PermanentError` when there is neither.
     """
     target = target or _target_of(keys)
     if not target:
@@ -34,14 +32,6 @@ def marker_state(target: str, keys: Mapping[str, Any], desired: Mapping[str, Any
             "(with keys of your own, give `target`).",
             owner="user",
             code="no_target",
-        )
-    size = len(orjson.dumps(desired))
-    if size > MAX_STATE_BYTES:
-        raise PermanentError(
-            f"The marker for {str(target)[:100]!r} has {size:,} bytes; at most "
-            f"{MAX_STATE_BYTES:,} are sent.",
-            owner="user",
-            code="marker_too_large",
         )
     return TargetState(f"{TARGET_KIND}:{target}", desired)
 

@@ -1,6 +1,6 @@
 """Action `delete_marker`: no marker on a target, until a newer event asks for one.
 
-VideoVector deletes by id: the id that an upsert returned, or else the one that `GET /markers` shows.
+VideoVector deletes by id: the one that an upsert returned, or else one that `GET /markers` shows.
 """
 
 from typing import Any, Final
