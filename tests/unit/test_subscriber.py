@@ -1,4 +1,4 @@
-"""What a subscriber function answers to each message: done, rejected, or to come again."""
+"""What a subscriber function answers to each message: done, rejected, or to be redelivered."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.subscribing import Deployed, event, message_of, message_of_delivery
 from tests.webhooks import delivery
-from videovector_bridge.automate import subscriber, wiring
+from videovector_bridge.automate import effects, processing, subscriber, wiring
 from videovector_bridge.backends import Backend
 
 RED = """
@@ -90,7 +90,7 @@ def test_a_delivery_has_its_effect_once(markers: Deployed) -> None:
 
 
 def test_a_replayed_delivery_undoes_nothing(markers: Deployed) -> None:
-    """An old delivery that is sent again by somebody is older than what came since."""
+    """An old delivery that is sent again is older than the events since."""
     old, new = delivery("evt_1", 1), delivery("evt_2", 2, event="prompt_run.completed")
     for body in (old, new, old, new, old):
         assert markers.push_delivery(body) == 200
@@ -136,15 +136,15 @@ def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: Deploye
     assert (found.data, found.attributes["code"]) == (b"[]", "not_an_event")
 
 
-def test_events_that_no_automation_wants_are_acknowledged(embedded: Deployed) -> None:
-    """Subscriptions without a filter deliver everything; what is not wanted is done."""
+def test_events_without_an_automation_are_acknowledged(embedded: Deployed) -> None:
+    """Subscriptions without a filter deliver everything."""
     assert embedded.push(event(event_type="prompt_run.progress")) == 200
 
     assert embedded.requests(PUT) == 0
 
 
-def test_what_no_redelivery_mends_is_rejected_byte_for_byte(markers: Deployed) -> None:
-    """The bytes are kept on topic `rejected`, with who can mend it and where it came from."""
+def test_what_no_redelivery_helps_is_rejected_byte_for_byte(markers: Deployed) -> None:
+    """`rejected` has the bytes and attributes of the message, and who can correct what."""
     junk = bytes(range(256))
     attributes = message_of(event()).attributes
 
@@ -154,6 +154,7 @@ def test_what_no_redelivery_mends_is_rejected_byte_for_byte(markers: Deployed) -
     (found,) = markers.published("rejected")
     assert found.data == junk
     assert {name: found.attributes[name] for name in found.attributes if name != "detail"} == {
+        **{name: value for name, value in attributes.items() if name.startswith("ce-")},
         "reason": "vendor",
         "code": "not_an_event",
         "action": "upsert_marker",
@@ -201,7 +202,7 @@ def test_what_no_redelivery_mends_is_rejected_byte_for_byte(markers: Deployed) -
 def test_each_permanent_problem_has_its_reason(
     embedded: Deployed, fields: dict[str, Any], automation: str, reason: str, code: str
 ) -> None:
-    """The reason says who can mend it, the code what it is; the event is acknowledged."""
+    """The reason says who can correct it, the code what it is; the event is acknowledged."""
     embedded.automations(automation)
     sent = event(**fields)
 
@@ -217,7 +218,7 @@ def test_each_permanent_problem_has_its_reason(
 def test_data_that_is_no_event_is_rejected(
     embedded: Deployed, data: bytes, content_type: str
 ) -> None:
-    """Any bytes but a JSON object are the vendor's to mend, whatever they claim to be."""
+    """Any bytes but a JSON object are the vendor's to correct, whatever their content type."""
     attributes = {**message_of(event()).attributes, "content-type": content_type}
 
     status, _ = embedded.post(data, attributes)
@@ -228,7 +229,7 @@ def test_data_that_is_no_event_is_rejected(
 
 
 def test_a_wrapped_push_is_not_lost(embedded: Deployed) -> None:
-    """A subscription that wraps its messages is a mistake of the setup, and is told so."""
+    """A subscription that wraps its messages is a mistake, and the rejection says so."""
     wrapped = {"message": {"data": "e30=", "messageId": "1"}, "subscription": "projects/p/s/s"}
     body = json.dumps(wrapped).encode()
 
@@ -257,16 +258,27 @@ def without(*names: str) -> dict[str, str]:
     ],
     ids=["id", "type", "source", "specversion", "version 9.9"],
 )
-def test_what_is_no_cloud_event_is_refused(embedded: Deployed, attributes: dict[str, str]) -> None:
-    """A message without what every CloudEvent has is a bad request."""
-    status, _ = embedded.post(message_of(event()).data, attributes)
+def test_what_is_no_cloud_event_is_rejected(embedded: Deployed, attributes: dict[str, str]) -> None:
+    """No redelivery gives a message the attributes that every CloudEvent has."""
+    data = message_of(event()).data
+    status, _ = embedded.post(data, attributes)
 
-    assert status == 400
+    assert status == 200
     assert embedded.requests(PUT) == 0
+    (found,) = embedded.published("rejected")
+    assert (found.data, found.attributes["code"]) == (data, "foreign_type")
+
+
+def test_only_post_is_answered(embedded: Deployed) -> None:
+    """A health check or a person with a browser changes nothing."""
+    answer = embedded.client.get("/")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert embedded.published("rejected") == []
 
 
 def test_the_time_of_an_event_is_never_made_up(embedded: Deployed) -> None:
-    """Without `created_at` the attribute counts; without both the newest cannot be told."""
+    """Without `created_at` the attribute counts; without both the order is not known."""
     data = json.dumps(event() | {"created_at": None}).encode()
     assert embedded.post(data, {**without("ce-time"), "ce-time": "2026-01-01T00:00:09Z"})[0] == 200
     assert embedded.markers() == {"run_1": "red"}
@@ -299,7 +311,7 @@ def fault(**fields: Any) -> dict[str, Any]:
     ],
     ids=lambda one: "-".join(map(str, list(one.values())[2:])),
 )
-def test_what_may_pass_comes_again(
+def test_transient_trouble_is_redelivered(
     embedded: Deployed, capsys: pytest.CaptureFixture[str], trouble: dict[str, Any]
 ) -> None:
     """Trouble at VideoVector answers 503 in a sentence, and rejects nothing."""
@@ -323,7 +335,7 @@ def test_what_may_pass_comes_again(
 def test_an_event_in_doubt_has_its_effect_in_the_end(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a lost answer the event waits until no request can land, then is applied anew."""
+    """After a lost answer the event waits until no request can land, then is applied."""
     monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     embedded.standin.control.faults({"on": PUT, "kind": "drop", "act": True})
 
@@ -337,8 +349,8 @@ def test_an_event_in_doubt_has_its_effect_in_the_end(
     assert embedded.requests(PUT) == 2
 
 
-def test_a_wrong_key_or_scope_comes_again(embedded: Deployed) -> None:
-    """The same message succeeds once the key is mended."""
+def test_a_wrong_key_or_scope_is_redelivered(embedded: Deployed) -> None:
+    """The same message succeeds once the key is corrected."""
     for key in ("sk_wrong_0123456789", embedded.standin.keys["read"]):
         embedded.set("VIDEO_VECTOR_API_KEY", key)
         wiring.instance._made = None
@@ -352,8 +364,8 @@ def test_a_wrong_key_or_scope_comes_again(embedded: Deployed) -> None:
     assert embedded.push(event()) == 200
 
 
-def test_an_unreachable_api_comes_again(embedded: Deployed) -> None:
-    """A connection that is refused is trouble that may pass, and free to be tried at once."""
+def test_an_unreachable_api_is_redelivered(embedded: Deployed) -> None:
+    """A refused connection is transient, and may be tried again at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     embedded.set("VIDEO_VECTOR_BASE_URL", f"http://127.0.0.1:{port}/api/v2")
@@ -378,10 +390,10 @@ def broken(markers: Deployed, part: str) -> None:
     markers.set(variable, host)
 
 
-def test_a_store_that_is_down_comes_again(
+def test_a_store_that_is_down_is_redelivered(
     markers: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without its records nothing is sent to VideoVector, and the message comes again."""
+    """Without its records nothing is sent to VideoVector."""
     monkeypatch.setattr(effects, "_STORE_SECONDS", 0.5)
     broken(markers, "documents")
 
@@ -391,11 +403,11 @@ def test_a_store_that_is_down_comes_again(
     assert [one["event"] for one in lines(capsys)] == ["upsert_marker.retry"]
 
 
-def test_a_rejection_that_cannot_be_published_comes_again(
+def test_a_rejection_that_cannot_be_published_is_redelivered(
     markers: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What should be on topic `rejected` is not acknowledged until it is there."""
-    monkeypatch.setattr(subscriber, "_PUBLISH_SECONDS", 0.5)
+    monkeypatch.setattr(processing, "_PUBLISH_SECONDS", 0.5)
     broken(markers, "messages")
 
     status, _ = markers.post(b"junk", message_of(event()).attributes)
@@ -429,7 +441,7 @@ def test_a_claim_check_is_rejected_with_its_data(markers: Deployed) -> None:
     assert found.data == b"not JSON"
 
 
-def test_a_claim_check_that_cannot_be_read_comes_again(markers: Deployed) -> None:
+def test_a_claim_check_that_cannot_be_read_is_redelivered(markers: Deployed) -> None:
     """A missing object is not a reason to drop the event."""
     attributes = claim(markers.backend, b"{}")
     attributes["ce-dataref"] += "x"
@@ -471,8 +483,8 @@ def test_data_that_is_too_large_is_rejected_as_it_came(markers: Deployed, *, cla
 
 
 @pytest.mark.emulator
-def test_a_claim_check_without_a_bucket_comes_again(deploy_gcp: Deploy) -> None:
-    """A setting that is missing mends nothing by rejecting; the answer names it.
+def test_a_claim_check_without_a_bucket_is_redelivered(deploy_gcp: Deploy) -> None:
+    """Rejecting would not help against a missing setting; the answer names it.
 
     The embedded backend always has a place for blobs.
     """
@@ -517,7 +529,7 @@ def test_structured_events_have_effects_too(embedded: Deployed, *, encoded: bool
 def test_a_wrong_automations_file_loses_nothing(
     embedded: Deployed, capsys: pytest.CaptureFixture[str], text: bytes | None
 ) -> None:
-    """Events come again until the file is mended, and a critical line names it."""
+    """Events are redelivered until the file is corrected, and a critical line names it."""
     embedded.file.unlink()
     if text is not None:
         embedded.file.write_bytes(text)
@@ -538,7 +550,7 @@ def test_a_wrong_automations_file_loses_nothing(
 def test_wrong_settings_lose_nothing(
     embedded: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every wrong variable is named at once, and the event comes again."""
+    """Every wrong variable is named at once, and the event is redelivered."""
     embedded.set("API_TIMEOUT_SECONDS", "soon")
     embedded.set("VIDEO_VECTOR_API_KEY", "")
     wiring.instance._made = None
@@ -584,16 +596,16 @@ def test_automations_of_another_action_are_left_alone(embedded: Deployed) -> Non
     assert embedded.published("media-urls") == []
 
 
-def test_a_bug_comes_again_and_leaks_nothing(
+def test_a_bug_is_redelivered_and_leaks_nothing(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An unforeseen exception is a critical line with its trace, cleaned of secrets."""
     key = embedded.standin.keys["write"]
 
-    def bug(*_: object) -> None:
+    def bug(*_: object, **__: object) -> None:
         raise ValueError(f"{key} at https://storage.example/x?X-Goog-Signature=abc")
 
-    monkeypatch.setattr(subscriber, "_receive", bug)
+    monkeypatch.setattr(processing, "receive", bug)
     message = message_of(event())
 
     status, body = embedded.post(message.data, message.attributes)
