@@ -99,16 +99,17 @@ def apply_parts(
             failures.append(TransientError("Not all parts were done in time; the rest follows."))
             break
         try:
-            apply(desired)
-        except PermanentError as error:
-            report(error, key)
-            progress.note_refused(key)
+            try:
+                apply(desired)
+            except PermanentError as error:
+                report(error, key)
+                progress.note_refused(key)
+            else:
+                progress.note_done(key)
         except TransientError as error:
             failures.append(error)
             if isinstance(error, RateLimited):
                 break
-        else:
-            progress.note_done(key)
     if failures:
         raise joined_failures(failures, "parts")
     if progress.refused:
