@@ -127,8 +127,8 @@ class Action:
     and the event ask for, or raises `PermanentError`. `apply` makes a target equal to the state
     of a task, which need not be this event's; done again, it changes nothing. It raises
     `TransientError` where the message must be redelivered, and `PermanentError` where the state
-    is refused. With `parts`, a state has many parts (a key and a state each), and `apply` is
-    called for each part: only for targets that one event has.
+    is refused. Where `parts` returns parts (a key and a state each), `apply` is called for each of
+    them: only for targets that one event has.
 
     `entry_point` is the function that serves it. Each tuple in `one_of` is a set of fields of which
     at least one set must be given whole. `target_kind` is what its targets' names begin with;
@@ -143,7 +143,7 @@ class Action:
     target_kind: str
     target_state: Callable[[Values, Cause], TargetState]
     apply: Callable[[Context, Task], Applied | None]
-    parts: Callable[[Context, Values], Iterable[Part]] | None = None
+    parts: Callable[[Context, Values], Iterable[Part] | None] | None = None
     one_of: tuple[tuple[str, ...], ...] = ()
     needs: tuple[str, ...] = ()
     emits: str = ""

@@ -148,14 +148,15 @@ def _carry_out(work: _Work, planned: Planned, received: Received) -> Outcome | N
 
 def _apply(work: _Work, automation: str, task: Task) -> Applied | None:
     action, context = work.action, work.context
-    if action.parts is None:
+    parts = action.parts(context, task.desired) if action.parts else None
+    if parts is None:
         return action.apply(context, task)
 
     def report(error: PermanentError, key: str) -> None:
         _reject(work, automation, error, part=key)
 
     apply_parts(
-        action.parts(context, task.desired),
+        parts,
         lambda desired: action.apply(context, Task(desired)),
         report,
         task.progress,

@@ -4,7 +4,7 @@ For one object, or for every segment of the event's video (as the event's run ma
 VideoVector, by exchange; or, for objects in one's own buckets, signed here (V4).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,31 +59,26 @@ def _target_state(fields: Values, cause: Cause) -> TargetState:
     return TargetState(f"signed_url:{cause.key}", desired, ONE_EVENT_SECONDS)
 
 
-def _parts(context: Context, desired: Values) -> Iterator[Part]:
-    """The object, or each segment of the video that has an id and an address."""
+def _parts(context: Context, desired: Values) -> Iterable[Part] | None:
+    """Each segment of the video that has an id and an address; None for a single object."""
+    return _segments(context, desired) if "segments" in desired else None
+
+
+def _segments(context: Context, desired: Values) -> Iterator[Part]:
     cause = desired["cause"]
-    if "segments" not in desired:
-        yield "", {**desired, "key": cause["key"]}
-        return
     target = SegmentsTarget(cause["video_id"], cause["run_id"])
     for row in context.api.batch_segments_for_targets([target]):
         for segment in row.get("segments") or ():
             match segment:
                 case {"segment_id": str(segment_id), "gcs_uri": str(gcs_uri)} if segment_id:
-                    yield (
-                        segment_id,
-                        {
-                            **desired,
-                            "gcs_uri": gcs_uri,
-                            "key": part_key(cause["key"], segment_id),
-                            "cause": {**cause, "segment_id": segment_id},
-                        },
-                    )
+                    key = part_key(cause["key"], segment_id)
+                    own = {**cause, "segment_id": segment_id, "key": key}
+                    yield segment_id, {**desired, "gcs_uri": gcs_uri, "cause": own}
 
 
 def _apply(context: Context, task: Task) -> None:
     desired = task.desired
-    gcs_uri, key = desired["gcs_uri"], desired["key"]
+    gcs_uri, key = desired["gcs_uri"], desired["cause"]["key"]
     bucket, name = allowed_uri(gcs_uri, context.settings.signed_url_buckets)
     signed: SignedUrl | SignedObject
     if desired["signer"] == "storage":
