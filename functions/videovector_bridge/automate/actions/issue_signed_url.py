@@ -68,7 +68,8 @@ def _segments(context: Context, desired: Values) -> Iterator[Part]:
     cause = desired["cause"]
     target = SegmentsTarget(cause["video_id"], cause["run_id"])
     for row in context.api.batch_segments_for_targets([target]):
-        for segment in row.get("segments") or ():
+        segments = row.get("segments")
+        for segment in segments if isinstance(segments, list) else ():
             match segment:
                 case {"segment_id": str(segment_id), "gcs_uri": str(gcs_uri)} if segment_id:
                     key = part_key(cause["key"], segment_id)
