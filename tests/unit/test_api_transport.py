@@ -4,7 +4,7 @@ import gzip
 import logging
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -152,6 +152,54 @@ def test_doubt_may_forbid_another_attempt() -> None:
 
     assert caught.value.in_doubt
     assert upstream.done()
+
+
+READS: dict[str, Callable[[VideoVectorClient], object]] = {
+    "get": lambda client: list(client.list_markers()),
+    "image": lambda client: client.gif("v"),
+    "batch": lambda client: client.batch_videos(["v"]),
+    "search": lambda client: client.playground_search("cats"),
+    "filter search": lambda client: list(client.playground_filter_search([{}])),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_a_read_is_retried_though_its_answer_was_lost(
+    read: Callable[[VideoVectorClient], object],
+) -> None:
+    """Where doubt forbids to repeat effects, calls that change nothing are repeated."""
+    lost = (Fault(httpx.ReadTimeout), Reply(status=502), Reply(iter([httpx.ReadError("cut off")])))
+    image = Reply(b"GIF89a", headers={"Content-Type": "image/gif"})
+    upstream = Upstream(*lost, image if read is READS["image"] else Reply([]))
+
+    read(client_of(upstream, retry=RetryPolicy(retry_in_doubt=False)))
+
+    assert upstream.done()
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+@pytest.mark.parametrize("fault", [Fault(httpx.ReadTimeout), Reply(status=504)], ids=range(2))
+def test_a_read_that_fails_is_never_in_doubt(
+    read: Callable[[VideoVectorClient], object], fault: Fault | Reply
+) -> None:
+    """Nothing of it can take effect later, so the caller has nothing to wait for."""
+    with pytest.raises(ApiError) as caught:
+        read(client_of(Upstream(fault), retry=RetryPolicy(attempts=1)))
+
+    assert not caught.value.in_doubt
+
+
+def test_reads_end_within_their_budget() -> None:
+    """They are repeated no longer than any call."""
+    upstream = Upstream(*[Fault(httpx.ReadTimeout)] * 4)
+    clock = Clock()
+    policy = RetryPolicy(budget_seconds=3.0, base=1.0, retry_in_doubt=False)
+
+    with pytest.raises(Unreachable):
+        list(client_of(upstream, clock=clock, retry=policy).list_markers())
+
+    assert clock.naps == [1.0]
+    assert len(upstream.requests) == 2
 
 
 def test_doubt_outlasts_a_later_attempt() -> None:

@@ -38,11 +38,16 @@ class Call:
     idempotency_key: str | None = None
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether it only reads: nothing that was sent can take effect, now or later."""
+        return self.method == "GET" or self.reads
+
+    @property
     def repeatable(self) -> bool:
         """Whether sending it twice does no more than sending it once."""
         return (
-            self.method in {"GET", "PUT", "DELETE"}
-            or self.reads
+            self.changes_nothing
+            or self.method in {"PUT", "DELETE"}
             or self.idempotency_key is not None
         )
 

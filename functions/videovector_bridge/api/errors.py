@@ -22,8 +22,8 @@ class ApiError(BridgeError):
     (empty if its answer was of no known shape). `status` is None when no answer came or none was
     asked for. `retry_after` is seconds. `path` is the URL's path and never holds a query.
     `in_doubt`: the request was sent and its fate is unknown, now or in an earlier attempt of the
-    same call, so that it may yet take effect. All text is cleaned: no key, no signed URL's
-    query, no control characters, bounded in length.
+    same call, so that it may yet take effect. Never true of a call that changes nothing. All text
+    is cleaned: no key, no signed URL's query, no control characters, bounded in length.
     """
 
     code: str = "api_error"

@@ -53,7 +53,8 @@ class RetryPolicy:
     `budget_seconds` spans the whole call: no attempt starts after it, a wait that would reach
     past it is not begun, and each attempt's own timeout is cut to what is left of it.
     `retry_in_doubt` allows another attempt while the one before may still take effect; a caller
-    to whom the order of effects matters forbids it and looks at `ApiError.in_doubt`.
+    to whom the order of effects matters forbids it and looks at `ApiError.in_doubt`. Reads have
+    no effect, so they are tried again in any case.
     """
 
     attempts: int = 4

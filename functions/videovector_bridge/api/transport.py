@@ -95,8 +95,8 @@ class Transport:
     def send(self, call: Call) -> Answer:
         """Return the answer to `call` if it is a success, trying again as the policy allows.
 
-        Raises an `ApiError`, the last attempt's, in doubt if any attempt was. What `key()` raises
-        passes through.
+        Raises an `ApiError`, the last attempt's, in doubt if any attempt was; a call that changes
+        nothing never is. What `key()` raises passes through.
         """
         in_doubt = False
 
@@ -105,7 +105,8 @@ class Transport:
             try:
                 return self._attempt(call, seconds_left)
             except ApiError as error:
-                in_doubt = error.in_doubt = in_doubt or error.in_doubt
+                doubtful = error.in_doubt and not call.changes_nothing
+                in_doubt = error.in_doubt = in_doubt or doubtful
                 raise
 
         def least_wait(error: BaseException) -> float | None:
