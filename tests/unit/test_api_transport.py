@@ -1,6 +1,7 @@
 """`api.transport` through the client: retries, keys, limits, and what never leaks."""
 
 import gzip
+import itertools
 import logging
 import threading
 import traceback
@@ -370,6 +371,30 @@ def test_media_beyond_the_limit_is_refused() -> None:
     assert len(client.gif("v").content) == 64 * 1024 * 1024
     with pytest.raises(AnswerTooLarge):
         client.gif("v")
+
+
+ENDLESS = b" " * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: itertools.repeat(ENDLESS),
+        lambda: iter([b'{"marker_id"', httpx.ReadError("cut off")]),
+        lambda: iter([httpx.ReadTimeout("silence")]),
+    ],
+    ids=["too large", "broken off", "timeout"],
+)
+def test_where_the_status_suffices_no_body_makes_it_a_failure(
+    body: Callable[[], Iterator[bytes | Exception]],
+) -> None:
+    """A marker that is set, or deleted, stays so: it is neither refused nor in doubt."""
+    upstream = Upstream(Reply(body()), Reply(body()))
+    client = client_of(upstream)
+
+    assert client.upsert_marker({}).marker_id is None
+    assert client.delete_marker("m_1")
+    assert upstream.done()
 
 
 def test_a_compressed_bomb_is_refused() -> None:

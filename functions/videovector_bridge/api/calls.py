@@ -26,6 +26,8 @@ class Call:
     """One logical request. `path` is relative to the base URL, its ids escaped by `segment`.
 
     `reads` marks a POST that changes nothing. `limit` is the most bytes that its answer may have.
+    `status_suffices`: a 2xx says all that must be known, so its body may be too large or broken
+    off (and then counts as empty, or as what came of it).
     """
 
     method: str
@@ -35,6 +37,7 @@ class Call:
     accept: str = "application/json"
     limit: int = JSON_LIMIT
     reads: bool = False
+    status_suffices: bool = False
     idempotency_key: str | None = None
 
     @property

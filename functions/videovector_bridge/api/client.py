@@ -100,13 +100,20 @@ class VideoVectorClient:
     def upsert_marker(
         self, body: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Marker:
-        """Send `body` as it is to `PUT /markers`; return the marker as far as the answer tells.
+        """Send `body` as it is to `PUT /markers`; return the marker as far as the answer shows it.
 
+        Any 2xx is a success, whatever its body: what it looks like is not documented, and an
+        error would count as a refusal of a marker that is set. A page of something else that
+        answers 2xx under a wrong base URL is therefore a success too; reads find that out.
         One `idempotency_key` belongs to one body: given again it may get the first answer
         again, without effect. By default every call has its own, kept over its retries.
         """
         call = Call(
-            "PUT", "/markers", body=dict(body), idempotency_key=key_for_call(idempotency_key)
+            "PUT",
+            "/markers",
+            body=dict(body),
+            status_suffices=True,
+            idempotency_key=key_for_call(idempotency_key),
         )
         return answers.to_marker(self._transport.send(call))
 
@@ -117,7 +124,9 @@ class VideoVectorClient:
         not speak as VideoVector does (a proxy's page, a wrong base URL) is raised as `NotFound`.
         """
         try:
-            self._transport.send(Call("DELETE", f"/markers/{segment(marker_id)}"))
+            self._transport.send(
+                Call("DELETE", f"/markers/{segment(marker_id)}", status_suffices=True)
+            )
         except NotFound as error:
             if error.message or error.vendor_code:
                 return False

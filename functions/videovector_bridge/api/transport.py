@@ -161,12 +161,14 @@ class Transport:
                 if self.clock() > deadline:
                     raise httpx.ReadTimeout("the answer did not end in time")
         except httpx.HTTPError:
-            if success:
+            if success and not call.status_suffices:
                 raise
             # else what has come will do: the status is known
         if not success:
             return error_from_answer(response, bytes(body[:limit]), now=self.now())
         method, path, _ = describe_request(response)
+        if len(body) > limit and call.status_suffices:
+            body.clear()
         if len(body) > limit:
             return AnswerTooLarge(
                 f"{AnswerTooLarge.headline}: {method} {path} answered {response.status_code} with "
