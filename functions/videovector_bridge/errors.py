@@ -27,6 +27,15 @@ class PermanentError(BridgeError):
         self.code = code
 
 
+class UnstorableError(PermanentError):
+    """Pub/Sub, Firestore or Cloud Storage can never take this message, document or file name.
+
+    `code` is `message_too_large`, `message_invalid`, `document_too_large`, `document_too_deep`,
+    `document_invalid` or `file_name_invalid`. Not a `BackendError`, which is transient: what an
+    error that is both means would depend on the order of `except` clauses.
+    """
+
+
 class SettingsError(BridgeError):
     """One or more settings are wrong. `problems` names every one of them."""
 

@@ -17,7 +17,7 @@ from tests.contract.peers import dead_server, forgetful_proxy, refusing_server, 
 from tests.support.patience import PATIENCE_SECONDS
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Files, StoredFile
-from videovector_bridge.errors import BackendError, ConflictError
+from videovector_bridge.errors import BackendError, ConflictError, UnstorableError
 
 GIF = "image/gif"
 ODD_NAMES = [
@@ -157,12 +157,14 @@ def test_any_name_is_a_file_of_its_own(files: Files) -> None:
 )
 def test_name_that_cloud_storage_refuses_is_a_sentence(files: Files, name: str) -> None:
     """It is refused at once, by every backend, for whatever is asked."""
-    with pytest.raises(BackendError, match="is not the name of a file"):
-        create(files, name, b"")
-    with pytest.raises(BackendError, match="is not the name of a file"):
-        files.find(name, timeout=10)
-    with pytest.raises(BackendError, match="is not the name of a file"):
-        files.read(name, timeout=10)
+    for call in (
+        lambda: create(files, name, b""),
+        lambda: files.find(name, timeout=10),
+        lambda: files.read(name, timeout=10),
+    ):
+        with pytest.raises(UnstorableError, match="is not the name of a file") as caught:
+            call()
+        assert (caught.value.owner, caught.value.code) == ("user", "file_name_invalid")
 
 
 def test_empty_file_is_a_file(files: Files) -> None:

@@ -17,9 +17,10 @@ from tests.contract.peers import dead_server, stalled_server
 from tests.support.patience import PATIENCE_SECONDS
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.embedded.log import MessageLog
+from videovector_bridge.backends.gcp import pubsub
 from videovector_bridge.backends.limits import check_request, wire_size
 from videovector_bridge.backends.ports import Message
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, TransientError, UnstorableError
 
 EVERY_BYTE = bytes(range(256)) * 4
 
@@ -93,29 +94,53 @@ def test_threads_publish_at_once(backend: Backend, backend_settings: BackendSett
         assert [one for one in received if one.ordering_key == key] == numbered(100, key)
 
 
+TOO_LARGE, INVALID = "message_too_large", "message_invalid"
+
+
 @pytest.mark.parametrize(
-    ("messages", "rule"),
+    ("messages", "rule", "code"),
     [
-        ([], "1 to 1,000 messages"),
-        (numbered(1_001), "1 to 1,000 messages"),
-        (numbered(1) + numbered(1, "lane-01"), "same ordering key"),
-        ([Message(b"x" * 5_000_000)] * 2, "at most 10,000,000 bytes"),
-        ([Message(b"x", {"a": "v" * 1_025})], "at most 1,024 bytes"),
-        ([Message(b"x", {"a": "\u00e9" * 513})], "at most 1,024 bytes"),
-        ([Message(b"x", {"k" * 257: "v"})], "at most 256 bytes"),
-        ([Message(b"x", {"": "v"})], "not empty"),
-        ([Message(b"x", {"googclient": "v"})], "'goog'"),
-        ([Message(b"x", {str(n): "v" for n in range(101)})], "at most 100 attributes"),
-        ([Message(b"x", {}, "k" * 1_025)], "ordering key"),
-        ([Message(b"")], "at least one attribute"),
+        ([], "1 to 1,000 messages", INVALID),
+        (numbered(1_001), "1 to 1,000 messages", INVALID),
+        (numbered(1) + numbered(1, "lane-01"), "same ordering key", INVALID),
+        ([Message(b"x" * 5_000_000)] * 2, "at most 10,000,000 bytes", TOO_LARGE),
+        ([Message(b"x", {"a": "v" * 1_025})], "at most 1,024 bytes", TOO_LARGE),
+        ([Message(b"x", {"a": "\u00e9" * 513})], "at most 1,024 bytes", TOO_LARGE),
+        ([Message(b"x", {"k" * 257: "v"})], "at most 256 bytes", TOO_LARGE),
+        ([Message(b"x", {"": "v"})], "not empty", INVALID),
+        ([Message(b"x", {"googclient": "v"})], "'goog'", INVALID),
+        ([Message(b"x", {str(n): "v" for n in range(101)})], "at most 100 attributes", TOO_LARGE),
+        ([Message(b"x", {}, "k" * 1_025)], "ordering key", TOO_LARGE),
+        ([Message(b"")], "at least one attribute", INVALID),
+        ([Message(b"x", {}, "\ud800")], "half a surrogate pair", INVALID),
+        ([Message(b"x", {"a": "\ud800"})], "half a surrogate pair", INVALID),
+        ([Message(b"x", {"\ud800": "v"})], "half a surrogate pair", INVALID),
     ],
 )
 def test_what_pubsub_refuses_is_refused_before_it_is_sent(
-    backend: Backend, messages: list[Message], rule: str
+    backend: Backend, messages: list[Message], rule: str, code: str
 ) -> None:
-    """Both backends keep Pub/Sub's limits, also those that the emulator does not check."""
-    with pytest.raises(BackendError, match=rule):
+    """Both backends keep Pub/Sub's limits, also those that the emulator does not check.
+
+    No retry helps, so the error is permanent, with a code, and not one that is tried again.
+    """
+    with pytest.raises(UnstorableError, match=rule) as caught:
         backend.topics.publish("events", messages, timeout=10)
+
+    assert caught.value.code == code
+    assert not isinstance(caught.value, TransientError)
+
+
+@pytest.mark.emulator
+def test_what_only_pubsub_finds_wrong_is_permanent_too(
+    gcp_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INVALID_ARGUMENT is about the request, which would be the same again."""
+    monkeypatch.setattr(pubsub, "check_request", lambda *_: None)
+    with pytest.raises(UnstorableError, match="Pub/Sub refuses the request as it is") as caught:
+        gcp_backend.topics.publish("events", [Message(b"")], timeout=10)
+
+    assert caught.value.code == INVALID
 
 
 def test_largest_request_is_accepted(backend: Backend, backend_settings: BackendSettings) -> None:
@@ -124,12 +149,6 @@ def test_largest_request_is_accepted(backend: Backend, backend_settings: Backend
     backend.topics.publish("events", [Message(b"x" * 9_999_900)], timeout=20)
 
     assert len(subscriber.receive(1)[0].data) == 9_999_900
-
-
-def test_half_a_surrogate_pair_is_a_backend_error(backend: Backend) -> None:
-    """Text that UTF-8 cannot hold is refused with a sentence, not with a stray exception."""
-    with pytest.raises(BackendError):
-        backend.topics.publish("events", [Message(b"x", {}, "\ud800")], timeout=5)
 
 
 @pytest.mark.emulator
@@ -222,5 +241,5 @@ def test_limit_is_met_to_the_byte() -> None:
     room = 10_000_000 - overhead - len("events") - 6
 
     check_request("events", [Message(b"x" * room, {"k": "v"})])
-    with pytest.raises(BackendError):
+    with pytest.raises(UnstorableError):
         check_request("events", [Message(b"x" * (room + 1), {"k": "v"})])

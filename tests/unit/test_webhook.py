@@ -22,7 +22,7 @@ from tests.fakes import WatchedTopics
 from tests.webhooks import SECRET, delivery, deploy, environment, headers, signature
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.backends.ports import Message
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, UnstorableError
 from videovector_bridge.events import TYPE_PREFIX
 from videovector_bridge.ingest import webhook
 from videovector_bridge.ingest.body import (
@@ -676,6 +676,17 @@ def test_a_body_counts_until_it_is_published(embedded: Receiver) -> None:
 
     assert statuses == [503, 503]
     assert (second.headers["Retry-After"], after.status_code) == ("1", 401)
+
+
+def test_a_delivery_that_pubsub_can_never_take_is_asked_for_again(embedded: Receiver) -> None:
+    """It is not lost: 503, as for a topic that is down, until a person has looked at it."""
+
+    def refuse(_number: int) -> None:
+        raise UnstorableError("too large", owner="system", code="message_too_large")
+
+    embedded.watch(WatchedTopics(webhook._instance.get().backend.topics, before=refuse))
+
+    assert embedded.post(delivery()).status_code == 503
 
 
 def test_a_body_that_never_arrives_gives_its_bytes_back(

@@ -29,7 +29,7 @@ from tests.fakes import (
 )
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Message
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, BridgeError, UnstorableError
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 
@@ -340,11 +340,18 @@ def test_another_number_of_lanes_changes_nothing_else(backend: Backend) -> None:
 # State that fails, documents that people edit
 
 
-def test_a_store_that_is_down_is_a_failed_window(backend: Backend) -> None:
+STORE_TROUBLE = [
+    BackendError("Firestore is down"),
+    UnstorableError("too large", owner="user", code="document_too_large"),
+]
+
+
+@pytest.mark.parametrize("error", STORE_TROUBLE, ids=["down", "refused"])
+def test_a_store_that_is_down_is_a_failed_window(backend: Backend, error: BridgeError) -> None:
     """Without state there is no window, and nothing is asked of the API."""
 
     def fail(_number: int) -> None:
-        raise BackendError("Firestore is down")
+        raise error
 
     documents = WatchedDocuments(backend.documents, before=fail)
     report = window(watched(backend, documents=documents), Upstream())
@@ -354,6 +361,21 @@ def test_a_store_that_is_down_is_a_failed_window(backend: Backend) -> None:
         "state_unavailable",
         503,
     )
+
+
+@pytest.mark.parametrize("error", STORE_TROUBLE, ids=["down", "refused"])
+def test_a_cursor_that_is_not_stored_fails_its_window(backend: Backend, error: BridgeError) -> None:
+    """Whatever the store says: the window ends with a report, and the next one repeats."""
+
+    def fail(number: int) -> None:
+        if number > 1:
+            raise error
+
+    documents = WatchedDocuments(backend.documents, before=fail)
+    report = window(watched(backend, documents=documents), Replay(events(3)))
+
+    assert (report.outcome, report.stop_reason) == ("failed", "state_unavailable")
+    assert document(backend)["cursor"] is None
 
 
 @pytest.mark.parametrize("went_through", [True, False])

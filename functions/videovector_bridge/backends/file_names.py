@@ -1,6 +1,6 @@
 """What Cloud Storage refuses as a name of a file, refused by every backend."""
 
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import UnstorableError
 
 # https://cloud.google.com/storage/docs/objects#naming
 _MAX_NAME_BYTES = 1_024
@@ -8,9 +8,13 @@ _RESERVED = ".well-known/acme-challenge/"
 
 
 def check_file_name(name: str) -> None:
-    """Raise `BackendError` if Cloud Storage would refuse an object of this name."""
+    """Raise `UnstorableError` if Cloud Storage would refuse an object of this name."""
     if rule := _broken_rule(name):
-        raise BackendError(f"{name[:100]!r} is not the name of a file: {rule}.")
+        raise UnstorableError(
+            f"{name[:100]!r} is not the name of a file: {rule}.",
+            owner="user",
+            code="file_name_invalid",
+        )
 
 
 def _broken_rule(name: str) -> str:

@@ -1,4 +1,7 @@
-"""What Pub/Sub refuses, checked before anything is sent, the same for every backend."""
+"""What Pub/Sub refuses of a request, checked before anything is sent, alike in both backends.
+
+Limits: https://cloud.google.com/pubsub/quotas#resource_limits
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +14,7 @@ from videovector_bridge.backends.ports import (
     MAX_REQUEST_MESSAGES,
     Message,
 )
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import UnstorableError
 
 # More than protobuf ever adds to a message, and to an attribute within our limits.
 _MESSAGE_OVERHEAD = 24
@@ -19,22 +22,23 @@ _ATTRIBUTE_OVERHEAD = 9
 
 
 def check_request(topic: str, messages: Sequence[Message]) -> None:
-    """Raise `BackendError` if Pub/Sub would refuse these messages as one request to `topic`.
+    """Raise `UnstorableError` if Pub/Sub would refuse these messages as one request to `topic`.
 
     Checked: the number of messages, one ordering key, the size of the request in bytes on the
-    wire, and the number and sizes of attributes. Costs well under a microsecond a message.
+    wire, the number and sizes of attributes, and that text is UTF-8. Costs well under a
+    microsecond a message.
     """
     if not 0 < len(messages) <= MAX_REQUEST_MESSAGES:
-        raise _refused(
+        raise _invalid(
             topic, f"a request holds 1 to {MAX_REQUEST_MESSAGES:,} messages, not {len(messages):,}"
         )
     ordering_key = messages[0].ordering_key
-    if len(ordering_key.encode("utf-8", "replace")) > MAX_ORDERING_KEY_BYTES:
-        raise _refused(topic, f"an ordering key holds at most {MAX_ORDERING_KEY_BYTES:,} bytes")
+    if _bytes_of(topic, ordering_key) > MAX_ORDERING_KEY_BYTES:
+        raise _too_large(topic, f"an ordering key holds at most {MAX_ORDERING_KEY_BYTES:,} bytes")
     bound = len(topic) * 4 + 64 + len(messages) * (_MESSAGE_OVERHEAD + len(ordering_key) * 4)
     for message in messages:
         if message.ordering_key != ordering_key:
-            raise _refused(
+            raise _invalid(
                 topic,
                 "all messages of a request carry the same ordering key, not both "
                 f"{ordering_key!r} and {message.ordering_key!r}",
@@ -57,11 +61,11 @@ def check_request(topic: str, messages: Sequence[Message]) -> None:
                 bound += _check_attributes(topic, message)
             bound += len(keys) + len(values)
         elif not message.data:
-            raise _refused(topic, "a message has data or at least one attribute, not neither")
+            raise _invalid(topic, "a message has data or at least one attribute, not neither")
     if bound > MAX_REQUEST_BYTES:
         size = len(topic.encode("utf-8", "replace")) + 6 + sum(map(wire_size, messages))
         if size > MAX_REQUEST_BYTES:
-            raise _refused(
+            raise _too_large(
                 topic, f"a request holds at most {MAX_REQUEST_BYTES:,} bytes, not {size:,}"
             )
 
@@ -88,22 +92,22 @@ def _check_attributes(topic: str, message: Message) -> int:
     """Check the attributes one by one; return the bytes that UTF-8 adds to their characters."""
     attributes = message.attributes
     if len(attributes) > MAX_ATTRIBUTES:
-        raise _refused(
+        raise _too_large(
             topic, f"a message has at most {MAX_ATTRIBUTES} attributes, not {len(attributes)}"
         )
     extra = 0
     for key, value in attributes.items():
-        key_bytes = len(key.encode("utf-8", "replace"))
-        value_bytes = len(value.encode("utf-8", "replace"))
+        key_bytes = _bytes_of(topic, key)
+        value_bytes = _bytes_of(topic, value)
         if not key or key.startswith("goog"):
-            raise _refused(topic, f"attribute {key!r}: a key is not empty nor starts with 'goog'")
+            raise _invalid(topic, f"attribute {key!r}: a key is not empty nor starts with 'goog'")
         if key_bytes > MAX_ATTRIBUTE_KEY_BYTES:
-            raise _refused(
+            raise _too_large(
                 topic,
                 f"attribute {key[:40]!r}...: a key holds at most {MAX_ATTRIBUTE_KEY_BYTES} bytes",
             )
         if value_bytes > MAX_ATTRIBUTE_BYTES:
-            raise _refused(
+            raise _too_large(
                 topic,
                 f"attribute {key!r}: a value holds at most {MAX_ATTRIBUTE_BYTES:,} bytes, "
                 f"not {value_bytes:,}",
@@ -112,5 +116,21 @@ def _check_attributes(topic: str, message: Message) -> int:
     return extra
 
 
-def _refused(topic: str, rule: str) -> BackendError:
-    return BackendError(f"Nothing was published to topic {topic!r}: {rule}.")
+def _bytes_of(topic: str, text: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise _invalid(topic, "a text of it holds half a surrogate pair") from None
+
+
+def _too_large(topic: str, rule: str) -> UnstorableError:
+    return _refused(topic, rule, "message_too_large")
+
+
+def _invalid(topic: str, rule: str) -> UnstorableError:
+    return _refused(topic, rule, "message_invalid")
+
+
+def _refused(topic: str, rule: str, code: str) -> UnstorableError:
+    text = f"Nothing was published to topic {topic!r}: {rule}."
+    return UnstorableError(text, owner="system", code=code)

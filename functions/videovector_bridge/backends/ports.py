@@ -3,7 +3,8 @@
 Two backends implement these ports, `gcp` and `embedded`; one contract test suite holds both to
 the wording here. Every method blocks, is safe to call from several threads, and either ends
 within `timeout` seconds (plus scheduling) or raises `BackendError`. A method that has no time left
-before a request raises `OutOfTimeError` and does not send that request.
+before a request raises `OutOfTimeError` and does not send that request. What Google's service can
+never take raises `UnstorableError`, by its documented limits before anything is sent.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,10 @@ __all__ = [
     "MAX_ATTRIBUTES",
     "MAX_ATTRIBUTE_BYTES",
     "MAX_ATTRIBUTE_KEY_BYTES",
+    "MAX_DOCUMENT_BYTES",
+    "MAX_DOCUMENT_DEPTH",
+    "MAX_FIELD_PATH_BYTES",
+    "MAX_FIELD_TEXT_BYTES",
     "MAX_ORDERING_KEY_BYTES",
     "MAX_REQUEST_BYTES",
     "MAX_REQUEST_MESSAGES",
@@ -42,6 +47,13 @@ MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_KEY_BYTES = 256
 MAX_ATTRIBUTE_BYTES = 1_024
 MAX_ORDERING_KEY_BYTES = 1_024
+# Limits of Firestore, kept by both backends:
+# https://cloud.google.com/firestore/quotas#collections_documents_and_fields
+MAX_DOCUMENT_BYTES = 1_048_576
+MAX_DOCUMENT_DEPTH = 20
+MAX_FIELD_TEXT_BYTES = 1_048_487
+# A key with those of the maps around it, joined by dots. A create may have 1,500, a change 1,499.
+MAX_FIELD_PATH_BYTES = 1_499
 
 
 def seconds_left(timeout: Timeout) -> float:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, UnstorableError
 from videovector_bridge.ingest.batcher import Checkpoint
 from videovector_bridge.ingest.deadline import Deadline
 from videovector_bridge.ingest.lease import Lease, LeaseLost
@@ -93,7 +93,7 @@ class Committer:
             raise
         except LeaseLost as error:
             return Stop("lease_lost", error)
-        except BackendError as error:
+        except (BackendError, UnstorableError) as error:
             return Stop("state_unavailable", error)
         self._committed = checkpoint
         self._deadline.renew(self._lease.expires_at)

@@ -16,7 +16,7 @@ from flask import Request, Response
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Backend, Message
-from videovector_bridge.errors import BackendError, SettingsError
+from videovector_bridge.errors import BackendError, SettingsError, UnstorableError
 from videovector_bridge.events import Rejection
 from videovector_bridge.ingest.body import BodyReader, ByteBudget, UnreadableBody
 from videovector_bridge.ingest.delivery import (
@@ -261,7 +261,7 @@ def _publish(instance: _Instance, topic: str, messages: Sequence[Message]) -> Ou
         return Outcome(503, "overloaded", "WARNING", busy, _SOON_SECONDS)
     try:
         instance.backend.topics.publish(topic, messages, timeout=instance.settings.publish_seconds)
-    except BackendError as error:
+    except (BackendError, UnstorableError) as error:
         return Outcome(503, "publish_failed", "ERROR", str(error), _LATER_SECONDS)
     finally:
         instance.places.release()

@@ -21,7 +21,7 @@ import httpx
 
 from videovector_bridge.api.stream import EventStream, Position
 from videovector_bridge.backends.ports import Backend
-from videovector_bridge.errors import BackendError, OutOfTimeError
+from videovector_bridge.errors import BackendError, OutOfTimeError, UnstorableError
 from videovector_bridge.events import parse_time
 from videovector_bridge.ingest.batcher import Batch, Batcher, BatchLimits, Checkpoint
 from videovector_bridge.ingest.committer import STATE_SECONDS, Committer
@@ -86,7 +86,7 @@ async def drain_window(
             clock=clock,
             now=now,
         )
-    except BackendError as error:
+    except (BackendError, UnstorableError) as error:
         return WindowReport(stream.name, "failed", "state_unavailable", str(error))
     if isinstance(lease, Busy):
         return WindowReport(

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from videovector_bridge.backends.document_limits import check_document
 from videovector_bridge.backends.embedded.database import Database
 from videovector_bridge.backends.naming import safe_name
 from videovector_bridge.backends.ports import Document, Timeout
-from videovector_bridge.errors import BackendError, ConflictError
-
-# Firestore's limit, by its own way of counting, which JSON comes close to.
-_MAX_DOCUMENT_BYTES = 1_048_576
+from videovector_bridge.errors import ConflictError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -66,8 +64,10 @@ class SqliteDocuments:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 
         Raises `ConflictError` if the stored version is another one; `BackendError` if the file
-        cannot be written within `timeout` seconds; `TypeError` for values outside JSON.
+        cannot be written within `timeout` seconds; `UnstorableError` for what Firestore would
+        refuse; `TypeError` for values outside JSON.
         """
+        check_document(collection, document_id, {**(replaces.fields if replaces else {}), **fields})
         key = (safe_name(collection), safe_name(document_id))
         name = "/".join(key)
         expected = replaces.revision if replaces else 0
@@ -81,10 +81,5 @@ class SqliteDocuments:
             # A document that was deleted and made again must not repeat a version of the old one.
             revision = revision + 1 if row else secrets.randbits(62) + 1
             text = json.dumps({**json.loads(stored), **fields})
-            if len(text) > _MAX_DOCUMENT_BYTES:
-                raise BackendError(
-                    f"{name} was not written: a document holds at most {_MAX_DOCUMENT_BYTES:,} "
-                    f"bytes, not {len(text):,}."
-                )
             connection.execute(_STORE, (*key, text, revision, time.time()))
         return Document(json.loads(text), revision, 0.0)

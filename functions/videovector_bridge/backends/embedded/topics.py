@@ -8,7 +8,6 @@ from pathlib import Path
 from videovector_bridge.backends.embedded.database import Database
 from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.ports import Message, Timeout
-from videovector_bridge.errors import BackendError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -46,8 +45,8 @@ class SqliteTopics:
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish one request: all of it is stored when this returns, or none of it if it raises.
 
-        Raises `BackendError` for a request that Pub/Sub would refuse, and if the file cannot be
-        written within `timeout` seconds.
+        Raises `UnstorableError` for a request that Pub/Sub would refuse, and `BackendError` if the
+        file cannot be written within `timeout` seconds.
         """
         check_request(topic, messages)
         name = topic_id(topic)
@@ -58,8 +57,5 @@ class SqliteTopics:
             for message in messages
         ]
         what = f"Publishing {len(rows)} messages to {name}"
-        try:
-            with self._messages.transaction(what, timeout, write=True) as connection:
-                connection.executemany(_INSERT, rows)
-        except UnicodeEncodeError as error:  # half a surrogate pair
-            raise BackendError(f"{what} failed: {error}") from error
+        with self._messages.transaction(what, timeout, write=True) as connection:
+            connection.executemany(_INSERT, rows)

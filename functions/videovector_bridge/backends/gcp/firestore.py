@@ -17,21 +17,21 @@ from google.cloud.firestore_v1.types import (
     CommitResponse,
 )
 
+from videovector_bridge.backends.document_limits import COUNT_FIELD, END_FIELD, check_document
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.gcp.values import decode_fields, encode_fields, time_value
 from videovector_bridge.backends.naming import safe_name
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Document, Timeout
-from videovector_bridge.errors import BackendError, ConflictError
+from videovector_bridge.errors import ConflictError, UnstorableError
 
 _EMULATOR = "FIRESTORE_EMULATOR_HOST"
 # Firestore leaves the update time alone when a write changes nothing, so that an equal write would
 # neither renew a lease nor make a rival's write stale. A count makes every write a change.
-_COUNT = "_writes"
+_COUNT = COUNT_FIELD
 # Firestore removes a document some time after this; a policy of the database names the field.
-_END = "expire_at"
-_OUR_FIELDS = frozenset({_COUNT, _END})
+_END = END_FIELD
 _PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
 
@@ -96,9 +96,11 @@ class FirestoreDocuments:
 
         A document that is not kept for ever has the time of its end in the field `expire_at`, for
         Firestore's TTL. Raises `ConflictError` if the stored version is another one; `BackendError`
-        after `timeout` seconds, or at once for what a retry cannot mend; `TypeError` for values
-        outside JSON.
+        after `timeout` seconds, or at once for what a retry cannot repair; `UnstorableError` for
+        what Firestore refuses as it is; `TypeError` for values outside JSON.
         """
+        stored = {**(replaces.fields if replaces else {}), **fields}
+        check_document(collection, document_id, stored)
         name = self._name(collection, document_id)
         count = _revision(replaces).count + 1 if replaces else 1
         request = self._commit(name, fields, replaces, count, keep_seconds)
@@ -111,10 +113,16 @@ class FirestoreDocuments:
                 if _is_conflict(error, replaces):
                     raise ConflictError(f"{name} was written by somebody else first") from error
                 raise
+            except google_errors.InvalidArgument as error:
+                raise UnstorableError(
+                    f"{name} was not written. Firestore refuses it as it is, and will again: "
+                    f"{error.message}",
+                    owner="user",
+                    code="document_invalid",
+                ) from error
             return CommitResponse.pb(answer)
 
         answer = self._retry.call(f"Writing {name}", attempt, timeout, _explain)
-        stored = {**(replaces.fields if replaces else {}), **fields}
         return Document(stored, _Revision(answer.write_results[0].update_time, count), 0.0)
 
     def _name(self, collection: str, document_id: str) -> str:
@@ -128,12 +136,7 @@ class FirestoreDocuments:
         count: int,
         keep_seconds: float | None,
     ) -> CommitRequest:
-        for taken in _OUR_FIELDS & fields.keys():
-            raise BackendError(f"{name} was not written: the field name {taken!r} is taken.")
-        try:
-            encoded = encode_fields({**fields, _COUNT: count})
-        except ValueError as error:
-            raise BackendError(f"{name} was not written: {error}.") from error
+        encoded = encode_fields({**fields, _COUNT: count})
         if keep_seconds is not None:
             encoded[_END] = time_value(time.time() + keep_seconds)
         update = {"name": name, "fields": encoded}

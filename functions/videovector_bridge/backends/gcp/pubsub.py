@@ -12,7 +12,7 @@ from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Message, Timeout
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, UnstorableError
 
 # The raw protobuf class: the wrapped one costs several times as much a message. And not the
 # threaded batcher of google-cloud-pubsub: with ordering keys it reaches a tenth of this speed.
@@ -30,8 +30,9 @@ class PubSubTopics:
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish one request; return when Pub/Sub has acknowledged every message of it.
 
-        Raises `BackendError` at once for what a retry cannot mend (limits, no such topic, no
-        permission), and after `timeout` seconds otherwise.
+        Raises `UnstorableError` at once for what Pub/Sub refuses as it is, `BackendError` at once
+        where a retry cannot help (no such topic, no permission), and after `timeout` seconds
+        otherwise.
         """
         path = topic if "/" in topic else f"projects/{self._project}/topics/{topic}"
         check_request(path, messages)
@@ -39,15 +40,12 @@ class PubSubTopics:
         request = _RawRequest(topic=path)
         # Adding in place is four times as fast as a list of messages that is then copied.
         add = request.messages.add
-        try:
-            for message in messages:
-                add(
-                    data=message.data,
-                    attributes=message.attributes,
-                    ordering_key=message.ordering_key,
-                )
-        except ValueError as error:  # half a surrogate pair in an attribute
-            raise BackendError(f"Nothing was published to topic {path!r}: {error}.") from error
+        for message in messages:
+            add(
+                data=message.data,
+                attributes=message.attributes,
+                ordering_key=message.ordering_key,
+            )
         wrapped = PublishRequest.wrap(request)
         answer = self._retry.call(
             f"Publishing {len(messages)} messages to {path}",
@@ -79,5 +77,10 @@ def _explain(error: Exception, path: str) -> str | None:
             f"the topic. ({error.message})"
         )
     if isinstance(error, google_errors.InvalidArgument):
-        return f"Pub/Sub refuses the request as it is, and will again: {error.message}"
+        raise UnstorableError(
+            f"Nothing was published to {path}. Pub/Sub refuses the request as it is, and will "
+            f"again: {error.message}",
+            owner="system",
+            code="message_invalid",
+        ) from error
     return None

@@ -5,12 +5,9 @@ from typing import Any
 
 from google.cloud.firestore_v1.types import Value
 
-_RawValue = Value.pb()
+from videovector_bridge.backends.document_limits import ESCAPE, INNER_ARRAY, encode_key
 
-# Firestore refuses empty and `__reserved__` keys and an array directly inside an array. Such keys
-# get a `%` in front (and so do keys that start with one); such arrays become a map of one entry.
-_ESCAPE = "%"
-_INNER_ARRAY = "%[]"
+_RawValue = Value.pb()
 
 # In this order: a bool is an int to Python.
 _SCALARS = (
@@ -39,14 +36,8 @@ def decode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {_decode_key(key): _decode(value) for key, value in fields.items()}
 
 
-def encode_key(key: str) -> str:
-    """Return `key` as Firestore allows it: itself, unless it is empty, reserved or escaped."""
-    reserved = key.startswith("__") and key.endswith("__")
-    return _ESCAPE + key if not key or reserved or key.startswith(_ESCAPE) else key
-
-
 def _decode_key(key: str) -> str:
-    return key.removeprefix(_ESCAPE)
+    return key.removeprefix(ESCAPE)
 
 
 def _encode(value: Any) -> Any:
@@ -65,7 +56,7 @@ def _encode(value: Any) -> Any:
 def _encode_item(value: Any) -> Any:
     encoded = _encode(value)
     if isinstance(value, list | tuple):
-        return _RawValue(map_value={"fields": {_INNER_ARRAY: encoded}})
+        return _RawValue(map_value={"fields": {INNER_ARRAY: encoded}})
     return encoded
 
 
@@ -75,8 +66,8 @@ def _decode(value: Any) -> Any:
             return None
         case "map_value":
             fields = value.map_value.fields
-            if len(fields) == 1 and _INNER_ARRAY in fields:
-                return [_decode(item) for item in fields[_INNER_ARRAY].array_value.values]
+            if len(fields) == 1 and INNER_ARRAY in fields:
+                return [_decode(item) for item in fields[INNER_ARRAY].array_value.values]
             return decode_fields(fields)
         case "array_value":
             return [_decode(item) for item in value.array_value.values]
