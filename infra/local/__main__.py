@@ -24,11 +24,11 @@ def main(started_at: datetime) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         configuration = read_configuration(os.environ)
-        # Imported only now: what they need takes a while to load, and mistakes are told at once.
+        # Imported only now: both take a while to load, and wrong settings are reported at once.
         if configuration.subscriber.automations_file or options.command == "serve":
-            from infra.local.expected import read_followed_automations  # noqa: PLC0415
+            from infra.local.followed import check_automations  # noqa: PLC0415
 
-            read_followed_automations(configuration.subscriber.automations_file)
+            check_automations(configuration.subscriber.automations_file)
         if options.command == "run":
             from infra.local.run import run  # noqa: PLC0415
 

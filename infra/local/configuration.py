@@ -15,6 +15,7 @@ from videovector_bridge.settings import (
 )
 
 STANDIN_BUCKET = "standin-media"
+SHIPPED_AUTOMATIONS = Path(__file__).resolve().parents[2] / "functions" / "automations.toml"
 
 # Defaults of the local stack: short times for a person who watches, and the bucket that the
 # launcher creates.
@@ -59,6 +60,19 @@ class Configuration:
         """Whether automations may act. On a real account only if AUTOMATIONS_FILE is set."""
         named = bool(self.subscriber.automations_file)
         return not self.real or named or is_loopback_url(self.drain.api.base_url)
+
+    @property
+    def unchecked(self) -> str:
+        """Why a run cannot say which effects there must be; empty where it can.
+
+        The oracle knows the automations that are shipped and no others.
+        """
+        if not self.effects_allowed:
+            return "automations do not act on a real account unless AUTOMATIONS_FILE is set"
+        file = self.subscriber.automations_file
+        if file and Path(file).resolve() != SHIPPED_AUTOMATIONS:
+            return f"AUTOMATIONS_FILE names {Path(file).name}, whose effects are not known here"
+        return ""
 
     @property
     def topic_names(self) -> dict[str, str]:

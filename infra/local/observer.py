@@ -6,20 +6,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.local.effects import Effects, Seen, Settled, effects_found, markers_by_target
+from infra.local.effects import (
+    Effects,
+    Observation,
+    Settled,
+    effects_found,
+    markers_by_target,
+)
 from infra.local.expected import expected_effects
+from infra.local.oracle import Oracle
 from infra.local.progress import Progress
 from infra.local.stack import Stack
-from infra.local.truth import Truth
 from videovector_bridge.api import ApiError, VideoVectorClient
-from videovector_bridge.automate.automations import Automation
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Events that webhooks were told of: how many, and the ids of those not on the topic.
+class WebhookSummary:
+    """Events that were sent to webhooks: how many, and the ids of those not on the topic.
 
-    `under_way` counts deliveries that are neither taken nor given up.
+    `under_way` counts deliveries that are neither accepted nor abandoned.
     """
 
     events: int
@@ -31,8 +36,8 @@ class Told:
 class Snapshot:
     """Where a run stands.
 
-    `emitted` counts the events that must be published, None where the API does not tell;
-    `missing` are the ids of those that are not.
+    `emitted` counts the events that must be published, None where the API does not say so;
+    `missing` are the ids of those that are not. `unchecked` says why no effects are looked for.
     """
 
     phase: str
@@ -43,13 +48,14 @@ class Snapshot:
     effects: Effects
     cursor: str | None
     killed_windows: int = 0
-    told: Told | None = None
-    """None where the API does not tell."""
+    webhooks: WebhookSummary | None = None
+    """None where the API does not say what it sent."""
+    unchecked: str = ""
 
     @property
     def complete(self) -> bool:
         """Whether every event of both channels, and every effect, is there."""
-        if self.told is not None and (self.told.missing or self.told.under_way):
+        if self.webhooks is not None and (self.webhooks.missing or self.webhooks.under_way):
             return False
         return not self.missing and not self.effects.missing
 
@@ -57,22 +63,15 @@ class Snapshot:
 class Observer:
     """Looks at the stack, and keeps `progress` up to date."""
 
-    def __init__(
-        self,
-        stack: Stack,
-        progress: Progress,
-        automations: tuple[Automation, ...],
-        started_at: datetime,
-    ) -> None:
+    def __init__(self, stack: Stack, progress: Progress, started_at: datetime) -> None:
         self._stack = stack
         self._progress = progress
-        self._automations = automations
         self._started_at = started_at
         self._looking = threading.Lock()
         upstream = stack.upstream
         # Of an API that is nobody's stand-in no more is asked than there must be.
         api = VideoVectorClient(upstream.api_url, lambda: upstream.key)
-        self._truth = Truth(stack.cloud, api if upstream.control else None)
+        self._oracle = Oracle(stack.cloud, api if upstream.control else None)
         self._settled: dict[str, Settled] = {}
 
     def look_at_events(self) -> None:
@@ -93,16 +92,17 @@ class Observer:
         """Look at everything.
 
         `wanted` are the ids of the events that must be published, None where the API does not
-        tell. `markers` are those at the API, None where they cannot be read. `webhooks` is what
+        say so. `markers` are those at the API, None where they cannot be read. `webhooks` is what
         the stand-in says of them.
         """
         stack, progress = self._stack, self._progress
         names = stack.configuration.topic_names
-        self.look_at_events()
+        # Events last: then the cause of everything else has been seen.
         progress.note_rejected(stack.cloud.observe(names["rejected"]))
         progress.note_urls(stack.cloud.observe(names["media-urls"]))
-        allowed = stack.configuration.effects_allowed
-        effects = self._look_at_effects(markers) if allowed else Effects()
+        self.look_at_events()
+        unchecked = stack.configuration.unchecked
+        effects = Effects() if unchecked else self._look_at_effects(markers)
         ids = None if wanted is None else list(wanted)
         return Snapshot(
             phase,
@@ -113,20 +113,22 @@ class Observer:
             effects,
             stack.cloud.cursor(next(iter(stack.configuration.drain.streams))),
             killed_windows,
-            None if webhooks is None else _told(webhooks, progress),
+            None if webhooks is None else _summary(webhooks, progress),
+            unchecked,
         )
 
     def _look_at_effects(self, markers: Iterable[Mapping[str, Any]] | None) -> Effects:
         progress = self._progress
         there = markers_by_target(markers)
-        wishes = expected_effects(progress.data.values(), self._automations)
+        expected = expected_effects(progress.published.values())
         try:
-            return effects_found(wishes, Seen(progress, there, self._truth), self._settled)
+            seen = Observation(progress, there, self._oracle)
+            return effects_found(expected, seen, self._settled)
         except ApiError as error:
-            return Effects(missing=(f"(the API did not tell: {error})",))
+            return Effects(missing=(f"(the API did not answer: {error})",))
 
 
-def _told(webhooks: Mapping[str, Any], progress: Progress) -> Told:
+def _summary(webhooks: Mapping[str, Any], progress: Progress) -> WebhookSummary:
     ids = webhooks["event_ids"]
     missing = tuple(each for each in ids if each not in progress.webhooks)
-    return Told(len(ids), missing, webhooks["unsettled"])
+    return WebhookSummary(len(ids), missing, webhooks["unsettled"])

@@ -1,21 +1,27 @@
 """What a run has seen so far: events, effects and windows, counted from the topics themselves."""
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from infra.local.clock import Tick
 from infra.local.cloud import Observed
-from videovector_bridge.errors import PermanentError
-from videovector_bridge.events import TYPE_PREFIX
+from infra.local.published import BRIDGE, WEBHOOK, Identity, PublishedEvent, read_event
 
-if TYPE_CHECKING:
-    from videovector_bridge.automate.received import Received
+_GAP = "com.vectormethods.bridge.stream.gap"
 
-_GAP = f"{TYPE_PREFIX}bridge.stream.gap"
+
+class UrlKey(NamedTuple):
+    """What a message on `media-urls` is about; `segment_id` is empty where it names none."""
+
+    automation: str
+    event_id: str
+    segment_id: str
+    gcs_uri: str
 
 
 @dataclass(slots=True)
@@ -28,14 +34,20 @@ class Progress:
     """Likewise of the events that came by webhook."""
     own: Counter[str] = field(default_factory=Counter)
     """Likewise of the events that the bridge itself published."""
-    first_seen: dict[str, datetime] = field(default_factory=dict)
-    data: dict[str, "Received"] = field(default_factory=dict)
-    """Events of all channels by id, as automations see them."""
+    published: dict[Identity, PublishedEvent] = field(default_factory=dict)
+    """Events of all channels that could be read."""
+    previews: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """Previews that the bridge announced, by automation and id of the event: when."""
+    matches: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """Matches of searches that it announced, by automation and id of the result: when."""
     first_event_at: datetime | None = None
     gaps: int = 0
     rejected: list[Mapping[str, str]] = field(default_factory=list)
-    urls: dict[str, datetime] = field(default_factory=dict)
+    urls: dict[UrlKey, datetime] = field(default_factory=dict)
+    url_ids: dict[UrlKey, str] = field(default_factory=dict)
     url_repeats: int = 0
+    renamed_urls: set[UrlKey] = field(default_factory=set)
+    """URLs whose repeats cannot be recognised: they were published under more than one `ce-id`."""
     windows: int = 0
     """Windows that ended and said so."""
     cut_windows: int = 0
@@ -59,17 +71,30 @@ class Progress:
             self.gaps += 1
             return
         event_id = message.attributes["ce-id"]
-        if event_id not in self.first_seen:
-            self.first_seen[event_id] = message.published_at
-            if (received := _received(message)) is not None:
-                self.data[event_id] = received
+        event = read_event(message)
+        if event is not None:
+            self.published.setdefault(event.identity, event)
         channel = message.attributes.get("ce-channel")
-        if channel in ("webhook", "bridge"):
-            (self.webhooks if channel == "webhook" else self.own)[event_id] += 1
+        if channel == BRIDGE:
+            self.own[event_id] += 1
+            self._note_own(event)
+        elif channel == WEBHOOK:
+            self.webhooks[event_id] += 1
+        else:
+            self.events[event_id] += 1
+            if self.first_event_at is None or message.published_at < self.first_event_at:
+                self.first_event_at = message.published_at
+
+    def _note_own(self, event: PublishedEvent | None) -> None:
+        if event is None:
             return
-        self.events[event_id] += 1
-        if self.first_event_at is None or message.published_at < self.first_event_at:
-            self.first_event_at = message.published_at
+        automation = event.payload.get("automation", "")
+        if event.type == "media.preview_stored":
+            cause = automation, event.payload.get("event_id", "")
+            self.previews.setdefault(cause, event.published_at)
+        elif event.type == "search.matched":
+            match = automation, (event.payload.get("match") or {}).get("result_id", "")
+            self.matches.setdefault(match, event.published_at)
 
     def note_rejected(self, messages: list[Observed]) -> None:
         """Note messages seen on topic `rejected`."""
@@ -80,8 +105,17 @@ class Progress:
         """Note messages seen on topic `media-urls`."""
         with self._lock:
             for message in messages:
-                self.url_repeats += message.attributes["ce-id"] in self.urls
-                self.urls.setdefault(message.attributes["ce-id"], message.published_at)
+                self._note_url(message)
+
+    def _note_url(self, message: Observed) -> None:
+        # Of the data only what names the URL: the rest is a credential.
+        data, message_id = json.loads(message.data), message.attributes["ce-id"]
+        names = ("automation", "event_id", "segment_id", "gcs_uri")
+        key = UrlKey(*(data.get(name) or "" for name in names))
+        self.url_repeats += key in self.urls
+        self.urls.setdefault(key, message.published_at)
+        if self.url_ids.setdefault(key, message_id) != message_id:
+            self.renamed_urls.add(key)
 
     def note_tick(self, tick: Tick) -> None:
         """Note a call of `drain`."""
@@ -113,23 +147,3 @@ class Progress:
     def webhook_repeats(self) -> int:
         """How many messages carried an event that had come by webhook already."""
         return sum(self.webhooks.values()) - len(self.webhooks)
-
-
-def _received(message: Observed) -> "Received | None":
-    """The event as automations see it; None if they see none in it."""
-    # Imported only now: it takes a while to load, for which the first event need not wait.
-    from videovector_bridge.automate.received import receive  # noqa: PLC0415
-
-    attributes = message.attributes
-    try:
-        return receive(
-            message.data,
-            event_id=attributes["ce-id"],
-            source=attributes.get("ce-source", ""),
-            event_type=attributes.get("ce-type", ""),
-            channel=attributes.get("ce-channel", "stream"),
-            stated_time=attributes.get("ce-time"),
-            now=datetime.now(UTC),
-        )
-    except PermanentError:
-        return None

@@ -17,7 +17,8 @@ _NAMED = 5  # of many things that are missing, so many are named
 
 def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str) -> dict[str, Any]:
     """The run as plain JSON values. The keys are relied on by scripts."""
-    progress, effects, told = snapshot.progress, snapshot.effects, snapshot.told
+    progress, effects, webhooks = snapshot.progress, snapshot.effects, snapshot.webhooks
+    checked = not snapshot.unchecked
     first = progress.first_event_at
     middle, high = percentiles(effects.milliseconds)
     wrong = problems(snapshot, trouble)
@@ -29,7 +30,7 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
         "repeats": progress.repeats,
         "lost": None if snapshot.emitted is None else len(snapshot.missing),
         "rejected": len(progress.rejected),
-        **{kind: effects.found.get(kind, 0) for kind in KINDS},
+        **{kind: effects.found.get(kind, 0) if checked else None for kind in KINDS},
         "webhooks": len(progress.webhooks),
         "windows": progress.windows + progress.cut_windows,
         "killed_windows": snapshot.killed_windows,
@@ -40,12 +41,16 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
             None if first is None else round((first - started_at).total_seconds(), 2)
         ),
         "effect_ms": {"p50": middle, "p99": high},
-        **{f"{kind}_expected": effects.wanted.get(kind, 0) for kind in KINDS},
-        "webhooks_expected": told.events if told else None,
+        **{
+            f"{kind}_expected": effects.expected.get(kind, 0) if checked else None for kind in KINDS
+        },
+        "webhooks_expected": webhooks.events if webhooks else None,
         "webhook_repeats": progress.webhook_repeats,
-        "red_no_more": effects.red_no_more,
+        "red_no_more": effects.red_no_more if checked else None,
+        "effects_unchecked": snapshot.unchecked,
         "seconds": round(snapshot.seconds, 2),
-        "missing": [*snapshot.missing, *(told.missing if told else ()), *effects.missing],
+        "missing": [*snapshot.missing, *(webhooks.missing if webhooks else ()), *effects.missing],
+        "surplus": list(effects.surplus),
         "problems": wrong,
     }
 
@@ -53,28 +58,27 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
 def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
     """What keeps the run from being a success, as sentences; nothing when it is one.
 
-    `trouble` is what ended by itself meanwhile, if anything.
+    `trouble` is what ended by itself in the meantime, if anything.
     """
-    progress, effects = snapshot.progress, snapshot.effects
+    progress = snapshot.progress
     found = [trouble] if trouble else []
     if snapshot.missing:
         found.append(
             f"{len(snapshot.missing)} of {snapshot.emitted} events were not published: "
             f"{_some(snapshot.missing)}."
         )
-    told = snapshot.told
-    if told is not None and told.missing:
+    webhooks = snapshot.webhooks
+    if webhooks is not None and webhooks.missing:
         found.append(
-            f"{len(told.missing)} of {told.events} events told to the webhook were not published: "
-            f"{_some(told.missing)}."
+            f"{len(webhooks.missing)} of {webhooks.events} events sent to the webhook were not "
+            f"published: {_some(webhooks.missing)}."
         )
     if snapshot.emitted is not None:
         if snapshot.emitted and not snapshot.killed_windows:
             found.append("No window was killed, so that the resume was not shown.")
         if progress.rejected:
             found.append(f"{len(progress.rejected)} messages were rejected; none was expected.")
-    if effects.missing:
-        found.append(f"{len(effects.missing)} effects did not happen: {_some(effects.missing)}.")
+    found += _wrong_effects(snapshot)
     if progress.rejected and found:
         first = progress.rejected[0]
         found.append(f"The first rejection ({first.get('code')}) says: {first.get('detail')}")
@@ -83,6 +87,17 @@ def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
     if progress.failures and (found or (snapshot.emitted is None and last_failed)):
         found.append(f"A window failed: {progress.failures[-1]}")
     return found
+
+
+def _wrong_effects(snapshot: Snapshot) -> list[str]:
+    effects = snapshot.effects
+    renamed = [key.gcs_uri for key in sorted(snapshot.progress.renamed_urls)]
+    said = {
+        "effects did not happen": effects.missing,
+        "effects happened that no event asks for": effects.surplus,
+        "URLs were published under more than one ce-id": renamed,
+    }
+    return [f"{len(each)} {what}: {_some(each)}." for what, each in said.items() if each]
 
 
 def _some(things: Sequence[str]) -> str:
@@ -111,16 +126,7 @@ def table(found: dict[str, Any]) -> Table:
             f"{found['webhook_repeats']} repeats",
         ),
         ("Rejected", found["rejected"], ""),
-        ("Markers set", _of(found, "markers"), ""),
-        (
-            "Markers taken away",
-            _of(found, "markers_deleted"),
-            f"{found['red_no_more']} red no more",
-        ),
-        ("Signed URLs", _of(found, "signed_urls"), ""),
-        ("Previews stored", _of(found, "previews"), ""),
-        ("Videos as documents", _of(found, "snapshots"), ""),
-        ("Matches of searches", _of(found, "matches"), ""),
+        *_effect_lines(found),
         ("Windows", found["windows"], f"{found['killed_windows']} killed half-way"),
         ("Found the lease taken", found["busy_windows"], "times"),
         ("Stream reconnected", found["reconnects"], "times within windows"),
@@ -144,6 +150,19 @@ def percentiles(values: Sequence[float]) -> tuple[float | None, float | None]:
         return (round(values[0], 1),) * 2 if values else (None, None)
     cuts = quantiles(values, n=100, method="inclusive")
     return round(cuts[49], 1), round(cuts[98], 1)
+
+
+def _effect_lines(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    if found["effects_unchecked"]:
+        return [("Effects", "not checked", found["effects_unchecked"])]
+    return [
+        ("Markers set", _of(found, "markers"), ""),
+        ("Markers deleted", _of(found, "markers_deleted"), f"{found['red_no_more']} red no more"),
+        ("Signed URLs", _of(found, "signed_urls"), ""),
+        ("Previews stored", _of(found, "previews"), ""),
+        ("Videos as documents", _of(found, "snapshots"), ""),
+        ("Matches of searches", _of(found, "matches"), ""),
+    ]
 
 
 def _of(found: dict[str, Any], kind: str) -> str:

@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from infra.local.draining import start_second_batch
-from infra.local.expected import read_followed_automations
 from infra.local.observer import Observer, Snapshot
 from infra.local.progress import Progress
+from infra.local.selected import selected_ids, selects_everything
 from infra.local.stack import Stack
 from infra.local.standin import Control
-from infra.local.wanted import all_wanted, selected_ids
 from videovector_bridge.api import ApiError, VideoVectorClient
 
 _KILL_AFTER = 20  # events of the second batch
@@ -37,8 +36,7 @@ def watch_scenario(
 
     Draining has begun; `progress` hears of its windows.
     """
-    automations = read_followed_automations(stack.configuration.subscriber.automations_file)
-    observer = Observer(stack, progress, automations, started_at)
+    observer = Observer(stack, progress, started_at)
     if stack.upstream.control is not None:
         return _StandInRun(stack, progress, observer, stack.upstream.control).watch(show)
     return _watch_real_api(stack, progress, observer, show)
@@ -89,10 +87,10 @@ class _StandInRun:
             time.sleep(_POLL_SECONDS)
 
     def _look(self, phase: str, journal: dict[str, Any], *, over: bool) -> Snapshot:
-        # Asked before the topic is looked at: what is told meanwhile is not missed yet.
+        # Asked before the topic is looked at: what is sent after that is not missed yet.
         webhooks = self._control.webhooks()
         wanted = journal["event_ids"]
-        if not all_wanted(self._streams):
+        if not selects_everything(self._streams):
             if over and self._selected is None:
                 self._selected = selected_ids(self._stack.upstream, self._streams)
             wanted = [each for each in wanted if each in (self._selected or ())]
@@ -106,7 +104,7 @@ class _StandInRun:
 
     def _cursor_arrived(self, snapshot: Snapshot, journal: dict[str, Any]) -> bool:
         """Whether a window has committed the last event; a filtered stream has its own last."""
-        return not all_wanted(self._streams) or snapshot.cursor == journal["last_event_id"]
+        return not selects_everything(self._streams) or snapshot.cursor == journal["last_event_id"]
 
     def _kill_a_window(self, deadline: float) -> None:
         """Emit a batch, and kill drain half-way through a window that publishes it.
@@ -119,7 +117,9 @@ class _StandInRun:
                 return
         while not self._killed_windows and not self._is_over(deadline):
             # Filters may leave few: then after the first.
-            enough = len(progress.events) + (_KILL_AFTER if all_wanted(self._streams) else 1)
+            enough = len(progress.events) + (
+                _KILL_AFTER if selects_everything(self._streams) else 1
+            )
             start_second_batch(self._control)
             self._kill_within_a_batch(enough, deadline)
 

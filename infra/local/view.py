@@ -39,13 +39,13 @@ class _Lines:
 
 
 def _cells(snapshot: Snapshot) -> dict[str, str]:
-    progress, effects = snapshot.progress, snapshot.effects
+    progress, effects, sent = snapshot.progress, snapshot.effects, snapshot.webhooks
     return {
         "emitted": "?" if snapshot.emitted is None else str(snapshot.emitted),
         "published": str(len(progress.events)),
         "repeats": str(progress.repeats),
-        "webhooks": f"{len(progress.webhooks)}/{snapshot.told.events if snapshot.told else '?'}",
-        "effects": f"{effects.found.total()}/{effects.wanted.total()}",
+        "webhooks": f"{len(progress.webhooks)}/{sent.events if sent else '?'}",
+        "effects": f"{effects.found.total()}/{effects.expected.total()}",
         "windows": str(progress.windows + progress.cut_windows),
         "killed": str(snapshot.killed_windows),
         "busy": str(progress.busy_windows),

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from infra.local.emulators import Emulators
+from infra.local.selected import selected_ids, selects_everything
 from infra.local.standin import StandIn, StandInConfig
 from infra.local.topology import read_topology
 from infra.local.upstream import Upstream
-from infra.local.wanted import all_wanted, selected_ids
 from tests.support.patience import until
 from tests.system.launcher import Launcher, processes_of
 from videovector_bridge.settings import drain_settings
@@ -78,7 +78,7 @@ def test_effects_that_do_not_happen_fail_the_run(tmp_path: Path) -> None:
         assert (found["lost"], found["signed_urls"]) == (0, 0)
         # An event of several URLs is rejected once.
         assert found["rejected"] > 20
-        assert f"signed URL {found['missing'][0].split()[2]} after event" in launcher.output
+        assert f"URL of {found['missing'][0].split()[2]} by 'a link" in launcher.output
         assert "bucket_not_allowed" in launcher.output
         assert "SIGNED_URL_BUCKETS" in launcher.output
 
@@ -228,5 +228,5 @@ def test_filtered_streams_want_what_the_api_sends() -> None:
         streams = tuple(settings.streams.values())
         selected = selected_ids(Upstream(standin.api_url, standin.keys), streams)
 
-    assert not all_wanted(streams)
+    assert not selects_everything(streams)
     assert selected == set(ids[1:])

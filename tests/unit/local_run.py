@@ -32,6 +32,7 @@ def event(
     data = {"event_id": event_id, "event_type": event_type, "created_at": created_at, **fields}
     attributes = {
         "ce-id": event_id,
+        "ce-source": f"//{channel}",
         "ce-type": TYPE_PREFIX + event_type,
         "ce-time": created_at,
         "ce-channel": channel,

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.configuration import STANDIN_BUCKET, read_configuration
+from infra.local.configuration import (
+    SHIPPED_AUTOMATIONS,
+    STANDIN_BUCKET,
+    read_configuration,
+)
 from infra.local.standin.library import BUCKET
 from videovector_bridge.errors import SettingsError
 
@@ -82,6 +86,17 @@ def test_nobody_is_acted_on_by_surprise(tmp_path: Path) -> None:
     assert not read_configuration(REAL).effects_allowed
     assert read_configuration(REAL | {"AUTOMATIONS_FILE": str(file)}).effects_allowed
     assert read_configuration(HERE).effects_allowed
+
+
+def test_effects_are_checked_of_the_shipped_automations_alone(tmp_path: Path) -> None:
+    """The oracle knows no others; and where nothing acts there is nothing to check."""
+    file = tmp_path / "mine.toml"
+    file.write_text("")
+    shipped = {"AUTOMATIONS_FILE": str(SHIPPED_AUTOMATIONS)}
+
+    assert [read_configuration(each).unchecked for each in ({}, HERE, shipped)] == ["", "", ""]
+    assert "mine.toml" in read_configuration({"AUTOMATIONS_FILE": str(file)}).unchecked
+    assert "real account" in read_configuration(REAL).unchecked
 
 
 def test_an_api_without_a_key_is_a_mistake() -> None:

@@ -1,8 +1,17 @@
 """Counting what a run has seen."""
 
+import pytest
+
 from infra.local.cloud import Observed
-from infra.local.progress import Progress
+from infra.local.progress import Progress, UrlKey
+from infra.local.published import PublishedEvent
 from tests.unit.local_run import LOST_TICK, at, event, tick
+
+
+def one(progress: Progress, event_id: str) -> PublishedEvent:
+    """The event of that id."""
+    (found,) = (each for each in progress.published.values() if each.id == event_id)
+    return found
 
 
 def test_repeats_are_counted_and_the_first_sight_kept() -> None:
@@ -13,7 +22,7 @@ def test_repeats_are_counted_and_the_first_sight_kept() -> None:
     progress.note_events([event("a", seconds=5)])
 
     assert (len(progress.events), progress.messages, progress.repeats) == (2, 3, 1)
-    assert progress.first_seen["a"] == at(2)
+    assert one(progress, "a").published_at == at(2)
     assert progress.first_event_at == at(1)
 
 
@@ -32,7 +41,7 @@ def test_data_that_is_no_event_has_no_effect() -> None:
 
     progress.note_events([Observed({**event("a").attributes}, b"[not json", at(1))])
 
-    assert (progress.events["a"], progress.data) == (1, {})
+    assert (progress.events["a"], progress.published) == (1, {})
 
 
 def test_webhooks_are_counted_apart_and_seen_in_the_same_shape() -> None:
@@ -41,6 +50,7 @@ def test_webhooks_are_counted_apart_and_seen_in_the_same_shape() -> None:
     attributes = {
         "ce-channel": "webhook",
         "ce-id": "w",
+        "ce-source": "//webhook",
         "ce-type": "com.vectormethods.export.ready",
     }
     body = (
@@ -52,8 +62,9 @@ def test_webhooks_are_counted_apart_and_seen_in_the_same_shape() -> None:
 
     assert (progress.messages, progress.repeats, progress.webhook_repeats) == (1, 0, 1)
     assert list(progress.webhooks) == ["w"]
-    assert progress.data["w"].fields["run_id"] == "r"
-    assert progress.data["w"].fields["channel"] == "webhook"
+    webhook = one(progress, "w")
+    assert (webhook.type, webhook.channel, webhook.run_id) == ("export.ready", "webhook", "r")
+    assert webhook.payload == {"run_id": "r"}
 
 
 def test_attributes_go_before_data() -> None:
@@ -63,11 +74,20 @@ def test_attributes_go_before_data() -> None:
 
     progress.note_events([odd])
 
-    fields = progress.data["a"].fields
-    assert (fields["event_id"], fields["event_type"]) == ("a", "processing.run_failed")
-    assert progress.data["a"].version.created_at == at(1).isoformat(timespec="microseconds")
-    assert fields["payload"] == {}
-    assert fields["run_id"] is None
+    found = one(progress, "a")
+    assert (found.type, found.version) == ("processing.run_failed", (at(1), "a", "//stream"))
+    assert (found.payload, found.run_id) == ({}, "")
+
+
+@pytest.mark.parametrize("data", [b"", b"null", b"[]", b'{"created_at": "soon"}', b"{}"])
+def test_an_event_without_a_time_or_an_object_has_no_effect(data: bytes) -> None:
+    """Whatever its data is; then it is only counted."""
+    progress = Progress()
+    attributes = {"ce-id": "a", "ce-type": "com.vectormethods.x"}
+
+    progress.note_events([Observed(attributes, data, at(1))])
+
+    assert (progress.events["a"], progress.published) == (1, {})
 
 
 def test_windows_are_told_apart() -> None:
@@ -90,19 +110,33 @@ def test_windows_are_told_apart() -> None:
 def test_the_bridges_own_events_are_told_apart() -> None:
     """They count neither as the stream's nor as a webhook's, but automations may see them."""
     progress = Progress()
-    own = event("o", "media.preview_stored", 2, channel="bridge")
+    payload = {"automation": "auto", "event_id": "a"}
+    own = event("o", "media.preview_stored", 2, channel="bridge", payload=payload)
 
     progress.note_events([own, own, event("a")])
 
     assert (progress.messages, len(progress.webhooks), progress.own["o"]) == (1, 0, 2)
-    assert progress.data["o"].fields["channel"] == "bridge"
+    assert one(progress, "o").channel == "bridge"
+    assert progress.previews == {("auto", "a"): at(2)}
+
+
+def test_matches_are_known_by_automation_and_result() -> None:
+    """Whichever event caused the search."""
+    progress = Progress()
+    payload = {"automation": "auto", "event_id": "a", "match": {"result_id": "m"}}
+
+    progress.note_events([event("o", "search.matched", 2, channel="bridge", payload=payload)])
+
+    assert progress.matches == {("auto", "m"): at(2)}
 
 
 def test_signed_urls_count_once() -> None:
     """A URL message that comes again is a repeat."""
     progress = Progress()
-    message = Observed({"ce-id": "a:1"}, b"", at(1))
+    data = b'{"automation": "auto", "event_id": "a", "segment_id": null, "gcs_uri": "gs://b/o"}'
+    message = Observed({"ce-id": "a:1"}, data, at(1))
 
     progress.note_urls([message, message])
 
-    assert (len(progress.urls), progress.url_repeats) == (1, 1)
+    assert progress.urls == {UrlKey("auto", "a", "", "gs://b/o"): at(1)}
+    assert (progress.url_repeats, progress.renamed_urls) == (1, set())

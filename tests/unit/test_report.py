@@ -1,6 +1,7 @@
 """The result of a run, for scripts and for people."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ from rich.console import Console
 
 from infra.local import report
 from infra.local.effects import KINDS, Effects
-from infra.local.observer import Told
-from infra.local.progress import Progress
+from infra.local.observer import WebhookSummary
+from infra.local.progress import Progress, UrlKey
 from infra.local.view import live_view
 from tests.unit.local_run import LOST_TICK, START, event, snapshot, tick
 
@@ -69,7 +70,11 @@ def test_a_good_run() -> None:
         ({"missing": ("x", "y")}, "2 of 2 events were not published: x, y."),
         ({"killed_windows": 0}, "No window was killed"),
         ({"effects": Effects(missing=("m",))}, "1 effects did not happen: m."),
-        ({"told": Told(3, ("w",))}, "1 of 3 events told to the webhook were not published: w."),
+        ({"effects": Effects(surplus=("s",))}, "1 effects happened that no event asks for: s."),
+        (
+            {"webhooks": WebhookSummary(3, ("w",))},
+            "1 of 3 events sent to the webhook were not published: w.",
+        ),
     ],
 )
 def test_whatever_is_missing_fails_the_run(changes: dict[str, Any], said: str) -> None:
@@ -100,6 +105,29 @@ def test_rejections_say_why() -> None:
         "1 messages were rejected; none was expected.",
         "The first rejection (bucket_not_allowed) says: Add it.",
     ]
+
+
+def test_a_url_without_one_id_fails_the_run() -> None:
+    """Its consumers could not tell a repeat from a new URL."""
+    progress = good()
+    progress.renamed_urls.add(UrlKey("auto", "a", "", "gs://b/o"))
+
+    assert report.problems(snapshot(progress)) == [
+        "1 URLs were published under more than one ce-id: gs://b/o."
+    ]
+
+
+def test_effects_that_are_not_checked_are_said_to_be_so() -> None:
+    """No number stands for what nobody looked at, and the table gives the reason."""
+    console = Console(width=160, record=True)
+
+    found = report.result(snapshot(good(), unchecked="they are yours"), "embedded", START, "")
+    console.print(report.table(found))
+
+    assert found["ok"] is True
+    assert {found[kind] for kind in (*KINDS, *(f"{kind}_expected" for kind in KINDS))} == {None}
+    assert found["effects_unchecked"] == "they are yours"
+    assert re.search("Effects .* not checked .* they are yours", console.export_text())
 
 
 def test_a_failed_window_that_was_made_good_is_no_failure() -> None:

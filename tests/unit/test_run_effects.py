@@ -1,46 +1,77 @@
-"""Whether the effects of a run are there: each kind, right, wrong and missing."""
+"""Whether the effects of a run are there: each kind, right, wrong, missing and uncalled for."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import orjson
 import pytest
 
 from infra.local.cloud import Observed
-from infra.local.effects import Effects, Seen, Settled, effects_found, markers_by_target
-from infra.local.expected import Wish
+from infra.local.effects import Effects, Observation, Settled, effects_found, markers_by_target
+from infra.local.expected import (
+    Effect,
+    Expected,
+    ExpectedEffect,
+    Marker,
+    Matches,
+    NoMarker,
+    Preview,
+    SegmentUrls,
+    SignedUrl,
+    VideoDocument,
+)
+from infra.local.oracle import Oracle
 from infra.local.progress import Progress
-from infra.local.truth import Truth
+from infra.local.published import read_event
 from tests.unit.local_run import at, event
 from videovector_bridge.api.models import Media
-from videovector_bridge.automate.actions.search import match_key
-from videovector_bridge.automate.snapshot import Rows, snapshot
 from videovector_bridge.errors import BackendError
 
-GREEN = {"target_type": "run", "target_id": "r", "color": "green", "note": "n"}
-CAUSE = {"key": "a:1", "automation": "auto", "video_id": "v", "run_id": None}
-MARK = {"marker:run:r": Wish("upsert_marker", {"marker": GREEN}, "a")}
-GONE = {
-    "marker:run:r": Wish(
-        "delete_marker",
-        {"absent": {"match": {"target_type": "run", "target_id": "r", "field_path": None}}},
-        "a",
-    )
-}
-LINK = {"signed_url:a:1": Wish("issue_signed_url", {"cause": CAUSE, "gcs_uri": "gs://b/o"}, "a")}
-LINKS = {"signed_url:a:1": Wish("issue_signed_url", {"cause": CAUSE, "segments": True}, "a")}
-PREVIEW = {
-    "preview:p.gif": Wish(
-        "store_preview", {"cause": CAUSE, "name": "p.gif", "kind": "gif", "of": "v"}, "a"
-    )
-}
-SNAPSHOT = {"media:v": Wish("snapshot_media", {"cause": CAUSE, "video_id": "v"}, "a")}
-SEARCH = {"search:a:1": Wish("search", {"cause": CAUSE, "search": {"query": "q", "top_k": 3}}, "a")}
+GREEN = {"target_type": "run", "target_id": "r", "field_path": None, "color": "green", "note": "n"}
 MATCH = {"result_id": "m"}
-STORED = event("media.preview_stored:a:1", "media.preview_stored", 2, channel="bridge")
-MATCHED = event(f"search.matched:{match_key('auto', MATCH)}", "search.matched", 2, channel="bridge")
-ROWS = Rows({"video_id": "v", "title": "t"}, {"status": "processed"}, {"segments": []})
+VIDEO = {"video_id": "v", "title": "t", "video_uri": "gs://b/v.mp4", "media_type": "video"}
+SEGMENTS = [
+    {"segment_id": "s1", "gcs_uri": "gs://b/1", "segment_status": "completed"},
+    {"segment_id": "s2", "gcs_uri": "gs://b/2", "segment_status": "completed"},
+    {"segment_id": "s3", "gcs_uri": None, "segment_status": "failed"},
+]
+
+
+def expected(effect: Effect, event_id: str = "a", *, red_before: bool = False) -> Expected:
+    """One effect, that automation `auto` has on an event."""
+    cause = read_event(event(event_id, seconds=1))
+    assert cause is not None
+    one = ExpectedEffect("auto", effect, cause, red_before)
+    return Expected({one.target: one}, (one,))
+
+
+MARK = expected(Marker("r", "green", "n"))
+GONE = expected(NoMarker("r"))
+LINK = expected(SignedUrl("gs://b/o"))
+LINKS = expected(SegmentUrls("v", "r"))
+PREVIEW = expected(Preview("p.gif", "gif", "v"))
+DOCUMENT = expected(VideoDocument("v"))
+SEARCH = expected(Matches({"query": "q", "top_k": 3}))
+EVERY = (PREVIEW, DOCUMENT, LINKS, SEARCH)
+
+
+def own(event_type: str, **payload: Any) -> Observed:
+    """An event of the bridge about something that automation `auto` did."""
+    payload = {"automation": "auto", **payload}
+    return event("own", event_type, 2, channel="bridge", payload=payload)
+
+
+STORED = own("media.preview_stored", event_id="a")
+MATCHED = own("search.matched", match=MATCH)
+
+
+def url(
+    gcs_uri: str, segment_id: str | None = None, message_id: str = "u", **data: Any
+) -> Observed:
+    """A message on `media-urls`."""
+    facts = {"automation": "auto", "event_id": "a", "segment_id": segment_id, "gcs_uri": gcs_uri}
+    return Observed({"ce-id": message_id}, orjson.dumps(facts | data), at(1.5))
 
 
 class Api:
@@ -52,12 +83,15 @@ class Api:
     def batch_segments_for_targets(self, _targets: Any) -> list[dict[str, Any]]:
         """Two segments that have an address, and one that has none."""
         self.asked.append("segments")
-        uris = {"s1": "gs://b/1", "s2": "gs://b/2", "s3": None}
-        return [{"segments": [{"segment_id": id_, "gcs_uri": uri} for id_, uri in uris.items()]}]
+        return [{"segments": SEGMENTS}]
 
     def playground_search(self, query: str, top_k: int) -> list[dict[str, Any]]:
         """One match."""
         self.asked.append(f"{query} {top_k}")
+        return [MATCH]
+
+    def playground_filter_search(self, _conditions: Any) -> list[dict[str, Any]]:
+        """One match."""
         return [MATCH]
 
     def gif(self, _video_id: str) -> Media:
@@ -67,15 +101,11 @@ class Api:
 
     def batch_videos(self, _ids: Any) -> list[Any]:
         """Details."""
-        return [ROWS.video]
-
-    def batch_status(self, _ids: Any) -> list[Any]:
-        """Status."""
-        return [{**(ROWS.status or {}), "video_id": "v"}]
+        return [VIDEO]
 
     def batch_segments(self, _ids: Any) -> list[Any]:
         """Segments."""
-        return [{**(ROWS.segments or {}), "video_id": "v"}]
+        return [{"video_id": "v", "run_id": "r", "segments": SEGMENTS}]
 
 
 class Cloud:
@@ -108,19 +138,31 @@ def seen(
     cloud: Cloud | None = None,
     api: Api | None = None,
     markers: list[dict[str, Any]] | None = None,
-    urls: tuple[str, ...] = (),
-) -> Seen:
-    """What a look has to compare with; event a was there first."""
+    urls: tuple[Observed, ...] = (),
+) -> Observation:
+    """What a look has to compare with."""
     progress = Progress()
-    progress.note_events([event("a", seconds=1), *messages])
-    progress.note_urls([Observed({"ce-id": key}, b"", at(1.5)) for key in urls])
-    truth = Truth(cast("Any", cloud or Cloud()), cast("Any", api))
-    return Seen(progress, markers_by_target(markers), truth)
+    progress.note_events(list(messages))
+    progress.note_urls(list(urls))
+    oracle = Oracle(cast("Any", cloud or Cloud()), cast("Any", api))
+    return Observation(progress, markers_by_target(markers), oracle)
 
 
 def counts(found: Effects, kind: str) -> tuple[int, int]:
-    """Found and wanted."""
-    return found.found[kind], found.wanted[kind]
+    """Found and expected."""
+    return found.found[kind], found.expected[kind]
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """The document of the video after event a."""
+    return {
+        **VIDEO,
+        "found": True,
+        "segments": {"run_id": "r", "total": 3, "by_status": {"completed": 2, "failed": 1}},
+        "event": {"event_id": "a"},
+        "snapshot_at": at(3).isoformat(),
+        **changes,
+    }
 
 
 def test_a_marker_is_right_only_with_its_colour_and_note() -> None:
@@ -132,7 +174,7 @@ def test_a_marker_is_right_only_with_its_colour_and_note() -> None:
     for change in ({"color": "red"}, {"note": ""}, {"target_id": "other"}, {"field_path": "f"}):
         wrong = effects_found(MARK, seen(markers=[GREEN | change]))
         assert counts(wrong, "markers") == (0, 1)
-        assert wrong.missing == ("marker:run:r after event a",)
+        assert wrong.missing == ("green marker on run r after event a",)
 
 
 def test_a_marker_that_should_be_gone() -> None:
@@ -142,57 +184,55 @@ def test_a_marker_that_should_be_gone() -> None:
     assert counts(effects_found(GONE, seen(markers=[field])), "markers_deleted") == (1, 1)
 
     still = effects_found(GONE, seen(markers=[GREEN]))
-    assert still.missing == ("no marker:run:r after event a",)
-
-
-@pytest.mark.parametrize(
-    "absent", [{"marker_id": "m1"}, {"match": {"color": "green"}}, {"match": {"target_id": "r"}}]
-)
-def test_a_marker_that_should_be_gone_is_told_as_it_would_be_deleted(
-    absent: dict[str, Any],
-) -> None:
-    """By its id, or by whatever it shows: one that is still there does not pass for gone."""
-    wishes = {"marker:x": Wish("delete_marker", {"absent": absent}, "a")}
-
-    there = effects_found(wishes, seen(markers=[GREEN | {"marker_id": "m1"}]))
-    assert there.missing == ("no marker:x after event a",)
-    other = {"marker_id": "m2", "color": "red", "target_id": "other"}
-    gone = effects_found(wishes, seen(markers=[GREEN | other]))
-    assert counts(gone, "markers_deleted") == (1, 1)
+    assert still.missing == ("no marker on run r after event a",)
 
 
 def test_what_was_to_be_red_and_is_no_more() -> None:
     """It counts once the API shows what came after red, whether or not red was ever seen."""
-    for wishes, right, wrong in ((GONE, [], [GREEN]), (MARK, [GREEN], [])):
-        ((target, wish),) = wishes.items()
-        after_red = {target: replace(wish, red_before=True)}
+    for effect, right, wrong in (
+        (NoMarker("r"), [], [GREEN]),
+        (Marker("r", "green", "n"), [GREEN], []),
+    ):
+        after_red = expected(effect, red_before=True)
 
         assert effects_found(after_red, seen(markers=right)).red_no_more == 1
         assert effects_found(after_red, seen(markers=wrong)).red_no_more == 0
-        assert effects_found(wishes, seen(markers=right)).red_no_more == 0
+        assert effects_found(expected(effect), seen(markers=right)).red_no_more == 0
 
 
 def test_markers_that_cannot_be_read_are_not_asked_for() -> None:
     """Where the key may not read markers, their absence says nothing."""
-    for wishes in (MARK, GONE):
-        assert effects_found(wishes, seen(markers=None)) == Effects()
+    for one in (MARK, GONE):
+        assert effects_found(one, seen(markers=None)) == Effects()
 
 
-def test_a_url_is_a_message_with_its_key() -> None:
+def test_a_url_is_a_message_about_its_object_automation_and_event() -> None:
     """Its time counts from when its event was first on the topic."""
-    found = effects_found(LINK, seen(urls=("a:1", "other")))
+    found = effects_found(LINK, seen(urls=(url("gs://b/o"),)))
     assert counts(found, "signed_urls") == (1, 1)
     assert found.milliseconds == (500,)
 
-    assert effects_found(LINK, seen(urls=("other",))).missing == ("signed URL a:1 after event a",)
+    others = (url("gs://b/p"), url("gs://b/o", automation="other"), url("gs://b/o", event_id="b"))
+    assert effects_found(LINK, seen(urls=others)).missing == (
+        "URL of gs://b/o by 'auto' after event a",
+    )
 
 
 def test_every_segment_with_an_address_has_a_url() -> None:
-    """As many as the API tells of."""
-    found = effects_found(LINKS, seen(api=Api(), urls=("a:1:s1",)))
+    """As many as the API shows."""
+    found = effects_found(LINKS, seen(api=Api(), urls=(url("gs://b/1", "s1"),)))
 
     assert counts(found, "signed_urls") == (1, 2)
-    assert found.missing == ("signed URL a:1:s2 after event a",)
+    assert found.missing == ("URL of gs://b/2 by 'auto' after event a",)
+
+
+def test_a_url_that_is_repeated_under_another_id_cannot_be_recognised() -> None:
+    """Consumers drop repeats by `ce-id`, so a repeat has the same."""
+    same = seen(urls=(url("gs://b/o"), url("gs://b/o"))).progress
+    assert (same.url_repeats, same.renamed_urls) == (1, set())
+
+    other = seen(urls=(url("gs://b/o"), url("gs://b/o", message_id="v"))).progress
+    assert [key.gcs_uri for key in other.renamed_urls] == ["gs://b/o"]
 
 
 @pytest.mark.parametrize(
@@ -202,51 +242,47 @@ def test_every_segment_with_an_address_has_a_url() -> None:
 def test_a_preview_is_announced_and_the_same_byte_for_byte(
     *, message: bool, content: bytes | None, right: int
 ) -> None:
-    """Another content, no file, and a file of which nobody was told are not right."""
+    """Another content, no file, and a file that was not announced are not right."""
     look = seen(*[STORED] * message, cloud=Cloud(content), api=Api())
 
     assert counts(effects_found(PREVIEW, look), "previews") == (right, 1)
 
 
-def document(**changes: Any) -> dict[str, Any]:
-    """The document of the video after event a."""
-    return {
-        **snapshot("v", ROWS),
-        "event": {"event_id": "a"},
-        "snapshot_at": at(3).isoformat(),
-        **changes,
-    }
-
-
 def test_a_document_is_of_the_newest_event_and_true() -> None:
     """What may change without an event about the video is not compared."""
     cloud = Cloud(document=document(runs=[{"status": "processing"}]))
-    found = effects_found(SNAPSHOT, seen(cloud=cloud, api=Api()))
+    found = effects_found(DOCUMENT, seen(cloud=cloud, api=Api()))
     assert counts(found, "snapshots") == (1, 1)
     assert found.milliseconds == (2000,)
 
-    for change in ({"title": "other"}, {"found": False}, {"event": {"event_id": "older"}}):
+    counted = {"run_id": "r", "total": 2, "by_status": {"completed": 2}}
+    for change in (
+        {"title": "other"},
+        {"found": False},
+        {"event": {"event_id": "older"}},
+        {"segments": counted},
+    ):
         cloud = Cloud(document=document(**change))
-        assert counts(effects_found(SNAPSHOT, seen(cloud=cloud, api=Api())), "snapshots") == (0, 1)
-    assert counts(effects_found(SNAPSHOT, seen(api=Api())), "snapshots") == (0, 1)
+        assert counts(effects_found(DOCUMENT, seen(cloud=cloud, api=Api())), "snapshots") == (0, 1)
+    assert counts(effects_found(DOCUMENT, seen(api=Api())), "snapshots") == (0, 1)
 
 
 def test_each_match_is_published_once_however_many_searches_find_it() -> None:
-    """Two events that set off the same search lead to one match."""
-    wishes = SEARCH | {"search:b:1": SEARCH["search:a:1"]}
+    """Two events that cause the same search lead to one match."""
+    again = expected(Matches({"query": "q", "top_k": 3}), "b")
+    both = Expected({**SEARCH.newest, **again.newest}, SEARCH.every + again.every)
 
-    assert counts(effects_found(wishes, seen(MATCHED, api=Api())), "matches") == (1, 1)
-    assert len(effects_found(wishes, seen(api=Api())).missing) == 1
+    assert counts(effects_found(both, seen(MATCHED, api=Api())), "matches") == (1, 1)
+    assert len(effects_found(both, seen(api=Api())).missing) == 1
 
 
-def test_where_the_api_is_not_to_be_asked_what_is_there_will_do() -> None:
-    """Of an account that is nobody's stand-in nothing is compared with."""
-    wishes = PREVIEW | SNAPSHOT | LINKS | SEARCH
+def test_where_no_api_is_asked_what_is_there_is_accepted() -> None:
+    """Of an account that is not the stand-in's nothing is compared with."""
     cloud = Cloud(b"anything", document(title="anything"))
-    found = effects_found(wishes, seen(STORED, cloud=cloud))
+    found = [effects_found(each, seen(STORED, cloud=cloud)) for each in EVERY]
 
-    assert found.missing == ()
-    assert dict(found.wanted) == {"previews": 1, "snapshots": 1}
+    assert [each.missing for each in found] == [()] * 4
+    assert [dict(each.expected) for each in found] == [{"previews": 1}, {"snapshots": 1}, {}, {}]
 
 
 def test_a_cloud_that_does_not_answer_shows_nothing() -> None:
@@ -254,24 +290,57 @@ def test_a_cloud_that_does_not_answer_shows_nothing() -> None:
     cloud = Cloud(b"GIF", document())
     cloud.down = True
     look = seen(STORED, cloud=cloud, api=Api())
-    assert len(effects_found(PREVIEW | SNAPSHOT, look).missing) == 2
+    assert [len(effects_found(each, look).missing) for each in (PREVIEW, DOCUMENT)] == [1, 1]
 
     cloud.down = False
-    assert effects_found(PREVIEW | SNAPSHOT, look).missing == ()
+    assert [len(effects_found(each, look).missing) for each in (PREVIEW, DOCUMENT)] == [0, 0]
 
 
 def test_what_was_right_is_not_looked_at_again() -> None:
     """Unless another event wants something else of the target."""
     api, cloud = Api(), Cloud(b"GIF", document())
     settled: dict[str, Settled] = {}
-    look = seen(STORED, MATCHED, cloud=cloud, api=api, urls=("a:1:s1", "a:1:s2"))
-    wishes = PREVIEW | SNAPSHOT | LINKS | SEARCH
-    first = effects_found(wishes, look, settled)
-    assert first.missing == ()
+    urls = url("gs://b/1", "s1"), url("gs://b/2", "s2")
+    look = seen(STORED, MATCHED, cloud=cloud, api=api, urls=urls)
+    first = [effects_found(each, look, settled) for each in EVERY]
+    assert [each.missing for each in first] == [()] * 4
 
     cloud.down = True
-    assert effects_found(wishes, look, settled) == first
-    assert api.asked == ["gif", "segments", "q 3"]
+    again = [effects_found(each, look, settled) for each in EVERY]
+    assert [each.missing for each in again] == [()] * 4
+    assert sorted(api.asked) == ["gif", "q 3", "segments"]
 
-    newer = {"media:v": Wish("snapshot_media", SNAPSHOT["media:v"].desired, "b")}
-    assert effects_found(newer, look, settled).missing == ("media:v after event b",)
+    newer = expected(VideoDocument("v"), "b")
+    assert effects_found(newer, look, settled).missing == ("document media/v after event b",)
+
+
+def test_what_no_event_asks_for_is_named() -> None:
+    """Effects that an automation should not have had, each by what it is."""
+    look = seen(STORED, MATCHED, api=Api(), urls=(url("gs://b/o"),), markers=[GREEN])
+
+    found = effects_found(Expected({}, ()), look)
+
+    assert found.missing == ()
+    assert found.surplus == (
+        "URL of gs://b/o by 'auto' after event a",
+        "preview by 'auto' after event a",
+        "match m of 'auto'",
+        "marker on run r",
+    )
+    everything = MARK.every + LINK.every + PREVIEW.every + SEARCH.every
+    assert effects_found(Expected({}, everything), look).surplus == ()
+
+
+def test_what_an_older_event_asked_for_is_not_surplus() -> None:
+    """A newer event about the target may have come before or after it was done."""
+    newer = expected(NoMarker("r"), "b")
+    overtaken = Expected(newer.newest, MARK.every + newer.every)
+
+    assert effects_found(overtaken, seen(api=Api(), markers=[GREEN])).surplus == ()
+
+
+def test_on_an_account_that_others_use_nothing_is_surplus() -> None:
+    """They may have asked for it."""
+    look = seen(STORED, MATCHED, urls=(url("gs://b/o"),), markers=[GREEN])
+
+    assert effects_found(Expected({}, ()), look).surplus == ()

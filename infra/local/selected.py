@@ -1,4 +1,4 @@
-"""Which of the stand-in's events must be published: those that the streams' filters select."""
+"""The events of the stand-in that must be published: those that the streams' filters select."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ _EVERYTHING = StreamFilters().identity()
 _READ_SECONDS = 30.0
 
 
-def all_wanted(streams: Iterable[StreamSettings]) -> bool:
+def selects_everything(streams: Iterable[StreamSettings]) -> bool:
     """Whether one of the streams has no filter, so that every event must be published."""
     return any(stream.filters.identity() == _EVERYTHING for stream in streams)
 
