@@ -121,7 +121,7 @@ class World(Oracle):
 
     def document_is_right(self, document: Mapping[str, Any], video_id: str) -> bool:
         """Whether it is that video's."""
-        return document["video_id"] == video_id
+        return bool(document["video_id"] == video_id)
 
     def do(self, desired: Mapping[str, Any], cause: Mapping[str, Any]) -> None:
         """Do what an action would."""
