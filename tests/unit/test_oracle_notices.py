@@ -163,9 +163,11 @@ def received(each: Observed) -> Received:
     return receive(
         each.data,
         event_id=each.attributes["ce-id"],
+        source=each.attributes["ce-source"],
         event_type=each.attributes["ce-type"],
         channel=each.attributes["ce-channel"],
         stated_time=None,
+        now=at(0),
     )
 
 
@@ -185,8 +187,8 @@ def act_on(
     """Do what is planned for each event, in order."""
     for each in sorted(map(received, messages), key=lambda each: each.version):
         for planned in plan(automations, each):
-            if planned.outcome == "effect" and planned.wanted is not None:
-                desired = planned.wanted.desired
+            if planned.outcome == "effect" and planned.state is not None:
+                desired = planned.state.desired
                 cause = {
                     **{name: each.fields[name] for name in ("run_id", "video_id", "segment_id")},
                     "automation": planned.automation.name,
