@@ -133,7 +133,7 @@ TABLE: Final = (
     ),
     Row(
         automation="a link to each processed video",
-        types=("media.processing.completed", "processing.video_completed"),
+        types=("processing.video_completed",),
         channels=(STREAM,),
         when=lambda event: _text_of(event, "gcs_uri") != "",
         effect=lambda event: SignedUrl(_text_of(event, "gcs_uri")),
@@ -141,6 +141,7 @@ TABLE: Final = (
     Row(
         automation="links to the segments of videos where some failed",
         types=("processing.video_completed",),
+        channels=(STREAM,),
         when=lambda event: _has_video(event) and _has_failed_segments(event),
         effect=lambda event: SegmentUrls(event.video_id, event.run_id),
     ),
@@ -182,13 +183,15 @@ TABLE: Final = (
     ),
     Row(
         automation="watch for red cars",
-        types=("prompt_run.completed", "processing.run_completed"),
+        types=("processing.run_completed", "processing.run_completed_with_failures"),
+        channels=(STREAM,),
         when=lambda _event: True,
         effect=lambda _event: Matches(_RED_CARS),
     ),
     Row(
         automation="watch for crowds at night",
-        types=("prompt_run.completed",),
+        types=("prompt_run.completed", "prompt_run.partial_completed"),
+        channels=(WEBHOOK,),
         when=lambda _event: True,
         effect=lambda _event: Matches(_CROWDS),
     ),

@@ -231,7 +231,7 @@ def test_an_automation_that_is_skipped_is_noticed(name: str) -> None:
             'target_type = "prompt"\ntarget_id = "{event.run_id}"\ncolor = "orange"',
         ),
         ('on = ["prompt_run.failed", ', "on = ["),
-        ('channel = "stream"', ""),
+        ('channel = "webhook"', 'channel = "stream"'),
         ("event.payload.failed_segments > 0", "true"),
         ("event.payload.failed_segments > 0", "event.payload.failed_segments > 1"),
         ("event.payload.start_time == 0.0", "true"),
