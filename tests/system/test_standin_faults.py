@@ -230,9 +230,30 @@ def test_faults_strike_in_order_as_often_as_told(standin: StandIn) -> None:
     assert put_marker(standin).status_code == 200
 
 
+def test_a_fault_can_be_about_one_thing(standin: StandIn) -> None:
+    """It befalls every request with that text in its path or body, and no other request."""
+    standin.control.faults(
+        {"on": "* /markers*", "kind": "status", "status": 422, "containing": "run_1", "times": None}
+    )
+    other = {**MARKER, "target_id": "run_2"}
+    headers = {"X-API-Key": standin.keys["admin"]}
+    url = standin.api_url + "/markers"
+
+    put = httpx.put(url, json=other, headers=headers)
+
+    assert put.status_code == 200
+    assert put_marker(standin).status_code == 422
+    assert httpx.delete(f"{url}/run_1", headers=headers).status_code == 422
+    assert httpx.delete(f"{url}/{put.json()['marker_id']}", headers=headers).status_code == 204
+    standin.control.clear_faults()
+    assert put_marker(standin).status_code == 200
+
+
 @pytest.mark.parametrize(
     "fault",
     [
+        {"kind": "cut", "containing": "run_1"},
+        {"kind": "delay", "on": "delivery", "containing": "run_1"},
         {"kind": "unheard"},
         {"kind": "cut", "aftr_events": 1},
         {"kind": "status", "status": 200},

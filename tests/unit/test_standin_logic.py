@@ -11,7 +11,7 @@ from infra.local.standin.config import StandInConfig
 from infra.local.standin.disturb import Disturbance
 from infra.local.standin.errors import ApiError
 from infra.local.standin.events import Event, Filter, frame, padded, without_id
-from infra.local.standin.faults import Fault
+from infra.local.standin.faults import Fault, Script
 from infra.local.standin.flood import Flood
 from infra.local.standin.ids import EventIds
 from infra.local.standin.library import Library
@@ -175,6 +175,24 @@ def test_a_cut_at_bytes_is_exact_however_it_is_written(room: int, sizes: list[in
 
     assert got == min(room, sum(sizes))
     assert trouble.broken == (sum(sizes) >= room)
+
+
+def test_a_fault_befalls_only_requests_that_contain_its_text() -> None:
+    """In the path or in the body; others take the next fault that fits, and use up neither."""
+    script = Script()
+    one = Fault(on="POST /videos/*", kind="status", status=422, containing="vid_1", times=2)
+    script.add([one, Fault(on="POST *", kind="delay")])
+    route = "POST /videos/batch"
+
+    assert script.reads(route)
+    assert not script.reads("GET /markers")
+    assert script.take(route, "/videos/vid_1", "") == one
+    assert script.take(route, "/videos/batch", '{"video_ids": ["vid_2"]}') == Fault(
+        on="POST *", kind="delay"
+    )
+    assert script.take(route, "/videos/batch", '{"video_ids": ["vid_2"]}') is None
+    assert script.take(route, "/videos/batch", '{"video_ids": ["vid_1"]}') == one
+    assert script.take(route, "/videos/batch", '{"video_ids": ["vid_1"]}') is None
 
 
 def test_records_forget_old_runs() -> None:

@@ -35,6 +35,8 @@ class Fault:
     kind: str
     times: int | None = 1
     """How many requests it befalls; None: every one."""
+    containing: str = ""
+    """General faults only: befalls requests with this text in their path or body, if not empty."""
 
     after_events: int = 0
     """A stream's fault strikes when so many events were sent on the connection."""
@@ -66,11 +68,17 @@ class Fault:
     """`drop`: handle the request first; only the answer is lost."""
 
     def fits(self, route: str) -> bool:
-        """True if it can befall a request of that route."""
+        """True if it can befall a request of that route, if the request contains what it should."""
         if DELIVERY in (route, self.on):
             return self.on == route and self.kind in DELIVERY_KINDS
         on = STREAM if self.on == "stream" else self.on
         return fnmatchcase(route, on) and (self.kind in GENERAL_KINDS or route == STREAM)
+
+    def befalls(self, route: str, *texts: str) -> bool:
+        """True if it befalls a request of that route whose path and body are `texts`."""
+        return self.fits(route) and (
+            not self.containing or any(self.containing in text for text in texts)
+        )
 
     def error(self) -> ApiError:
         """What a `status` fault answers with."""
@@ -94,10 +102,14 @@ class Script:
         """Append to the script."""
         self._left += [(fault, fault.times) for fault in faults]
 
-    def take(self, route: str) -> Fault | None:
-        """Consume the first fault that fits the route."""
+    def reads(self, route: str) -> bool:
+        """Whether the path and the body of a request decide if a fault befalls it."""
+        return any(fault.containing and fault.fits(route) for fault, _ in self._left)
+
+    def take(self, route: str, *texts: str) -> Fault | None:
+        """Consume the first fault that befalls a request of that route with those texts."""
         for place, (fault, left) in enumerate(self._left):
-            if fault.fits(route):
+            if fault.befalls(route, *texts):
                 if left is None or left > 1:
                     self._left[place] = (fault, None if left is None else left - 1)
                 else:
@@ -118,6 +130,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "on": (str,),
     "kind": (str,),
     "times": (int, type(None)),
+    "containing": (str,),
     "after_events": (int,),
     "after_bytes": (int, type(None)),
     "mid_frame": (bool,),
@@ -158,6 +171,8 @@ def _parse(item: object) -> Fault:
     if kind not in kinds:
         choice = ", ".join(kinds)
         raise invalid(f"kind is {kind!r}; it is one of {choice}", "kind")
+    if item.get("containing") and (kind not in GENERAL_KINDS or item.get("on") == DELIVERY):
+        raise invalid(f"containing is for {', '.join(GENERAL_KINDS)} of requests", "containing")
     _check_words(item)
     _check_numbers(item)
     return Fault(**item)

@@ -53,7 +53,7 @@ class Gate:
         """Serve one request."""
         world = self._world
         visit = Visit(Request(scope, receive), world.visits.arrive(self._endpoint.name))
-        fault = world.script.take(self._endpoint.name)
+        fault = await self._fault(visit)
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind == "drop" and not fault.act:
@@ -71,6 +71,13 @@ class Gate:
             await wire.break_off(scope, receive, reset=fault.reset)
             return
         await reply(send, answer, visit.request_id)
+
+    async def _fault(self, visit: "Visit") -> Fault | None:
+        script, route = self._world.script, self._endpoint.name
+        if not script.reads(route):
+            return script.take(route)
+        body = await visit.request.body()
+        return script.take(route, visit.request.url.path, body.decode(errors="replace"))
 
     def _admit(self, visit: "Visit", fault: Fault | None) -> str:
         world = self._world
