@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from infra.local.topology import Topology
-from videovector_bridge.backends.ports import StoredFile
+from videovector_bridge.backends.ports import Message, StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Cloud(Protocol):
 
     def observe(self, topic: str) -> list[Observed]:
         """Messages on a watched topic since the last call, without taking them from anybody."""
+        ...
+
+    def publish(self, topic: str, message: Message) -> None:
+        """Publish a message, as anybody may."""
         ...
 
     def cursor(self, stream: str) -> str | None:

@@ -59,11 +59,15 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a look compares with: the topics, the markers (None: not readable), and the oracle."""
+    """What a look compares with: the topics, the markers (None: not readable), and the oracle.
+
+    The effects of the events in `delayed` had to wait; how long they took says nothing.
+    """
 
     progress: Progress
     markers: Mapping[tuple[Any, ...], Mapping[str, Any]] | None
     oracle: Oracle
+    delayed: frozenset[str] = frozenset()
 
 
 def markers_by_target(
@@ -102,7 +106,7 @@ def effects_found(
                 continue
             found[check.kind] += 1
             red_no_more += effect.red_before
-            if check.at is not None:
+            if check.at is not None and effect.event.id not in seen.delayed:
                 took = check.at - effect.event.published_at
                 milliseconds.append(took.total_seconds() * 1_000)
     surplus = tuple(surplus_effects(expected, seen.progress, seen.markers, seen.oracle))

@@ -13,10 +13,11 @@ from infra.local.stored import stored_document, stored_file
 from infra.local.topology import Topology
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.embedded.log import MessageLog, StoredMessage
-from videovector_bridge.backends.ports import StoredFile
+from videovector_bridge.backends.ports import Message, StoredFile
 from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
+_PUBLISH_SECONDS = 10.0
 
 
 class EmbeddedCloud:
@@ -55,6 +56,10 @@ class EmbeddedCloud:
             self._seen[topic] = found[-1].id
             observed += [_observed(each) for each in found]
         return observed
+
+    def publish(self, topic: str, message: Message) -> None:
+        """Publish a message."""
+        self._backend.topics.publish(topic, [message], timeout=_PUBLISH_SECONDS)
 
     def cursor(self, stream: str) -> str | None:
         """The committed cursor of a stream."""

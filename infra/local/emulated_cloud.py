@@ -18,10 +18,11 @@ from infra.local.emulators import Emulators
 from infra.local.stored import stored_document, stored_file
 from infra.local.topology import Subscription, Topology
 from videovector_bridge.backends import open_backend
-from videovector_bridge.backends.ports import StoredFile
+from videovector_bridge.backends.ports import Message, StoredFile
 from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
+_PUBLISH_SECONDS = 10.0
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -118,6 +119,10 @@ class EmulatedCloud:
             for each in answer.received_messages:
                 message = each.message
                 found.append(Observed(dict(message.attributes), message.data, message.publish_time))
+
+    def publish(self, topic: str, message: Message) -> None:
+        """Publish a message."""
+        self._backend.topics.publish(topic, [message], timeout=_PUBLISH_SECONDS)
 
     def cursor(self, stream: str) -> str | None:
         """The committed cursor of a stream."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from infra.local.cloud import Observed
 from infra.local.effects import (
     Effects,
     Observation,
@@ -14,6 +15,7 @@ from infra.local.effects import (
     markers_by_target,
 )
 from infra.local.expected import expected_effects
+from infra.local.failures import NO_FAILURES, FailureReport
 from infra.local.oracle import Oracle
 from infra.local.progress import Progress
 from infra.local.stack import Stack
@@ -51,13 +53,24 @@ class Snapshot:
     webhooks: WebhookSummary | None = None
     """None where the API does not say what it sent."""
     unchecked: str = ""
+    failures: FailureReport = NO_FAILURES
+
+    @property
+    def unexpected(self) -> list[Observed]:
+        """The messages on topic `rejected` that no failure accounts for."""
+        expected = self.failures.rejections
+        return [
+            message
+            for message in self.progress.rejected
+            if not any(each.describes(message) for each in expected)
+        ]
 
     @property
     def complete(self) -> bool:
         """Whether every event of both channels, and every effect, is there."""
         if self.webhooks is not None and (self.webhooks.missing or self.webhooks.under_way):
             return False
-        return not self.missing and not self.effects.missing
+        return not self.missing and not self.effects.missing and self.failures.complete
 
 
 class Observer:
@@ -74,6 +87,12 @@ class Observer:
         self._oracle = Oracle(stack.cloud, api if upstream.control else None)
         self._settled: dict[str, Settled] = {}
 
+    def observation(
+        self, markers: Iterable[Mapping[str, Any]] | None, delayed: frozenset[str] = frozenset()
+    ) -> Observation:
+        """What was seen so far, with the API's markers of now (None where they cannot be read)."""
+        return Observation(self._progress, markers_by_target(markers), self._oracle, delayed)
+
     def look_at_events(self) -> None:
         """Note the messages that are new on topic `events`. Safe to call from several threads."""
         name = self._stack.configuration.topic_names["events"]
@@ -88,12 +107,13 @@ class Observer:
         markers: Iterable[Mapping[str, Any]] | None,
         killed_windows: int = 0,
         webhooks: Mapping[str, Any] | None = None,
+        failures: FailureReport = NO_FAILURES,
     ) -> Snapshot:
         """Look at everything.
 
         `wanted` are the ids of the events that must be published, None where the API does not
         say so. `markers` are those at the API, None where they cannot be read. `webhooks` is what
-        the stand-in says of them.
+        the stand-in says of them, and `failures` what was seen of the failures.
         """
         stack, progress = self._stack, self._progress
         names = stack.configuration.topic_names
@@ -102,7 +122,8 @@ class Observer:
         progress.note_urls(stack.cloud.observe(names["media-urls"]))
         self.look_at_events()
         unchecked = stack.configuration.unchecked
-        effects = Effects() if unchecked else self._look_at_effects(markers)
+        seen = self.observation(markers, failures.delayed)
+        effects = Effects() if unchecked else self._look_at_effects(seen)
         ids = None if wanted is None else list(wanted)
         return Snapshot(
             phase,
@@ -115,14 +136,12 @@ class Observer:
             killed_windows,
             None if webhooks is None else _summary(webhooks, progress),
             unchecked,
+            failures,
         )
 
-    def _look_at_effects(self, markers: Iterable[Mapping[str, Any]] | None) -> Effects:
-        progress = self._progress
-        there = markers_by_target(markers)
-        expected = expected_effects(progress.published.values())
+    def _look_at_effects(self, seen: Observation) -> Effects:
+        expected = expected_effects(seen.progress.published.values())
         try:
-            seen = Observation(progress, there, self._oracle)
             return effects_found(expected, seen, self._settled)
         except ApiError as error:
             return Effects(missing=(f"(the API did not answer: {error})",))

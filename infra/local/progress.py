@@ -3,7 +3,6 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -42,7 +41,7 @@ class Progress:
     """Matches of searches that it announced, by automation and id of the result: when."""
     first_event_at: datetime | None = None
     gaps: int = 0
-    rejected: list[Mapping[str, str]] = field(default_factory=list)
+    rejected: list[Observed] = field(default_factory=list)
     urls: dict[UrlKey, datetime] = field(default_factory=dict)
     url_ids: dict[UrlKey, str] = field(default_factory=dict)
     url_repeats: int = 0
@@ -99,7 +98,7 @@ class Progress:
     def note_rejected(self, messages: list[Observed]) -> None:
         """Note messages seen on topic `rejected`."""
         with self._lock:
-            self.rejected += [message.attributes for message in messages]
+            self.rejected += messages
 
     def note_urls(self, messages: list[Observed]) -> None:
         """Note messages seen on topic `media-urls`."""

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from infra.local.effects import KINDS
+from infra.local.failures import FailureReport
 from infra.local.observer import Snapshot
 
 _NAMED = 5  # of many things that are missing, so many are named
@@ -18,7 +19,7 @@ _NAMED = 5  # of many things that are missing, so many are named
 def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str) -> dict[str, Any]:
     """The run as plain JSON values. The keys are relied on by scripts."""
     progress, effects, webhooks = snapshot.progress, snapshot.effects, snapshot.webhooks
-    checked = not snapshot.unchecked
+    checked, failures = not snapshot.unchecked, snapshot.failures
     first = progress.first_event_at
     middle, high = percentiles(effects.milliseconds)
     wrong = problems(snapshot, trouble)
@@ -48,6 +49,12 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
         "webhook_repeats": progress.webhook_repeats,
         "red_no_more": effects.red_no_more if checked else None,
         "effects_unchecked": snapshot.unchecked,
+        "refusals": failures.refusals,
+        "refusals_expected": failures.refusals_expected,
+        "redriven": failures.redriven,
+        "redriven_expected": failures.redriven_expected,
+        "isolated_failures": failures.isolated,
+        "isolated_failures_expected": failures.isolated_expected,
         "seconds": round(snapshot.seconds, 2),
         "missing": [*snapshot.missing, *(webhooks.missing if webhooks else ()), *effects.missing],
         "surplus": list(effects.surplus),
@@ -60,7 +67,7 @@ def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
 
     `trouble` is what ended by itself in the meantime, if anything.
     """
-    progress = snapshot.progress
+    progress, rejected = snapshot.progress, snapshot.unexpected
     found = [trouble] if trouble else []
     if snapshot.missing:
         found.append(
@@ -76,11 +83,11 @@ def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
     if snapshot.emitted is not None:
         if snapshot.emitted and not snapshot.killed_windows:
             found.append("No window was killed, so that the resume was not shown.")
-        if progress.rejected:
-            found.append(f"{len(progress.rejected)} messages were rejected; none was expected.")
-    found += _wrong_effects(snapshot)
-    if progress.rejected and found:
-        first = progress.rejected[0]
+        if rejected:
+            found.append(f"{len(rejected)} messages were rejected that should not be.")
+    found += _wrong_effects(snapshot) + _wrong_failures(snapshot.failures)
+    if rejected and found:
+        first = rejected[0].attributes
         found.append(f"The first rejection ({first.get('code')}) says: {first.get('detail')}")
     # A window may fail and the next make it good: over the stand-in it is what arrived that counts.
     last_failed = progress.last_window.get("outcome") == "failed"
@@ -98,6 +105,15 @@ def _wrong_effects(snapshot: Snapshot) -> list[str]:
         "URLs were published under more than one ce-id": renamed,
     }
     return [f"{len(each)} {what}: {_some(each)}." for what, each in said.items() if each]
+
+
+def _wrong_failures(failures: FailureReport) -> list[str]:
+    said = (
+        ("refusals were reported", failures.refusals, failures.refusals_expected),
+        ("redriven messages had their effect", failures.redriven, failures.redriven_expected),
+        ("failures left all else alone", failures.isolated, failures.isolated_expected),
+    )
+    return [f"{seen} of {expected} {what}." for what, seen, expected in said if seen != expected]
 
 
 def _some(things: Sequence[str]) -> str:
@@ -125,8 +141,10 @@ def table(found: dict[str, Any]) -> Table:
             f"{found['webhooks']} of {_known(found['webhooks_expected'])}",
             f"{found['webhook_repeats']} repeats",
         ),
-        ("Rejected", found["rejected"], ""),
+        ("Rejected", found["rejected"], f"{found['refusals_expected']} expected"),
         *_effect_lines(found),
+        ("Refused and redriven", _of(found, "redriven"), f"{found['refusals']} on rejected"),
+        ("Failures isolated", _of(found, "isolated_failures"), ""),
         ("Windows", found["windows"], f"{found['killed_windows']} killed half-way"),
         ("Found the lease taken", found["busy_windows"], "times"),
         ("Stream reconnected", found["reconnects"], "times within windows"),

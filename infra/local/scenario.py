@@ -1,4 +1,4 @@
-"""`make run`, once draining has begun: a window is killed, and what arrives is watched.
+"""`make run`, once draining has begun: a window is killed, things fail, what arrives is watched.
 
 What counts is what the topics and the API show.
 """
@@ -6,12 +6,16 @@ What counts is what the topics and the API show.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from infra.local.cloud import Observed
 from infra.local.draining import start_second_batch
+from infra.local.failures import NO_FAILURES, Failures, free_videos
 from infra.local.observer import Observer, Snapshot
 from infra.local.progress import Progress
+from infra.local.redrive import original
 from infra.local.selected import selected_ids, selects_everything
 from infra.local.stack import Stack
 from infra.local.standin import Control
@@ -36,22 +40,41 @@ def watch_scenario(
 
     Draining has begun; `progress` hears of its windows.
     """
-    observer = Observer(stack, progress, started_at)
-    if stack.upstream.control is not None:
-        return _StandInRun(stack, progress, observer, stack.upstream.control).watch(show)
+    observer, control = Observer(stack, progress, started_at), stack.upstream.control
+    if control is not None:
+        run = _StandInRun(stack, progress, observer, control, _failures(stack, control))
+        return run.watch(show)
     return _watch_real_api(stack, progress, observer, show)
 
 
+def _failures(stack: Stack, control: Control) -> Failures | None:
+    """The failures of the run; None where nobody could say what they must lead to."""
+    configuration = stack.configuration
+    if configuration.unchecked or not selects_everything(configuration.drain.streams.values()):
+        return None
+
+    def redrive(message: Observed) -> None:
+        stack.cloud.publish(configuration.topic_names["events"], original(message))
+
+    return Failures(control, free_videos(stack.upstream), redrive)
+
+
 class _StandInRun:
-    """The scenario over the stand-in, which tells what it emitted."""
+    """The scenario over the stand-in, which says what it emitted."""
 
     def __init__(
-        self, stack: Stack, progress: Progress, observer: Observer, control: Control
+        self,
+        stack: Stack,
+        progress: Progress,
+        observer: Observer,
+        control: Control,
+        failures: Failures | None = None,
     ) -> None:
         self._stack = stack
         self._progress = progress
         self._observer = observer
         self._control = control
+        self._failures = failures
         self._streams = tuple(stack.configuration.drain.streams.values())
         self._selected: frozenset[str] | None = None
         self._killed_windows = 0
@@ -79,12 +102,19 @@ class _StandInRun:
             # A window after the killed one has to end, too: that it resumed is what it reports.
             arrived = snapshot.complete and self._cursor_arrived(snapshot, journal)
             arrived = arrived and self._progress.windows >= 2
-            patience = _REJECTED_SECONDS if self._progress.rejected else _GIVE_UP_SECONDS
+            patience = _REJECTED_SECONDS if snapshot.unexpected else _GIVE_UP_SECONDS
             stuck = self._quiet.seconds(_facts(snapshot)) > patience
             trouble = bool(self._stack.trouble())
             if (over and (arrived or stuck)) or trouble or time.monotonic() > deadline:
                 return snapshot
+            self._let_things_fail(journal)
             time.sleep(_POLL_SECONDS)
+
+    def _let_things_fail(self, journal: dict[str, Any]) -> None:
+        """Go on with the failures, once a first window has shown that all is well."""
+        if self._failures is not None and self._progress.windows >= 1:
+            with suppress(ApiError):  # the next look asks again
+                self._failures.advance(self._observer.observation(journal["markers"]))
 
     def _look(self, phase: str, journal: dict[str, Any], *, over: bool) -> Snapshot:
         # Asked before the topic is looked at: what is sent after that is not missed yet.
@@ -100,6 +130,7 @@ class _StandInRun:
             markers=journal["markers"],
             killed_windows=self._killed_windows,
             webhooks=webhooks,
+            failures=self._failures.report() if self._failures else NO_FAILURES,
         )
 
     def _cursor_arrived(self, snapshot: Snapshot, journal: dict[str, Any]) -> bool:
@@ -206,4 +237,4 @@ class _Quiet:
 def _facts(snapshot: Snapshot) -> tuple[object, ...]:
     progress, effects = snapshot.progress, snapshot.effects
     arrived = progress.messages, len(progress.webhooks), effects.found.total()
-    return snapshot.emitted, arrived, snapshot.cursor
+    return snapshot.emitted, arrived, snapshot.cursor, snapshot.failures

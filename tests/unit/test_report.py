@@ -9,11 +9,13 @@ import pytest
 from rich.console import Console
 
 from infra.local import report
+from infra.local.cloud import Observed
 from infra.local.effects import KINDS, Effects
+from infra.local.failures import ExpectedRejection, FailureReport
 from infra.local.observer import WebhookSummary
 from infra.local.progress import Progress, UrlKey
 from infra.local.view import live_view
-from tests.unit.local_run import LOST_TICK, START, event, snapshot, tick
+from tests.unit.local_run import LOST_TICK, START, at, event, snapshot, tick
 
 KEYS = {
     "ok",
@@ -33,6 +35,8 @@ KEYS = {
     "effect_ms",
     *KINDS,
     *(f"{kind}_expected" for kind in KINDS),
+    *("refusals", "redriven", "isolated_failures"),
+    *("refusals_expected", "redriven_expected", "isolated_failures_expected"),
 }
 
 
@@ -97,14 +101,54 @@ def test_of_many_the_first_are_named() -> None:
 def test_rejections_say_why() -> None:
     """A rejected message fails the run, with the sentence that it was rejected with."""
     progress = good()
-    progress.rejected.append({"code": "bucket_not_allowed", "detail": "Add it."})
+    progress.note_rejected([rejected(code="bucket_not_allowed", detail="Add it.")])
 
     said = report.problems(snapshot(progress))
 
     assert said == [
-        "1 messages were rejected; none was expected.",
+        "1 messages were rejected that should not be.",
         "The first rejection (bucket_not_allowed) says: Add it.",
     ]
+
+
+def test_rejections_that_a_failure_accounts_for_are_no_problem() -> None:
+    """However often each was reported; any other is one."""
+    names = {"action": "upsert_marker", "automation": "red", "event-id": "e", "code": "no"}
+    expected = ExpectedRejection("upsert_marker", "red", "e", "no")
+    progress = good()
+    progress.note_rejected([rejected(**names), rejected(**names)])
+    failures = FailureReport(rejections=(expected,))
+    assert report.problems(snapshot(progress, failures=failures)) == []
+
+    for name in names:
+        progress = good()
+        progress.note_rejected([rejected(**names | {name: "other"})])
+        assert report.problems(snapshot(progress, failures=failures))
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({"refusals_expected": 2, "refusals": 1}, "1 of 2 refusals were reported."),
+        ({"redriven_expected": 2}, "0 of 2 redriven messages had their effect."),
+        ({"isolated_expected": 3, "isolated": 2}, "2 of 3 failures left all else alone."),
+    ],
+)
+def test_a_failure_without_its_outcome_fails_the_run(seen: dict[str, Any], said: str) -> None:
+    """What was to be shown is named, and stands in the result."""
+    failures = FailureReport(**seen)
+
+    found = report.result(snapshot(good(), failures=failures), "embedded", START, "")
+
+    assert found["problems"] == [said]
+    assert not failures.complete
+    shown = [found["refusals"], found["redriven"], found["isolated_failures"]]
+    assert shown == [failures.refusals, failures.redriven, failures.isolated]
+
+
+def rejected(**attributes: str) -> Observed:
+    """A message on topic `rejected`."""
+    return Observed(attributes, b"{}", at(1))
 
 
 def test_a_url_without_one_id_fails_the_run() -> None:
