@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.snapshot import Rows, by_video, snapshot
+from videovector_bridge.automate.snapshot import Rows, rows_by_video, snapshot
 
 NO_MARKER = {"marker_id": None, "color": None, "note": None, "updated_at": None}
 RED = {"marker_id": "m1", "color": "red", "note": "n", "updated_at": "2026-01-01T00:00:00Z"}
@@ -47,7 +47,7 @@ SEGMENTS = {
 
 def test_what_a_web_app_reads() -> None:
     """Status, runs, counts of segments and markers, without pictures."""
-    rows = by_video(["v1"], [VIDEO], [STATUS], [SEGMENTS])["v1"]
+    rows = rows_by_video(["v1"], [VIDEO], [STATUS], [SEGMENTS])["v1"]
 
     assert snapshot("v1", rows) == {
         "video_id": "v1",
@@ -93,7 +93,7 @@ def test_lists_are_bounded() -> None:
 
 def test_rows_are_told_apart_by_video() -> None:
     """Whatever order they come in, and whichever is missing."""
-    found = by_video(["a", "b"], [{"video_id": "b"}], [{"video_id": "a"}], [])
+    found = rows_by_video(["a", "b"], [{"video_id": "b"}], [{"video_id": "a"}], [])
 
     assert found == {
         "a": Rows(status={"video_id": "a"}),

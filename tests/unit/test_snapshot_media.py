@@ -9,10 +9,19 @@ from typing import Any
 import pytest
 
 from tests.unit.subscribing import Deployed, event, message_of
+from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.errors import (
+    AnswerTooLarge,
+    NotFound,
+    RequestRefused,
+    UnexpectedAnswer,
+    ValidationRefused,
+)
 from videovector_bridge.automate import subscriber
 from videovector_bridge.automate.actions import snapshot_media
-from videovector_bridge.automate.gather import Gatherer
+from videovector_bridge.automate.batch_loader import BatchLoader
 from videovector_bridge.backends.ports import Document
+from videovector_bridge.errors import PermanentError
 
 Deploy = Callable[[str], Deployed]
 SNAPSHOT = """
@@ -106,18 +115,8 @@ def test_many_events_share_calls(embedded: Deployed, monkeypatch: pytest.MonkeyP
     """As many as come at once; each video has its document."""
     both = videos(embedded)
     assert len(both) == 2
-    # Long enough for any machine: what ends the waiting is that the call is full.
-    monkeypatch.setattr(snapshot_media, "_LINGER_SECONDS", 60.0)
-    monkeypatch.setattr(snapshot_media, "_MOST", len(both))
-    app = embedded.client.application
 
-    def push(video_id: str) -> int:
-        message = message_of(about(video_id, f"evt_{video_id}"))
-        answer = app.test_client().post("/", data=message.data, headers=dict(message.attributes))
-        return answer.status_code
-
-    with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(push, both)) == [200, 200]
+    assert push_all(embedded, both, monkeypatch) == [200, 200]
 
     assert calls(embedded) == [1, 1, 1]
     for video_id in both:
@@ -126,27 +125,27 @@ def test_many_events_share_calls(embedded: Deployed, monkeypatch: pytest.MonkeyP
         assert found.fields["event"]["event_id"] == f"evt_{video_id}"
 
 
-def test_first_events_share_one_gatherer(
+def test_first_events_share_one_batch_loader(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many come first: no second one is begun while the first is being made."""
     making: list[int] = []
     second = threading.Event()
 
-    def slowly(*args: Any, **named: Any) -> Gatherer[Any]:
+    def slowly(*args: Any, **named: Any) -> BatchLoader[Any]:
         making.append(1)
         if len(making) > 1:
             second.set()
         second.wait(0.5)
-        return Gatherer(*args, **named)
+        return BatchLoader(*args, **named)
 
-    monkeypatch.setattr(snapshot_media, "Gatherer", slowly)
+    monkeypatch.setattr(snapshot_media, "BatchLoader", slowly)
     context, _ = subscriber._instance.get()
     together = threading.Barrier(8)
 
     def first(_: int) -> int:
         together.wait()
-        return id(snapshot_media._gatherer(context))
+        return id(snapshot_media._batch_loader(context))
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(first, range(8)))) == 1
@@ -154,7 +153,7 @@ def test_first_events_share_one_gatherer(
 
 
 def test_first_events_share_one_instance(embedded: Deployed) -> None:
-    """And with it one gatherer."""
+    """And with it one batch loader."""
     together = threading.Barrier(8)
 
     def first(_: int) -> int:
@@ -217,7 +216,105 @@ def test_an_api_that_fails_comes_again(embedded: Deployed) -> None:
     assert stored(embedded, video_id) is None
 
 
-@pytest.mark.parametrize("video_id", [None, "", 5, ["a"]])
+def push_all(deployed: Deployed, video_ids: list[str], patched: pytest.MonkeyPatch) -> list[int]:
+    """Push an event about each video, all in one batch; the statuses of the answers."""
+    patched.setattr(snapshot_media, "_LINGER_SECONDS", 60.0)  # until the batch is full
+    patched.setattr(snapshot_media, "_MAX_IDS", len(video_ids))
+    app = deployed.client.application
+
+    def push(video_id: str) -> int:
+        message = message_of(about(video_id, f"evt_{video_id}"))
+        answer = app.test_client().post("/", data=message.data, headers=dict(message.attributes))
+        return answer.status_code
+
+    with ThreadPoolExecutor(len(video_ids)) as pool:
+        return list(pool.map(push, video_ids))
+
+
+def patch_helper(
+    patched: pytest.MonkeyPatch, helper: str, answer: Callable[[list[str]], list[dict[str, Any]]]
+) -> None:
+    """Have one of the batch helpers answer otherwise."""
+    patched.setattr(VideoVectorClient, helper, lambda _, ids: answer(list(ids)))
+
+
+REFUSALS = [
+    NotFound("unknown", status=404),
+    RequestRefused("no", status=400),
+    ValidationRefused("not that one", status=422),
+    UnexpectedAnswer("a row is no object", status=200),
+    AnswerTooLarge("too many segments", status=200),
+]
+
+
+@pytest.mark.parametrize("helper", ["batch_videos", "batch_status", "batch_segments"])
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.code)
+def test_a_refused_video_is_rejected_alone(
+    embedded: Deployed,
+    monkeypatch: pytest.MonkeyPatch,
+    helper: str,
+    refusal: PermanentError,
+) -> None:
+    """Whichever helper refuses it, the others of its batch have their documents."""
+    video_ids = [f"v{number}" for number in range(5)]
+
+    def answer(ids: list[str]) -> list[dict[str, Any]]:
+        if "v3" in ids:
+            raise refusal
+        return [{"video_id": id_} for id_ in ids]
+
+    patch_helper(monkeypatch, helper, answer)
+
+    assert push_all(embedded, video_ids, monkeypatch) == [200] * 5
+
+    (rejected,) = embedded.published("rejected")
+    attributes = rejected.attributes
+    assert (attributes["reason"], attributes["code"]) == (refusal.owner, refusal.code)
+    assert json.loads(rejected.data)["video_id"] == "v3"
+    assert [id_ for id_ in video_ids if stored(embedded, id_) is None] == ["v3"]
+
+
+def test_videos_whose_rows_are_too_many_together(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are asked for in smaller batches, and none is rejected."""
+    video_ids = [f"v{number}" for number in range(5)]
+
+    def answer(ids: list[str]) -> list[dict[str, Any]]:
+        if len(ids) > 2:
+            raise AnswerTooLarge("too many segments", status=200)
+        return [{"video_id": id_, "segments": [{"segment_id": "s"}]} for id_ in ids]
+
+    patch_helper(monkeypatch, "batch_segments", answer)
+
+    assert push_all(embedded, video_ids, monkeypatch) == [200] * 5
+
+    assert embedded.published("rejected") == []
+    documents = [stored(embedded, id_) for id_ in video_ids]
+    assert [each and each.fields["segments"]["total"] for each in documents] == [1] * 5
+
+
+def test_odd_rows_spoil_nothing(snapshots: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is nobody's is ignored; what no document could hold is left out."""
+    odd: list[dict[str, Any]] = [{"title": "whose?"}, {"video_id": ["v0"]}, {"video_id": {"a": 1}}]
+    deep: Any = 2**64
+    for _ in range(100):
+        deep = {"inner": [deep]}
+    row = {"video_id": "v0", "title": deep, "marker": {"note": "n" * 2_000_000}, "status": "failed"}
+    status = {"video_id": "v0", "processing_status": [{"run_id": "r", "total_segments": 2**64}]}
+    patch_helper(monkeypatch, "batch_videos", lambda _: [*odd, row, *odd])
+    patch_helper(monkeypatch, "batch_status", lambda _: [*odd, status])
+
+    assert snapshots.push(about("v0")) == 200
+
+    document = stored(snapshots, "v0")
+    assert document is not None
+    assert (document.fields["title"], document.fields["status"]) == (None, "failed")
+    assert len(document.fields["marker"]["note"]) == 1_000
+    assert document.fields["runs"][0]["total_segments"] is None
+
+
+@pytest.mark.parametrize("video_id", [None, "", 5, ["a"], "v" * 1_001])
 def test_a_snapshot_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
     """What names no video is the user's to mend."""
     embedded.automations(SNAPSHOT.replace("event.video_id", "event.payload.id"))

@@ -21,7 +21,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """Settings and clients, made once per process; `signer` is made when it is first asked for."""
+    """Settings and clients, made once per process; `signer` is made when it is first asked for.
+
+    `now` is the time, aware.
+    """
 
     settings: SubscriberSettings
     backend: Backend

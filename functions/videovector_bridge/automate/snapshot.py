@@ -31,14 +31,17 @@ class Rows:
     segments: Row | None = None
 
 
-def by_video(
+def rows_by_video(
     video_ids: Sequence[str],
     videos: Sequence[Row],
     statuses: Sequence[Row],
     segments: Sequence[Row],
 ) -> dict[str, Rows]:
     """The rows of the three answers, by video."""
-    found = [{row.get("video_id"): row for row in rows} for rows in (videos, statuses, segments)]
+    found = [
+        {row.get("video_id"): row for row in rows if isinstance(row.get("video_id"), str)}
+        for rows in (videos, statuses, segments)
+    ]
     return {id_: Rows(*(rows.get(id_) for rows in found)) for id_ in video_ids}
 
 

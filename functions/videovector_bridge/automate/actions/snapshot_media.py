@@ -1,86 +1,88 @@
-"""Action `snapshot_media`: what VideoVector says of a video, in a document `media/{video_id}`.
+"""Action `snapshot_media`: what VideoVector has of a video, as the document `media/{video_id}`.
 
-Events that come at the same time share the calls of the batch helpers.
+Events that arrive at the same time share the calls of the batch helpers. A video that VideoVector
+refuses, or whose rows are too large, is rejected alone.
 """
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
+from videovector_bridge.automate.batch_loader import BatchLoader
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Task
-from videovector_bridge.automate.gather import Gatherer
-from videovector_bridge.automate.snapshot import Rows, by_video, snapshot
-from videovector_bridge.errors import ConflictError, PermanentError, TransientError
+from videovector_bridge.automate.media_id import media_id
+from videovector_bridge.automate.snapshot import Rows, rows_by_video, snapshot
+from videovector_bridge.errors import ConflictError, TransientError
 
 COLLECTION: Final = "media"
 
-_MOST: Final = 50  # ids that the strictest of the three helpers takes
+_MAX_IDS: Final = 50  # what the strictest of the three helpers takes
 _LINGER_SECONDS: Final = 0.2
+# With the last call and the document's own requests, below the 120 s that the function may run.
+_WAIT_SECONDS: Final = 60.0
 _TRIES: Final = 5
 _STORE_SECONDS: Final = 10.0
 
-_first = threading.Lock()
+_opening = threading.Lock()
 
 
 def _target_state(fields: Values, cause: Cause) -> TargetState:
-    video_id = fields["video_id"]
-    if not isinstance(video_id, str) or not video_id:
-        raise PermanentError(
-            f"There is no video to look up: video_id came out as {str(video_id)[:50]!r} for this "
-            f"event.",
-            owner="user",
-            code="no_target",
-        )
+    video_id = media_id(fields["video_id"], "video_id")
     return TargetState(f"media:{video_id}", {"video_id": video_id, "cause": cause.record()})
 
 
 def _apply(context: Context, task: Task) -> None:
-    """Write what VideoVector says now over what it said before.
+    """Replace the document by what VideoVector answers now.
 
-    What is stored is looked at before VideoVector is asked, so that a slow older answer never
+    The stored document is read before VideoVector is asked, so that a slow older answer never
     replaces a newer one.
     """
     video_id, cause = task.desired["video_id"], task.desired["cause"]
     documents = context.backend.documents
     for _ in range(_TRIES):
         stored = documents.read(COLLECTION, video_id, timeout=_STORE_SECONDS)
-        rows = _gatherer(context).get(video_id) or Rows()
         fields = {
-            **snapshot(video_id, rows),
+            **(_batch_loader(context).load(video_id) or snapshot(video_id, Rows())),
             "event": {key: cause[key] for key in ("event_id", "event_type", "created_at")},
-            "snapshot_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "snapshot_at": context.now().isoformat(timespec="milliseconds"),
         }
         try:
             documents.write(COLLECTION, video_id, fields, replaces=stored, timeout=_STORE_SECONDS)
         except ConflictError:
-            continue  # another attempt's, or our own, whose answer was lost
+            continue  # another attempt's write, or our own after a lost answer
         return
-    raise TransientError(f"media/{video_id} was written by others {_TRIES} times meanwhile.")
+    raise TransientError(f"media/{video_id} was changed by others during each of {_TRIES} tries.")
 
 
-def _gatherer(context: Context) -> Gatherer[Rows]:
-    """The one of this process."""
-    with _first:  # of two events that come first, a cache alone would give each its own
-        return _open_gatherer(context)
+def _batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
+    """The batch loader of this process."""
+    with _opening:  # a cache alone would give two first events one each
+        return _open_batch_loader(context)
 
 
 @cache
-def _open_gatherer(context: Context) -> Gatherer[Rows]:
+def _open_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
     api = context.api
 
-    def fetch(video_ids: Sequence[str]) -> dict[str, Rows]:
-        return by_video(
+    def fetch(video_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        rows = rows_by_video(
             video_ids,
             api.batch_videos(video_ids),
             api.batch_status(video_ids),
             api.batch_segments(video_ids),
         )
+        # Documents and not rows: pictures inside rows are freed here, whoever is slow to write.
+        return {video_id: snapshot(video_id, rows[video_id]) for video_id in video_ids}
 
-    return Gatherer(fetch, most=_MOST, linger_seconds=_LINGER_SECONDS)
+    return BatchLoader(
+        fetch,
+        max_keys=_MAX_IDS,
+        linger_seconds=_LINGER_SECONDS,
+        wait_seconds=_WAIT_SECONDS,
+    )
 
 
 ACTION: Final = Action(

@@ -1,0 +1,129 @@
+"""Lookups of many threads in few calls; a key that is refused decides for no other key."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from videovector_bridge.errors import PermanentError, TransientError
+
+V = TypeVar("V")
+
+
+class _Batch(Generic[V]):
+    """Keys for one call, each with the outcome that its callers wait for until `deadline`."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.outcomes: dict[str, Future[V | None]] = {}
+        self.full = threading.Event()
+
+
+class BatchLoader(Generic[V]):
+    """Looks up keys through `fetch`, up to `max_keys` a call. Safe for threads.
+
+    The first caller of a batch waits `linger_seconds` for others, then calls `fetch` in its own
+    thread. Later callers start the next batch at once: a key is looked up after it was asked for,
+    never before.
+
+    A call that raises a `PermanentError` is split: each half of its keys gets a call of its own,
+    until the refused key is alone. Any other error is the outcome of each key of that call. No
+    caller waits longer than `wait_seconds`, however many calls its batch is split into. `clock`
+    counts monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[Sequence[str]], Mapping[str, V]],
+        *,
+        max_keys: int,
+        linger_seconds: float,
+        wait_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._max_keys = max_keys
+        self._linger_seconds = linger_seconds
+        self._wait_seconds = wait_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: _Batch[V] | None = None
+
+    def load(self, key: str) -> V | None:
+        """Look up `key`; None when the answer does not have it.
+
+        Raises what `fetch` raised for this key, as an error of this caller alone, and
+        `TransientError` when there is no outcome within `wait_seconds`.
+        """
+        with self._lock:
+            leads = self._open is None
+            batch = self._open = self._open or _Batch(self._clock() + self._wait_seconds)
+            outcome = batch.outcomes.setdefault(key, Future())
+            if len(batch.outcomes) >= self._max_keys:
+                self._open = None
+                batch.full.set()
+        if leads:
+            self._lead(batch)
+        try:
+            error = outcome.exception(timeout=max(0.0, batch.deadline - self._clock()))
+        except TimeoutError:  # of the waiting: an error of `fetch` is returned, not raised
+            raise self._late() from None
+        if error is not None:
+            raise _copy_of(error) from error
+        return outcome.result()
+
+    def _lead(self, batch: _Batch[V]) -> None:
+        """Close the batch and give each of its keys an outcome."""
+        batch.full.wait(self._linger_seconds)
+        with self._lock:
+            if self._open is batch:
+                self._open = None
+        try:
+            self._fetch_or_split(batch)
+        finally:  # also when this thread is stopped: no caller waits for an outcome in vain
+            _fail((each for each in batch.outcomes.values() if not each.done()), self._late())
+
+    def _fetch_or_split(self, batch: _Batch[V]) -> None:
+        """Call `fetch` for all keys, and for halves of what it refuses, until the deadline.
+
+        Breadth first: most keys have their outcome before the refused key is alone.
+        """
+        calls = deque([list(batch.outcomes)])
+        while calls:
+            keys = calls.popleft()
+            outcomes = [batch.outcomes[key] for key in keys]
+            try:
+                values = self._fetch(keys)
+            except PermanentError as error:
+                if len(keys) == 1:
+                    _fail(outcomes, error)
+                else:
+                    middle = len(keys) // 2
+                    calls += [keys[:middle], keys[middle:]]
+            except Exception as error:  # noqa: BLE001  # whatever it is, the callers raise it
+                _fail(outcomes, error)
+            else:
+                for key, outcome in zip(keys, outcomes, strict=True):
+                    outcome.set_result(values.get(key))
+            if self._clock() >= batch.deadline:
+                return
+
+    def _late(self) -> TransientError:
+        return TransientError(
+            f"The lookup had no outcome within {self._wait_seconds:g} s: VideoVector was slow, or "
+            f"refused other keys of the same batch."
+        )
+
+
+def _fail(outcomes: Iterable[Future[V]], error: Exception) -> None:
+    for outcome in outcomes:
+        outcome.set_exception(error)
+
+
+def _copy_of(error: BaseException) -> BaseException:
+    """The same error as another object: a traceback, and what is noted on it, is one caller's."""
+    copy = type(error).__new__(type(error), *error.args)
+    copy.__dict__.update(error.__dict__)
+    return copy
