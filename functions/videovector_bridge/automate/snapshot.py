@@ -1,25 +1,45 @@
-"""What VideoVector's batch helpers tell of a video, as one document that a web app can read. Pure.
+"""The answers of VideoVector's batch helpers about a video, as one document of bounded size. Pure.
 
-"Batch media helpers" in the vendor's API reference.
+Source: "Batch media helpers" in the vendor's API reference. The rules, whatever a row has:
+
+- A value of another type than documented is null: text is text, a count is a whole number.
+- A text is cut after the number of characters stated beside its name.
+- A list has the first of its items: a stated number, and what fits a stated number of bytes.
+
+So a document has less than 500,000 bytes of JSON (Firestore holds 1 MiB) and 4 levels.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 Row = Mapping[str, Any]
 
-# A document holds 1 MiB.
-_MOST_RUNS: Final = 100
-_MOST_MARKERS: Final = 500
-_LONGEST_NOTE: Final = 1_000
-_VIDEO_KEYS: Final = ("title", "video_uri", "media_type", "status", "created_at", "updated_at")
-_COUNTS: Final = tuple(
+# The most characters of each text; in JSON a character has at most 6 bytes.
+_ID: Final = 1_000
+_WORD: Final = 100
+_VIDEO_TEXTS: Final = {
+    "title": 1_000,
+    "video_uri": 2_000,
+    "media_type": _WORD,
+    "created_at": _WORD,
+    "updated_at": _WORD,
+}
+_RUN_TEXTS: Final = {"run_id": _ID, "prompt_id": _ID, "status": _WORD}
+_RUN_COUNTS: Final = tuple(
     f"{which}_segments" for which in ("total", "pending", "processing", "successful", "failed")
 )
-_RUN_KEYS: Final = ("run_id", "prompt_id", "status", *_COUNTS)
-_MARKER_KEYS: Final = ("marker_id", "color", "note", "updated_at")
+_MARKER_TEXTS: Final = {"marker_id": _ID, "color": _WORD, "note": 1_000, "updated_at": _WORD}
+
+_MAX_RUNS: Final = 100
+_RUNS_BYTES: Final = 100_000
+_MAX_MARKERS: Final = 500
+_MARKERS_BYTES: Final = 300_000
+_MAX_STATUSES: Final = 20
+_MAX_COUNT: Final = 2**53  # the whole numbers that a web app can read
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,62 +57,96 @@ def rows_by_video(
     statuses: Sequence[Row],
     segments: Sequence[Row],
 ) -> dict[str, Rows]:
-    """The rows of the three answers, by video."""
-    found = [
-        {row.get("video_id"): row for row in rows if isinstance(row.get("video_id"), str)}
+    """Each video's rows of the three answers. Rows whose `video_id` is no text are ignored."""
+    answers = [
+        {row["video_id"]: row for row in rows if isinstance(row.get("video_id"), str)}
         for rows in (videos, statuses, segments)
     ]
-    return {id_: Rows(*(rows.get(id_) for rows in found)) for id_ in video_ids}
+    return {id_: Rows(*(answer.get(id_) for answer in answers)) for id_ in video_ids}
 
 
 def snapshot(video_id: str, rows: Rows) -> dict[str, Any]:
-    """The document; `found` is False where VideoVector knows of no such video."""
-    video, status = rows.video or {}, rows.status or {}
-    segments = [each for each in (rows.segments or {}).get("segments") or () if _is_row(each)]
-    runs = [each for each in status.get("processing_status") or () if _is_row(each)]
+    """The document; its `found` is False where VideoVector does not know the video.
+
+    `rows` may have any JSON values; `video_id` at most 1,000 characters. Raises nothing.
+    """
+    video, status, of_segments = rows.video or {}, rows.status or {}, rows.segments or {}
+    segments = _objects(of_segments.get("segments"))
+    runs = _objects(status.get("processing_status"))
     markers = list(_segment_markers(segments))
     return {
         "video_id": video_id,
         "found": rows.video is not None or rows.status is not None,
-        **{key: video.get(key) for key in _VIDEO_KEYS},
-        "status": status.get("status") or video.get("status"),
+        **_texts(video, _VIDEO_TEXTS),
+        "status": _text(status.get("status"), _WORD) or _text(video.get("status"), _WORD),
         "marker": _marker(video.get("marker")),
-        "runs": [{key: run.get(key) for key in _RUN_KEYS} for run in runs[:_MOST_RUNS]],
+        "runs": _first(map(_run, runs[:_MAX_RUNS]), _RUNS_BYTES),
         "runs_total": len(runs),
         "segments": {
-            "run_id": (rows.segments or {}).get("run_id"),
+            "run_id": _text(of_segments.get("run_id"), _ID),
             "total": len(segments),
-            "by_status": dict(
-                sorted(Counter(str(each.get("segment_status")) for each in segments).items())
-            ),
+            "by_status": _by_status(segments),
         },
-        "segment_markers": markers[:_MOST_MARKERS],
+        "segment_markers": _first(markers[:_MAX_MARKERS], _MARKERS_BYTES),
         "segment_markers_total": len(markers),
     }
 
 
-def _segment_markers(segments: Sequence[Row]) -> list[dict[str, Any]]:
+def _run(row: Row) -> dict[str, Any]:
+    return {**_texts(row, _RUN_TEXTS), **{name: _count(row.get(name)) for name in _RUN_COUNTS}}
+
+
+def _by_status(segments: Iterable[Row]) -> dict[str, int]:
+    """How many segments have each status: the most frequent, the rest as `other`."""
+    counts = Counter(_text(each.get("segment_status"), _WORD) or "unknown" for each in segments)
+    frequent = Counter(dict(counts.most_common(_MAX_STATUSES)))
+    if rest := counts.total() - frequent.total():
+        frequent["other"] += rest
+    return dict(sorted(frequent.items()))
+
+
+def _segment_markers(segments: Iterable[Row]) -> Iterable[dict[str, Any]]:
     """The markers on segments, and on fields that were extracted from them (`field`)."""
-    found: list[dict[str, Any]] = []
     for segment in segments:
         on_fields = segment.get("metadata_markers")
-        named = [(None, segment.get("marker"))]
-        named += list(on_fields.items()) if isinstance(on_fields, Mapping) else []
-        for field, held in named:
-            if (marker := _marker(held)) is not None:
-                found.append({"segment_id": segment.get("segment_id"), "field": field, **marker})
-    return found
+        rows: list[tuple[str | None, Any]] = [(None, segment.get("marker"))]
+        rows += on_fields.items() if isinstance(on_fields, Mapping) else ()
+        for field, row in rows:
+            if (marker := _marker(row)) is not None:
+                segment_id = _text(segment.get("segment_id"), _ID)
+                yield {"segment_id": segment_id, "field": _text(field, _ID), **marker}
 
 
-def _marker(held: Any) -> dict[str, Any] | None:
+def _marker(row: Any) -> dict[str, str | None] | None:
     """A marker's own keys; None for the empty one that VideoVector shows where there is none."""
-    if not _is_row(held) or not any(held.get(key) for key in _MARKER_KEYS):
-        return None
-    marker = {key: held.get(key) for key in _MARKER_KEYS}
-    if isinstance(marker["note"], str):
-        marker["note"] = marker["note"][:_LONGEST_NOTE]
-    return marker
+    texts = _texts(row, _MARKER_TEXTS) if isinstance(row, Mapping) else {}
+    return texts if any(texts.values()) else None
 
 
-def _is_row(value: Any) -> bool:
-    return isinstance(value, Mapping)
+def _objects(value: Any) -> list[Row]:
+    """The objects in a list; anything else is ignored."""
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def _first(items: Iterable[Mapping[str, Any]], max_bytes: int) -> list[Mapping[str, Any]]:
+    """The first items, as many as have `max_bytes` of JSON together."""
+    chosen: list[Mapping[str, Any]] = []
+    for item in items:
+        max_bytes -= len(orjson.dumps(item)) + 1
+        if max_bytes < 0:
+            break
+        chosen.append(item)
+    return chosen
+
+
+def _texts(row: Row, limits: Mapping[str, int]) -> dict[str, str | None]:
+    return {name: _text(row.get(name), limit) for name, limit in limits.items()}
+
+
+def _text(value: Any, limit: int) -> str | None:
+    return value[:limit] if isinstance(value, str) else None
+
+
+def _count(value: Any) -> int | None:
+    # `type`, for a bool is an int to Python.
+    return value if type(value) is int and 0 <= value < _MAX_COUNT else None
