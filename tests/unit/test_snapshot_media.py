@@ -17,7 +17,7 @@ from videovector_bridge.api.errors import (
     UnexpectedAnswer,
     ValidationRefused,
 )
-from videovector_bridge.automate import subscriber
+from videovector_bridge.automate import wiring
 from videovector_bridge.automate.actions import snapshot_media
 from videovector_bridge.automate.batch_loader import BatchLoader
 from videovector_bridge.backends.ports import Document
@@ -140,7 +140,7 @@ def test_first_events_share_one_batch_loader(
         return BatchLoader(*args, **named)
 
     monkeypatch.setattr(snapshot_media, "BatchLoader", slowly)
-    context, _ = subscriber._instance.get()
+    context, _ = wiring.instance.get()
     together = threading.Barrier(8)
 
     def first(_: int) -> int:
@@ -158,7 +158,7 @@ def test_first_events_share_one_instance(embedded: Deployed) -> None:
 
     def first(_: int) -> int:
         together.wait()
-        return id(subscriber._instance.get())
+        return id(wiring.instance.get())
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(first, range(8)))) == 1
@@ -178,7 +178,7 @@ def test_a_slow_older_answer_does_not_replace_a_newer_one(
 ) -> None:
     """What was asked before another wrote is asked anew."""
     video_id = videos(snapshots)[0]
-    api = subscriber._instance.get()[0].api
+    api = wiring.instance.get()[0].api
     ask = type(api).batch_videos
     asked: list[Any] = []
 

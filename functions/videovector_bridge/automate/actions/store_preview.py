@@ -2,18 +2,28 @@
 
 import hashlib
 import re
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 from urllib.parse import quote
 
+from videovector_bridge.api.errors import NotFound
 from videovector_bridge.api.models import Media
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.announce import announce
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Task
+from videovector_bridge.automate.media_id import media_id
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import ConflictError, PermanentError, TransientError
+from videovector_bridge.events import parse_time
 
 EVENT_TYPE: Final = "media.preview_stored"
+NOT_YET: Final = timedelta(minutes=15)
+"""How long after its event a picture may be missing without being refused.
+
+VideoVector does not document when it makes a picture, and an event may be delivered before that.
+Pub/Sub redelivers about seven times meanwhile, far fewer than it takes to dead-letter a message.
+"""
 
 _TRIES: Final = 5
 _FILE_SECONDS: Final = 20.0
@@ -22,37 +32,43 @@ _NAME: Final = re.compile(
     r"(?!(?:.*/)?\.\.?(?:/|$))(?!\.well-known/)[^/\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*"
 )
 _MAX_NAME_BYTES: Final = 1_024
+# https://www.rfc-editor.org/rfc/rfc6838#section-4.2
+_CONTENT_TYPE: Final = re.compile(r"image/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 
 
 def _target_state(fields: Values, cause: Cause) -> TargetState:
-    kind = "gif" if "video_id" in fields else "thumbnail"
-    of = fields.get("video_id" if kind == "gif" else "segment_id")
-    if not isinstance(of, str) or not of:
+    kind, id_field = ("gif", "video_id") if "video_id" in fields else ("thumbnail", "segment_id")
+    id_ = media_id(fields.get(id_field), id_field)
+    name = fields.get("name") or _default_name(kind, id_)
+    if problem := _name_problem(name):
         raise PermanentError(
-            f"There is no {'video' if kind == 'gif' else 'segment'} to store a preview of: its id "
-            f"came out as {str(of)[:50]!r} for this event.",
-            owner="user",
-            code="no_target",
-        )
-    name = fields.get("name") or _name(kind, of)
-    if not isinstance(name, str) or not _fits(name):
-        raise PermanentError(
-            f"{str(name)[:100]!r} is no name for a file in Cloud Storage.",
+            f"{str(name)[:100]!r} is no name for a file in Cloud Storage: {problem}.",
             owner="user",
             code="bad_file_name",
         )
     return TargetState(
-        f"preview:{name}", {"kind": kind, "of": of, "name": name, "cause": cause.record()}
+        f"preview:{name}", {"kind": kind, "of": id_, "name": name, "cause": cause.record()}
     )
 
 
-def _name(kind: str, of: str) -> str:
+def _default_name(kind: str, id_: str) -> str:
     folder, file = ("videos", "preview.gif") if kind == "gif" else ("segments", "thumbnail")
-    return f"{folder}/{quote(of, safe='')}/{file}"
+    return f"{folder}/{quote(id_, safe='')}/{file}"
 
 
-def _fits(name: str) -> bool:
-    return len(name.encode("utf-8", "replace")) <= _MAX_NAME_BYTES and bool(_NAME.fullmatch(name))
+def _name_problem(name: Any) -> str:
+    """Why a file cannot have this name; empty if it can."""
+    if not isinstance(name, str):
+        return "it is not text"
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "it has half a surrogate pair"
+    if size > _MAX_NAME_BYTES:
+        return f"it has {size:,} bytes, more than {_MAX_NAME_BYTES:,}"
+    if not _NAME.fullmatch(name):
+        return "it has a step in a path, a control character, or a reserved beginning"
+    return ""
 
 
 def _apply(context: Context, task: Task) -> None:
@@ -85,29 +101,46 @@ def _apply(context: Context, task: Task) -> None:
 
 
 def _store(context: Context, files: Files, desired: Values) -> StoredFile:
-    """Bring the file to what VideoVector shows; the same content is not written again.
+    """Make the file what VideoVector answers now; the same content is not written again.
 
-    What is stored is looked at before VideoVector is asked, so that a slow older picture never
-    replaces a newer one: it finds another generation.
+    The stored file is looked up before VideoVector is asked, so that a slow older picture never
+    replaces a newer one: its generation is another by then.
     """
     name = desired["name"]
     for _ in range(_TRIES):
-        found = files.find(name, timeout=_FILE_SECONDS)
+        stored = files.find(name, timeout=_FILE_SECONDS)
         media = _picture(context, desired)
-        if found is not None and _same(found, media):
-            return found
+        if stored is not None and _same(stored, media):
+            return stored
         try:
             return files.write(
-                name, media.content, media.content_type, replaces=found, timeout=_FILE_SECONDS
+                name, media.content, media.content_type, replaces=stored, timeout=_FILE_SECONDS
             )
         except ConflictError:
-            continue  # another attempt's, or our own, whose answer was lost
-    raise TransientError(f"Preview {name} was written by others {_TRIES} times meanwhile.")
+            continue  # another attempt's write, or our own after a lost answer
+    raise TransientError(f"Preview {name} was changed by others during each of {_TRIES} tries.")
 
 
 def _picture(context: Context, desired: Values) -> Media:
     fetch = context.api.gif if desired["kind"] == "gif" else context.api.thumbnail
-    return fetch(desired["of"])
+    try:
+        media = fetch(desired["of"])
+    except NotFound as error:
+        created_at = parse_time(desired["cause"]["created_at"])
+        if created_at is None or context.now() - created_at >= NOT_YET:
+            raise
+        raise TransientError(
+            f"There is no picture yet. The message is redelivered until {NOT_YET.seconds // 60} "
+            f"minutes after its event. {error}"
+        ) from error
+    if not _CONTENT_TYPE.fullmatch(media.content_type):
+        raise PermanentError(
+            f"VideoVector's picture has the content type {media.content_type[:100]!r}, which no "
+            f"file can have.",
+            owner="vendor",
+            code="unexpected_answer",
+        )
+    return media
 
 
 def _same(stored: StoredFile, media: Media) -> bool:
