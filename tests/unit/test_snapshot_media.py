@@ -1,4 +1,4 @@
-"""Snapshots: the document of a video, how few calls many take, and which one stays."""
+"""Snapshots: the document of a video, how few calls many take, and whose failure is whose."""
 
 import json
 import threading
@@ -76,22 +76,22 @@ def calls(deployed: Deployed) -> list[int]:
 
 
 def test_a_video_becomes_a_document(snapshots: Deployed) -> None:
-    """As VideoVector's batch helpers tell of it, with the event that it is from."""
+    """What the batch helpers answer about it, with the event that it is from."""
     video_id = videos(snapshots)[0]
 
     assert snapshots.push(about(video_id)) == 200
 
-    found = stored(snapshots, video_id)
-    assert found is not None
-    assert (found.fields["video_id"], found.fields["found"]) == (video_id, True)
-    assert found.fields["title"].startswith("Recording")
-    assert found.fields["status"] == "not_processed"
-    assert found.fields["event"] == {
+    document = stored(snapshots, video_id)
+    assert document is not None
+    assert (document.fields["video_id"], document.fields["found"]) == (video_id, True)
+    assert document.fields["title"].startswith("Recording")
+    assert document.fields["status"] == "not_processed"
+    assert document.fields["event"] == {
         "event_id": "evt_1",
         "event_type": "processing.video_completed",
         "created_at": "2026-01-01T00:00:00.000000+00:00",
     }
-    assert "gif_data" not in found.fields
+    assert "gif_data" not in document.fields
     assert calls(snapshots) == [1, 1, 1]
 
 
@@ -99,20 +99,20 @@ def test_redelivery_asks_nothing(snapshots: Deployed) -> None:
     """Nor does an older event."""
     video_id = videos(snapshots)[0]
     snapshots.push(about(video_id, "evt_2", 2))
-    found = stored(snapshots, video_id)
+    before = stored(snapshots, video_id)
 
     assert snapshots.push(about(video_id, "evt_2", 2)) == 200
     assert snapshots.push(about(video_id, "evt_1", 1)) == 200
 
     assert calls(snapshots) == [1, 1, 1]
     after = stored(snapshots, video_id)
-    assert found is not None
+    assert before is not None
     assert after is not None
-    assert (after.fields, after.revision) == (found.fields, found.revision)
+    assert (after.fields, after.revision) == (before.fields, before.revision)
 
 
 def test_many_events_share_calls(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as come at once; each video has its document."""
+    """As many as arrive at once; each video has its document."""
     both = videos(embedded)
     assert len(both) == 2
 
@@ -120,15 +120,15 @@ def test_many_events_share_calls(embedded: Deployed, monkeypatch: pytest.MonkeyP
 
     assert calls(embedded) == [1, 1, 1]
     for video_id in both:
-        found = stored(embedded, video_id)
-        assert found is not None
-        assert found.fields["event"]["event_id"] == f"evt_{video_id}"
+        document = stored(embedded, video_id)
+        assert document is not None
+        assert document.fields["event"]["event_id"] == f"evt_{video_id}"
 
 
 def test_first_events_share_one_batch_loader(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many come first: no second one is begun while the first is being made."""
+    """However many are the first: no second one is made while the first is being made."""
     making: list[int] = []
     second = threading.Event()
 
@@ -165,55 +165,54 @@ def test_first_events_share_one_instance(embedded: Deployed) -> None:
 
 
 def test_a_video_that_is_not_there_has_a_document_too(snapshots: Deployed) -> None:
-    """It says that VideoVector knows of none."""
+    """It says that VideoVector does not know the video."""
     assert snapshots.push(about("vid_none")) == 200
 
-    found = stored(snapshots, "vid_none")
-    assert found is not None
-    assert found.fields["found"] is False
+    document = stored(snapshots, "vid_none")
+    assert document is not None
+    assert document.fields["found"] is False
 
 
 def test_a_slow_older_answer_does_not_replace_a_newer_one(
     snapshots: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was asked before another wrote is asked anew."""
+    """An answer that was asked for before another writer wrote is asked for again."""
     video_id = videos(snapshots)[0]
     api = wiring.instance.get()[0].api
     ask = type(api).batch_videos
-    asked: list[Any] = []
+    answers: list[Any] = []
 
     def slow(self: Any, ids: Any) -> Any:
-        found = ask(self, ids)
-        if not asked:
+        rows = ask(self, ids)
+        if not answers:
             newer = {"video_id": video_id, "title": "newer", "extra": 1}
             snapshots.backend.documents.write("media", video_id, newer, replaces=None, timeout=10)
-        asked.append(found)
-        return found
+        answers.append(rows)
+        return rows
 
     monkeypatch.setattr(type(api), "batch_videos", slow)
 
     assert snapshots.push(about(video_id)) == 200
 
-    found = stored(snapshots, video_id)
-    assert found is not None
-    assert len(asked) == 2
-    assert found.fields["title"].startswith("Recording")
+    document = stored(snapshots, video_id)
+    assert document is not None
+    assert len(answers) == 2
+    assert document.fields["title"].startswith("Recording")
 
 
-def test_an_api_that_fails_comes_again(embedded: Deployed) -> None:
-    """And then the document is written."""
+def test_a_failing_api_means_redelivery(embedded: Deployed) -> None:
+    """And the redelivery writes the document."""
     video_id = videos(embedded)[0]
-    embedded.standin.control.faults({"on": BATCHES[1], "kind": "status", "status": 400})
-    assert embedded.push(about(video_id)) == 200
-    (found,) = embedded.published("rejected")
-    assert found.attributes["reason"] in ("vendor", "user")
-
     embedded.standin.control.faults(
         *({"on": BATCHES[1], "kind": "status", "status": 503} for _ in range(9))
     )
-    assert embedded.push(about(video_id, "evt_2", 2)) == 503
-    embedded.standin.control.faults()
+
+    assert embedded.push(about(video_id)) == 503
     assert stored(embedded, video_id) is None
+
+    embedded.standin.control.clear_faults()
+    assert embedded.push(about(video_id)) == 200
+    assert stored(embedded, video_id) is not None
 
 
 def push_all(deployed: Deployed, video_ids: list[str], patched: pytest.MonkeyPatch) -> list[int]:
@@ -316,11 +315,11 @@ def test_odd_rows_spoil_nothing(snapshots: Deployed, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("video_id", [None, "", 5, ["a"], "v" * 1_001])
 def test_a_snapshot_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
-    """What names no video is the user's to mend."""
+    """The automation names no video; its author can correct it."""
     embedded.automations(SNAPSHOT.replace("event.video_id", "event.payload.id"))
     one = {**about("v"), "payload": {"id": video_id}}
 
     assert embedded.push(json.loads(json.dumps(one))) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "no_target")
