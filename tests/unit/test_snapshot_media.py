@@ -4,12 +4,15 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.unit.subscribing import Deployed, event, message_of
 from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.calls import JSON_LIMIT
 from videovector_bridge.api.errors import (
     AnswerTooLarge,
     NotFound,
@@ -244,6 +247,7 @@ REFUSALS = [
     UnexpectedAnswer("a row is no object", status=200),
     AnswerTooLarge("too many segments", status=200),
 ]
+REFUSAL_CODES = {each.code for each in REFUSALS}
 
 
 @pytest.mark.parametrize("helper", ["batch_videos", "batch_status", "batch_segments"])
@@ -271,6 +275,47 @@ def test_a_refused_video_is_rejected_alone(
     assert (attributes["reason"], attributes["code"]) == (refusal.owner, refusal.code)
     assert json.loads(rejected.data)["video_id"] == "v3"
     assert [id_ for id_ in video_ids if stored(embedded, id_) is None] == ["v3"]
+
+
+ANSWERS = {
+    "404": httpx.Response(404, json={"detail": "Video not found"}),
+    "422": httpx.Response(422, json={"detail": [{"msg": "not an id"}]}),
+    "451 of a proxy": httpx.Response(451, text="<html>"),
+    "row that is no object": httpx.Response(200, json=["v1"]),
+    "no JSON": httpx.Response(200, text="<html>"),
+    "too large": httpx.Response(200, content=b" " * (JSON_LIMIT + 1)),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_decides_for_the_video_that_causes_it(
+    embedded: Deployed, answer: httpx.Response
+) -> None:
+    """Whatever VideoVector answers where that video is among those asked for."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        ids = json.loads(request.content)["video_ids"]
+        if "v1" in ids and request.url.path.endswith("/status"):
+            return httpx.Response(answer.status_code, content=answer.content)
+        return httpx.Response(200, json=[{"video_id": id_, "title": f"<{id_}>"} for id_ in ids])
+
+    http = httpx.Client(transport=httpx.MockTransport(handle))
+    client = VideoVectorClient("https://api.example.test/api/v2", lambda: "key", http=http)
+    context = replace(wiring.instance.get()[0], api=client)
+    loader = snapshot_media._batch_loader(context)
+    loader._linger_seconds, loader._max_keys = 60.0, 4
+
+    def title(video_id: str) -> str:
+        try:
+            return str((loader.load(video_id) or {})["title"])
+        except PermanentError as error:
+            return error.code
+
+    with ThreadPoolExecutor(4) as pool:
+        titles = list(pool.map(title, ["v0", "v1", "v2", "v3"]))
+
+    assert titles.pop(1) in REFUSAL_CODES
+    assert titles == ["<v0>", "<v2>", "<v3>"]
 
 
 def test_videos_whose_rows_are_too_many_together(
