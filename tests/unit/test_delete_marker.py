@@ -1,4 +1,4 @@
-"""Markers that are taken away: found by their target, and set again by newer events."""
+"""Markers that are deleted: what one function sets the other deletes, and the newest wins."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.subscribing import Deployed, event
 from tests.unit.test_subscriber import RED
-from videovector_bridge.automate import subscriber
+from videovector_bridge.automate import wiring
 
 Deploy = Callable[[str], Deployed]
 GONE = """
@@ -18,7 +18,7 @@ on = ["prompt_run.completed"]
 target_type = "run"
 target_id = "{event.run_id}"
 """
-DELETE = "DELETE /markers/{marker_id}"
+LIST, DELETE = "GET /markers", "DELETE /markers/{marker_id}"
 
 
 def completed(name: str = "evt_9", second: int = 9, **fields: Any) -> dict[str, Any]:
@@ -43,13 +43,13 @@ class Both:
 
 
 def test_a_run_that_completes_loses_its_marker(deploy: Deploy) -> None:
-    """Two automations: what one sets, the other takes away; a redelivery changes nothing."""
+    """Two automations: one sets, the other deletes, by the id that the upsert returned."""
     both = Both(deploy)
     assert both.push(event(), event("evt_2", 1, run_id="run_2")) == {"run_1": "red", "run_2": "red"}
 
     assert both.push(completed(), completed()) == {"run_2": "red"}
     assert both.deletes.requests(DELETE) == 1
-    assert both.deletes.requests("GET /markers") == 1
+    assert both.deletes.requests(LIST) == 0
 
 
 def test_the_newest_event_wins_whichever_comes_first(deploy: Deploy) -> None:
@@ -70,8 +70,8 @@ def test_nothing_to_delete_is_as_it_should_be(deploy: Deploy) -> None:
     assert both.deletes.published("rejected") == []
 
 
-def test_a_marker_on_a_field_is_told_from_one_on_its_run(deploy_embedded: Deploy) -> None:
-    """Only the marker on the very target goes."""
+def test_a_marker_on_a_field_is_not_the_one_on_its_run(deploy_embedded: Deploy) -> None:
+    """Only the marker on that very target is deleted."""
     field = RED.replace('target_type = "run"', 'target_type = "field"\nfield_path = "a.b"')
     both = Both(deploy_embedded, field, RED.replace('"red"', '"on the run"'), GONE)
     both.push(event())
@@ -84,7 +84,7 @@ def test_a_marker_on_a_field_is_told_from_one_on_its_run(deploy_embedded: Deploy
     assert left["field_path"] == "a.b"
 
 
-def test_a_marker_may_be_told_by_its_id(deploy_embedded: Deploy) -> None:
+def test_a_marker_may_be_named_by_its_id(deploy_embedded: Deploy) -> None:
     """Then no list is read."""
     by_id = """
     [[automation]]
@@ -99,51 +99,19 @@ def test_a_marker_may_be_told_by_its_id(deploy_embedded: Deploy) -> None:
     (marker,) = both.upserts.standin.control.journal(ids=False)["markers"]
 
     assert both.push(completed(payload={"marker_id": marker["marker_id"]})) == {}
-    assert both.deletes.requests("GET /markers") == 0
+    assert both.deletes.requests(LIST) == 0
 
 
-def test_a_marker_may_be_told_by_what_the_list_shows(deploy_embedded: Deploy) -> None:
-    """Where VideoVector's keys are others than ours."""
-    by_match = """
-    [[automation]]
-    name = "by match"
-    on = ["prompt_run.completed"]
-    [automation.delete_marker]
-    target = "run:{event.run_id}"
-    match = { color = "red", target_id = "{event.run_id}" }
-    """
-    both = Both(deploy_embedded, RED, by_match)
-
-    assert both.push(event(), completed()) == {}
-
-
-def test_a_list_that_shows_no_target_is_the_users_to_mend(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is deleted that might be another's; the rejection says what to do."""
-    both = Both(deploy_embedded)
-    both.push(event())
-    hidden = {"marker_id": "m", "color": "red", "note": None, "updated_at": None}
-    monkeypatch.setattr("infra.local.standin.markers.Marker.json", lambda _: hidden)
-
-    assert both.deletes.push(completed()) == 200
-
-    (found,) = both.deletes.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "marker_not_told")
-    assert "`match`" in found.attributes["detail"]
-    assert both.deletes.requests(DELETE) == 0
-
-
-def test_a_key_that_may_not_delete_comes_again(deploy_embedded: Deploy) -> None:
+def test_a_key_that_may_not_delete_is_redelivered(deploy_embedded: Deploy) -> None:
     """The same message succeeds once the key has the scope."""
     both = Both(deploy_embedded)
     both.push(event())
     both.deletes.set("VIDEO_VECTOR_API_KEY", both.deletes.standin.keys["write"])
-    subscriber._instance._made = None
+    wiring.instance._made = None
     assert both.deletes.push(completed()) == 503
 
     both.deletes.set("VIDEO_VECTOR_API_KEY", both.deletes.standin.keys["admin"])
-    subscriber._instance._made = None
+    wiring.instance._made = None
     assert both.deletes.push(completed()) == 200
     assert both.deletes.markers() == {}
 
@@ -156,7 +124,7 @@ def test_a_key_that_may_not_delete_comes_again(deploy_embedded: Deploy) -> None:
         'target = ""\nmarker_id = "m1"',
     ],
 )
-def test_what_is_not_told_is_rejected(deploy_embedded: Deploy, fields: str) -> None:
+def test_a_deletion_without_a_target_is_rejected(deploy_embedded: Deploy, fields: str) -> None:
     """An empty target never means all markers."""
     deletes = deploy_embedded("delete_markers")
     deletes.automations(

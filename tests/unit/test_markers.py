@@ -1,6 +1,7 @@
 """Markers: the body that is sent, and the name of the record that keeps its target in order."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.subscribing import Deployed, event
-from videovector_bridge.automate.action import Cause, Wanted
+from videovector_bridge.automate.action import MAX_STATE_BYTES, Cause, TargetState, checked_state
 from videovector_bridge.automate.actions import upsert_marker
-from videovector_bridge.automate.markers import MAX_BODY_BYTES
 from videovector_bridge.automate.received import receive
 from videovector_bridge.errors import PermanentError
 
@@ -36,16 +36,18 @@ note = "<{event.payload}>"
 """
 
 
-def marker(fields: Mapping[str, Any]) -> Wanted:
-    """What the action wants; the event makes no difference."""
+def marker(fields: Mapping[str, Any]) -> TargetState:
+    """The state that the action asks for; the event makes no difference."""
     received = receive(
         b"{}",
         event_id="e",
+        source="//x",
         event_type="com.vectormethods.x",
         channel="stream",
         stated_time="2026-01-01T00:00:00Z",
+        now=datetime(2026, 1, 1, tzinfo=UTC),
     )
-    return upsert_marker.ACTION.wanted(fields, Cause("a", received))
+    return checked_state(upsert_marker.ACTION.target_state(fields, Cause("a", received)))
 
 
 def test_the_body_holds_what_was_given() -> None:
@@ -84,8 +86,8 @@ def test_a_body_goes_as_it_is() -> None:
         {"body": {"colour": "red"}, "target": ""},
     ],
 )
-def test_a_marker_without_a_target_is_the_users_to_mend(fields: dict[str, Any]) -> None:
-    """Nothing is sent that would mark nobody knows what."""
+def test_a_marker_without_a_target_is_the_users_to_correct(fields: dict[str, Any]) -> None:
+    """Nothing is sent without a target."""
     with pytest.raises(PermanentError) as caught:
         marker(fields)
 
@@ -98,8 +100,8 @@ def test_a_target_may_be_a_number() -> None:
 
 
 def test_the_size_of_a_marker_is_bounded() -> None:
-    """What no record could hold is rejected instead of tried for ever."""
-    fields = {"target_type": "run", "target_id": "r1", "note": "x" * MAX_BODY_BYTES}
+    """What no record could hold is rejected, not redelivered for ever."""
+    fields = {"target_type": "run", "target_id": "r1", "note": "x" * MAX_STATE_BYTES}
 
     with pytest.raises(PermanentError, match="at most 100,000") as caught:
         marker(fields)

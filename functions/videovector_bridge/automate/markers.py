@@ -54,46 +54,60 @@ def apply_marker(context: Context, task: Task) -> Applied:
     if "marker" in desired:
         marker = context.api.upsert_marker(desired["marker"])
         return Applied(marker_id=marker.marker_id or "")
-    for marker_id in _ids_to_delete(context, task, desired["absent"]):
-        context.api.delete_marker(marker_id)
+    _delete(context, task, desired["absent"])
     return Applied()
 
 
-def _ids_to_delete(context: Context, task: Task, absent: Mapping[str, Any]) -> list[str]:
-    """The ids of the markers to delete; none where the bridge set none, and only its own count."""
-    named = absent.get("marker_id") or ""
-    if not absent.get("any"):
-        if not task.created:
-            return []
-        if named and task.marker_id and named != task.marker_id:
-            raise PermanentError(
-                f"Marker {named} was not set by this bridge, which set {task.marker_id} there. To "
-                f"delete it, write `any = true`.",
-                owner="user",
-                code="marker_not_ours",
-            )
-    if named := named or task.marker_id:
-        return [named]
-    return _matching(list(context.api.list_markers()), absent["match"])
+def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
+    """Delete what this bridge set on the target; with `any`, whatever is there."""
+    named, all_of_them = absent.get("marker_id") or "", bool(absent.get("any"))
+    if not task.created and not all_of_them:
+        return
+    if named and task.marker_id not in ("", named) and not all_of_them:
+        raise PermanentError(
+            f"Marker {named} was not set by this bridge, which set {task.marker_id} there. To "
+            f"delete it, write `any = true`.",
+            owner="user",
+            code="marker_not_ours",
+        )
+    known = named or task.marker_id
+    if known and (context.api.delete_marker(known) or named or not all_of_them):
+        return
+    # The id is not known, or its marker was replaced by hand.
+    ids = _matching(list(context.api.list_markers()), absent["match"])
+    if len(ids) > 1 and not all_of_them:
+        raise PermanentError(
+            f"{len(ids)} markers fit `match`, and at most one was set by this bridge. Give `match` "
+            f"more keys, or write `any = true` to delete them all.",
+            owner="user",
+            code="marker_not_told",
+        )
+    for marker_id in ids:
+        context.api.delete_marker(marker_id)
 
 
 def _matching(markers: list[Marker], match: Mapping[str, Any]) -> list[str]:
     """The ids of the markers that show every key of `match` with its value.
 
     A null there must be shown as null or not at all. Raises `PermanentError` where no marker
-    matches, and some show too little to compare.
+    matches, and one may that does not show enough.
     """
     given = [key for key, value in match.items() if value is not None]
-    comparable = [marker for marker in markers if all(key in marker.fields for key in given)]
+    possible = [
+        marker
+        for marker in markers
+        if all(marker.fields.get(key, value) == value for key, value in match.items())
+    ]
     ids = [
         marker.marker_id
-        for marker in comparable
-        if marker.marker_id and all(marker.fields.get(key) == value for key, value in match.items())
+        for marker in possible
+        if marker.marker_id and all(key in marker.fields for key in given)
     ]
-    if not ids and len(comparable) < len(markers):
+    if possible and not ids:
         raise PermanentError(
-            f"VideoVector's list has markers that do not show {', '.join(given)}, so it is not "
-            f"known which one to delete. Give `match` with keys that it shows, or `marker_id`.",
+            f"VideoVector's list has markers that do not show {', '.join(given)} or their "
+            f"marker_id, so it is not known which one to delete. Give `match` with keys that it "
+            f"shows, or `marker_id`.",
             owner="user",
             code="marker_not_told",
         )
