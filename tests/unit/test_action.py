@@ -1,17 +1,110 @@
-"""What is common to all actions."""
+"""What is common to all actions: the names of effects, and the limits of a state."""
 
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.action import effect_key
+from videovector_bridge.automate.action import (
+    MAX_STATE_BYTES,
+    Cause,
+    TargetState,
+    checked_state,
+    effect_key,
+    part_key,
+)
+from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.record import Version
+from videovector_bridge.errors import PermanentError
+
+MADE_AT = datetime(2026, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
+names = st.text(min_size=1, max_size=100)
+ids = st.text(alphabet="!~a", min_size=1, max_size=900)
+parts = st.one_of(names, ids)
 
 
-@given(st.text(min_size=1, max_size=100), st.text(alphabet="!~a", min_size=1, max_size=900))
-def test_the_key_of_an_effect_fits_a_header(automation: str, event_id: str) -> None:
-    """Whatever the automation is called, the id can be an attribute and a header."""
-    key = effect_key(automation, event_id)
+def version(event_id: str = "e", source: str = "//x") -> Version:
+    """The version of an event."""
+    return Version(MADE_AT, event_id, source)
 
-    assert key.isascii()
-    assert key.isprintable()
-    assert len(key) <= 1_024
-    assert key != effect_key(automation + "x", event_id)
+
+@given(names, ids, parts)
+def test_the_key_of_an_effect_fits_a_header(automation: str, event_id: str, part: str) -> None:
+    """Whatever the automation and the part are called, it can be an attribute and a header."""
+    key = effect_key(automation, version(event_id))
+
+    for name in (key, part_key(key, part)):
+        assert name.isascii()
+        assert name.isprintable()
+        assert " " not in (name[0], name[-1])
+        assert len(name) <= 1_024
+
+
+@given(names, ids, parts)
+def test_different_effects_have_different_keys(automation: str, event_id: str, part: str) -> None:
+    """Automation, event, its source and the part each make a difference."""
+    key = effect_key(automation, version(event_id))
+
+    assert key != effect_key(automation + "x", version(event_id))
+    assert key != effect_key(automation, version(event_id + "x"))
+    assert key != effect_key(automation, version(event_id, "//y"))
+    assert part_key(key, part) != part_key(key, part + "x")
+
+
+def test_the_key_of_an_effect_is_the_same_at_every_try() -> None:
+    """The time of the event is no part of it: an idempotency key belongs to one event."""
+    other = Version("2027-01-01T00:00:00.000000+00:00", "e", "//x")
+
+    assert effect_key("a", version()) == effect_key("a", other)
+
+
+def test_a_cause_names_its_event_by_source_and_id() -> None:
+    """Messages about an effect say of which event it is; ids that fit no attribute are left out."""
+    fields = {"event_type": "a.b", "run_id": 7, "video_id": "x" * 901, "segment_id": ""}
+    cause = Cause("marks", Received(fields, version("evt", "//x"), b""))
+
+    assert cause.record() == {
+        "key": effect_key("marks", version("evt", "//x")),
+        "automation": "marks",
+        "event_id": "evt",
+        "event_source": "//x",
+        "event_type": "a.b",
+        "created_at": MADE_AT,
+        "run_id": "7",
+        **dict.fromkeys(["user_id", "video_id", "segment_id", "index_id"]),
+    }
+
+
+def nested(levels: int) -> Any:
+    """A list in a list, so many levels deep."""
+    value: Any = None
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("target", "desired", "code"),
+    [
+        ("x:1", {"v": "x" * MAX_STATE_BYTES}, "state_too_large"),
+        ("marker:1", {"v": "x" * MAX_STATE_BYTES}, "marker_too_large"),
+        ("x:1", {"v": 2**64}, "state_not_json"),
+        ("x:1", {"v": "\ud800"}, "state_not_json"),
+        ("x:1", {"v": nested(300)}, "state_not_json"),
+    ],
+)
+def test_a_state_that_no_record_holds_is_refused(target: str, desired: Any, code: str) -> None:
+    """A redelivery would not change it."""
+    with pytest.raises(PermanentError) as caught:
+        checked_state(TargetState(target, desired))
+
+    assert (caught.value.owner, caught.value.code) == ("user", code)
+
+
+def test_a_state_that_fits_is_left_as_it_is() -> None:
+    """Up to the limit."""
+    state = TargetState("x:1", {"v": "x" * (MAX_STATE_BYTES - 8)})
+
+    assert checked_state(state) is state

@@ -1,5 +1,6 @@
 """`automate.received`: one shape of events for automations, whichever way they came."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -11,19 +12,28 @@ from videovector_bridge.automate.received import Received, receive
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import TYPE_PREFIX
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 IDS: dict[str, Any] = {"run_id": "r", "video_id": "v", "segment_id": "s", "index_id": "i"}
 
 
 def received(
-    raw: bytes, channel: str = "webhook", event_type: str = "a.b", stated: str | None = None
+    raw: bytes,
+    channel: str = "webhook",
+    event_type: str = "a.b",
+    *,
+    source: str = "//x",
+    stated: str | None = None,
+    now: datetime = NOW,
 ) -> Received:
     """The event of a message."""
     return receive(
         raw,
         event_id="evt_1",
+        source=source,
         event_type=TYPE_PREFIX + event_type,
         channel=channel,
         stated_time=stated,
+        now=now,
     )
 
 
@@ -85,7 +95,7 @@ def test_a_delivery_without_data_has_an_empty_payload(data: object) -> None:
 
 
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
-def test_time_tells_the_newest(channel: str) -> None:
+def test_the_newest_is_found_by_time(channel: str) -> None:
     """In UTC, of the event itself, or else as the message states it."""
     made_at = "2026-01-01T02:00:00+02:00"
     expected = "2026-01-01T00:00:00.000000+00:00"
@@ -101,13 +111,52 @@ def test_time_tells_the_newest(channel: str) -> None:
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
 @pytest.mark.parametrize("raw", [b"", b"[]", b"null", b"{", b"\xff"])
 def test_what_is_no_object_is_no_event(channel: str, raw: bytes) -> None:
-    """The vendor is to mend it."""
+    """The vendor can correct it."""
     assert code(raw, channel=channel) == "not_an_event"
 
 
-def test_messages_of_others_are_told_apart() -> None:
+def test_messages_of_others_are_refused() -> None:
     """A type that is not VideoVector's is a mistake of the setup."""
     with pytest.raises(PermanentError) as caught:
-        receive(b"{}", event_id="1", event_type="other", channel="stream", stated_time=None)
+        receive(
+            b"{}",
+            event_id="1",
+            source="//x",
+            event_type="other",
+            channel="stream",
+            stated_time=None,
+            now=NOW,
+        )
 
     assert (caught.value.owner, caught.value.code) == ("user", "foreign_type")
+
+
+@pytest.mark.parametrize("channel", ["stream", "webhook"])
+@pytest.mark.parametrize("stated", [True, False], ids=["as an attribute", "in the data"])
+def test_an_event_from_the_future_is_refused(channel: str, *, stated: bool) -> None:
+    """More than ten minutes ahead of the clock it would freeze its target; up to then it counts."""
+
+    def dated(ahead: timedelta) -> tuple[bytes, str | None]:
+        text = (NOW + ahead).isoformat()
+        return (b"{}", text) if stated else (orjson.dumps({"created_at": text}), None)
+
+    for ahead in (timedelta(minutes=9), timedelta(minutes=10)):
+        raw, time = dated(ahead)
+        assert received(raw, channel, stated=time).version.created_at.startswith("2026-01-01T00:")
+    raw, time = dated(timedelta(minutes=10, seconds=1))
+    with pytest.raises(PermanentError, match="10 minutes ahead") as caught:
+        received(raw, channel, stated=time)
+
+    assert (caught.value.owner, caught.value.code) == ("vendor", "future_time")
+    later = received(raw, channel, stated=time, now=NOW + timedelta(minutes=1))
+    assert later.version.created_at == "2026-01-01T00:10:01.000000+00:00"
+
+
+def test_an_event_is_what_its_source_and_id_say() -> None:
+    """The same id of another source is another event, as in CloudEvents."""
+    raw = orjson.dumps({"created_at": "2026-01-01T00:00:00Z"})
+    one, other = (received(raw, source=source).version for source in ("//a", "//b"))
+
+    assert one != other
+    assert one.key != other.key
+    assert one == received(raw, source="//a").version
