@@ -16,7 +16,8 @@ from videovector_bridge.automate.action import (
     part_key,
 )
 from videovector_bridge.automate.received import Received
-from videovector_bridge.automate.record import Version
+from videovector_bridge.automate.record import Record, State, Version
+from videovector_bridge.backends import Backend
 from videovector_bridge.errors import PermanentError
 
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
@@ -78,10 +79,10 @@ def test_a_cause_names_its_event_by_source_and_id() -> None:
 
 
 def nested(levels: int) -> Any:
-    """A list in a list, so many levels deep."""
+    """An object of so many levels."""
     value: Any = None
     for _ in range(levels):
-        value = [value]
+        value = {"v": value}
     return value
 
 
@@ -92,7 +93,11 @@ def nested(levels: int) -> Any:
         ("marker:1", {"v": "x" * MAX_STATE_BYTES}, "marker_too_large"),
         ("x:1", {"v": 2**64}, "state_not_json"),
         ("x:1", {"v": "\ud800"}, "state_not_json"),
-        ("x:1", {"v": nested(300)}, "state_not_json"),
+        ("x:1", nested(300), "state_not_json"),
+        ("x:1", nested(19), "state_not_storable"),
+        ("x:1", {"v": [[[[[[[[[[1]]]]]]]]]]}, "state_not_storable"),
+        ("x:1", {"v": [{"w": 2**63}]}, "state_not_storable"),
+        ("x:1", {"k" * 1_401: 1}, "state_not_storable"),
     ],
 )
 def test_a_state_that_no_record_holds_is_refused(target: str, desired: Any, code: str) -> None:
@@ -103,8 +108,18 @@ def test_a_state_that_no_record_holds_is_refused(target: str, desired: Any, code
     assert (caught.value.owner, caught.value.code) == ("user", code)
 
 
-def test_a_state_that_fits_is_left_as_it_is() -> None:
-    """Up to the limit."""
-    state = TargetState("x:1", {"v": "x" * (MAX_STATE_BYTES - 8)})
+@pytest.mark.parametrize(
+    "desired",
+    [{"v": "x" * (MAX_STATE_BYTES - 8)}, {"v": [-(2**63), [2**63 - 1, None, True]]}, nested(18)],
+)
+def test_a_state_that_fits_is_left_as_it_is(backend: Backend, desired: Any) -> None:
+    """Up to the limits; a record holds it twice."""
+    state = TargetState("x:1", desired)
 
     assert checked_state(state) is state
+    one = State(desired, version())
+    fields = Record(one, one).fields()
+    backend.documents.write("effects", "x:1", fields, replaces=None, timeout=10)
+    stored = backend.documents.read("effects", "x:1", timeout=10)
+    assert stored is not None
+    assert Record.from_fields(stored.fields) == Record(one, one)
