@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,3 +54,12 @@ def test_process_serves_until_told_to_stop(
     assert running.wait(10) == 0
     assert not file.exists()
     assert not Control(endpoints["control_url"]).healthy()
+
+
+def test_answers_are_sent_without_delay() -> None:
+    """Nagle's algorithm is off: head and body are two packets, 40 ms apart with it."""
+    with StandIn() as standin:
+        listener = standin._socket
+        assert listener is not None
+
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
