@@ -5,6 +5,11 @@ microseconds an event, and RSS its peak. Machines differ and are shared by the s
 emulators and the bridge, so read the rows against each other. Two of them are limits: `parse only`
 has events in memory parsed by the libraries that the bridge uses, and `publish only` sends
 ready-made requests to the same emulator.
+
+A subscriber's rows are of one instance, and CPU is for one message; reads, writes and API are the
+documents and the requests of one message, by the log. The stand-in takes 50 ms for each request.
+Over the emulators the Firestore emulator is the limit: 110 to 230 writes/s, of which a message
+takes two. `python -m tests.bench.compare` measures each action with 1, 8, 16 and 32 at once.
 """
 
 import argparse
@@ -13,19 +18,24 @@ import sys
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.table import Table
 
 from infra.local.emulators import Emulators, Unavailable, start_emulators
 from infra.local.functions import ROOT
-from infra.local.upstream import StandInProcess
+from infra.local.upstream import StandInProcess, Upstream
 from tests.bench.bridge import drain_flood
+from tests.bench.cases import CASES
 from tests.bench.parse_only import parse_only
 from tests.bench.publish_only import publish_ready
 from tests.bench.row import Row
+from tests.bench.subscriber import API_SECONDS, push_messages
+from tests.bench.subscriber import Load as Messages
+from tests.bench.table import table_of
 from tests.bench.webhook import Load, receive_deliveries
 
 # As deployed, and overloaded: more deliveries than one instance takes at once.
 _LOADS = (Load(2_000, 16, 80, 96), Load(1_000, 64, 8, 96))
+# One after another, and as many as an instance takes; each has targets of its own.
+_MESSAGES = (Messages(60, 1), Messages(400, 16))
 _FILE = ROOT / "build" / "bench.json"
 
 
@@ -54,15 +64,18 @@ def main() -> int:
                     console.print(f"Bridge, {lanes} lanes...")
                     rows.append(drain_flood(upstream, events, lanes, emulators))
                 rows += _webhooks(console, emulators)
+                rows += _subscriber(console, upstream, emulators)
             finally:
                 emulators.stop()
         console.print("Bridge, embedded...")
         rows.append(drain_flood(upstream, events, 16, None))
         rows += _webhooks(console, None)
+        rows += _subscriber(console, upstream, None)
     finally:
         standin.stop()
     _write(rows)
-    console.print(_table(rows))
+    limit = rows[0].events_per_second
+    console.print(table_of(rows, title="Benchmark", limit=limit))
     console.print(f"Written to {_FILE.relative_to(ROOT)}.")
     return 0
 
@@ -72,28 +85,15 @@ def _webhooks(console: Console, emulators: Emulators | None) -> list[Row]:
     return [receive_deliveries(load, emulators) for load in _LOADS]
 
 
+def _subscriber(console: Console, upstream: Upstream, emulators: Emulators | None) -> list[Row]:
+    console.print(f"Messages to a subscriber, VideoVector takes {API_SECONDS * 1_000:g} ms...")
+    return list(push_messages(CASES["upsert_marker"], _MESSAGES, upstream, emulators))
+
+
 def _write(rows: list[Row]) -> None:
     _FILE.parent.mkdir(parents=True, exist_ok=True)
     found = {"rows": [asdict(row) for row in rows]}
     _FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-
-
-def _table(rows: list[Row]) -> Table:
-    limit = rows[0].events_per_second
-    table = Table(title="Benchmark", title_justify="left")
-    table.add_column("row")
-    for name in ("events/s", "of parse", "CPU us", "RSS MB", "p50 ms", "p99 ms", "503"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(
-            row.name,
-            f"{row.events_per_second:,.0f}",
-            f"{row.events_per_second / limit:.0%}",
-            f"{row.cpu_us_per_event:.1f}",
-            f"{row.rss_mb:.0f}",
-            *("" if each is None else str(each) for each in (row.p50_ms, row.p99_ms, row.put_off)),
-        )
-    return table
 
 
 if __name__ == "__main__":

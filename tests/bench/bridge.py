@@ -58,7 +58,7 @@ def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulator
 def cloud_environment(emulators: Emulators | None, folder: str) -> dict[str, str]:
     """The variables of a backend that is new: a project at the emulators, or a folder."""
     if emulators is None:
-        return {"BACKEND": "embedded", "EMBEDDED_DIR": folder}
+        return {"BACKEND": "embedded", "EMBEDDED_DIR": folder, "PREVIEW_BUCKET": "previews"}
     project = f"bench-{uuid.uuid4().hex[:8]}"
     _make_topics(emulators, project)
     return {"BACKEND": "gcp", "GOOGLE_CLOUD_PROJECT": project, **emulators.environment}
@@ -79,6 +79,6 @@ def _drain(function: Function, stream: str) -> dict[str, Any]:
 def _make_topics(emulators: Emulators, project: str) -> None:
     channel = grpc.insecure_channel(emulators.pubsub_host)
     client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
-    for topic in ("events", "rejected"):
+    for topic in ("events", "rejected", "media-urls"):
         client.create_topic(name=f"projects/{project}/topics/{topic}")
     channel.close()

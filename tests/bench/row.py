@@ -16,7 +16,11 @@ class Row:
     p50_ms: float | None = None
     p99_ms: float | None = None
     put_off: int | None = None
-    """Answers that asked to come again."""
+    """Answers that asked for another delivery."""
+    store_reads: float | None = None
+    store_writes: float | None = None
+    api_calls: float | None = None
+    """Of one message of a subscriber: documents read and written, requests to VideoVector."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,86 @@
+"""What the benchmark of subscribers asks of each action: an automation, and events for it."""
+
+import itertools
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from infra.local.standin.config import StandInConfig
+from infra.local.standin.library import Library
+from tests.bench.posting import Post
+from videovector_bridge.automate.actions import ACTIONS
+from videovector_bridge.events import Event, decode_event, event_message
+
+_LIBRARY: Final = Library(StandInConfig())
+_OBJECTS: Final = itertools.cycle(_LIBRARY.objects)
+_VIDEOS: Final = itertools.cycle(_LIBRARY.videos)
+
+_MARK: Final = """
+target_type = "run"
+target_id = "{event.run_id}"
+color = "red"
+note = "failed at {event.created_at}"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An action with the fields of its automation, as TOML. Every event has a target of its own."""
+
+    action: str
+    fields: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def automations(self) -> str:
+        """The automations file."""
+        table = f'[[automation]]\nname = "bench"\non = ["*"]\n[automation.{self.action}]'
+        return f"{table}\n{self.fields}"
+
+    @property
+    def entry_point(self) -> str:
+        """The function that serves the action."""
+        return ACTIONS[self.action].entry_point
+
+    def post(self, size: int = 0) -> Post:
+        """A push request with a new event, padded to `size` bytes."""
+        name = f"evt_{uuid.uuid4().hex}"
+        payload: dict[str, Any] = {"status": "failed", "gcs_uri": next(_OBJECTS)}
+        fields = {
+            "event_id": name,
+            "event_type": "prompt_run.failed",
+            "user_id": "user_0123456789ab",
+            "run_id": f"run_{name}",
+            "video_id": next(_VIDEOS),
+            "segment_id": None,
+            "index_id": "idx_0123456789ab",
+            "created_at": "2026-01-01T00:00:00.000000Z",
+            "payload": payload,
+        }
+        missing = size - len(json.dumps(fields))
+        if missing > 0:
+            # Small values, as VideoVector's: many cost more memory than one large one.
+            payload["rows"] = [{"id": "0123456789", "score": 0.125}] * (missing // 40)
+        event = decode_event(json.dumps(fields).encode())
+        assert isinstance(event, Event)
+        message = event_message(event, source="//bench/events", channel="stream", ordering_key="")
+        return message.data, message.attributes
+
+
+CASES: Final = {
+    case.action: case
+    for case in (
+        Case("upsert_marker", _MARK),
+        Case("delete_marker", 'target_type = "run"\ntarget_id = "{event.run_id}"\nany = true'),
+        Case(
+            "issue_signed_url",
+            'gcs_uri = "{event.payload.gcs_uri}"',
+            {"SIGNED_URL_BUCKETS": "standin-media"},
+        ),
+        Case("store_preview", 'video_id = "{event.video_id}"\nname = "{event.event_id}.gif"'),
+        Case("snapshot_media", 'video_id = "{event.event_id}"'),
+        Case("search", 'query = "a red car"'),
+    )
+}

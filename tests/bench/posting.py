@@ -1,0 +1,72 @@
+"""Requests to a function, so many at once, each until it is answered for good."""
+
+import http.client
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import quantiles
+from typing import Final
+from urllib.parse import urlsplit
+
+_TIMEOUT_SECONDS: Final = 60.0
+
+Post = tuple[bytes, Mapping[str, str]]
+"""The body and the headers of one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What came of the requests: milliseconds until each was accepted, and every status."""
+
+    seconds: float
+    milliseconds: Sequence[float]
+    statuses: Mapping[int, int]
+
+    @property
+    def percentiles(self) -> tuple[float, float]:
+        """The 50th and the 99th of the milliseconds."""
+        cuts = quantiles(self.milliseconds, n=100, method="inclusive")
+        return round(cuts[49], 1), round(cuts[98], 1)
+
+
+def post_all(url: str, posts: Sequence[Post], at_once: int, accepted: int) -> Posted:
+    """Send all. A 503 is sent again after its Retry-After, or after a tenth of a second.
+
+    Raises `RuntimeError` if an answer is neither `accepted` nor 503.
+    """
+    shares = [posts[first::at_once] for first in range(at_once)]
+    started = time.perf_counter()
+    with ThreadPoolExecutor(at_once) as threads:
+        ended = list(threads.map(lambda share: _post_in_turn(url, share), shares))
+    seconds = time.perf_counter() - started
+    statuses: Counter[int] = Counter()
+    for _, each in ended:
+        statuses += each
+    if set(statuses) - {accepted, 503} or statuses[accepted] != len(posts):
+        raise RuntimeError(f"Requests to {url} ended otherwise than with {accepted}: {statuses}")
+    return Posted(seconds, [one for times, _ in ended for one in times], statuses)
+
+
+def _post_in_turn(url: str, posts: Sequence[Post]) -> tuple[list[float], Counter[int]]:
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(
+        address.hostname or "", address.port, timeout=_TIMEOUT_SECONDS
+    )
+    milliseconds: list[float] = []
+    statuses: Counter[int] = Counter()
+    for body, headers in posts:
+        status = 503
+        while status == 503:
+            started = time.perf_counter()
+            connection.request("POST", "/", body, dict(headers))
+            answer = connection.getresponse()
+            answer.read()
+            status = answer.status
+            statuses[status] += 1
+            if status == 503:
+                time.sleep(float(answer.headers.get("Retry-After", "0.1")))
+        milliseconds.append((time.perf_counter() - started) * 1_000)
+    connection.close()
+    return milliseconds, statuses
