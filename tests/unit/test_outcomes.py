@@ -183,7 +183,25 @@ def test_the_record_keeps_what_was_accepted(markers: Deployed) -> None:
 
     fields = markers.record("marker:run:run_1").fields
     (marker,) = markers.standin.control.journal(ids=False)["markers"]
-    assert fields["accepted"]["event_id"] == fields["event_id"] == "evt_1"
-    assert fields["accepted"]["state"]["marker"]["color"] == "red"
+    assert fields["accepted_version"]["event_id"] == fields["event_id"] == "evt_1"
+    assert fields["accepted"]["marker"]["color"] == "red"
     assert fields["marker_id"] == marker["marker_id"]
     assert json.dumps(fields)  # JSON, as every document is
+
+
+def test_a_state_that_no_record_holds_is_rejected_before_it_is_applied(markers: Deployed) -> None:
+    """A redelivery would not change it."""
+    body = MARK.replace('color = "{{event.payload.color}}"', "").replace(
+        'target_type = "run"\ntarget_id = "{target}"',
+        'target = "{target}"\nbody.a.b.c.d.e.f.g = "{{event.payload.deep}}"',
+    )
+    markers.automations(body.format(name="deep", target="x"))
+    deep: Any = 1
+    for _ in range(15):
+        deep = [deep]
+
+    assert markers.push(event(payload={"deep": deep})) == 200
+
+    (found,) = rejections(markers)
+    assert found.attributes["code"] == "document_too_deep"
+    assert markers.requests(PUT) == 0

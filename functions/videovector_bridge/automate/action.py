@@ -22,10 +22,6 @@ Values = Mapping[str, Any]
 _MAX_ID: Final = 400
 MAX_STATE_BYTES: Final = 100_000
 """A record holds two states, and stays below Firestore's 1 MiB."""
-# https://cloud.google.com/firestore/quotas: 20 levels, of which a record takes two.
-_MAX_LEVELS: Final = 18
-_MAX_NAME_BYTES: Final = 1_400
-_INT64: Final = range(-(2**63), 2**63)
 _IDS: Final = ("user_id", "run_id", "video_id", "segment_id", "index_id")
 
 
@@ -104,7 +100,7 @@ class TargetState(NamedTuple):
 
 
 def checked_state(state: TargetState) -> TargetState:
-    """The same state. Raises `PermanentError` for one that no record can hold."""
+    """The same state. Raises `PermanentError` for one that is too large for a record."""
     try:
         size = len(orjson.dumps(state.desired))
     except orjson.JSONEncodeError as error:
@@ -120,30 +116,7 @@ def checked_state(state: TargetState) -> TargetState:
             owner="user",
             code="marker_too_large" if state.target.startswith("marker:") else "state_too_large",
         )
-    if not _storable(state.desired, _MAX_LEVELS):
-        raise PermanentError(
-            f"The state for {state.target[:100]!r} does not fit a record: it has more than "
-            f"{_MAX_LEVELS} levels, a key of more than {_MAX_NAME_BYTES:,} bytes, or an integer of "
-            f"more than 64 bits. Let the automation take less from the event.",
-            owner="user",
-            code="state_not_storable",
-        )
     return state
-
-
-def _storable(value: Any, levels: int) -> bool:
-    """Whether a document can hold a JSON value that has at most so many levels."""
-    if isinstance(value, Mapping):
-        return levels > 0 and all(
-            len(key.encode()) <= _MAX_NAME_BYTES and _storable(item, levels - 1)
-            for key, item in value.items()
-        )
-    if isinstance(value, list | tuple):
-        # A list directly in a list is stored in an object of its own.
-        return levels > 0 and all(
-            _storable(item, levels - 1 - isinstance(item, list | tuple)) for item in value
-        )
-    return type(value) is not int or value in _INT64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,9 @@ class Record:
             "created_at": version.created_at,
             "event_id": version.event_id,
             "source": version.source,
-            "accepted": _state_fields(self.accepted),
+            # As deep as `desired`: what a record holds as one, it holds as the other.
+            "accepted": dict(self.accepted.values) if self.accepted else None,
+            "accepted_version": _version_fields(self.accepted),
             "pending": dict(self.pending),
             "refused": {key: _refusal_fields(each) for key, each in self.refused.items()},
             "created": self.created,
@@ -127,7 +129,7 @@ class Record:
             return cls(desired, accepted, pending, created=desired is not None)
         return cls(
             desired,
-            _state_from(fields["accepted"]),
+            _accepted_from(fields),
             pending,
             {key: _refusal_from(each) for key, each in fields["refused"].items()},
             fields["created"],
@@ -136,23 +138,21 @@ class Record:
         )
 
 
-def _state_fields(state: State | None) -> dict[str, Any] | None:
+def _version_fields(state: State | None) -> dict[str, str] | None:
     if state is None:
         return None
     version = state.version
     return {
-        "state": dict(state.values),
         "created_at": version.created_at,
         "event_id": version.event_id,
         "source": version.source,
     }
 
 
-def _state_from(fields: Mapping[str, Any] | None) -> State | None:
-    if fields is None:
+def _accepted_from(fields: Mapping[str, Any]) -> State | None:
+    if fields["accepted"] is None:
         return None
-    version = Version(fields["created_at"], fields["event_id"], fields["source"])
-    return State(fields["state"], version)
+    return State(fields["accepted"], Version(**fields["accepted_version"]))
 
 
 def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
