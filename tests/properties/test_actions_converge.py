@@ -118,7 +118,7 @@ class World:
         backend = SimpleNamespace(
             topics=topics, documents=self.backend.documents, files=self.backend.files
         )
-        self.context = Context(*cast("Any", (chosen, backend, self.api, effects, None)))
+        self.context = Context(*cast("Any", (chosen, backend, self.api, effects)))
 
     def _clock(self) -> float:
         self.now += 1e-3

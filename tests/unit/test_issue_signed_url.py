@@ -11,8 +11,8 @@ from tests.unit.subscribing import Deployed, event, message_of
 from videovector_bridge.automate import effects, subscriber
 from videovector_bridge.automate.action import effect_key
 from videovector_bridge.automate.actions import issue_signed_url
-from videovector_bridge.backends.ports import Message
-from videovector_bridge.backends.signing import SignedObject
+from videovector_bridge.backends.ports import Message, SignedObject
+from videovector_bridge.backends.signing import LazySigner
 from videovector_bridge.errors import BackendError
 
 POST = "POST /videos/signed-url"
@@ -347,12 +347,11 @@ def test_storage_signs_for_buckets_of_ones_own(
     subscriber._instance._made = None
     asked: list[Any] = []
 
-    class Signer:
-        def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:
-            asked.append((bucket, name, seconds))
-            return SignedObject(f"gs://{bucket}/{name}", "https://x/y?X-Goog-Signature=1", "soon")
+    def sign(_: LazySigner, bucket: str, name: str, *, seconds: int) -> SignedObject:
+        asked.append((bucket, name, seconds))
+        return SignedObject(f"gs://{bucket}/{name}", "https://x/y?X-Goog-Signature=1", "soon")
 
-    monkeypatch.setattr(subscriber, "_open_signer", lambda _: Signer())
+    monkeypatch.setattr(LazySigner, "sign", sign)
     assert links.push(processed(f"gs://{BUCKET}/a b.mp4")) == 200
     assert links.push(processed(f"gs://{BUCKET}/a b.mp4")) == 200
 

@@ -11,19 +11,18 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from google.auth import exceptions as auth_errors
 from google.auth.compute_engine import _metadata
-from google.cloud.storage import Client, _signing
+from google.cloud.storage import _signing
 from google.oauth2 import credentials as user_credentials
 
 from tests.unit.test_api_upstream import Clock
-from videovector_bridge.backends import Backend, BackendSettings
 from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.signing import MAX_SECONDS, SignedObject, V4Signer
+from videovector_bridge.backends.gcp.signer import MAX_SECONDS, V4Signer
+from videovector_bridge.backends.ports import SignedObject
 from videovector_bridge.errors import BackendError, PermanentError
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -439,18 +438,3 @@ def test_an_emulator_needs_no_credentials(monkeypatch: pytest.MonkeyPatch) -> No
     assert signed.url.startswith("http://127.0.0.1:4443/my-bucket/a%20b?")
     assert signed.expires_at == "2026-01-02T03:14:05Z"
     assert "nobody%40emulator.invalid" in signed.url
-
-
-@pytest.mark.emulator
-@pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_a_url_of_the_emulator_fetches_the_bytes(
-    gcp_backend: Backend, gcp_settings: BackendSettings, name: str
-) -> None:
-    """So the local stack can fetch what it is given; nothing but the bucket need exist."""
-    bucket = Client(project=gcp_settings.project).bucket(gcp_settings.claim_bucket)
-    bucket.blob(name).upload_from_string(b"\x00bytes\xff")
-
-    signed = V4Signer().sign(gcp_settings.claim_bucket, name, seconds=60)
-
-    fetched = httpx.get(signed.url, trust_env=False)
-    assert (fetched.status_code, fetched.content) == (200, b"\x00bytes\xff")

@@ -2,9 +2,8 @@
 
 import os
 from dataclasses import replace
-from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from videovector_bridge.api import RetryPolicy, VideoVectorClient
 from videovector_bridge.automate.automations import Automation, read_automations
@@ -15,9 +14,6 @@ from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import SubscriberSettings, subscriber_settings
-
-if TYPE_CHECKING:
-    from videovector_bridge.backends.signing import V4Signer
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
 _START_SECONDS: Final = 5.0  # from the claim of an event to its request: one write
@@ -42,8 +38,7 @@ def open_context() -> tuple[Context, tuple[Automation, ...]]:
         left_seconds=seconds,
         start_seconds=_START_SECONDS,
     )
-    signer = cache(partial(_open_signer, settings.signing_account))
-    return Context(settings, backend, _open_api(settings), effects, signer), automations
+    return Context(settings, backend, _open_api(settings), effects), automations
 
 
 # At the first event and not at import, for the host forks after import; and once, though several
@@ -63,9 +58,3 @@ def _open_api(settings: SubscriberSettings) -> VideoVectorClient:
         retry=RetryPolicy(budget_seconds=settings.api.timeout_seconds, retry_in_doubt=False),
         timeout_seconds=settings.api.timeout_seconds,
     )
-
-
-def _open_signer(account: str) -> "V4Signer":
-    from videovector_bridge.backends.signing import V4Signer  # noqa: PLC0415 - few need it: 200 ms
-
-    return V4Signer(account)

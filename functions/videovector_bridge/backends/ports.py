@@ -8,9 +8,10 @@ never take raises `UnstorableError`, by its documented limits before anything is
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from videovector_bridge.errors import BackendError
 from videovector_bridge.events import Message
 
 __all__ = [
@@ -31,6 +32,9 @@ __all__ = [
     "Documents",
     "Files",
     "Message",
+    "NoSigner",
+    "SignedObject",
+    "Signer",
     "StoredFile",
     "Timeout",
     "Topics",
@@ -191,6 +195,34 @@ class Files(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SignedObject:
+    """An object and the URL that fetches it (GET) until `expires_at`, ISO 8601 in UTC."""
+
+    uri: str
+    url: str = field(repr=False)
+    expires_at: str
+
+
+class Signer(Protocol):
+    """URLs that fetch an object of a bucket and need no credentials."""
+
+    def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:
+        """Return a URL that fetches the object for `seconds`, 1 to a week's. It need not exist.
+
+        Raises `PermanentError` for what cannot be signed, `BackendError` where nothing can be.
+        """
+        ...
+
+
+class NoSigner:
+    """The `Signer` of a backend that was made without one."""
+
+    def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:  # noqa: ARG002
+        """Raise `BackendError`."""
+        raise BackendError("This backend signs no URLs.")
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """The ports together.
 
@@ -202,3 +234,4 @@ class Backend:
     documents: Documents
     blobs: Blobs | None = None
     files: Files | None = None
+    signer: Signer = field(default_factory=NoSigner)

@@ -1,160 +1,27 @@
-"""Signed URLs (V4) for objects in one's own buckets."""
+"""The `Signer` of both backends: Google's, loaded when it first signs."""
 
-import hashlib
-import os
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from functools import partial
 
-import google.auth
-from google.auth import exceptions as auth_errors
-from google.auth.credentials import AnonymousCredentials, Signing
-from google.auth.transport.requests import Request
-from google.cloud.storage import Client
-from google.oauth2 import service_account
-
-from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.gcp.sign_blob import SignBlob
 from videovector_bridge.backends.per_process import PerProcess
-from videovector_bridge.errors import BackendError, PermanentError
-from videovector_bridge.redact import clean_text
-
-# https://cloud.google.com/storage/docs/access-control/signed-urls
-MAX_SECONDS: Final = 604_800
-
-_SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
-# The library writes it into the path as it is: a slash in it would be another bucket.
-_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+from videovector_bridge.backends.ports import SignedObject, Signer
 
 
-@dataclass(frozen=True, slots=True)
-class SignedObject:
-    """An object and the URL that fetches it (GET) until `expires_at`, ISO 8601 in UTC."""
+class LazySigner:
+    """The `Signer` port by Cloud Storage's V4 signatures, as `account` (empty: the process's own).
 
-    uri: str
-    url: str = field(repr=False)
-    expires_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Means:
-    """What a process signs with: the library's client, and who signs within so many seconds.
-
-    `explain` turns an error of that into a sentence for the operator.
+    The library takes 200 ms to load, and few processes sign. The embedded backend signs the same
+    way, for buckets of Google's: with Google's credentials, or for an emulator without any.
     """
 
-    client: Any
-    signing: Callable[[float], Signing]
-    explain: Callable[[Exception], str | None] = lambda _: None
-
-
-class V4Signer:
-    """Signs URLs by the service account key file of the environment, or else by IAM's signBlob.
-
-    `account` is the e-mail of the service account that signs; empty, that of the credentials.
-    `timeout` is the seconds that one signature may take. `ambient` finds credentials as
-    `google.auth.default` does, and `request` is a transport of google.auth (its own if None).
-    Finds its credentials at first use, and connects to nothing before. Where STORAGE_EMULATOR_HOST
-    is set, URLs lead there, and need no credentials. For many threads.
-    """
-
-    def __init__(
-        self,
-        account: str = "",
-        *,
-        timeout: float = 20.0,
-        ambient: Callable[..., Any] | None = None,
-        request: Any = None,
-        retry: Retry | None = None,
-    ) -> None:
-        self._account = account
-        self._timeout = timeout
-        self._ambient: Callable[..., Any] = ambient or google.auth.default
-        self._request = request
-        self._retry = retry or Retry()
-        self._means = PerProcess(self._open)
+    def __init__(self, account: str) -> None:
+        self._signer = PerProcess(partial(_open, account))
 
     def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:
-        """Return a URL that fetches the object for `seconds`, 1 to a week's. It need not exist.
-
-        Raises `PermanentError` for what cannot be signed, and `BackendError` where there are no
-        credentials, after `timeout` seconds, or at once for what a retry cannot mend.
-        """
-        _check(bucket, name, seconds)
-        means = self._means.get()
-        blob = means.client.bucket(bucket).blob(name)
-
-        def attempt(seconds_left: float) -> str:
-            url: str = blob.generate_signed_url(
-                version="v4", expiration=seconds, credentials=means.signing(seconds_left)
-            )
-            return url
-
-        uri = f"gs://{bucket}/{name}"
-        what = f"Signing a URL for {clean_text(uri)}"
-        url = self._retry.call(what, attempt, self._timeout, means.explain)
-        return SignedObject(uri, url, _expiry(url))
-
-    def _open(self) -> _Means:
-        nobody: Any = AnonymousCredentials
-        client = Client(project=None, credentials=nobody())
-        # The client has its address from there too.
-        if os.environ.get("STORAGE_EMULATOR_HOST"):
-            return _Means(client, lambda _: _Unchecked())
-        request = self._request or Request()
-        try:
-            found, _ = self._ambient(scopes=_SCOPES, request=request)
-        except auth_errors.GoogleAuthError as error:
-            raise BackendError(
-                "There are no Google Cloud credentials here to sign URLs with: run as a service "
-                "account, or set GOOGLE_APPLICATION_CREDENTIALS to the path of a service "
-                f"account's key file. ({clean_text(str(error))})"
-            ) from None  # a traceback of what read the key could show some of it
-        has_key = isinstance(found, service_account.Credentials)
-        if has_key and self._account in {"", found.signer_email}:
-            return _Means(client, lambda _: found)
-        iam = SignBlob(found, self._account, request, self._retry.clock)
-        return _Means(client, iam.within, iam.explain)
+        """Return a URL that fetches the object for `seconds`; see the port."""
+        return self._signer.get().sign(bucket, name, seconds=seconds)
 
 
-class _Unchecked(Signing):
-    """Stands in for a signature: emulators check none, and it is worth nothing elsewhere."""
+def _open(account: str) -> Signer:
+    from videovector_bridge.backends.gcp.signer import V4Signer  # noqa: PLC0415 - few need it
 
-    signer = None
-    signer_email = "nobody@emulator.invalid"
-
-    def sign_bytes(self, message: bytes) -> bytes:
-        """Return the digest of what is to be signed."""
-        return hashlib.sha256(message).digest()
-
-
-def _check(bucket: str, name: str, seconds: int) -> None:
-    """Raise `PermanentError` for what Cloud Storage would not take."""
-    if not 1 <= seconds <= MAX_SECONDS:
-        raise PermanentError(
-            f"A signed URL lives 1 to {MAX_SECONDS} seconds (7 days), not {seconds}.",
-            owner="user",
-            code="bad_lifetime",
-        )
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        name = ""
-    if not (_BUCKET.fullmatch(bucket) and name):
-        raise PermanentError(
-            f"{clean_text(f'gs://{bucket}/{name}')!r} is not the address of an object "
-            "(gs://bucket/path).",
-            owner="user",
-            code="bad_gcs_uri",
-        )
-
-
-def _expiry(url: str) -> str:
-    """Return when the URL expires, by what was signed."""
-    signed = parse_qs(urlsplit(url).query)
-    issued = datetime.strptime(signed["X-Goog-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    expiry = issued + timedelta(seconds=int(signed["X-Goog-Expires"][0]))
-    return expiry.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return V4Signer(account)

@@ -25,7 +25,10 @@ _DATABASE: Final = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
-    """Where state and messages are stored. A bucket's name is empty where there is none."""
+    """Where state and messages are stored. A bucket's name is empty where there is none.
+
+    `signing_account` is the service account that signs URLs; empty, the function's own.
+    """
 
     kind: Literal["gcp", "embedded"]
     project: str
@@ -33,6 +36,7 @@ class BackendSettings:
     claim_bucket: str = ""
     preview_bucket: str = ""
     firestore_database: str = "(default)"
+    signing_account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

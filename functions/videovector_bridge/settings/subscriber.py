@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from videovector_bridge.environment import Environment
@@ -26,8 +26,7 @@ _ACCOUNT: Final = re.compile(r"[^\s/@]+@[^\s/@]+|\d+")  # the digits are a uniqu
 class SubscriberSettings:
     """The settings of the subscriber functions.
 
-    `signed_url_seconds` is the lifetime of URLs that the bridge signs itself, as
-    `signing_account` (empty: the function's own service account).
+    `signed_url_seconds` is the lifetime of URLs that the bridge signs itself.
     """
 
     api: ApiSettings
@@ -37,7 +36,6 @@ class SubscriberSettings:
     max_event_bytes: int
     signed_url_buckets: frozenset[str]
     signed_url_seconds: int
-    signing_account: str
     lanes: int
 
 
@@ -46,17 +44,21 @@ def subscriber_settings(environ: Mapping[str, str]) -> SubscriberSettings:
     env = Environment(environ)
     settings = SubscriberSettings(
         read_api(env),
-        read_backend(env),
+        _read_signing_backend(env),
         read_topics(env),
         env.text("AUTOMATIONS_FILE"),
         env.whole("MAX_EVENT_BYTES", 5_000_000, 1_024, 100_000_000),
         _read_signed_url_buckets(env),
         env.whole("SIGNED_URL_SECONDS", 3_600, 1, MAX_SIGNED_SECONDS),
-        env.matching("SIGNING_ACCOUNT", "", _ACCOUNT, "the e-mail of a service account"),
         env.whole("LANES", 16, 1, 256),
     )
     env.finish()
     return settings
+
+
+def _read_signing_backend(env: Environment) -> BackendSettings:
+    account = env.matching("SIGNING_ACCOUNT", "", _ACCOUNT, "the e-mail of a service account")
+    return replace(read_backend(env), signing_account=account)
 
 
 def _read_signed_url_buckets(env: Environment) -> frozenset[str]:

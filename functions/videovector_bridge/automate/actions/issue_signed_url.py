@@ -6,7 +6,7 @@ VideoVector, by exchange; or, for objects in one's own buckets, signed here (V4)
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
@@ -24,12 +24,9 @@ from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Task
 from videovector_bridge.automate.gcs_uri import allowed_uri, parse_gcs_uri
 from videovector_bridge.automate.parts import ALL_SECONDS, Part
-from videovector_bridge.backends.ports import Message
+from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import TYPE_PREFIX, id_text
-
-if TYPE_CHECKING:
-    from videovector_bridge.backends.signing import SignedObject
 
 EVENT_TYPE: Final = "media.url_issued"
 
@@ -83,7 +80,9 @@ def _apply(context: Context, task: Task) -> None:
     bucket, name = allowed_uri(gcs_uri, context.settings.signed_url_buckets)
     signed: SignedUrl | SignedObject
     if desired["signer"] == "storage":
-        signed = context.signer().sign(bucket, name, seconds=context.settings.signed_url_seconds)
+        signed = context.backend.signer.sign(
+            bucket, name, seconds=context.settings.signed_url_seconds
+        )
     else:
         # The record has what was asked at the first attempt: one key belongs to one body.
         signed = context.api.signed_url(

@@ -7,6 +7,7 @@ from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.embedded.files import SqliteFiles
 from videovector_bridge.backends.embedded.topics import SqliteTopics
 from videovector_bridge.backends.ports import Backend
+from videovector_bridge.backends.signing import LazySigner
 from videovector_bridge.settings import BackendSettings
 
 
@@ -14,7 +15,7 @@ def open_embedded(settings: BackendSettings) -> Backend:
     """Return the folder `settings.embedded_dir` as a backend; it is made at the first write.
 
     Any number of processes of one machine may use the same folder at once. Blobs and
-    files are always on.
+    files are always on. URLs are signed for buckets of Google's, as the gcp backend does.
     """
     folder = Path(settings.embedded_dir)
     return Backend(
@@ -22,4 +23,5 @@ def open_embedded(settings: BackendSettings) -> Backend:
         documents=SqliteDocuments(folder),
         blobs=FileBlobs(folder),
         files=SqliteFiles(folder),
+        signer=LazySigner(settings.signing_account),
     )

@@ -4,6 +4,7 @@ from videovector_bridge.backends.gcp.firestore import FirestoreDocuments
 from videovector_bridge.backends.gcp.pubsub import PubSubTopics
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.ports import Backend, Blobs, Files
+from videovector_bridge.backends.signing import LazySigner
 from videovector_bridge.settings import BackendSettings
 
 
@@ -28,4 +29,5 @@ def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:
         documents=FirestoreDocuments(settings.project, retry, settings.firestore_database),
         blobs=blobs,
         files=files,
+        signer=LazySigner(settings.signing_account),
     )
