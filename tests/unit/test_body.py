@@ -15,7 +15,6 @@ from videovector_bridge.ingest.body import (
     SMALL_BYTES,
     SMALL_SHARE_BYTES,
     BodyReader,
-    ByteBudget,
     UnreadableBody,
 )
 from videovector_bridge.ingest.delivery import MAX_VALUES
@@ -38,44 +37,6 @@ class Pieces:
             raise piece
         assert len(piece) <= size
         return piece
-
-
-def test_what_is_reserved_is_not_free_until_it_is_given_back() -> None:
-    """Also after an error."""
-    budget = ByteBudget(10, 0)
-    with budget.reserve(6) as first, budget.reserve(5) as second, budget.reserve(4) as third:
-        assert (first, second, third) == (True, False, True)
-    with pytest.raises(ZeroDivisionError), budget.reserve(10):
-        raise ZeroDivisionError
-
-    with budget.reserve(10) as again, budget.reserve(0) as nothing, budget.reserve(1) as more:
-        assert (again, nothing, more) == (True, True, False)
-
-
-def test_large_bodies_leave_room_for_small_ones() -> None:
-    """Slow callers with large bodies keep out other large ones, and no small one."""
-    budget = ByteBudget(200_000, 70_000)
-    large = SMALL_BYTES + 1
-    with budget.reserve(large) as first, budget.reserve(large) as second:
-        assert (first, second) == (True, False)
-        with budget.reserve(SMALL_BYTES) as small:
-            assert small
-
-
-def test_threads_never_hold_more_than_the_budget() -> None:
-    """Whatever they reserve at once; in the end all of it is free."""
-    budget, together = ByteBudget(100, 0), threading.Barrier(8)
-
-    def hold(_: int) -> bool:
-        together.wait()
-        with budget.reserve(30) as reserved:
-            together.wait()
-            return reserved
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(hold, range(8))) == 3
-    with budget.reserve(100) as everything:
-        assert everything
 
 
 def test_every_thread_of_the_host_can_hold_a_small_body() -> None:

@@ -22,6 +22,7 @@ from tests.fakes import WatchedTopics
 from tests.webhooks import SECRET, delivery, deploy, environment, headers, signature
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.backends.ports import Message
+from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.errors import BackendError, UnstorableError
 from videovector_bridge.events import TYPE_PREFIX
 from videovector_bridge.ingest import webhook
@@ -29,7 +30,6 @@ from videovector_bridge.ingest.body import (
     IN_FLIGHT_BYTES,
     SMALL_SHARE_BYTES,
     BodyReader,
-    ByteBudget,
 )
 from videovector_bridge.webhook_secrets import WebhookSecrets
 
@@ -360,7 +360,7 @@ def test_a_request_that_is_not_admitted_is_not_read(
 def test_the_order_of_admission(embedded: Receiver) -> None:
     """Each check comes before those that cost more: method, length, signature, webhook, budget."""
     embedded.set(WEBHOOK_IDS="wh_1", MAX_WEBHOOK_BYTES="2000")
-    embedded.change(budget=ByteBudget(0, 0))
+    embedded.change(budget=ByteBudget(0))
     body = Unread()
     faults: list[tuple[int, dict[str, Any]]] = [
         (405, {"method": "GET"}),
@@ -665,7 +665,7 @@ def test_a_body_counts_until_it_is_published(embedded: Receiver) -> None:
 
     embedded.watch(WatchedTopics(webhook._instance.get().backend.topics, before=block))
     body = delivery()
-    embedded.change(budget=ByteBudget(len(body), 0))
+    embedded.change(budget=ByteBudget(len(body)))
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(embedded.post, body)
         assert publishing.wait(60)
@@ -695,7 +695,7 @@ def test_a_body_that_never_arrives_gives_its_bytes_back(
     """503 after a while, though the read blocks: the connection is closed for reading."""
     ours, theirs = socket.socketpair()
     monkeypatch.setattr(webhook, "_bodies", BodyReader(0.05))
-    embedded.change(budget=ByteBudget(200, 0))
+    embedded.change(budget=ByteBudget(200))
     with ours, theirs, ours.makefile("rb") as stream:
         theirs.send(b"x")
         answer = embedded.app.test_client().post(
@@ -757,7 +757,7 @@ def test_a_bug_is_503_and_leaks_nothing(
         raise ZeroDivisionError("at https://host/o?X-Goog-Signature=hidden-word sk_hidden-word")
 
     monkeypatch.setattr(webhook, "decode_delivery", crash)
-    embedded.change(budget=ByteBudget(len(delivery()), 0))
+    embedded.change(budget=ByteBudget(len(delivery())))
     embedded.post(delivery())
     capsys.readouterr()
     answer = embedded.post(delivery())

@@ -1,4 +1,4 @@
-"""Reading the body of a request: within a byte budget, and within some seconds. Blocks.
+"""Reading the body of a request: how many bytes at once, and within how many seconds. Blocks.
 
 A sender is verified only after its body is read, so the memory and the time that this may need are
 bounded before.
@@ -43,33 +43,6 @@ class UnreadableBody:
 
     detail: str
     slow: bool = False
-
-
-class ByteBudget:
-    """Counts the bytes of bodies that are read or handled at once. Threads share it."""
-
-    def __init__(self, total: int = IN_FLIGHT_BYTES, small_share: int = SMALL_SHARE_BYTES) -> None:
-        self._free = total
-        self._small_share = small_share
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def reserve(self, size: int) -> Iterator[bool]:
-        """Reserve so many bytes until the end of the block, or yield False where they are not free.
-
-        Never waits.
-        """
-        with self._lock:
-            rest = self._free - size
-            reserved = rest >= (0 if size <= SMALL_BYTES else self._small_share)
-            if reserved:
-                self._free = rest
-        try:
-            yield reserved
-        finally:
-            if reserved:
-                with self._lock:
-                    self._free += size
 
 
 class BodyReader:

@@ -16,9 +16,16 @@ from flask import Request, Response
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Backend, Message
+from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.errors import BackendError, SettingsError, UnstorableError
 from videovector_bridge.events import Rejection
-from videovector_bridge.ingest.body import BodyReader, ByteBudget, UnreadableBody
+from videovector_bridge.ingest.body import (
+    IN_FLIGHT_BYTES,
+    SMALL_BYTES,
+    SMALL_SHARE_BYTES,
+    BodyReader,
+    UnreadableBody,
+)
 from videovector_bridge.ingest.delivery import (
     Refusal,
     UnverifiedDelivery,
@@ -84,7 +91,7 @@ def _open() -> _Instance:
     return _Instance(
         settings,
         open_backend(settings.backend),
-        ByteBudget(),
+        ByteBudget(IN_FLIGHT_BYTES, small_bytes=SMALL_BYTES, small_share=SMALL_SHARE_BYTES),
         threading.BoundedSemaphore(settings.max_deliveries),
         threading.Lock(),
     )
