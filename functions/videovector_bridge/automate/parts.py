@@ -46,22 +46,15 @@ class Progress:
         digest = _digest(key)
         return digest in self._done or digest in self._refused
 
-    def note_done(self, key: str) -> None:
-        """Note that a part is done."""
-        self._note(self._done, key)
-
-    def note_refused(self, key: str) -> None:
-        """Note that a part was refused, and that `rejected` has it."""
-        self._note(self._refused, key)
-
-    def _note(self, digests: set[str], key: str) -> None:
+    def note(self, key: str, *, done: bool) -> None:
+        """Note that a part is done, or else was refused and that `rejected` has it."""
         if len(self._done) + len(self._refused) >= MAX_PARTS:
             raise PermanentError(
                 f"The event has more than {MAX_PARTS:,} parts. Those that follow are left out.",
                 owner="system",
                 code="too_many_parts",
             )
-        digests.add(_digest(key))
+        (self._done if done else self._refused).add(_digest(key))
         if self._save is not None and time.monotonic() - self._saved_at > _SAVE_SECONDS:
             self._save()
             self._saved_at = time.monotonic()
@@ -86,30 +79,29 @@ def apply_parts(
 ) -> None:
     """Apply each part that is not done yet. No part decides for another.
 
-    `report` publishes the refusal of a part, given its key. Raises, after all parts,
-    `TransientError` where some must be tried again, else `PartsRefusedError` where some were
+    `report` publishes the refusal of a part, given its key. Raises, after all parts, one error for
+    all that must be tried again (`joined_failures`), else `PartsRefusedError` where some were
     refused.
     """
     ends_at = clock() + ALL_SECONDS
-    failures: list[TransientError] = []
-    for key, desired in parts:
-        if progress.has(key):
-            continue
-        if clock() > ends_at:
-            failures.append(TransientError("Not all parts were done in time; the rest follows."))
-            break
-        try:
-            try:
-                apply(desired)
-            except PermanentError as error:
-                report(error, key)
-                progress.note_refused(key)
-            else:
-                progress.note_done(key)
-        except TransientError as error:
-            failures.append(error)
-            if isinstance(error, RateLimited):
+    failures: list[Exception] = []
+    try:
+        for key, desired in (part for part in parts if not progress.has(part[0])):
+            if clock() > ends_at:
+                failures.append(TransientError("Not all parts were done in time."))
                 break
+            try:
+                done = _apply_one(apply, report, key, desired)
+            except Exception as error:  # noqa: BLE001  # a bug with one part stops no other
+                failures.append(error)
+                if isinstance(error, RateLimited):
+                    break
+            else:
+                progress.note(key, done=done)
+    except PermanentError:
+        if not failures:
+            raise
+        # The redelivery that those need meets it again.
     if failures:
         raise joined_failures(failures, "parts")
     if progress.refused:
@@ -120,10 +112,29 @@ def apply_parts(
         )
 
 
-def joined_failures(failures: Sequence[TransientError], what: str) -> TransientError:
-    """One error for all of them; `ClaimHeldError` where one of them is."""
-    if len(failures) == 1:
-        return failures[0]
+def _apply_one(
+    apply: Callable[[Mapping[str, Any]], object],
+    report: Callable[[PermanentError, str], None],
+    key: str,
+    desired: Mapping[str, Any],
+) -> bool:
+    """Apply a part. False: it was refused, and that is reported."""
+    try:
+        apply(desired)
+    except PermanentError as error:
+        report(error, key)
+        return False
+    return True
+
+
+def joined_failures(failures: Sequence[Exception], what: str) -> Exception:
+    """One error for all of them.
+
+    The first that is no `TransientError`, for it is a bug; else a `ClaimHeldError` where one is.
+    """
+    for failure in failures:
+        if len(failures) == 1 or not isinstance(failure, TransientError):
+            return failure
     kind = TransientError
     if any(isinstance(failure, ClaimHeldError) for failure in failures):
         kind = ClaimHeldError

@@ -30,8 +30,7 @@ class _Work:
     message: IncomingMessage
     data: bytes = b""
     event_type: str = ""
-    failures: list[TransientError] = field(default_factory=list)
-    crashes: list[Exception] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
 
 
 def process(
@@ -55,8 +54,6 @@ def process(
     for each in planned:
         if each.automation.action == action.name:
             _run(work, each, received)
-    if work.crashes:
-        raise work.crashes[0]
     if work.failures:
         raise joined_failures(work.failures, "automations")
 
@@ -118,11 +115,8 @@ def _run(work: _Work, planned: Planned, received: Received) -> None:
             except PermanentError as error:
                 _reject(work, name, error)
                 return
-    except TransientError as error:
-        work.failures.append(error)
-        return
     except Exception as error:  # noqa: BLE001  # a bug of one automation stops no other
-        work.crashes.append(error)
+        work.failures.append(error)
         return
     if outcome is not None and outcome != "refused":
         _log_outcome(work, name, outcome, costs)
