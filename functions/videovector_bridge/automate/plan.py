@@ -19,6 +19,7 @@ class Planned:
 
     `verdict` is None where the condition fails, `fields` where nothing could be rendered, `state`
     where there is no effect. `overruled_by` is the automation that comes first on the same target.
+    `crash` is a bug that was met.
     """
 
     automation: Automation
@@ -27,10 +28,13 @@ class Planned:
     state: TargetState | None = None
     overruled_by: str = ""
     rejection: PermanentError | None = None
+    crash: Exception | None = None
 
     @property
     def outcome(self) -> Outcome:
-        """The outcome in one word."""
+        """The outcome in one word. Raises the crash, if there is one."""
+        if self.crash is not None:
+            raise self.crash
         if self.rejection is not None:
             return "rejected"
         if self.state is None:
@@ -71,4 +75,6 @@ def _plan_one(automation: Automation, received: Received, first: Mapping[str, st
         state = checked_state(ACTIONS[automation.action].target_state(fields, cause))
     except PermanentError as error:
         return Planned(automation, verdict, fields, rejection=error)
+    except Exception as error:  # noqa: BLE001  # a bug in one automation stops no other
+        return Planned(automation, verdict, fields, crash=error)
     return Planned(automation, verdict, fields, state, first.get(state.target, ""))

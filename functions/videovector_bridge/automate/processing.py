@@ -126,7 +126,7 @@ def _carry_out(work: _Work, planned: Planned, received: Received) -> Outcome | N
     """Bring the target to its state; None where the automation has no effect on this event."""
     if planned.rejection is not None:
         raise planned.rejection
-    if planned.state is None or planned.overruled_by:
+    if planned.outcome != "effect" or planned.state is None:
         return None
     name = planned.automation.name
     return work.context.effects.converge(
