@@ -85,7 +85,14 @@ def _structured_data(event: Mapping[str, Any]) -> bytes:
             return b64decode(event["data_base64"], validate=True)
         except ValueError:
             raise _foreign("Its data_base64 is not base64") from None
-    return b"" if event.get("data") is None else orjson.dumps(event["data"])
+    if event.get("data") is None:
+        return b""
+    try:
+        return orjson.dumps(event["data"])
+    except orjson.JSONEncodeError:
+        raise PermanentError(
+            "The data of the event is nested too deeply.", owner="vendor", code="too_deep"
+        ) from None
 
 
 def _message(attributes: Mapping[str, str], data: bytes) -> IncomingMessage:
