@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from infra.local.standin.library import BUCKET
-from tests.unit.subscribing import Deployed, event, message_of
-from videovector_bridge.automate import effects, subscriber
+from tests.unit.subscribing import SOURCE, Deployed, event, message_of
+from tests.unit.test_outcomes import redrive
+from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.action import effect_key
-from videovector_bridge.automate.actions import issue_signed_url
+from videovector_bridge.automate.record import Version
 from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.backends.signing import LazySigner
 from videovector_bridge.errors import BackendError
@@ -46,6 +47,11 @@ def embedded(deploy_embedded: Deploy) -> Deployed:
     return ready(deploy_embedded)
 
 
+def key_of(automation: str, event_id: str = "evt_1") -> str:
+    """The name of an automation's effect of an event of the stream."""
+    return effect_key(automation, Version("", event_id, SOURCE))
+
+
 def stored_uri(deployed: Deployed) -> str:
     """The address of an object that the stand-in has."""
     world = deployed.standin._world
@@ -74,18 +80,18 @@ def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
     assert data["signed_url"].startswith("http")
     assert "X-Goog-Signature" in data["signed_url"]
     assert data.keys() == {
-        *("gcs_uri", "signed_url", "expires_at", "automation", "event_id", "event_type"),
-        *("run_id", "video_id", "segment_id", "index_id"),
+        *("gcs_uri", "signed_url", "expires_at", "automation"),
+        *("event_id", "event_source", "event_type", "run_id", "video_id", "segment_id", "index_id"),
     }
     assert (uri, "evt_1", "vid_1") == (data["gcs_uri"], data["event_id"], data["video_id"])
-    assert found.attributes["ce-id"] == effect_key("ссылка: a link", "evt_1")
+    assert found.attributes["ce-id"] == key_of("ссылка: a link")
     assert found.attributes["ce-type"] == "com.vectormethods.media.url_issued"
     assert found.attributes["ce-videoid"] == "vid_1"
     assert "".join(found.attributes.values()).isascii()
 
 
 def test_redelivery_issues_no_second_url(links: Deployed) -> None:
-    """One event costs one grant, however often it comes."""
+    """One event costs one grant, however often it is delivered."""
     for _ in range(3):
         assert links.push(processed(stored_uri(links))) == 200
 
@@ -103,7 +109,7 @@ def test_a_url_and_the_key_are_seen_nowhere_else(
     secret = json.loads(message.data)["signed_url"].partition("?")[2]
     out, err = capsys.readouterr()
     (rejected,) = links.published("rejected")
-    key = effect_key("ссылка: a link", "evt_1")
+    key = key_of("ссылка: a link")
     record = links.record(f"signed_url:{key}").fields
 
     for text in (out, err, str(record), str(rejected.attributes)):
@@ -115,7 +121,7 @@ def test_a_url_and_the_key_are_seen_nowhere_else(
 
 def broken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the next publishing fail."""
-    topics = subscriber._instance.get()[0].backend.topics
+    topics = wiring.instance.get()[0].backend.topics
     publish = type(topics).publish
 
     def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
@@ -129,13 +135,13 @@ def test_a_failure_to_publish_costs_no_second_grant(
     links: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The request that is repeated carries the same key, and so gets the same URL."""
-    monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     broken_once(monkeypatch)
 
     assert links.push(processed(stored_uri(links))) == 503
-    key = effect_key("ссылка: a link", "evt_1")
+    key = key_of("ссылка: a link")
     (until,) = links.record(f"signed_url:{key}").fields["pending"].values()
-    monkeypatch.setattr(subscriber._instance.get()[0].effects, "_now", lambda: until)
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
     assert links.push(processed(stored_uri(links))) == 200
 
     assert links.standin.control.journal(ids=False)["signed_urls"] == 1
@@ -147,18 +153,14 @@ def test_a_failure_to_publish_costs_no_second_grant(
 def test_a_repetition_asks_for_what_was_asked_at_first(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One idempotency key belongs to one request, even if the automation was edited meanwhile."""
-    monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
+    """One idempotency key belongs to one request, even if the automation was edited since."""
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     uri = stored_uri(embedded)
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
     assert embedded.push(processed(uri)) == 503
-    (until,) = (
-        embedded.record(f"signed_url:{effect_key('ссылка: a link', 'evt_1')}")
-        .fields["pending"]
-        .values()
-    )
+    (until,) = embedded.record(f"signed_url:{key_of('ссылка: a link')}").fields["pending"].values()
     embedded.automations(LINK + "force_refresh = true\n")
-    monkeypatch.setattr(subscriber._instance.get()[0].effects, "_now", lambda: until)
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
 
     assert embedded.push(processed(uri)) == 200
 
@@ -169,14 +171,14 @@ def test_a_lost_answer_costs_no_second_grant(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A POST whose answer was lost is repeated under its key, later."""
-    monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
     assert embedded.push(processed(stored_uri(embedded))) == 503
     assert embedded.push(processed(stored_uri(embedded))) == 503
     assert embedded.requests(POST) == 1
-    key = effect_key("ссылка: a link", "evt_1")
+    key = key_of("ссылка: a link")
     (until,) = embedded.record(f"signed_url:{key}").fields["pending"].values()
-    monkeypatch.setattr(subscriber._instance.get()[0].effects, "_now", lambda: until)
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
@@ -190,7 +192,7 @@ def test_a_lost_answer_costs_no_second_grant(
 def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -> None:
     """Without its bucket on the list, no URL is asked for; no list allows none."""
     embedded.set("SIGNED_URL_BUCKETS", buckets)
-    subscriber._instance._made = None
+    wiring.instance._made = None
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
@@ -200,9 +202,30 @@ def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -
     assert "SIGNED_URL_BUCKETS" in found.attributes["detail"]
 
 
+def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
+    """The rejected message, published again, has its effect; its reason is on it."""
+    uri = stored_uri(links)
+    links.set("SIGNED_URL_BUCKETS", "other")
+    wiring.instance._made = None
+    assert links.push(processed(uri)) == 200
+    (rejected,) = links.published("rejected")
+    assert (rejected.attributes["code"], "target-part" in rejected.attributes) == (
+        "bucket_not_allowed",
+        False,
+    )
+
+    links.set("SIGNED_URL_BUCKETS", BUCKET)
+    wiring.instance._made = None
+    for _ in range(2):
+        assert redrive(links, rejected) == 200
+
+    assert len(links.published("rejected")) == 1
+    assert (len(links.published("media-urls")), links.requests(POST)) == (1, 1)
+
+
 @pytest.mark.parametrize("gcs_uri", ["gs://allowed/x\ny", 5, None, ["gs://allowed/x"]])
 def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None:
-    """What is no address of an object is the user's to mend."""
+    """What is no address of an object is the user's to correct."""
     assert embedded.push(processed(gcs_uri)) == 200
 
     (found,) = embedded.published("rejected")
@@ -220,7 +243,7 @@ def test_an_object_that_is_not_there_is_rejected(embedded: Deployed) -> None:
 def test_an_answer_of_another_shape_is_not_shown(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An answer that cannot be used is the vendor's to mend, and its values stay unseen."""
+    """An answer that cannot be used is the vendor's to correct, and its values stay unseen."""
     monkeypatch.setattr(
         "infra.local.standin.grants.Grant.url", lambda *_: "ftp://x/y?X-Goog-Signature=abc"
     )
@@ -232,119 +255,13 @@ def test_an_answer_of_another_shape_is_not_shown(
     assert "Signature" not in str(found.attributes) + capsys.readouterr().out
 
 
-SEGMENTS = """
-[[automation]]
-name = "segments"
-on = ["processing.video_completed"]
-[automation.issue_signed_url]
-segments = true
-"""
-
-
-def segments(deployed: Deployed) -> dict[str, str]:
-    """The segments of a video that the stand-in has, with their addresses."""
-    world = deployed.standin._world
-    assert world is not None
-    (video, *_) = world.library.videos.values()
-    return {each.segment_id: each.gcs_uri for each in video.segments}
-
-
-def of_video(deployed: Deployed, name: str = "evt_1") -> dict[str, Any]:
-    """An event about a video that the stand-in has, and about no run."""
-    world = deployed.standin._world
-    assert world is not None
-    return {**processed("", name), "video_id": next(iter(world.library.videos)), "run_id": None}
-
-
-def test_every_segment_of_a_video_has_a_url(links: Deployed) -> None:
-    """A message for each, with its id; a redelivery issues none again."""
-    links.automations(SEGMENTS)
-
-    assert links.push(of_video(links)) == 200
-    assert links.push(of_video(links)) == 200
-
-    found = [json.loads(one.data) for one in links.published("media-urls")]
-    assert {one["segment_id"]: one["gcs_uri"] for one in found} == segments(links)
-    assert len(found) == len(segments(links)) == links.requests(POST)
-    assert links.requests("POST /videos/batch/segments") == 1
-    ids = {one.attributes["ce-id"] for one in links.published("media-urls")}
-    key = effect_key("segments", "evt_1")
-    assert ids == {f"{key}:{segment_id}" for segment_id in segments(links)}
-
-
-def test_a_failure_half_way_goes_on_with_the_other_segments(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was issued is not issued again."""
-    monkeypatch.setattr(effects, "_PAUSE_SECONDS", 0.0)
-    embedded.automations(SEGMENTS)
-    fine = {"on": POST, "kind": "delay", "seconds": 0}
-    down = {"on": POST, "kind": "status", "status": 503}
-    embedded.standin.control.faults(fine, fine, *[down] * 4)
-
-    assert embedded.push(of_video(embedded)) == 503
-    assert len(embedded.published("media-urls")) == 2
-    assert embedded.push(of_video(embedded)) == 200
-
-    assert embedded.standin.control.journal(ids=False)["signed_urls"] == len(segments(embedded))
-    assert len(embedded.published("media-urls")) == len(segments(embedded))
-
-
-def test_a_segment_that_is_refused_does_not_keep_the_others_back(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The event is rejected for it, and the others have their URLs."""
-    embedded.automations(SEGMENTS)
-    _, *others = segments(embedded)
-    api = type(subscriber._instance.get()[0].api)
-    ask = api.batch_segments_for_targets
-
-    def elsewhere(self: Any, targets: Any) -> Any:
-        rows = ask(self, targets)
-        rows[0]["segments"][0]["gcs_uri"] = "gs://elsewhere/x"
-        return rows
-
-    monkeypatch.setattr(api, "batch_segments_for_targets", elsewhere)
-
-    assert embedded.push(of_video(embedded)) == 200
-
-    found = {json.loads(one.data)["segment_id"] for one in embedded.published("media-urls")}
-    assert found == set(others)
-    (rejected,) = embedded.published("rejected")
-    assert rejected.attributes["code"] == "bucket_not_allowed"
-    assert rejected.attributes["automation"] == "segments"
-
-
-def test_segments_that_take_too_long_come_again(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The message goes on where it was."""
-    monkeypatch.setattr(issue_signed_url, "_ALL_SECONDS", -1.0)
-    embedded.automations(SEGMENTS)
-    assert embedded.push(of_video(embedded)) == 503
-
-    monkeypatch.setattr(issue_signed_url, "_ALL_SECONDS", 50.0)
-    assert embedded.push(of_video(embedded)) == 200
-    assert len(embedded.published("media-urls")) == len(segments(embedded))
-
-
-def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
-    """An event without one is the user's to mend."""
-    embedded.automations(SEGMENTS)
-
-    assert embedded.push({**processed(""), "video_id": None}) == 200
-
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
-
-
 def test_storage_signs_for_buckets_of_ones_own(
     links: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """VideoVector is not asked, and the lifetime is the setting's."""
     links.automations(LINK + 'signer = "storage"\n')
     links.set("SIGNED_URL_SECONDS", "120")
-    subscriber._instance._made = None
+    wiring.instance._made = None
     asked: list[Any] = []
 
     def sign(_: LazySigner, bucket: str, name: str, *, seconds: int) -> SignedObject:
@@ -372,7 +289,7 @@ def test_storage_signs_for_no_other_bucket(embedded: Deployed) -> None:
     assert found.attributes["code"] == "bucket_not_allowed"
 
 
-def test_without_credentials_the_event_comes_again(
+def test_without_credentials_the_event_is_redelivered(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A grant that is missing loses nothing; the answer says what to do."""
