@@ -277,12 +277,12 @@ def test_nobody_waits_longer_for_a_call_that_hangs() -> None:
 
 
 def test_nobody_waits_for_a_leader_that_was_stopped() -> None:
-    """What stops a thread stops that thread alone; the others are to come again."""
+    """What stops a thread stops that thread alone; the others are redelivered at once."""
 
     def fetch(_: Sequence[str]) -> dict[str, str]:
         raise SystemExit
 
-    batch = loader(fetch, 3)
+    batch = loader(fetch, 3, wait_seconds=3 * LONG)
     with ThreadPoolExecutor(3) as pool:
         outcomes = [pool.submit(batch.load, key).exception for key in "abc"]
         errors = sorted(type(each(LONG)).__name__ for each in outcomes)

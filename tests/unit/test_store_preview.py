@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,10 +13,11 @@ from infra.local.standin import media
 from tests.unit.subscribing import SOURCE, Deployed, event
 from videovector_bridge.api.models import Media
 from videovector_bridge.automate import wiring
-from videovector_bridge.automate.action import effect_key
+from videovector_bridge.automate.action import Cause, effect_key
+from videovector_bridge.automate.actions import store_preview
 from videovector_bridge.automate.record import Version
 from videovector_bridge.backends.ports import Files, StoredFile
-from videovector_bridge.errors import ConflictError
+from videovector_bridge.errors import ConflictError, PermanentError
 
 Deploy = Callable[[str], Deployed]
 GIF = """
@@ -337,6 +338,25 @@ def test_a_name_that_cloud_storage_refuses_is_rejected(embedded: Deployed, name:
 
     (rejected,) = embedded.published("rejected")
     assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "bad_file_name")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (5, "it is not text"),
+        ("\ud800", "half a surrogate pair"),
+        ("é" * 600, "it has 1,200 bytes, more than 1,024"),
+        ("a/../b", "a step in a path"),
+    ],
+)
+def test_a_rejection_says_what_is_wrong_with_a_name(name: Any, words: str) -> None:
+    """Before anything is asked of VideoVector or of Cloud Storage."""
+    cause = Cause("previews", cast("Any", None))
+
+    with pytest.raises(PermanentError, match=words) as raised:
+        store_preview.ACTION.target_state({"segment_id": "s", "name": name}, cause)
+
+    assert raised.value.code == "bad_file_name"
 
 
 def test_ids_cannot_leave_their_folder(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,36 @@
+"""Ids of media: what an automation's field may come out as."""
+
+from typing import Any
+
+import pytest
+
+from videovector_bridge.automate.media_id import MAX_ID_CHARACTERS, media_id
+from videovector_bridge.errors import PermanentError
+
+
+@pytest.mark.parametrize("value", ["v", "../a b/ü", "v" * MAX_ID_CHARACTERS])
+def test_any_text_is_an_id(value: str) -> None:
+    """It is VideoVector that knows its ids."""
+    assert media_id(value, "video_id") == value
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "came out as 'None'"),
+        ("", "came out as ''"),
+        (5, "came out as '5'"),
+        (["v" * 1_000], "came out as \"['vvv"),
+        ("v" * 1_001, "has 1,001 characters"),
+        ("\ud800", "half a surrogate pair"),
+    ],
+)
+def test_what_is_no_id_is_rejected(value: Any, words: str) -> None:
+    """The sentence names the thing, the field, and what is wrong with it."""
+    with pytest.raises(PermanentError) as raised:
+        media_id(value, "segment_id")
+
+    assert str(raised.value).startswith("There is no segment to act on: segment_id ")
+    assert words in str(raised.value)
+    assert len(str(raised.value)) < 150
+    assert (raised.value.owner, raised.value.code) == ("user", "no_target")
