@@ -7,14 +7,15 @@ from typing import cast
 import pytest
 from google.cloud.storage import Client
 
-from infra.local.cloud import Cloud
+from infra.local.cloud import Cloud, Observed
 from infra.local.embedded_cloud import EmbeddedCloud
 from infra.local.emulated_cloud import EmulatedCloud
 from infra.local.emulators import Emulators, start_emulators
 from infra.local.stored import stored_file
 from infra.local.topology import read_topology
+from tests.support.patience import until
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
-from videovector_bridge.backends.ports import Files, StoredFile, Timeout
+from videovector_bridge.backends.ports import Files, Message, StoredFile, Timeout
 from videovector_bridge.environment import Environment
 from videovector_bridge.settings.cloud import read_backend
 
@@ -55,7 +56,7 @@ def embedded_cloud(tmp_path: Path) -> Iterator[Cloud]:
 def cloud(request: pytest.FixtureRequest) -> Cloud:
     """Each cloud in turn, built."""
     cloud = cast("Cloud", request.getfixturevalue(f"{request.param}_cloud"))
-    cloud.build(read_topology(), {}, watch=())
+    cloud.build(read_topology(), {}, watch=("events",))
     return cloud
 
 
@@ -66,6 +67,23 @@ def theirs(cloud: Cloud) -> Backend:
     settings = read_backend(environment)
     environment.finish()
     return open_backend(settings)
+
+
+@pytest.mark.filterwarnings("ignore:The return_immediately flag")
+def test_a_message_that_is_published_is_on_its_topic(cloud: Cloud) -> None:
+    """With its data and attributes, once for each time that it is published."""
+    message = Message(b"{}", {"ce-id": "a"})
+    cloud.publish("events", message)
+    cloud.publish("events", message)
+
+    seen: list[Observed] = []
+
+    def both_arrived() -> bool:
+        seen.extend(cloud.observe("events"))
+        return len(seen) >= 2
+
+    assert until(both_arrived)
+    assert [(each.data, each.attributes) for each in seen] == [(b"{}", {"ce-id": "a"})] * 2
 
 
 def test_files_of_functions_are_seen(cloud: Cloud, theirs: Backend) -> None:
