@@ -1,11 +1,12 @@
 """The end of a run: `build/run.json`, a table for people, and what is wrong if anything is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from rich.table import Table
 
@@ -13,10 +14,17 @@ from infra.local.effects import KINDS
 from infra.local.failures import FailureReport
 from infra.local.observer import Snapshot
 
+NO_COSTS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType({})
 _NAMED = 5  # of many things that are missing, so many are named
 
 
-def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str) -> dict[str, Any]:
+def result(
+    snapshot: Snapshot,
+    backend: str,
+    started_at: datetime,
+    trouble: str,
+    costs: Mapping[str, Mapping[str, float]] = NO_COSTS,
+) -> dict[str, Any]:
     """The run as plain JSON values. The keys are relied on by scripts."""
     progress, effects, webhooks = snapshot.progress, snapshot.effects, snapshot.webhooks
     checked, failures = not snapshot.unchecked, snapshot.failures
@@ -55,6 +63,7 @@ def result(snapshot: Snapshot, backend: str, started_at: datetime, trouble: str)
         "redriven_expected": failures.redriven_expected,
         "isolated_failures": failures.isolated,
         "isolated_failures_expected": failures.isolated_expected,
+        "costs": {action: dict(cost) for action, cost in costs.items()},
         "seconds": round(snapshot.seconds, 2),
         "missing": [*snapshot.missing, *(webhooks.missing if webhooks else ()), *effects.missing],
         "surplus": list(effects.surplus),
@@ -159,6 +168,18 @@ def table(found: dict[str, Any]) -> Table:
     grid.add_column("note")
     for what, value, note in lines:
         grid.add_row(what, str(value), note)
+    return grid
+
+
+def cost_table(found: dict[str, Any]) -> Table:
+    """What an event costs by action, for people."""
+    grid = Table(title="An event costs, on average", title_justify="left")
+    grid.add_column("action")
+    for name in ("events", "API calls", "reads", "writes"):
+        grid.add_column(name, justify="right")
+    for action, cost in found["costs"].items():
+        numbers = (f"{cost[name]:g}" for name in ("events", "api_calls", "reads", "writes"))
+        grid.add_row(action, *numbers)
     return grid
 
 

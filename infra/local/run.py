@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from infra.local.configuration import Configuration
+from infra.local.costs import read_costs
 from infra.local.draining import start_draining
 from infra.local.progress import Progress
 from infra.local.stack import running_stack
@@ -46,9 +47,10 @@ def run(
         with live_view(console) as show:
             snapshot = watch_scenario(stack, progress, started_at=started_at, show=show)
         clock.stop()
-        found = report.result(snapshot, stack.cloud.kind, started_at, stack.trouble())
+        costs = read_costs(function.log for function in stack.functions.values())
+        found = report.result(snapshot, stack.cloud.kind, started_at, stack.trouble(), costs)
     report.write(found, file)
-    console.print(report.table(found))
+    console.print(report.table(found), report.cost_table(found))
     for problem in found["problems"]:
         console.print(f"FAILED: {problem}", style="red", highlight=False, soft_wrap=True)
     _tell(f"{'OK' if found['ok'] else 'Not OK'}. Written to {file}; logs in {build}/logs/run.")

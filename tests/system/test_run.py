@@ -13,6 +13,7 @@ from infra.local.topology import read_topology
 from infra.local.upstream import Upstream
 from tests.support.patience import until
 from tests.system.launcher import Launcher, processes_of
+from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.settings import drain_settings
 
 EMBEDDED = {"BACKEND": "embedded"}
@@ -49,6 +50,8 @@ def assert_whole(launcher: Launcher, backend: str) -> None:
     assert found["killed_windows"] == 1
     assert found["reconnects"] >= 1
     assert found["cursor"].startswith("evt_")
+    assert found["costs"].keys() == ACTIONS.keys()
+    assert found["costs"]["upsert_marker"]["api_calls"] >= 1
     assert 0 < found["first_event_seconds"] < found["seconds"]
     assert 0 < found["effect_ms"]["p50"] <= found["effect_ms"]["p99"]
     assert not launcher.endpoints_file.exists()

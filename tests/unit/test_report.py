@@ -222,6 +222,18 @@ def test_result_replaces_the_last_one(tmp_path: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
+def test_costs_are_shown_by_action() -> None:
+    """In the result as they were counted, and in a table."""
+    console = Console(width=160, record=True)
+    costs = {"search": {"events": 2, "api_calls": 1.5, "reads": 20, "writes": 3.25}}
+
+    found = report.result(snapshot(good()), "embedded", START, "", costs)
+    console.print(report.cost_table(found))
+
+    assert found["costs"] == costs
+    assert re.search(r"search\W+2\W+1\.5\W+20\W+3\.25", console.export_text())
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_people_see_the_numbers(*, terminal: bool) -> None:
     """The live view and the table show what was published, on a terminal and without one."""
