@@ -84,11 +84,36 @@ def test_effects_that_do_not_happen_fail_the_run(tmp_path: Path) -> None:
 
         assert found["ok"] is False
         assert (found["lost"], found["signed_urls"]) == (0, 0)
-        # An event of several URLs is rejected once.
         assert found["rejected"] > 20
-        assert f"URL of {found['missing'][0].split()[2]} by 'a link" in launcher.output
+        assert any(each.startswith("URL of gs://") for each in found["missing"])
+        assert "URL of gs://" in launcher.output
         assert "bucket_not_allowed" in launcher.output
         assert "SIGNED_URL_BUCKETS" in launcher.output
+
+
+def test_effects_of_other_automations_are_not_checked(tmp_path: Path) -> None:
+    """The run says so, counts none, makes nothing fail, and is a success by its events."""
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        """
+        [[automation]]
+        name = "mine"
+        on = ["processing.run_failed"]
+        [automation.upsert_marker]
+        target_type = "run"
+        target_id = "{event.run_id}"
+        color = "blue"
+        """
+    )
+    environment = EMBEDDED | {"AUTOMATIONS_FILE": str(file)}
+    with Launcher(tmp_path / "build", "run", environment=environment) as launcher:
+        assert launcher.end() == 0, launcher.output
+        found = launcher.result()
+
+        assert "mine.toml" in found["effects_unchecked"]
+        assert "not checked" in launcher.output
+        assert (found["lost"], found["markers"], found["markers_expected"]) == (0, None, None)
+        assert (found["refusals_expected"], found["isolated_failures_expected"]) == (0, 0)
 
 
 def test_an_api_that_is_not_ours(tmp_path: Path) -> None:
