@@ -5,7 +5,6 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,13 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videovector_bridge.api.models import Marker, Media, SegmentsTarget, SignedUrl
-from videovector_bridge.automate.action import Wanted
 from videovector_bridge.automate.actions import ACTIONS, snapshot_media
 from videovector_bridge.automate.automations import read_automations
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Effects
-from videovector_bridge.automate.plan import plan
-from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.automate.message import IncomingMessage
+from videovector_bridge.automate.processing import process
 from videovector_bridge.backends import BackendSettings, open_backend
 
 SHIPPED = Path(__file__).parents[2] / "functions" / "automations.toml"
@@ -37,10 +35,11 @@ class Api:
     def __init__(self) -> None:
         self.markers: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def upsert_marker(self, body: Mapping[str, Any]) -> None:
+    def upsert_marker(self, body: Mapping[str, Any]) -> Marker:
         """Set a marker."""
         target = body["target_type"], body["target_id"]
-        self.markers[target] = {"marker_id": f"m-{target}", **body}
+        fields = self.markers[target] = {"marker_id": f"m-{target}", **body}
+        return Marker(fields["marker_id"], fields=fields)
 
     def list_markers(self) -> Iterator[Marker]:
         """All markers."""
@@ -111,9 +110,13 @@ class World:
             now=self._clock,
             sleep=lambda _: None,
         )
-        names = SimpleNamespace(events="events", media_urls="media-urls")
+        names = SimpleNamespace(events="events", media_urls="media-urls", rejected="rejected")
         chosen = SimpleNamespace(
-            topics=names, signed_url_buckets=frozenset({BUCKET}), signed_url_seconds=60, lanes=16
+            topics=names,
+            signed_url_buckets=frozenset({BUCKET}),
+            signed_url_seconds=60,
+            lanes=16,
+            max_event_bytes=1_000_000,
         )
         backend = SimpleNamespace(
             topics=topics, documents=self.backend.documents, files=self.backend.files
@@ -126,18 +129,12 @@ class World:
 
     def _publish(self, topic: str, messages: Sequence[Any], *, timeout: float) -> None:
         assert timeout > 0
+        assert topic != "rejected", messages[0].attributes
         self.published |= {(topic, each.attributes["ce-id"]) for each in messages}
 
-    def deliver(self, received: Received, action: str) -> None:
-        """One delivery to the function of one action, as `subscriber` does it."""
-        chosen = ACTIONS[action]
-        for planned in plan(AUTOMATIONS, received):
-            if planned.automation.action != action or planned.outcome != "effect":
-                continue
-            target, desired, _ = cast("Wanted", planned.wanted)
-            self.context.effects.converge(
-                target, received.version, desired, partial(chosen.apply, self.context)
-            )
+    def deliver(self, message: IncomingMessage, action: str) -> None:
+        """One delivery to the function of one action."""
+        process(self.context, AUTOMATIONS, ACTIONS[action], message)
 
     def state(self) -> dict[str, Any]:
         """Markers, previews and documents, without the time of looking."""
@@ -156,15 +153,19 @@ class World:
                 for id_, each in media.items()
                 if each
             },
-            "matches": {each for each in self.published if "search.matched" in each[1]},
+            # Of previews that replace each other only some are announced.
+            "published": {each for each in self.published if "preview_stored" not in each[1]},
         }
 
 
-def received_of(number: int, event_type: str, run: str, video: str, second: int) -> Received:
-    """An event of a history."""
+def message_of(
+    number: int, event_type: str, run: str, video: str, second: int
+) -> tuple[str, IncomingMessage]:
+    """An event of a history: what orders it, and its message. Two sources share its ids."""
     stamp = (BEGAN + timedelta(seconds=second)).isoformat()
+    event_id, source = f"e{number // 2}", f"//api/{number % 2}"
     fields = {
-        "event_id": f"e{number}",
+        "event_id": event_id,
         "event_type": event_type,
         "run_id": run,
         "video_id": video if "video" in event_type or "segment" in event_type else None,
@@ -176,13 +177,16 @@ def received_of(number: int, event_type: str, run: str, video: str, second: int)
             "start_time": 0.0,
         },
     }
-    return receive(
-        json.dumps(fields).encode(),
-        event_id=f"e{number}",
-        event_type=f"com.vectormethods.{event_type}",
+    message = IncomingMessage(
+        id=event_id,
+        source=source,
+        type=f"com.vectormethods.{event_type}",
+        time=stamp,
         channel="stream",
-        stated_time=stamp,
+        data=json.dumps(fields).encode(),
+        attributes={},
     )
+    return f"{stamp} {event_id} {source}", message
 
 
 types = st.sampled_from(
@@ -205,8 +209,9 @@ def test_any_delivery_ends_as_the_one_in_order(
     history: list[tuple[str, str, str, int]], data: st.DataObject
 ) -> None:
     """Each function gets each event at least once, in an order of its own."""
-    events = [received_of(number, *each) for number, each in enumerate(history)]
-    deliveries = [(each, action) for each in events for action in ACTIONS]
+    events = [message_of(number, *each) for number, each in enumerate(history)]
+    in_turn = [message for _, message in sorted(events, key=lambda each: each[0])]
+    deliveries = [(each, action) for each in in_turn for action in ACTIONS]
     more = data.draw(st.lists(st.sampled_from(deliveries), max_size=6))
     shuffled = data.draw(st.permutations([*deliveries, *more]))
     with (
@@ -215,9 +220,8 @@ def test_any_delivery_ends_as_the_one_in_order(
         patch.object(snapshot_media, "_LINGER_SECONDS", 0.0),  # nobody else comes
     ):
         in_order, world = World(one), World(other)
-        for each in sorted(events, key=lambda each: each.version):
-            for action in ACTIONS:
-                in_order.deliver(each, action)
+        for each, action in deliveries:
+            in_order.deliver(each, action)
         for each, action in shuffled:
             world.deliver(each, action)
 
@@ -231,15 +235,15 @@ def test_any_delivery_ends_as_the_one_in_order(
 def test_the_in_order_pass_is_not_empty() -> None:
     """What is compared is there: each kind of effect comes of some history."""
     events = [
-        received_of(0, "processing.run_failed", "r1", "v1", 0),
-        received_of(1, "processing.run_failed", "r2", "v1", 0),
-        received_of(2, "processing.run_completed", "r2", "v1", 1),
-        received_of(3, "processing.video_completed", "r1", "v1", 1),
-        received_of(4, "processing.segment_completed", "r1", "v2", 1),
+        message_of(0, "processing.run_failed", "r1", "v1", 0),
+        message_of(1, "processing.run_failed", "r2", "v1", 0),
+        message_of(2, "processing.run_completed", "r2", "v1", 1),
+        message_of(3, "processing.video_completed", "r1", "v1", 1),
+        message_of(4, "processing.segment_completed", "r1", "v2", 1),
     ]
     with tempfile.TemporaryDirectory() as folder:
         world = World(folder)
-        for each in events:
+        for _, each in events:
             for action in ACTIONS:
                 world.deliver(each, action)
         found = world.state()
@@ -248,6 +252,7 @@ def test_the_in_order_pass_is_not_empty() -> None:
         gif = hashlib.md5(b"GIF89a v1", usedforsecurity=False).hexdigest()
         assert found["previews"]["videos/v1/preview.gif"] == ("image/gif", gif)
         assert "videos/v2/first.jpg" in found["previews"]
-        assert found["documents"]["v1"]["event"]["event_id"] == "e3"
-        assert len(found["matches"]) == 3
-        assert sum(topic == "media-urls" for topic, _ in world.published) == 3
+        assert found["documents"]["v1"]["event"]["event_id"] == "e1"
+        published = [topic for topic, name in world.published if "preview_stored" not in name]
+        assert published.count("events") == 3
+        assert published.count("media-urls") == 3
