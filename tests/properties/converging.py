@@ -1,8 +1,9 @@
 """A small world to run effects in: one handler moves at a time, and chance decides which.
 
-Everything that may go wrong does: answers are lost, requests land late, stores fail after they
-wrote, handlers stop for ever between any two steps, messages repeat, overlap and change places.
-Time moves only here.
+Everything that may go wrong does: answers are lost, requests take effect late, VideoVector refuses
+states, the store and `rejected` fail before or after they wrote, handlers stop for ever between any
+two steps, messages repeat, overlap and change places. Time moves only here. `promises.py` says what
+must hold.
 """
 
 import threading
@@ -11,9 +12,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from videovector_bridge.api.errors import ServerTrouble, Unreachable
+from tests.properties.promises import Answer, Event, Ledger, Message
+from videovector_bridge.api.errors import (
+    ServerTrouble,
+    UnexpectedAnswer,
+    Unreachable,
+    ValidationRefused,
+)
 from videovector_bridge.automate.effects import Effects, Outcome, Task
-from videovector_bridge.automate.record import Version
 from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import BackendError, ConflictError, PermanentError, TransientError
 
@@ -35,8 +41,11 @@ class Odds:
 
     api: float = 0.0
     store: float = 0.0
+    report: float = 0.0
     kill: float = 0.0
     freeze: float = 0.0
+    redrive: float = 0.0
+    delete: float = 0.0
     leap: float = 0.1
 
     @classmethod
@@ -47,19 +56,21 @@ class Odds:
             return random.choice((0.0, *odds))
 
         return cls(
-            some(0.3, 0.6),
-            some(0.02, 0.1),
-            some(0.02, 0.1),
-            some(0.05, 0.2),
-            random.choice((0.01, 0.05, 0.2)),
+            api=some(0.3, 0.6),
+            store=some(0.02, 0.1),
+            report=some(0.3, 0.6),
+            kill=some(0.02, 0.1),
+            freeze=some(0.05, 0.2),
+            redrive=some(0.02),
+            leap=random.choice((0.01, 0.05, 0.2)),
         )
 
 
 @dataclass
 class Handler:
-    """One delivery of one event. It moves only while it has the baton."""
+    """One delivery of one message. It moves only while it has the baton."""
 
-    event: "Event"
+    message: Message
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     paused: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     killed: bool = False
@@ -67,15 +78,6 @@ class Handler:
     acked: bool = False
     frozen_until: float = 0.0
     bug: BaseException | None = None
-
-
-@dataclass(frozen=True)
-class Event:
-    """An event that wants something of a target."""
-
-    target: str
-    version: Version
-    wanted: Mapping[str, Any]
 
 
 class World:
@@ -90,8 +92,8 @@ class World:
         self.late: list[tuple[float, str, Mapping[str, Any]]] = []
         self.calls = 0
         self.writes = 0
-        self.reported: list[str] = []
-        self.report_fails = False
+        self.ledger = Ledger()
+        self.corrected = False
         self.current: Handler | None = None
         self.handlers: list[Handler] = []
         self.effects = Effects(
@@ -134,9 +136,10 @@ class World:
         """Compare and set, sometimes losing the answer in either of the two ways there are."""
         self.step()
         self.fail_sometimes()
-        revision, _ = self.records.get(document_id, (0, {}))
+        revision, before = self.records.get(document_id, (0, {}))
         if revision != (replaces.revision if replaces else 0):
-            raise ConflictError("somebody else was first")
+            raise ConflictError("another attempt was first")
+        self.ledger.check_write(before.get("pending", ()), fields["pending"])
         self.records[document_id] = (revision + 1, dict(fields))
         self.writes += 1
         self.step()
@@ -145,26 +148,53 @@ class World:
             raise ConflictError("our own write, seen by its repetition")
         return Document(dict(fields), revision + 1, 0.0)
 
-    def put(self, target: str, wanted: Mapping[str, Any]) -> None:
-        """Send a request, which may be refused, be lost, land, or land later than its sender."""
+    def put(self, target: str, desired: Mapping[str, Any]) -> None:
+        """Send a request, which may fail, be lost, take effect, or do so later than it seems."""
         self.calls += 1
+        answer = self.answer_to(target, desired)
         fate = "ok"
         if self.chance(self.odds.api):
-            fate = self.random.choice(("refused", "lost", "late", "late", "late", "lands"))
+            fate = self.random.choice(("unavailable", "lost", "late", "late", "late", "no answer"))
         if fate == "late":
             # Within what is left behind by whoever gives up at once, or waits to the end.
             waits = self.random.uniform(0, REQUEST_SECONDS - LEFT_SECONDS)
             left = self.random.uniform(0, LEFT_SECONDS)
-            self.late.append((self.now + waits + left, target, wanted))
+            if answer != "refused":
+                self.late.append((self.now + waits + left, target, desired))
             self.step_until(self.now + waits)
             raise Unreachable("no answer", in_doubt=True)
-        if fate in ("ok", "lands"):
-            self.targets[target] = wanted
+        if fate in ("ok", "no answer") and answer != "refused":
+            self.targets[target] = desired
         self.step()
-        if fate == "refused":
+        if fate == "unavailable":
             raise ServerTrouble("later", status=503)
         if fate != "ok":
             raise Unreachable("no answer", in_doubt=True)
+        if answer == "refused":
+            raise ValidationRefused("no such colour", status=422)
+        if answer == "garbled":
+            raise UnexpectedAnswer("an answer of another shape", status=200)
+        self.ledger.accept(target, desired)
+
+    def answer_to(self, target: str, desired: Mapping[str, Any]) -> Answer:
+        """How VideoVector answers the state at this attempt."""
+        events = self.ledger.events.values()
+        asked = (each for each in events if (each.target, each.desired) == (target, desired))
+        answer: Answer = next((each.answer for each in asked), "accepted")
+        if answer not in ("refused until corrected", "refused at times"):
+            return answer
+        refused = not self.corrected and (answer != "refused at times" or self.chance(0.5))
+        return "refused" if refused else "accepted"
+
+    def report(self, event: Event) -> None:
+        """Publish to `rejected`, which may fail before or after it has the message."""
+        self.step()
+        fails = self.chance(self.odds.report)
+        if not fails or self.chance(0.3):
+            self.ledger.reports[event.key] += 1
+        self.step()
+        if fails:
+            raise BackendError("the topic did not answer")
 
     def fail_sometimes(self) -> None:
         """The store is down."""
@@ -202,16 +232,20 @@ class World:
                 self.targets[target] = wanted
         self.now = end
 
-    def deliver(self, event: Event) -> Handler:
+    def publish(self, event: Event) -> Message:
+        """Publish an event, for the first time or again."""
+        return self.ledger.publish(event)
+
+    def deliver(self, message: Message) -> Handler:
         """Start a handler of one delivery; it stands before its first step."""
-        handler = Handler(event)
+        handler = Handler(message)
         self.handlers.append(handler)
 
         def run() -> None:
             handler.go.acquire()
             try:
                 if not handler.killed:
-                    self.converge(event)
+                    self.converge(message)
                     handler.acked = True
             except (TransientError, Killed):
                 pass
@@ -223,22 +257,21 @@ class World:
         threading.Thread(target=run, daemon=True).start()
         return handler
 
-    def converge(self, event: Event) -> Outcome:
+    def converge(self, message: Message) -> Outcome:
         """What a handler does."""
+        event = message.event
 
         def apply(task: Task) -> None:
             self.put(event.target, task.desired)
 
         def report(_error: PermanentError) -> None:
-            self.step()
-            if self.report_fails:
-                raise BackendError("the topic did not answer")
-            self.reported.append(event.version.event_id)
-            self.step()
+            self.report(event)
 
-        return self.effects.converge(
-            event.target, event.version, event.wanted, apply, report=report
+        outcome = self.effects.converge(
+            event.target, event.version, event.desired, apply, report=report
         )
+        self.ledger.check_acknowledgement(message)
+        return outcome
 
     def move(self, handler: Handler, *, kill: bool = False) -> None:
         """Let a handler go on to its next step, or end it there."""
@@ -250,6 +283,11 @@ class World:
         if handler.bug is not None:
             raise handler.bug
 
+    def check_end(self) -> None:
+        """Check what is promised when every message is acknowledged. Raises `PromiseBroken`."""
+        records = {target: fields for target, (_, fields) in self.records.items()}
+        self.ledger.check_end(self.targets, records, corrected=self.corrected)
+
     def close(self) -> None:
         """End every handler that is still under way."""
         for handler in self.handlers:
@@ -257,12 +295,12 @@ class World:
                 self.move(handler, kill=True)
 
 
-def run_to_the_end(world: World, events: list[Event], *, overlap: int, rounds: int) -> None:
-    """Deliver every event, in any order and several times at once, until each is acknowledged.
+def run_to_the_end(world: World, messages: list[Message], *, overlap: int, rounds: int) -> None:
+    """Deliver every message, in any order and several times at once, until each is acknowledged.
 
     Things go wrong for `rounds` rounds, then no more.
     """
-    waiting = list(events) * 2
+    waiting = list(messages) * 2
     world.random.shuffle(waiting)
     running: list[Handler] = []
     handler: Handler | None = None
@@ -284,8 +322,19 @@ def run_to_the_end(world: World, events: list[Event], *, overlap: int, rounds: i
             if handler.over:
                 running.remove(handler)
                 if not handler.acked:
-                    waiting.append(handler.event)
+                    waiting.append(handler.message)
+        waiting += interventions(world)
         leaps = world.chance(world.odds.leap)
         world.pass_time(world.random.uniform(0, CLAIM_SECONDS) if leaps else STEP_SECONDS)
     world.odds = Odds()
     world.pass_time(REQUEST_SECONDS + LEFT_SECONDS)
+
+
+def interventions(world: World) -> list[Message]:
+    """What people do now: publish a rejected event again, or delete a record."""
+    if world.chance(world.odds.delete) and world.records:
+        del world.records[world.random.choice(sorted(world.records))]
+    reported = sorted(world.ledger.reports)
+    if not reported or not world.chance(world.odds.redrive):
+        return []
+    return [world.publish(world.ledger.events[world.random.choice(reported)])]

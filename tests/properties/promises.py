@@ -1,0 +1,155 @@
+"""What effects promise, checked from outside: by what VideoVector and `rejected` saw.
+
+Nothing here uses `record.py` or `effects.py`. Of a record it reads which events are pending, of
+`rejected` how often it got an event, of VideoVector which states it accepted.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from videovector_bridge.automate.record import Version
+
+Answer = Literal["accepted", "refused", "refused until corrected", "refused at times", "garbled"]
+"""How VideoVector answers a state: `garbled` takes effect, but its answer cannot be understood."""
+
+
+class PromiseBroken(AssertionError):
+    """A promise was broken; says which, and for which event."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event that asks for a state of a target."""
+
+    target: str
+    created_at: str
+    event_id: str
+    source: str
+    desired: Mapping[str, Any]
+    answer: Answer = "accepted"
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Its place in an in-order pass."""
+        return self.created_at, self.event_id, self.source
+
+    @property
+    def key(self) -> str:
+        """Its name in a record."""
+        return f"{self.event_id}@{self.source}"
+
+    @property
+    def version(self) -> Version:
+        """What `Effects` are called with."""
+        return Version(*self.place)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One publication of an event; how often its refusal had been reported before."""
+
+    event: Event
+    reported_before: int
+
+
+@dataclass
+class Ledger:
+    """What was published, accepted and reported, in the order in which it happened."""
+
+    events: dict[str, Event] = field(default_factory=dict)
+    reports: Counter[str] = field(default_factory=Counter)
+    accepted: dict[str, Event] = field(default_factory=dict)
+
+    def publish(self, event: Event) -> Message:
+        """Note that an event is published, for the first time or again."""
+        self.events[event.key] = event
+        return Message(event, self.reports[event.key])
+
+    def accept(self, target: str, desired: Mapping[str, Any]) -> None:
+        """Note that VideoVector confirmed a state, and the sender knows."""
+        for event in self.events.values():
+            if event.target == target and event.desired == desired:
+                newest = self.accepted.get(target, event)
+                self.accepted[target] = max(newest, event, key=lambda each: each.place)
+
+    def check_write(self, before: Iterable[str], after: Iterable[str]) -> None:
+        """An event stops being pending when its outcome is known to the world, and not before."""
+        for key in set(before) - set(after):
+            event = self.events.get(key)
+            if event is not None and not self._settled(event, 0):
+                raise PromiseBroken(f"{key} stops being pending without an outcome")
+
+    def check_acknowledgement(self, message: Message) -> None:
+        """A message is acknowledged when its event is settled, since it was published."""
+        if not self._settled(message.event, message.reported_before):
+            raise PromiseBroken(f"{message.event.key} is acknowledged without an outcome")
+
+    def _settled(self, event: Event, reported_before: int) -> bool:
+        """A state at least as new was accepted, or the refusal of this one is on `rejected`."""
+        accepted = self.accepted.get(event.target)
+        if accepted is not None and accepted.place >= event.place:
+            return True
+        return self.reports[event.key] > reported_before
+
+    def check_end(
+        self,
+        targets: Mapping[str, Mapping[str, Any]],
+        records: Mapping[str, Mapping[str, Any]],
+        *,
+        corrected: bool,
+    ) -> None:
+        """What holds when every message is acknowledged.
+
+        `corrected`: VideoVector accepts by now what it refused for a while, and what was reported
+        has been published again since.
+        """
+        for target in {event.target for event in self.events.values()}:
+            mine = [event for event in self.events.values() if event.target == target]
+            self._check_record(target, targets.get(target), records[target])
+            self._check_newer_are_reported(targets.get(target), mine)
+            exact = corrected or not any(event.answer == "refused at times" for event in mine)
+            if exact:
+                self._check_target(target, targets.get(target), mine, corrected=corrected)
+
+    def _check_record(
+        self, target: str, state: Mapping[str, Any] | None, record: Mapping[str, Any]
+    ) -> None:
+        """Nothing is pending or unreported, and the record says what the target is."""
+        if record["pending"]:
+            raise PromiseBroken(f"{target} has pending events: {record['pending']}")
+        unreported = [key for key, each in record["refused"].items() if not each["reported"]]
+        if unreported:
+            raise PromiseBroken(f"{target} has refusals that are not reported: {unreported}")
+        if record["desired"] is not None and record["desired"] != state:
+            raise PromiseBroken(f"{target} is {state}, and its record says {record['desired']}")
+
+    def _check_newer_are_reported(
+        self, state: Mapping[str, Any] | None, mine: Iterable[Event]
+    ) -> None:
+        """Each event that is newer than what the target has was reported."""
+        place = max((each.place for each in mine if each.desired == state), default=("", "", ""))
+        for event in mine:
+            if event.place > place and not self.reports[event.key]:
+                raise PromiseBroken(f"{event.key} has no effect, and was not reported")
+
+    def _check_target(
+        self,
+        target: str,
+        state: Mapping[str, Any] | None,
+        mine: Iterable[Event],
+        *,
+        corrected: bool,
+    ) -> None:
+        """The target is what the newest event asks for that VideoVector accepts."""
+        later = ("refused until corrected", "refused at times") if corrected else ()
+        accepted = [each for each in mine if each.answer in ("accepted", *later)]
+        if accepted:
+            newest = max(accepted, key=lambda each: each.place)
+            if state != newest.desired:
+                raise PromiseBroken(f"{target} is {state}, not {newest.desired}")
+        elif state is not None and all(
+            each.desired != state for each in mine if each.answer == "garbled"
+        ):
+            raise PromiseBroken(f"{target} is {state}, which was never accepted")
