@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from videovector_bridge.automate.event_values import EventValues
 from videovector_bridge.automate.expressions import (
     ExpressionError,
     compile_expression,
@@ -34,7 +35,7 @@ events = st.dictionaries(st.sampled_from(["payload", "x", "run_id"]), json_value
 def test_any_text_is_an_expression_or_an_error(source: str, event: dict[str, Any]) -> None:
     """Nothing but the documented errors comes out, and values are always JSON."""
     try:
-        value = compile_expression(source).evaluate(event)
+        value = compile_expression(source).evaluate(EventValues(event))
     except (ExpressionError, LookupError, PermanentError):
         return
     assert value == json.loads(json.dumps(value, allow_nan=False))
@@ -45,7 +46,7 @@ def test_any_text_is_an_expression_or_an_error(source: str, event: dict[str, Any
 def test_any_text_is_a_template_or_an_error(source: str, event: dict[str, Any]) -> None:
     """Nothing but the documented errors comes out of templates either."""
     try:
-        value = compile_template(source).render(event)
+        value = compile_template(source).render(EventValues(event))
     except (ExpressionError, PermanentError):
         return
     json.dumps(value, allow_nan=False)
@@ -56,7 +57,7 @@ def test_text_with_doubled_braces_is_itself(text: str) -> None:
     """Doubling every brace makes any text stand for itself."""
     doubled = text.replace("{", "{{").replace("}", "}}")
 
-    assert text == compile_template(doubled).render({})
+    assert text == compile_template(doubled).render(EventValues({}))
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=40))
@@ -64,4 +65,4 @@ def test_any_string_of_cel_may_stand_in_braces(text: str) -> None:
     """Quotes and braces inside a string of CEL do not end the expression."""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
 
-    assert f"<{text}>" == compile_template(f'<{{"{quoted}"}}>').render({})
+    assert f"<{text}>" == compile_template(f'<{{"{quoted}"}}>').render(EventValues({}))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.pubsub_filter import lets_through
 from videovector_bridge.automate.automations import read_automations
+from videovector_bridge.automate.event_values import EventValues
 from videovector_bridge.automate.filters import MAX_FILTER_BYTES, filters
 
 texts = st.text(alphabet="ab.", min_size=1, max_size=5)
@@ -40,6 +41,6 @@ def test_what_applies_passes(
     attributes = {"ce-type": f"com.vectormethods.{event_type}", "ce-channel": channel}
 
     assert len(found.encode()) <= MAX_FILTER_BYTES
-    event = {"event_type": event_type, "channel": channel}
-    if any(each.judge(event).applies for each in read):
+    values = EventValues({"event_type": event_type, "channel": channel})
+    if any(each.judge(values).applies for each in read):
         assert lets_through(found, attributes)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from videovector_bridge.automate.automations import Automation, read_automations
+from videovector_bridge.automate.event_values import EventValues
 from videovector_bridge.errors import PermanentError, SettingsError
 
 SHIPPED = Path(__file__).parents[2] / "functions" / "automations.toml"
@@ -36,17 +37,19 @@ def problems(text: str) -> list[str]:
     return list(caught.value.problems)
 
 
-def event(event_type: str = "prompt_run.failed", **fields: Any) -> dict[str, Any]:
+def event(event_type: str = "prompt_run.failed", **fields: Any) -> EventValues:
     """An event as automations see it."""
-    return {
-        "event_id": "e1",
-        "event_type": event_type,
-        "run_id": "r1",
-        "created_at": "2026-01-01T00:00:00Z",
-        "channel": "stream",
-        "payload": {"n": 5},
-        **fields,
-    }
+    return EventValues(
+        {
+            "event_id": "e1",
+            "event_type": event_type,
+            "run_id": "r1",
+            "created_at": "2026-01-01T00:00:00Z",
+            "channel": "stream",
+            "payload": {"n": 5},
+            **fields,
+        }
+    )
 
 
 def test_a_good_file_is_read_whole() -> None:
@@ -81,7 +84,7 @@ def test_no_automations_are_none(text: str) -> None:
     ],
 )
 def test_an_automation_applies_by_type_channel_and_condition(
-    given: dict[str, Any], *, applies: bool
+    given: EventValues, *, applies: bool
 ) -> None:
     """All three must fit; a condition on a field that is missing does not hold."""
     (found,) = read(GOOD)

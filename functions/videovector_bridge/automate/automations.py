@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.announce import CHANNEL as OWN_CHANNEL
+from videovector_bridge.automate.event_values import EventValues
 from videovector_bridge.automate.expressions import (
     Expression,
     ExpressionError,
@@ -55,24 +56,24 @@ class Automation:
     when: Expression | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
 
-    def judge(self, event: Mapping[str, Any]) -> Verdict:
+    def judge(self, values: EventValues) -> Verdict:
         """Whether type, channel and condition fit, and if not, which does not.
 
         A condition on a field that the event lacks, or one that gives null, does not hold.
         Raises `PermanentError` when it fails otherwise.
         """
-        event_type = event["event_type"]
+        event_type = values.fields["event_type"]
         glob = next((glob for glob in self.on if fnmatchcase(event_type, glob)), None)
         if glob is None:
             return _OTHER_TYPE
-        channel = event["channel"]
+        channel = values.fields["channel"]
         # Without a channel: both of VideoVector's. The bridge's own events must be asked for.
         if channel != self.channel if self.channel else channel == OWN_CHANNEL:
             return Verdict(applies=False, decided_by="channel", glob=glob)
         if self.when is None:
             return Verdict(applies=True, glob=glob)
         try:
-            holds = self.when.evaluate(event)
+            holds = self.when.evaluate(values)
         except LookupError as error:
             return Verdict(applies=False, decided_by="condition", glob=glob, lacks=str(error))
         if not isinstance(holds, bool | None):
@@ -83,18 +84,18 @@ class Automation:
             )
         return Verdict(bool(holds), "" if holds else "condition", glob, holds)
 
-    def render(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """The action's fields for `event`. Raises `PermanentError` when one cannot be computed."""
-        return {name: _render(value, event) for name, value in self.fields.items()}
+    def render(self, values: EventValues) -> dict[str, Any]:
+        """The action's fields for an event. Raises `PermanentError` when one cannot be computed."""
+        return {name: _render(value, values) for name, value in self.fields.items()}
 
 
-def _render(value: Any, event: Mapping[str, Any]) -> Any:
+def _render(value: Any, values: EventValues) -> Any:
     if isinstance(value, Template):
-        return value.render(event)
+        return value.render(values)
     if isinstance(value, Mapping):
-        return {name: _render(inner, event) for name, inner in value.items()}
+        return {name: _render(inner, values) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_render(inner, event) for inner in value]
+        return [_render(inner, values) for inner in value]
     return value
 
 

@@ -4,8 +4,7 @@ https://github.com/google/cel-spec/blob/master/doc/langdef.md
 """
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,6 +12,20 @@ from typing import Any, Final
 import cel
 import orjson
 
+from videovector_bridge.automate.cel_cost import MAX_WORK, Cost
+from videovector_bridge.automate.cel_pattern import Pattern, read_pattern
+from videovector_bridge.automate.cel_source import (
+    MACROS,
+    MAX_BRACKETS,
+    MAX_NESTED_MACROS,
+    TOKEN,
+    Call,
+    Path,
+    Source,
+    find_calls,
+    read_source,
+)
+from videovector_bridge.automate.event_values import EventValues, Given
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.errors import BridgeError, PermanentError
@@ -29,26 +42,9 @@ FUNCTIONS: Final = frozenset(
 MAX_EXPRESSION: Final = 4_000
 MAX_TEMPLATE: Final = 20_000
 
-_MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 _MAX_DEPTH: Final = 16  # Firestore holds 20 levels
+_MAX_QUOTE: Final = 100
 _INT64: Final = range(-(2**63), 2**63)
-_QUOTED: Final = re.compile(r"""[rR]?(?P<quote>["'])(?P<text>[^\\"']*)(?P=quote)""")
-# A string, a comment or blanks; a name; any other character.
-_TOKEN: Final = re.compile(
-    r"""
-    (?P<skipped>
-      \s+ | //[^\n]*
-      | [bB]?[rR](?:\"{3}[\s\S]*?\"{3} | '{3}[\s\S]*?'{3} | "[^"\r\n]*" | '[^'\r\n]*')
-      | [bB]?(?:
-          \"{3}(?:\\[\s\S]|[^\\])*?\"{3} | '{3}(?:\\[\s\S]|[^\\])*?'{3}
-          | "(?:\\.|[^"\\\r\n])*" | '(?:\\.|[^'\\\r\n])*'
-        )
-    )
-    | (?P<name> [A-Za-z_][A-Za-z0-9_]* )
-    | (?P<mark> [\s\S] )
-    """,
-    re.VERBOSE,
-)
 
 
 class ExpressionError(BridgeError):
@@ -61,30 +57,59 @@ class ExpressionError(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One compiled CEL expression."""
+    """One compiled CEL expression, what it asks of an event, and what it costs."""
 
     source: str
     program: cel.Program
+    paths: tuple[Path, ...]
+    cost: Cost
 
-    def evaluate(self, event: Mapping[str, Any]) -> Any:
-        """The value for `event`.
+    def evaluate(self, values: EventValues) -> Any:
+        """The value for an event.
 
         Always a JSON value: times and durations as CEL writes them. Raises `LookupError` when the
-        event lacks a field or item that is asked for, `PermanentError` (the user's to mend) when
-        the expression fails otherwise.
+        event lacks a field or item that is asked for, or has null where only a value will do, and
+        `PermanentError` when the event is too large or too deep for it or it fails otherwise.
         """
+        given = values.given(self.paths)
+        work = self.cost.of(given)
+        if work > MAX_WORK:
+            seconds = min(work // MAX_WORK, 1_000_000)
+            raise PermanentError(
+                f"The expression {_shown(self.source)} may take {seconds:,} seconds or more for "
+                f"this event. Ask for less of the event, use exists or all instead of filter "
+                f"or map, and do not nest macros over large lists.",
+                owner="user",
+                code="expression_too_costly",
+            )
         try:
-            return _as_json(self.program.execute({"event": event}))
-        except (LookupError, KeyboardInterrupt, SystemExit):
+            return _as_json(self.program.execute(given.context))
+        except (KeyboardInterrupt, SystemExit):
             raise
+        except LookupError as error:
+            raise LookupError(str(error)[:_MAX_QUOTE]) from None
         except BaseException as error:
+            self._raise_if_null(given)
             # The library raises several built-in types, and its own panics are no `Exception`.
-            reason = " ".join(str(error).split())[:300]
+            reason = " ".join(str(error)[: _MAX_QUOTE * 3].split())
             raise PermanentError(
                 f"The expression {_shown(self.source)} fails on this event: {reason}",
                 owner="user",
                 code="expression_failed",
             ) from error
+
+    def _raise_if_null(self, given: Given) -> None:
+        """Raise `LookupError` if a documented field that is null is what it fails on."""
+        if not given.nulls:
+            return
+        try:
+            self.program.execute(given.without_nulls())
+        except LookupError as error:
+            raise LookupError(f"{str(error)[:_MAX_QUOTE]}, which is null") from None
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001, S110  # then the first error is to be reported
+            pass
 
 
 def _as_json(value: Any, depth: int = 0) -> Any:
@@ -119,32 +144,49 @@ class Template:
     source: str
     parts: tuple[str | Expression, ...]
 
-    def render(self, event: Mapping[str, Any]) -> Any:
-        """The text for `event`; a template that is one `{...}` alone keeps the value's type.
+    def render(self, values: EventValues) -> Any:
+        """The text for an event; a template that is one `{...}` alone keeps the value's type.
 
-        Raises `PermanentError` when the event lacks a field or an expression fails.
+        Raises `PermanentError` when the event lacks a field, or an expression fails or is null:
+        only `{null}` alone is null.
         """
-        if len(self.parts) == 1 and isinstance(self.parts[0], Expression):
-            return _value(self.parts[0], event)
+        if len(self.parts) == 1 and isinstance(only := self.parts[0], Expression):
+            return None if only.source.strip() == "null" else _value(only, values)
         return "".join(
-            part if isinstance(part, str) else _text(_value(part, event)) for part in self.parts
+            part if isinstance(part, str) else _text(_value(part, values)) for part in self.parts
         )
 
 
-def _value(expression: Expression, event: Mapping[str, Any]) -> Any:
+def _value(expression: Expression, values: EventValues) -> Any:
+    source = expression.source.strip()
     try:
-        return expression.evaluate(event)
+        value = expression.evaluate(values)
     except LookupError as error:
-        raise PermanentError(
-            f"The expression {_shown(expression.source)} asks for {error}, which this event lacks.",
-            owner="user",
-            code="expression_failed",
-        ) from error
+        guard = f"has({source})" if _is_field(expression) else f"{source} != null"
+        raise _unguarded(expression, f"asks for {error}, which this event lacks", guard) from error
+    if value is None:
+        raise _unguarded(expression, "is null for this event", f"{source} != null")
+    return value
+
+
+def _unguarded(expression: Expression, what: str, guard: str) -> PermanentError:
+    """The event lacks what a text needs, and no condition keeps the automation from it."""
+    short = guard if len(guard) <= 2 * _MAX_QUOTE else "has(...)"
+    return PermanentError(
+        f"The expression {_shown(expression.source)} {what}. Let the automation apply only where "
+        f"it is there: when = {short!r}.",
+        owner="user",
+        code="expression_failed",
+    )
+
+
+def _is_field(expression: Expression) -> bool:
+    """Whether it asks for one field of an object in the event, and nothing else."""
+    path = expression.paths[0] if len(expression.paths) == 1 else ()
+    return len(path) > 1 and expression.source.strip() == ".".join(("event", *path))
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
@@ -152,18 +194,61 @@ def compile_expression(source: str) -> Expression:
     """Compile one expression. Raises `ExpressionError` with what is wrong and where."""
     if len(source) > MAX_EXPRESSION:
         raise ExpressionError(f"is an expression of more than {MAX_EXPRESSION:,} characters")
+    program = _compile(source)
+    text = read_source(source)
+    _check_nesting(text)
+    _check_names("names", _free_names(program, text), VARIABLES, EVENT_FIELDS, "event.")
+    functions = {name for name in program.functions() if name.isidentifier()}
+    _check_names("calls", functions, FUNCTIONS, (*FUNCTIONS, *MACROS, "has"))
+    cost = Cost(text.terms, _patterns(text))
+    if cost.least() > MAX_WORK:
+        raise ExpressionError("costs more than may be for any event; nest fewer macros")
+    return Expression(source, _compile(text.indexed), text.paths, cost)
+
+
+def _compile(source: str) -> cel.Program:
     try:
-        program = cel.compile(source)
+        return cel.compile(source)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001  # a panic of the library is no `Exception`
         # The library repeats the source and draws a caret; the rest says it all.
         reason = str(error).partition("ERROR: ")[2] or str(error)
         raise ExpressionError(f"is not CEL: {reason.partition(chr(10))[0][:300]}") from None
-    _check_names("names", _free_names(program), VARIABLES, EVENT_FIELDS, "event.")
-    functions = {name for name in program.functions() if name.isidentifier()}
-    _check_names("calls", functions, FUNCTIONS, (*FUNCTIONS, *_MACROS, "has"))
-    return Expression(source, program)
+
+
+def _check_nesting(text: Source) -> None:
+    if text.brackets > MAX_BRACKETS:
+        raise ExpressionError(f"has brackets in one another, more than {MAX_BRACKETS} deep")
+    if text.nested_macros > MAX_NESTED_MACROS:
+        raise ExpressionError(f"has macros in one another, more than {MAX_NESTED_MACROS} deep")
+
+
+def _patterns(text: Source) -> dict[str, Pattern]:
+    """The patterns of all calls of `matches`, by how they are written."""
+    patterns: dict[str, Pattern] = {}
+    for call in find_calls(text.terms):
+        if call.name == "matches":
+            patterns[call.literal] = _pattern(call)
+    return patterns
+
+
+def _pattern(call: Call) -> Pattern:
+    if not call.literal:
+        raise ExpressionError(
+            "calls matches with a pattern that is not one text in quotes; a pattern from the "
+            "event could take any time"
+        )
+    try:
+        cel.compile(f"''.matches({call.literal})").execute()
+        return read_pattern(cel.compile(call.literal).execute())
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  # a panic of the library is no `Exception`
+        reason = " ".join(str(error).partition("error: ")[2].split())
+        raise ExpressionError(
+            f"calls matches with {call.literal[:60]}, which is no pattern: {reason[:200]}"
+        ) from None
 
 
 def _check_names(
@@ -181,54 +266,18 @@ def _check_names(
 
 def event_fields(source: str) -> tuple[str, ...]:
     """What an expression asks of `event`, in order: `event.NAME` and `event["NAME"]`."""
-    words = _padded(source)
-    found: dict[str, None] = {}
-    for index, bound in _names(words):
-        if words[index] != "event" or bound:
-            continue
-        mark, word, after = (*words[index + 1 : index + 3], (*words, "")[index + 3])
-        if mark == "." and word.isidentifier() and after != "(":
-            found[word] = None
-        elif mark == "[" and after == "]" and (quoted := _QUOTED.fullmatch(word)):
-            found[quoted["text"]] = None
-    return tuple(found)
+    paths = read_source(source).paths
+    return tuple(dict.fromkeys(path[0] for path in paths if path))
 
 
-def _free_names(program: cel.Program) -> set[str]:
+def _free_names(program: cel.Program, text: Source) -> set[str]:
     """The variables of an expression, without those that macros bind.
 
     The library reports both alike, so that the text must tell.
     """
-    words = _padded(program.source)
-    bound: set[str] = set()
-    free: set[str] = set()
-    for index, is_bound in _names(words):
-        (bound if is_bound else free).add(words[index])
+    free = {use.name for use in text.uses if not use.bound}
+    bound = {use.name for use in text.uses if use.bound} | text.variables
     return {name for name in program.variables() if name in free or name not in bound}
-
-
-def _names(words: Sequence[str]) -> Iterator[tuple[int, bool]]:
-    """Where a word stands that is no field and no function, and whether a macro binds it there.
-
-    `list.exists(x, ...)` binds `x` as far as its closing bracket.
-    """
-    bound_by: list[str] = []  # for each open bracket: the name that is bound within, or ""
-    for index in range(2, len(words) - 2):
-        before, word, after = words[index - 1 : index + 2]
-        if word in ("(", "[", "{"):
-            binds = before in _MACROS and words[index - 2] == "." and words[index + 2] == ","
-            bound_by.append(after if word == "(" and binds else "")
-        elif word in (")", "]", "}"):
-            del bound_by[-1:]
-        elif before != "." and after != "(":
-            yield index, word in bound_by
-
-
-def _padded(source: str) -> list[str]:
-    """The names, strings and marks of an expression, in order, with two blanks at either end."""
-    tokens = _TOKEN.finditer(source)
-    words = [t[0] for t in tokens if t.lastgroup != "skipped" or t[0][-1] in "\"'"]
-    return ["", "", *words, "", ""]
 
 
 def compile_template(source: str) -> Template:
@@ -266,7 +315,7 @@ def compile_template(source: str) -> Template:
 def _closing_brace(source: str, start: int) -> int:
     """Where the expression that opens at `start` ends; braces may nest, strings may hold them."""
     depth = 0
-    for token in _TOKEN.finditer(source, start):
+    for token in TOKEN.finditer(source, start):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
         if depth == 0:
             return token.start()

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from videovector_bridge.automate.action import Cause, TargetState, checked_state
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations import Automation, Verdict
+from videovector_bridge.automate.event_values import EventValues
 from videovector_bridge.automate.received import Received
 from videovector_bridge.errors import PermanentError
 
@@ -51,26 +52,29 @@ def plan(
     functions serve them. With `target_kind`, only the automations that have such targets are
     looked at.
     """
+    values = EventValues(received.fields)
     planned: list[Planned] = []
     first: dict[str, str] = {}
     for automation in automations:
         if target_kind and ACTIONS[automation.action].target_kind != target_kind:
             continue
-        one = _plan_one(automation, received, first)
+        one = _plan_one(automation, received, values, first)
         planned.append(one)
         if one.state is not None:
             first.setdefault(one.state.target, automation.name)
     return planned
 
 
-def _plan_one(automation: Automation, received: Received, first: Mapping[str, str]) -> Planned:
+def _plan_one(
+    automation: Automation, received: Received, values: EventValues, first: Mapping[str, str]
+) -> Planned:
     verdict: Verdict | None = None
     fields: Mapping[str, Any] | None = None
     try:
-        verdict = automation.judge(received.fields)
+        verdict = automation.judge(values)
         if not verdict.applies:
             return Planned(automation, verdict)
-        fields = automation.render(received.fields)
+        fields = automation.render(values)
         cause = Cause(automation.name, received)
         state = checked_state(ACTIONS[automation.action].target_state(fields, cause))
     except PermanentError as error:

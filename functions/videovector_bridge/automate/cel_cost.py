@@ -1,0 +1,106 @@
+"""An upper bound of the work that an expression causes, before it is evaluated. Pure.
+
+The library cannot be interrupted, and evaluates under Python's global lock. An expression is
+short, but a macro repeats a part of it for every item of a list, and `map` and `filter` copy what
+they have collected so far at every item. The bound follows from how the macros are nested and from
+the size of what the event has in the fields that the expression asks for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from videovector_bridge.automate.cel_pattern import Pattern
+from videovector_bridge.automate.cel_source import Call, Macro, Path, Plain, Term, Use, is_event
+from videovector_bridge.automate.event_values import Given, Size
+
+# In the unit of `Size.weight`, about 40 ns on one core.
+MAX_WORK: Final = 25_000_000
+"""The most that an expression may cost for an event: about a second."""
+
+_CONVERSION: Final = 12  # from Python to the library, for each unit of weight
+_OPERATION: Final = 3
+_CALL: Final = 25
+_ITEM: Final = 12
+
+Sizes = Mapping[str, Size]
+
+
+class Load(NamedTuple):
+    """The most work that a term causes, and the largest that its value can be."""
+
+    work: int = 0
+    weight: int = 0
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an expression costs. `patterns` has those of its calls of `matches`, as written."""
+
+    terms: tuple[Term, ...]
+    patterns: Mapping[str, Pattern]
+
+    def least(self) -> int:
+        """The cost for any event."""
+        return _Estimate({}, self.patterns).load(self.terms, {}).work
+
+    def of(self, given: Given) -> int:
+        """The most that it costs for an event, with what the event has for it."""
+        load = _Estimate(given.sizes, self.patterns).load(self.terms, {})
+        return given.weight * _CONVERSION + load.work
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    sizes: Mapping[Path, Size]
+    patterns: Mapping[str, Pattern]
+
+    def load(self, terms: tuple[Term, ...], bound: Sizes) -> Load:
+        """Of all terms together, in any order. `bound` are the values of macros' variables.
+
+        No operator and no function gives a larger value than it takes.
+        """
+        loads = [self._one(term, bound) for term in terms]
+        return Load(*map(sum, zip(*loads, strict=True))) if loads else Load()
+
+    def _one(self, term: Term, bound: Sizes) -> Load:
+        match term:
+            case Plain(text):
+                return Load(_OPERATION, 1 + len(text) // 4, 1)
+            case Use(name, path):
+                size = self.sizes.get(path) if is_event(term) else bound.get(name)
+                weight, length = size or Size()
+                return Load(_OPERATION + weight, 1 + weight, length)  # comparing it reads it all
+            case Call():
+                return self._call(term, bound)
+            case Macro():
+                return self._macro(term, bound)
+
+    def _call(self, call: Call, bound: Sizes) -> Load:
+        over, arguments = self.load(call.over, bound), self.load(call.arguments, bound)
+        work = _CALL + over.work + arguments.work
+        if (literal := call.literal) in self.patterns:
+            work += self.patterns[literal].work(4 * over.weight)
+        return Load(work, 1 + over.weight + arguments.weight, 1 + over.length + arguments.length)
+
+    def _macro(self, macro: Macro, bound: Sizes) -> Load:
+        """Of all items together.
+
+        The work for an item grows at least in proportion to its size. So the work for all of them
+        is at most what each costs if it is empty, and once what an item costs that is all of them.
+        """
+        over = self.load(macro.over, bound)
+        empty = self.load(macro.body, {**bound, macro.variable: Size()})
+        whole = Size(over.weight, over.weight)
+        full = self.load(macro.body, {**bound, macro.variable: whole})
+        items = over.length
+        work = over.work + over.weight + items * (_ITEM + empty.work) + full.work
+        if macro.kind not in ("map", "filter"):
+            return Load(work, 1, 1)
+        weight, length = over.weight, items
+        if macro.kind == "map":
+            weight = items * (1 + empty.weight) + full.weight
+            length += empty.length + full.length
+        # Each item is added to a copy of the list of those before it.
+        return Load(work + items * weight, weight, length)
