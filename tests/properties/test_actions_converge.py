@@ -21,6 +21,7 @@ from videovector_bridge.automate.effects import Effects
 from videovector_bridge.automate.message import IncomingMessage
 from videovector_bridge.automate.processing import process
 from videovector_bridge.backends import BackendSettings, open_backend
+from videovector_bridge.byte_budget import ByteBudget
 
 SHIPPED = Path(__file__).parents[2] / "functions" / "automations.toml"
 AUTOMATIONS = read_automations(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
@@ -121,7 +122,9 @@ class World:
         backend = SimpleNamespace(
             topics=topics, documents=self.backend.documents, files=self.backend.files
         )
-        self.context = Context(*cast("Any", (chosen, backend, self.api, effects)))
+        self.context = Context(
+            *cast("Any", (chosen, backend, self.api, effects, ByteBudget(1_000_000)))
+        )
 
     def _clock(self) -> float:
         self.now += 1e-3

@@ -350,7 +350,7 @@ def test_an_event_older_than_one_in_flight_is_not_given_up(world: World) -> None
 
 
 def test_a_report_that_fails_is_made_good_at_redelivery(world: World) -> None:
-    """A refusal that could not be published stays pending, and is published without asking again."""
+    """A refusal that could not be published stays pending, and is published later."""
     fail_once(world, ValidationRefused("no such colour", status=422))
     world.report_fails = True
     with pytest.raises(BackendError):

@@ -169,7 +169,7 @@ def test_what_no_redelivery_helps_is_rejected_byte_for_byte(markers: Deployed) -
     [
         ({"created_at": "yesterday"}, RED, "vendor", "bad_time"),
         ({"created_at": None}, RED, "vendor", "bad_time"),
-        ({"run_id": None}, RED, "user", "no_target"),
+        ({"run_id": None}, RED, "user", "expression_failed"),
         ({}, RED.replace("{event.run_id}", "{event.payload.id}"), "user", "expression_failed"),
         ({}, RED.replace("{event.run_id}", "{event.payload.id + 1}"), "user", "expression_failed"),
         ({}, RED.replace('color = "red"', 'color = "{1.0/0.0}"'), "user", "expression_failed"),
@@ -190,7 +190,7 @@ def test_what_no_redelivery_helps_is_rejected_byte_for_byte(markers: Deployed) -
     ids=[
         "bad time",
         "no time",
-        "no target",
+        "null in a text",
         "missing field",
         "failing field",
         "infinite color",
@@ -480,6 +480,24 @@ def test_data_that_is_too_large_is_rejected_as_it_came(markers: Deployed, *, cla
     (found,) = markers.published("rejected")
     assert (found.data, found.attributes["code"]) == (data, "too_large")
     assert markers.requests(PUT) == 0
+
+
+@pytest.mark.parametrize("claimed", [False, True], ids=["in the message", "in a bucket"])
+def test_events_share_the_memory_of_an_instance(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, *, claimed: bool
+) -> None:
+    """While others need all of it, an event is redelivered, and its data is not read."""
+    monkeypatch.setattr(subscriber, "_WAIT_SECONDS", 0.0)
+    data = json.dumps(event()).encode()
+    attributes = claim(embedded.backend, data) if claimed else message_of(event()).attributes
+    context, _ = wiring.instance.get()
+
+    with context.budget.reserve(context.settings.max_event_bytes - len(data)) as reserved:
+        assert reserved
+        assert embedded.push(event("evt_0", pad="x" * 1_000)) == 503
+        assert embedded.post(b"" if claimed else data, attributes)[0] == (503 if claimed else 200)
+
+    assert embedded.post(b"" if claimed else data, attributes)[0] == 200
 
 
 @pytest.mark.emulator

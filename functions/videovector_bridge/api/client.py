@@ -15,6 +15,7 @@ import httpx
 from videovector_bridge.api import answers
 from videovector_bridge.api.answers import Cursor
 from videovector_bridge.api.calls import (
+    BATCH_LIMIT,
     MEDIA_LIMIT,
     Answer,
     Call,
@@ -229,6 +230,6 @@ class VideoVectorClient:
     def _batch(self, path: str, name: str, items: Iterable[Any], size: int) -> list[JsonObject]:
         rows: list[JsonObject] = []
         for chunk in chunks(items, size):
-            call = Call("POST", path, body={name: chunk}, reads=True)
+            call = Call("POST", path, body={name: chunk}, reads=True, limit=BATCH_LIMIT)
             rows += answers.to_rows(self._transport.send(call))
         return rows

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.automate.effects import Effects
 from videovector_bridge.backends import Backend
+from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.settings import SubscriberSettings
 
 
@@ -17,10 +18,14 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """Settings and clients, made once per process. `now` is the time, aware."""
+    """Settings and clients, made once per process.
+
+    `budget` is what events may have of memory, in bytes of their data. `now` is the time, aware.
+    """
 
     settings: SubscriberSettings
     backend: Backend
     api: VideoVectorClient
     effects: Effects
+    budget: ByteBudget
     now: Callable[[], datetime] = utc_now

@@ -5,6 +5,7 @@ in binary mode, or in structured mode:
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
 
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from videovector_bridge.errors import PermanentError
 _STRUCTURED: Final = "application/cloudevents+json"
 _PREFIX: Final = "ce-"
 _REQUIRED: Final = ("ce-id", "ce-source", "ce-specversion", "ce-type")
+_SIZE: Final = re.compile(r"[0-9]{1,12}")
 _NO_DATA: Final = (b"", b"null")
 
 
@@ -45,8 +47,13 @@ class IncomingMessage:
     @property
     def data_size(self) -> int:
         """The bytes of the data, as far as the message says."""
-        stated = self.attributes.get("ce-datasize", "")
-        return int(stated) if self.data_ref and stated.isdecimal() else len(self.data)
+        stated = parse_size(self.attributes.get("ce-datasize", ""))
+        return stated if self.data_ref and stated is not None else len(self.data)
+
+
+def parse_size(text: str) -> int | None:
+    """A number of bytes; None if it is none."""
+    return int(text) if _SIZE.fullmatch(text) else None
 
 
 def parse_message(headers: Mapping[str, str], body: bytes) -> IncomingMessage:

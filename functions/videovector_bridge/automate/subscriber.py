@@ -15,7 +15,8 @@ from flask.typing import ResponseReturnValue
 
 from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.message import parse_message
+from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.message import parse_message, parse_size
 from videovector_bridge.automate.processing import process, reject_request
 from videovector_bridge.automate.record import ClaimHeldError
 from videovector_bridge.automate.wiring import instance
@@ -25,6 +26,8 @@ from videovector_bridge.telemetry import log
 
 # Pub/Sub may redeliver at once; this keeps a message that must wait from becoming a storm.
 _PAUSE_SECONDS: Final = 1.0
+# For memory, where other large events are being handled.
+_WAIT_SECONDS: Final = 20.0
 
 
 def entry_points() -> dict[str, Callable[[Request], ResponseReturnValue]]:
@@ -49,14 +52,19 @@ def serve(action: Action, request: Request) -> ResponseReturnValue:
     facts: dict[str, Any] = {"action": name}
     try:
         context, automations = instance.get()
-        body = request.get_data()
-        try:
-            message = parse_message(dict(request.headers), body)
-        except PermanentError as error:
-            reject_request(context, action, body, error)
-            return "OK", 200
-        facts |= {"event_id": message.id, "source": message.source}
-        process(context, automations, action, message)
+        with context.budget.reserve(_bytes_to_reserve(context, request), _WAIT_SECONDS) as reserved:
+            if not reserved:
+                raise TransientError(
+                    "This instance handles other large events, and has no memory for this one."
+                )
+            body = request.get_data()
+            try:
+                message = parse_message(dict(request.headers), body)
+            except PermanentError as error:
+                reject_request(context, action, body, error)
+                return "OK", 200
+            facts |= {"event_id": message.id, "source": message.source}
+            process(context, automations, action, message)
     except SettingsError as error:
         text = f"Settings are wrong: {error}"
         log("CRITICAL", f"{name}.settings_wrong", text, problems=error.problems)
@@ -72,3 +80,12 @@ def serve(action: Action, request: Request) -> ResponseReturnValue:
         log("CRITICAL", f"{name}.crashed", text, stack_trace=trace, **facts)
         return redact(text), 500
     return "OK", 200
+
+
+def _bytes_to_reserve(context: Context, request: Request) -> int:
+    """The bytes of the event, as far as the request says: at most those of the largest allowed."""
+    limit = context.settings.max_event_bytes
+    sizes = [request.content_length]
+    if request.headers.get("ce-dataref"):
+        sizes.append(parse_size(request.headers.get("ce-datasize", "")))
+    return min(limit, sum(limit if size is None else size for size in sizes))

@@ -12,6 +12,7 @@ from videovector_bridge.automate.effects import Effects
 from videovector_bridge.automate.metering import MeteredDocuments, count_api_call
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.per_process import PerProcess
+from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import SubscriberSettings, subscriber_settings
 
@@ -38,7 +39,8 @@ def open_context() -> tuple[Context, tuple[Automation, ...]]:
         left_seconds=seconds,
         start_seconds=_START_SECONDS,
     )
-    return Context(settings, backend, _open_api(settings), effects), automations
+    budget = ByteBudget(settings.max_event_bytes)
+    return Context(settings, backend, _open_api(settings), effects, budget), automations
 
 
 # At the first event and not at import, for the host forks after import; and once, though several
