@@ -36,8 +36,8 @@ class Effects:
     """Effects found and expected by kind, and how long they took after their event (milliseconds).
 
     `missing` describes the expected ones that are not there, `surplus` those that no event asks
-    for. `red_no_more` counts the markers that older events wanted red, and that are what the
-    newest wants instead.
+    for. `red_no_more` counts the markers that older events asked to be red, and that
+    are what the newest asks for instead.
     """
 
     found: Counter[str] = field(default_factory=Counter)
@@ -89,8 +89,8 @@ def effects_found(
 ) -> Effects:
     """Compare what is there with what is expected; `settled` is kept from look to look."""
     settled = {} if settled is None else settled
-    found: Counter[str] = Counter()
-    wanted: Counter[str] = Counter()
+    found_kinds: Counter[str] = Counter()
+    expected_kinds: Counter[str] = Counter()
     milliseconds: list[float] = []
     missing: list[str] = []
     named: set[str] = set()
@@ -100,17 +100,19 @@ def effects_found(
             if check.what in named:
                 continue  # a match that several searches have found
             named.add(check.what)
-            wanted[check.kind] += 1
+            expected_kinds[check.kind] += 1
             if not check.right:
                 missing.append(f"{check.what} after event {effect.event.id}")
                 continue
-            found[check.kind] += 1
+            found_kinds[check.kind] += 1
             red_no_more += effect.red_before
             if check.at is not None and effect.event.id not in seen.delayed:
                 took = check.at - effect.event.published_at
                 milliseconds.append(took.total_seconds() * 1_000)
     surplus = tuple(surplus_effects(expected, seen.progress, seen.markers, seen.oracle))
-    return Effects(found, wanted, tuple(milliseconds), tuple(missing), surplus, red_no_more)
+    return Effects(
+        found_kinds, expected_kinds, tuple(milliseconds), tuple(missing), surplus, red_no_more
+    )
 
 
 def _checks(

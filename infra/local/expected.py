@@ -202,7 +202,7 @@ TABLE: Final = (
 class ExpectedEffect:
     """What an event must lead to, and by which automation.
 
-    `red_before` says that an older event wanted a red marker there, and this one does not.
+    `red_before` says that an older event asked for a red marker there, and this one does not.
     """
 
     automation: str

@@ -103,7 +103,7 @@ class Observer:
         self,
         phase: str,
         *,
-        wanted: Iterable[str] | None,
+        required: Iterable[str] | None,
         markers: Iterable[Mapping[str, Any]] | None,
         killed_windows: int = 0,
         webhooks: Mapping[str, Any] | None = None,
@@ -111,7 +111,7 @@ class Observer:
     ) -> Snapshot:
         """Look at everything.
 
-        `wanted` are the ids of the events that must be published, None where the API does not
+        `required` are the ids of the events that must be published, None where the API does not
         say so. `markers` are those at the API, None where they cannot be read. `webhooks` is what
         the stand-in says of them, and `failures` what was seen of the failures.
         """
@@ -124,7 +124,7 @@ class Observer:
         unchecked = stack.configuration.unchecked
         seen = self.observation(markers, failures.delayed)
         effects = Effects() if unchecked else self._look_at_effects(seen)
-        ids = None if wanted is None else list(wanted)
+        ids = None if required is None else list(required)
         return Snapshot(
             phase,
             (datetime.now(UTC) - self._started_at).total_seconds(),

@@ -17,7 +17,7 @@ _TYPE_PREFIX = "com.vectormethods."
 
 
 class Identity(NamedTuple):
-    """What tells an event from all others: https://github.com/cloudevents/spec (`source`, `id`)."""
+    """The identity of an event: https://github.com/cloudevents/spec (`source`, `id`)."""
 
     source: str
     id: str

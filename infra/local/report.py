@@ -77,32 +77,32 @@ def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
     `trouble` is what ended by itself in the meantime, if anything.
     """
     progress, rejected = snapshot.progress, snapshot.unexpected
-    found = [trouble] if trouble else []
+    sentences = [trouble] if trouble else []
     if snapshot.missing:
-        found.append(
+        sentences.append(
             f"{len(snapshot.missing)} of {snapshot.emitted} events were not published: "
             f"{_some(snapshot.missing)}."
         )
     webhooks = snapshot.webhooks
     if webhooks is not None and webhooks.missing:
-        found.append(
+        sentences.append(
             f"{len(webhooks.missing)} of {webhooks.events} events sent to the webhook were not "
             f"published: {_some(webhooks.missing)}."
         )
     if snapshot.emitted is not None:
         if snapshot.emitted and not snapshot.killed_windows:
-            found.append("No window was killed, so that the resume was not shown.")
+            sentences.append("No window was killed, so that the resume was not shown.")
         if rejected:
-            found.append(f"{len(rejected)} messages were rejected that should not be.")
-    found += _wrong_effects(snapshot) + _wrong_failures(snapshot.failures)
-    if rejected and found:
+            sentences.append(f"{len(rejected)} messages were rejected that should not be.")
+    sentences += _wrong_effects(snapshot) + _wrong_failures(snapshot.failures)
+    if rejected and sentences:
         first = rejected[0].attributes
-        found.append(f"The first rejection ({first.get('code')}) says: {first.get('detail')}")
+        sentences.append(f"The first rejection ({first.get('code')}) says: {first.get('detail')}")
     # A window may fail and the next make it good: over the stand-in it is what arrived that counts.
     last_failed = progress.last_window.get("outcome") == "failed"
-    if progress.failures and (found or (snapshot.emitted is None and last_failed)):
-        found.append(f"A window failed: {progress.failures[-1]}")
-    return found
+    if progress.failures and (sentences or (snapshot.emitted is None and last_failed)):
+        sentences.append(f"A window failed: {progress.failures[-1]}")
+    return sentences
 
 
 def _wrong_effects(snapshot: Snapshot) -> list[str]:
@@ -130,37 +130,37 @@ def _some(things: Sequence[str]) -> str:
     return ", ".join(things[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def write(found: dict[str, Any], file: Path) -> None:
+def write(summary: dict[str, Any], file: Path) -> None:
     """Write the result, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".new")
-    draft.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    draft.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     draft.replace(file)
 
 
-def table(found: dict[str, Any]) -> Table:
+def table(summary: dict[str, Any]) -> Table:
     """The result for people."""
-    middle, high = found["effect_ms"]["p50"], found["effect_ms"]["p99"]
+    middle, high = summary["effect_ms"]["p50"], summary["effect_ms"]["p99"]
     lines = [
-        ("Events emitted", _known(found["emitted"]), ""),
-        ("Events published", found["published"], f"{found['repeats']} repeats"),
-        ("Events lost", _known(found["lost"]), ""),
+        ("Events emitted", _known(summary["emitted"]), ""),
+        ("Events published", summary["published"], f"{summary['repeats']} repeats"),
+        ("Events lost", _known(summary["lost"]), ""),
         (
             "Events by webhook",
-            f"{found['webhooks']} of {_known(found['webhooks_expected'])}",
-            f"{found['webhook_repeats']} repeats",
+            f"{summary['webhooks']} of {_known(summary['webhooks_expected'])}",
+            f"{summary['webhook_repeats']} repeats",
         ),
-        ("Rejected", found["rejected"], f"{found['refusals_expected']} expected"),
-        *_effect_lines(found),
-        ("Refused and redriven", _of(found, "redriven"), f"{found['refusals']} on rejected"),
-        ("Failures isolated", _of(found, "isolated_failures"), ""),
-        ("Windows", found["windows"], f"{found['killed_windows']} killed half-way"),
-        ("Found the lease taken", found["busy_windows"], "times"),
-        ("Stream reconnected", found["reconnects"], "times within windows"),
-        ("First event after", _unit(found["first_event_seconds"], "s"), "from the start"),
+        ("Rejected", summary["rejected"], f"{summary['refusals_expected']} expected"),
+        *_effect_lines(summary),
+        ("Refused and redriven", _of(summary, "redriven"), f"{summary['refusals']} on rejected"),
+        ("Failures isolated", _of(summary, "isolated_failures"), ""),
+        ("Windows", summary["windows"], f"{summary['killed_windows']} killed half-way"),
+        ("Found the lease taken", summary["busy_windows"], "times"),
+        ("Stream reconnected", summary["reconnects"], "times within windows"),
+        ("First event after", _unit(summary["first_event_seconds"], "s"), "from the start"),
         ("Effect after", _unit(middle, "ms"), f"median; 99 % in {_unit(high, 'ms')}"),
-        ("Cursor", found["cursor"] or "none", ""),
-        ("Time", _unit(found["seconds"], "s"), f"backend {found['backend']}"),
+        ("Cursor", summary["cursor"] or "none", ""),
+        ("Time", _unit(summary["seconds"], "s"), f"backend {summary['backend']}"),
     ]
     grid = Table(title="Result", show_header=False, title_justify="left")
     grid.add_column("what")
@@ -171,13 +171,13 @@ def table(found: dict[str, Any]) -> Table:
     return grid
 
 
-def cost_table(found: dict[str, Any]) -> Table:
+def cost_table(summary: dict[str, Any]) -> Table:
     """What an event costs by action, for people."""
     grid = Table(title="An event costs, on average", title_justify="left")
     grid.add_column("action")
     for name in ("events", "API calls", "reads", "writes"):
         grid.add_column(name, justify="right")
-    for action, cost in found["costs"].items():
+    for action, cost in summary["costs"].items():
         numbers = (f"{cost[name]:g}" for name in ("events", "api_calls", "reads", "writes"))
         grid.add_row(action, *numbers)
     return grid
@@ -191,21 +191,25 @@ def percentiles(values: Sequence[float]) -> tuple[float | None, float | None]:
     return round(cuts[49], 1), round(cuts[98], 1)
 
 
-def _effect_lines(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    if found["effects_unchecked"]:
-        return [("Effects", "not checked", found["effects_unchecked"])]
+def _effect_lines(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
+    if summary["effects_unchecked"]:
+        return [("Effects", "not checked", summary["effects_unchecked"])]
     return [
-        ("Markers set", _of(found, "markers"), ""),
-        ("Markers deleted", _of(found, "markers_deleted"), f"{found['red_no_more']} red no more"),
-        ("Signed URLs", _of(found, "signed_urls"), ""),
-        ("Previews stored", _of(found, "previews"), ""),
-        ("Videos as documents", _of(found, "snapshots"), ""),
-        ("Matches of searches", _of(found, "matches"), ""),
+        ("Markers set", _of(summary, "markers"), ""),
+        (
+            "Markers deleted",
+            _of(summary, "markers_deleted"),
+            f"{summary['red_no_more']} red no more",
+        ),
+        ("Signed URLs", _of(summary, "signed_urls"), ""),
+        ("Previews stored", _of(summary, "previews"), ""),
+        ("Videos as documents", _of(summary, "snapshots"), ""),
+        ("Matches of searches", _of(summary, "matches"), ""),
     ]
 
 
-def _of(found: dict[str, Any], kind: str) -> str:
-    return f"{found[kind]} of {found[f'{kind}_expected']}"
+def _of(summary: dict[str, Any], kind: str) -> str:
+    return f"{summary[kind]} of {summary[f'{kind}_expected']}"
 
 
 def _known(number: int | None) -> str:

@@ -17,7 +17,7 @@ def run(
 ) -> int:
     """Run the scenario and write `run.json` into `build`; 0 if all is as it must be, else 1."""
     file = build / "run.json"
-    # Whoever looks for the result must not find the last one's.
+    # A script that waits for the result must not read that of an earlier run.
     file.unlink(missing_ok=True)
     with running_stack(
         configuration,
@@ -48,13 +48,13 @@ def run(
             snapshot = watch_scenario(stack, progress, started_at=started_at, show=show)
         clock.stop()
         costs = read_costs(function.log for function in stack.functions.values())
-        found = report.result(snapshot, stack.cloud.kind, started_at, stack.trouble(), costs)
-    report.write(found, file)
-    console.print(report.table(found), report.cost_table(found))
-    for problem in found["problems"]:
+        summary = report.result(snapshot, stack.cloud.kind, started_at, stack.trouble(), costs)
+    report.write(summary, file)
+    console.print(report.table(summary), report.cost_table(summary))
+    for problem in summary["problems"]:
         console.print(f"FAILED: {problem}", style="red", highlight=False, soft_wrap=True)
-    _tell(f"{'OK' if found['ok'] else 'Not OK'}. Written to {file}; logs in {build}/logs/run.")
-    return 0 if found["ok"] else 1
+    _tell(f"{'OK' if summary['ok'] else 'Not OK'}. Written to {file}; logs in {build}/logs/run.")
+    return 0 if summary["ok"] else 1
 
 
 def _tell(text: str) -> None:

@@ -119,14 +119,14 @@ class _StandInRun:
     def _look(self, phase: str, journal: dict[str, Any], *, over: bool) -> Snapshot:
         # Asked before the topic is looked at: what is sent after that is not missed yet.
         webhooks = self._control.webhooks()
-        wanted = journal["event_ids"]
+        required = journal["event_ids"]
         if not selects_everything(self._streams):
             if over and self._selected is None:
                 self._selected = selected_ids(self._stack.upstream, self._streams)
-            wanted = [each for each in wanted if each in (self._selected or ())]
+            required = [each for each in required if each in (self._selected or ())]
         return self._observer.look(
             phase,
-            wanted=wanted,
+            required=required,
             markers=journal["markers"],
             killed_windows=self._killed_windows,
             webhooks=webhooks,
@@ -159,7 +159,7 @@ class _StandInRun:
         progress = self._progress
         last_window: int | None = None
         while not self._killed_windows and not self._is_over(deadline):
-            # A window is under way if more was published than ended windows tell of.
+            # A window is under way if more was published than ended windows report.
             if len(progress.events) >= enough and progress.messages > progress.published_by_ended:
                 self._kill()
                 continue
@@ -177,7 +177,7 @@ class _StandInRun:
     def _kill(self) -> None:
         drain, cut_before = self._stack.drain, self._progress.cut_windows
         drain.kill()
-        # The clock hears soon that its window is gone, unless it was between two windows.
+        # The clock notices soon that its window was cut off, unless it was between two windows.
         until = time.monotonic() + _NOTICE_SECONDS
         while self._progress.cut_windows == cut_before and time.monotonic() < until:
             time.sleep(0.02)
@@ -186,7 +186,7 @@ class _StandInRun:
 
 
 def _watch_real_api(stack: Stack, progress: Progress, observer: Observer, show: Show) -> Snapshot:
-    """A few windows over an API that does not tell how much it emitted."""
+    """A few windows over an API that does not say how much it emitted."""
     deadline = time.monotonic() + _TIME_LIMIT_SECONDS
     drained_at: float | None = None
     with VideoVectorClient(
@@ -195,7 +195,7 @@ def _watch_real_api(stack: Stack, progress: Progress, observer: Observer, show: 
         while True:
             markers = _markers(api) if stack.configuration.effects_allowed else None
             phase = "draining" if drained_at is None else "waiting for effects"
-            snapshot = observer.look(phase, wanted=None, markers=markers)
+            snapshot = observer.look(phase, required=None, markers=markers)
             show(snapshot)
             now, last = time.monotonic(), progress.last_window.get("outcome")
             windows = progress.windows + progress.cut_windows
@@ -220,7 +220,7 @@ def _markers(api: VideoVectorClient) -> list[dict[str, Any]] | None:
 
 
 class _Quiet:
-    """Tells for how long nothing new has been seen."""
+    """Measures for how long nothing new has been seen."""
 
     def __init__(self) -> None:
         self._facts: object = None

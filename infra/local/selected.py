@@ -24,7 +24,7 @@ def selected_ids(upstream: Upstream, streams: Iterable[StreamSettings]) -> froze
 
 
 def _selected(upstream: Upstream, filters: StreamFilters) -> list[str]:
-    found: list[str] = []
+    ids: list[str] = []
     with httpx.stream(
         "GET",
         f"{upstream.api_url}/processing/events/stream",
@@ -37,5 +37,5 @@ def _selected(upstream: Upstream, filters: StreamFilters) -> list[str]:
             if line.startswith(":"):
                 break  # A heartbeat: there is nothing more to send for now.
             if line.startswith("data:"):
-                found.append(orjson.loads(line.removeprefix("data:"))["event_id"])
-    return found
+                ids.append(orjson.loads(line.removeprefix("data:"))["event_id"])
+    return ids
