@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from infra.local.oracle import Oracle
 from infra.local.progress import Progress
 from infra.local.stack import Stack
 from videovector_bridge.api import ApiError, VideoVectorClient
+from videovector_bridge.errors import BackendError
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Observer:
         api = VideoVectorClient(upstream.api_url, lambda: upstream.key)
         self._oracle = Oracle(stack.cloud, api if upstream.control else None)
         self._settled: dict[str, Settled] = {}
+        self._cursor: str | None = None
 
     def observation(
         self, markers: Iterable[Mapping[str, Any]] | None, delayed: frozenset[str] = frozenset()
@@ -132,12 +135,20 @@ class Observer:
             tuple(each for each in ids or () if each not in progress.events),
             progress,
             effects,
-            stack.cloud.cursor(next(iter(stack.configuration.drain.streams))),
+            self._read_cursor(),
             killed_windows,
             None if webhooks is None else _summary(webhooks, progress),
             unchecked,
             failures,
         )
+
+    def _read_cursor(self) -> str | None:
+        """The cursor of the first stream; the last one read while the state does not answer."""
+        with suppress(BackendError):
+            self._cursor = self._stack.cloud.cursor(
+                next(iter(self._stack.configuration.drain.streams))
+            )
+        return self._cursor
 
     def _look_at_effects(self, seen: Observation) -> Effects:
         expected = expected_effects(seen.progress.published.values())
