@@ -5,6 +5,7 @@ record under the automation's name, so that it is published once.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
@@ -109,16 +110,22 @@ def match_key(automation: str, match: Mapping[str, Any]) -> str:
 
 
 def trimmed(match: Mapping[str, Any]) -> dict[str, Any]:
-    """The match without fields that are too large for a message, such as pictures.
+    """The match without fields that are too large or too deep for a message, such as pictures.
 
     A match that is still too large is cut down to what identifies it.
     """
-    small = {
-        name: value for name, value in match.items() if len(orjson.dumps(value)) <= _MAX_FIELD_BYTES
-    }
-    if len(orjson.dumps(small)) <= _MAX_MATCH_BYTES:
+    small = {name: value for name, value in match.items() if _size(value) <= _MAX_FIELD_BYTES}
+    if _size(small) <= _MAX_MATCH_BYTES:
         return small
     return {name: small[name] for name in _IDENTITY if name in small}
+
+
+def _size(value: Any) -> float:
+    """The bytes of a value; infinite for one that is nested too deeply to be written."""
+    try:
+        return len(orjson.dumps([[[[value]]]])) - 8  # as deep as it is in the event
+    except orjson.JSONEncodeError:
+        return math.inf
 
 
 def _text(value: Any) -> str | None:
