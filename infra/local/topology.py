@@ -1,10 +1,12 @@
 """What runs where, as `infra/topology.json` says."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from videovector_bridge.errors import SettingsError
 
 FILE = Path(__file__).resolve().parents[1] / "topology.json"
 
@@ -52,14 +54,34 @@ class Topology:
 
 
 def read_topology(file: Path = FILE) -> Topology:
-    """Read the topology. KeyError when something named in it is missing."""
-    found = json.loads(file.read_text(encoding="utf-8"))
-    return Topology(
-        tuple(found["topics"]),
-        {name: function["entry_point"] for name, function in found["functions"].items()},
-        {name: function.get("environment", {}) for name, function in found["functions"].items()},
-        tuple(_subscription(name, each) for name, each in found["subscriptions"].items()),
-    )
+    """Read the topology. Raises `SettingsError` with everything in it that is missing."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        topology = Topology(
+            tuple(found["topics"]),
+            {name: function["entry_point"] for name, function in found["functions"].items()},
+            {name: each.get("environment", {}) for name, each in found["functions"].items()},
+            tuple(_subscription(name, each) for name, each in found["subscriptions"].items()),
+        )
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise SettingsError([f"{file} is no topology: {error}"]) from None
+    except KeyError as error:
+        raise SettingsError([f"{file} is no topology: {error} is missing"]) from None
+    if problems := [f"{file}: {problem}" for problem in _unknown_names(topology)]:
+        raise SettingsError(problems)
+    return topology
+
+
+def _unknown_names(topology: Topology) -> Iterator[str]:
+    """What subscriptions name and the topology does not have."""
+    for each in topology.subscriptions:
+        if each.function and each.function not in topology.functions:
+            known = ", ".join(topology.functions)
+            yield f"subscription {each.name!r} names the function {each.function!r}; known: {known}"
+        for topic in filter(None, (each.topic, each.dead_letter_topic)):
+            if topic not in topology.topics:
+                known = ", ".join(topology.topics)
+                yield f"subscription {each.name!r} names the topic {topic!r}; known: {known}"
 
 
 def _subscription(name: str, found: Mapping[str, Any]) -> Subscription:

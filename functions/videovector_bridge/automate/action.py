@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
@@ -15,7 +15,7 @@ from videovector_bridge.automate.record import RETENTION_SECONDS, Version, short
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import id_text
 
-Kind = Literal["text", "flag", "whole", "object", "list"]
+Kind = Literal["text", "flag", "whole", "object", "list", "any"]
 Values = Mapping[str, Any]
 
 # Two of them and a digest fit an attribute, which holds 1,024 bytes.
@@ -29,10 +29,14 @@ _IDS: Final = ("user_id", "run_id", "video_id", "segment_id", "index_id")
 class Field:
     """One field of an action.
 
-    `text` may hold `{...}` expressions, and so may every string inside an `object` or a `list`; a
-    `flag` is true or false, a `whole` a number from `least` to `most` or one expression that gives
-    it. A `list` has `least` to `most` items. `choices` limits a text that is written out; empty
-    allows any. `instead_of` names fields that must not be given beside it.
+    `text` may hold `{...}` expressions, and so may every string inside an `object`, a `list` or
+    `any` JSON value; a `flag` is true or false, a `whole` a number from `least` to `most` or one
+    expression that gives it. A `list` has `least` to `most` items, each as `items` says. An
+    `object` has the fields in `keys` and no others; without `keys` it may have any. `choices`
+    limits a text that is written out; empty allows any. A `required` field is not empty.
+    `instead_of` names fields that must not be given beside it. `doubts` yields what VideoVector may
+    refuse in a value that is written out, and what to write; texts with expressions in it are
+    templates.
     """
 
     kind: Kind
@@ -42,6 +46,9 @@ class Field:
     instead_of: frozenset[str] = frozenset()
     least: int = 0
     most: int = 1_000_000
+    items: "Field | None" = None
+    keys: "Mapping[str, Field]" = field(default_factory=dict)
+    doubts: "Callable[[Any], Iterable[tuple[str, str]]] | None" = None
 
 
 def effect_key(automation: str, version: Version) -> str:

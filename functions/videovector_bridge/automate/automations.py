@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, NamedTuple
 
@@ -17,9 +17,9 @@ from videovector_bridge.automate.expressions import (
     Template,
     compile_expression,
 )
-from videovector_bridge.automate.field_values import read_value
+from videovector_bridge.automate.field_values import check_keys, is_given, read_value
 from videovector_bridge.automate.lines import TOP, Lines
-from videovector_bridge.automate.mistakes import Mistake, did_you_mean
+from videovector_bridge.automate.mistakes import Mistake, did_you_mean, shown, shown_key
 from videovector_bridge.errors import PermanentError, SettingsError
 
 CHANNELS: Final = ("stream", "webhook", OWN_CHANNEL)
@@ -123,7 +123,7 @@ def inspect_automations(text: str, file: str) -> Inspected:
     """Read the text of an automations file as far as it can be read, and every mistake in it."""
     try:
         tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no TOML error
         where = _TOML_LINE.search(str(error))
         line = int(where[1]) if where else text.rstrip().count("\n") + 1
         mistake = Mistake(file, line, "", "", f"is not TOML: {error}")
@@ -162,12 +162,13 @@ class _Reader:
 
     def _problem(self, key: str, what: str, fix: str = "") -> None:
         line = self.lines.of(self._index, key)
-        self.mistakes.append(Mistake(self._file, line, self._name, key, what, fix))
+        self.mistakes.append(Mistake(self._file, line, self._name, shown_key(key), what, fix))
 
     def _automation(self, entry: Mapping[str, Any]) -> Automation:
         name = entry.get("name")
-        self._name = name if isinstance(name, str) else f"number {self._index + 1}"
-        if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
+        fits = isinstance(name, str) and re.fullmatch(NAME_PATTERN, name)
+        self._name = str(name) if fits else f"number {self._index + 1}"
+        if not fits:
             self._problem("name", "must be 1 to 100 characters of text")
         on = entry.get("on")
         if not isinstance(on, list) or not on or not all(isinstance(g, str) and g for g in on):
@@ -175,7 +176,7 @@ class _Reader:
             on = []
         channel = entry.get("channel", "")
         if channel not in ("", *CHANNELS):
-            what = f"must be one of {', '.join(CHANNELS)}, not {channel!r}"
+            what = f"must be one of {', '.join(CHANNELS)}, not {shown(channel)}"
             self._problem("channel", what, did_you_mean(channel, CHANNELS))
         action, fields = self._action(entry)
         if channel == OWN_CHANNEL and action:
@@ -186,15 +187,18 @@ class _Reader:
 
     def _check_circle(self, on: Sequence[str], action: Action) -> None:
         if action.emits and any(fnmatchcase(action.emits, glob) for glob in on):
-            what = f"fits {action.emits}, which {action.name} itself publishes: it would go round"
-            self._problem("on", what)
+            what = f"fits {action.emits}, which {action.name} publishes: it would cause itself"
+            self._problem("on", f"{what} again and again")
 
     def _condition(self, entry: Mapping[str, Any]) -> Expression | None:
         when = entry.get("when")
         if when is None:
             return None
         if not isinstance(when, str):
-            self._problem("when", "must be a CEL expression in quotes")
+            self._problem("when", f"must be a CEL expression in quotes, not {shown(when)}")
+            return None
+        if not when.strip():
+            self._problem("when", "is empty", "leave it out, and every event fits")
             return None
         try:
             return compile_expression(when)
@@ -222,24 +226,34 @@ class _Reader:
         return action.name, self._fields(action, given_fields)
 
     def _fields(self, action: Action, given: Mapping[str, Any]) -> dict[str, Any]:
-        for key, spec in action.fields.items():
-            if spec.required and key not in given:
-                self._problem(f"{action.name}.{key}", f"is missing: {spec.meaning}")
-        if action.one_of and not any(set(keys) <= set(given) for keys in action.one_of):
-            ways = " or ".join(" with ".join(keys) for keys in action.one_of)
-            self._problem(action.name, f"needs {ways}")
-        for key in given:
-            others = set(given) & action.fields[key].instead_of if key in action.fields else ()
-            if others:
+        known = check_keys(action.name, action.fields, given, self._problem)
+        asked = {key for key, value in given.items() if is_given(value)}
+        if action.one_of and not any(asked.issuperset(keys) for keys in action.one_of):
+            self._problem(action.name, f"needs {_ways(action)}")
+        for key, spec in known.items():
+            if others := sorted(spec.instead_of.intersection(given)):
+                what = f"cannot be given beside {', '.join(others)}"
                 self._problem(
-                    f"{action.name}.{key}", f"stands instead of {', '.join(sorted(others))}"
+                    f"{action.name}.{key}", what, f"leave out {key}, or what is beside it"
                 )
-        found: dict[str, Any] = {}
-        for key, value in given.items():
-            where = f"{action.name}.{key}"
-            if key not in action.fields:
-                what = f"is not known; known are {', '.join(action.fields)}"
-                self._problem(where, what, did_you_mean(key, action.fields))
-            else:
-                found[key] = read_value(where, action.fields[key], value, self._problem)
-        return found
+        # What a target or a request cannot be without is not empty.
+        needed = {key for keys in action.one_of for key in keys}
+        return {
+            key: read_value(
+                f"{action.name}.{key}",
+                replace(spec, required=spec.required or key in needed),
+                given[key],
+                self._problem,
+            )
+            for key, spec in known.items()
+        }
+
+
+def _ways(action: Action) -> str:
+    """The sets of fields of which an action needs one, in words."""
+    written = {
+        name: f"{name} = true" for name, spec in action.fields.items() if spec.kind == "flag"
+    }
+    return " or ".join(
+        " with ".join(written.get(key, key) for key in keys) for keys in action.one_of
+    )

@@ -1,72 +1,140 @@
 """The values of an action's fields in an automations file, with what is wrong in them. Pure."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from videovector_bridge.automate.action import Field, Kind
-from videovector_bridge.automate.expressions import ExpressionError, Template, compile_template
-from videovector_bridge.automate.mistakes import did_you_mean
+from videovector_bridge.automate.expressions import (
+    Expression,
+    ExpressionError,
+    Template,
+    compile_template,
+)
+from videovector_bridge.automate.mistakes import did_you_mean, shown
 
-# Is told of a mistake: where (a dotted key), what, and what may have been meant.
+# Called with each mistake: where (a dotted key), what, and what may have been meant.
 Problem = Callable[[str, str, str], None]
 
 _INT64: Final = range(-(2**63), 2**63)
+_MAX_DEPTH: Final = 16  # Firestore holds 20 levels
 
 
 def read_value(where: str, spec: Field, value: Any, problem: Problem) -> Any:
-    """The value of a field, its texts compiled; `problem` hears of every mistake."""
+    """The value of a field, its texts compiled; `problem` is called with every mistake."""
     return _READERS[spec.kind](where, spec, value, problem)
+
+
+def is_given(value: Any) -> bool:
+    """Whether a field has a value that asks for something: a flag that is false does not."""
+    return value is not False
+
+
+def check_keys(
+    where: str, fields: Mapping[str, Field], given: Mapping[str, Any], problem: Problem
+) -> dict[str, Field]:
+    """The fields of the keys that are known. Reports those that are not, and those missing."""
+    for key, spec in fields.items():
+        if spec.required and key not in given:
+            problem(f"{where}.{key}", f"is missing: {spec.meaning}", "")
+    for key in given:
+        if key not in fields:
+            what = f"is not known; known are {', '.join(fields)}"
+            problem(f"{where}.{key}", what, did_you_mean(key, fields))
+    return {key: fields[key] for key in given if key in fields}
 
 
 def _flag(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, bool):
-        problem(where, f"must be true or false, not {value!r}", "")
+        problem(where, f"must be true or false without quotes, not {shown(value)}", "")
     return value
 
 
 def _whole(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if isinstance(value, str):
-        return _template(where, value, problem)
+        template = _template(where, value, problem)
+        if template and not (len(template.parts) == 1 and _is_expression(template.parts[0])):
+            what = f"must be a whole number without quotes, or one {{...}} alone, not {value!r:.80}"
+            problem(where, what, "")
+        return template
     if isinstance(value, bool) or not isinstance(value, int):
-        problem(where, f"must be a whole number, not {value!r}", "")
+        problem(where, f"must be a whole number, not {shown(value)}", "")
     elif not spec.least <= value <= spec.most:
-        problem(where, f"must be {spec.least} to {spec.most:,}, not {value}", "")
+        problem(where, f"must be {spec.least} to {spec.most:,}, not {shown(value)}", "")
     return value
 
 
-def _object(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
+def _is_expression(part: str | Expression) -> bool:
+    return isinstance(part, Expression)
+
+
+def _object(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, dict):
-        problem(where, "must be a table", "")
-    return _json(where, value, problem)
+        keys = [key for key, each in spec.keys.items() if each.required]
+        form = ", { " + ", ".join(f"{key} = ..." for key in keys) + " }" if keys else ""
+        problem(where, f"must be a table{form}, not {shown(value)}", "")
+        return None
+    if spec.required and not value:
+        problem(where, f"must not be empty: {spec.meaning}", "")
+    if not spec.keys:
+        return _json(where, value, problem)
+    known = check_keys(where, spec.keys, value, problem)
+    return {
+        key: read_value(f"{where}.{key}", each, value[key], problem) for key, each in known.items()
+    }
 
 
 def _list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
-    if not isinstance(value, list) or not spec.least <= len(value) <= spec.most:
-        problem(where, f"must be a list of {spec.least} to {spec.most:,} items", "")
-    return _json(where, value, problem)
+    if not isinstance(value, list):
+        problem(where, f"must be a list, [...], not {shown(value)}", "")
+        return None
+    if not spec.least <= len(value) <= spec.most:
+        what = f"must be a list of {spec.least} to {spec.most:,} items, not {len(value):,}"
+        problem(where, what, "")
+    if spec.items is None:
+        return _json(where, value, problem)
+    found = []
+    for number, item in enumerate(value[: spec.most], 1):
+        # An item has no line of its own: its mistakes are those of the list.
+        def item_problem(key: str, what: str, fix: str, number: int = number) -> None:
+            inner = key.removeprefix(where).removeprefix(".")
+            problem(where, f"item {number}: {f'{inner} {what}' if inner else what}", fix)
+
+        found.append(read_value(where, spec.items, item, item_problem))
+    return found
 
 
 def _text(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, str):
-        problem(where, f"must be text, not {value!r}", "")
-        return value
+        problem(where, f"must be text in quotes, not {shown(value)}", "")
+        return None
+    if spec.required and not value.strip():
+        problem(where, f"must not be empty: {spec.meaning}", "")
     if spec.choices and "{" not in value and value not in spec.choices:
-        what = f"must be one of {', '.join(spec.choices)}, not {value!r}"
+        what = f"must be one of {', '.join(spec.choices)}, not {shown(value)}"
         problem(where, what, did_you_mean(value, spec.choices))
     return _template(where, value, problem)
 
 
-def _json(where: str, value: Any, problem: Problem) -> Any:
+def _any(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
+    return _json(where, value, problem)
+
+
+def _json(where: str, value: Any, problem: Problem, depth: int = 0) -> Any:
+    if depth > _MAX_DEPTH:
+        problem(where, f"is nested more than {_MAX_DEPTH} levels deep", "")
+        return None
     if isinstance(value, dict):
-        return {key: _json(f"{where}.{key}", inner, problem) for key, inner in value.items()}
+        return {
+            key: _json(f"{where}.{key}", inner, problem, depth + 1) for key, inner in value.items()
+        }
     if isinstance(value, list):
-        return [_json(where, inner, problem) for inner in value]
+        return [_json(where, inner, problem, depth + 1) for inner in value]
     if isinstance(value, str):
         return _template(where, value, problem)
     plain = isinstance(value, bool) or (isinstance(value, int) and value in _INT64)
     if not plain and not (isinstance(value, float) and math.isfinite(value)):
-        problem(where, f"{value} is not a JSON value; write it in quotes", "")
+        problem(where, f"{shown(value)} is not a JSON value; write it in quotes", "")
     return value
 
 
@@ -84,4 +152,5 @@ _READERS: Final[dict[Kind, Callable[[str, Field, Any, Problem], Any]]] = {
     "whole": _whole,
     "object": _object,
     "list": _list,
+    "any": _any,
 }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 TOP: Final = -1  # not in an automation
+_MAX_DEPTH: Final = 20  # no mistake is named deeper
 
 _KEY: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 _HEAD: Final = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
@@ -20,7 +21,7 @@ class Lines:
 
     def of(self, index: int, key: str) -> int:
         """The line of `key`, dotted, in an automation; else of what it stands in."""
-        keys = tuple(key.split("."))
+        keys = tuple(key.split(".", _MAX_DEPTH))
         places = [(index, keys[:length]) for length in range(len(keys), -1, -1)]
         found = (self._lines.get(place) for place in (*places, (TOP, ("automation",))))
         return next((line for line in found if line is not None), 1)
@@ -45,7 +46,7 @@ def _lines_of(text: str) -> Mapping[tuple[int, tuple[str, ...]], int]:
             lines.setdefault((index, table), number)
         elif pair := _PAIR.match(line):
             keys = (*table, *_keys(pair[1]))
-            for length in range(len(table) + 1, len(keys) + 1):
+            for length in range(len(table) + 1, min(len(keys), _MAX_DEPTH) + 1):
                 lines.setdefault((index, keys[:length]), number)
         open_quote = next((q for q in ('"""', "'''") if line.count(q) % 2), "")
     return lines

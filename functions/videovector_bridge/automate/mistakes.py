@@ -1,9 +1,20 @@
 """What is wrong in an automations file, and the word that was probably meant."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from reprlib import Repr
+from typing import Any, Final, Literal
+
+Severity = Literal["mistake", "warning"]
+
+_MAX_KEY: Final = 100  # characters of a key in a message
+_WHOLE_DIGITS: Final = 40
+
+_short: Final = Repr()
+_short.maxlevel = 2
+_short.maxstring = _short.maxother = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +30,7 @@ class Mistake:
     field: str
     what: str
     fix: str = ""
-    severity: Literal["mistake", "warning"] = "mistake"
+    severity: Severity = "mistake"
 
     def __str__(self) -> str:
         parts = (
@@ -37,3 +48,23 @@ def did_you_mean(word: object, known: Iterable[str], prefix: str = "") -> str:
     by_lower = {each.lower(): each for each in known}
     near = get_close_matches(word.lower(), by_lower, n=1) if isinstance(word, str) else []
     return f"did you mean {prefix}{by_lower[near[0]]}?" if near else ""
+
+
+def shown(value: Any) -> str:
+    """A value of a TOML file for a message: short, on one line, whatever its size and depth."""
+    if isinstance(value, int) and not isinstance(value, bool) and value:
+        digits = int(math.log10(abs(value))) + 1  # `repr` refuses very large numbers
+        return repr(value) if digits <= _WHOLE_DIGITS else f"a number of {digits:,} digits"
+    if isinstance(value, bool | float | int | str):
+        return "true" if value is True else "false" if value is False else _short.repr(value)
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    return f"{value}"  # a date or a time
+
+
+def shown_key(key: str) -> str:
+    """A key of a TOML file for a message: short, and without what would break the line."""
+    key = key if len(key) <= _MAX_KEY else key[: _MAX_KEY - 1] + "…"
+    return key if key.isprintable() else ascii(key)[1:-1]

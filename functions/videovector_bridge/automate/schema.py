@@ -1,8 +1,10 @@
 """The JSON Schema of the automations file, for editors, from the table that the code reads. Pure.
 
-It knows no CEL: what it refuses, the reader refuses, but not the other way round.
+It knows no CEL: what it refuses, `automations check` refuses, but not the other way round.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -10,6 +12,7 @@ import orjson
 from videovector_bridge.automate.action import Action, Field, Kind
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations import CHANNELS, NAME_PATTERN
+from videovector_bridge.automate.patterns import GLOB_PATTERN
 
 # The draft that editors of TOML read: https://json-schema.org/draft-07
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
@@ -19,7 +22,9 @@ _TYPES: Final[dict[Kind, str | list[str]]] = {
     "whole": ["integer", "string"],
     "object": "object",
     "list": "array",
+    "any": ["boolean", "integer", "number", "string", "object", "array"],
 }
+_NO_BLANK_TEXT: Final = "\\S"
 
 
 def automations_schema() -> dict[str, Any]:
@@ -58,7 +63,7 @@ def _automation() -> dict[str, Any]:
             "on": {
                 "description": "Event types; * and ? are wildcards.",
                 "type": "array",
-                "items": {"type": "string", "minLength": 1},
+                "items": {"type": "string", "pattern": GLOB_PATTERN},
                 "minItems": 1,
             },
             "channel": {
@@ -76,15 +81,17 @@ def _automation() -> dict[str, Any]:
 
 
 def _action(action: Action) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "type": "object",
-        "properties": {name: _field(field) for name, field in action.fields.items()},
-        "additionalProperties": False,
-    }
-    if required := [name for name, field in action.fields.items() if field.required]:
-        found["required"] = required
+    # What a target or a request cannot be without is not empty.
+    needed = {key for keys in action.one_of for key in keys}
+    found = _table(
+        {
+            name: replace(field, required=True) if name in needed else field
+            for name, field in action.fields.items()
+        },
+        [name for name, field in action.fields.items() if field.required],
+    )
     if action.one_of:
-        found["anyOf"] = [{"required": list(names)} for names in action.one_of]
+        found["anyOf"] = [_given(action, names) for names in action.one_of]
     if excluded := {
         name: {"not": {"anyOf": [{"required": [other]} for other in sorted(field.instead_of)]}}
         for name, field in action.fields.items()
@@ -94,15 +101,44 @@ def _action(action: Action) -> dict[str, Any]:
     return found
 
 
+def _given(action: Action, names: Sequence[str]) -> dict[str, Any]:
+    """That these fields are there, and ask for something: a flag that is false does not."""
+    flags = [name for name in names if action.fields[name].kind == "flag"]
+    found: dict[str, Any] = {"required": list(names)}
+    if flags:
+        found["properties"] = {name: {"const": True} for name in flags}
+    return found
+
+
+def _table(fields: Mapping[str, Field], required: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: _field(field) for name, field in fields.items()},
+        "additionalProperties": False,
+    }
+    if required:
+        found["required"] = required
+    return found
+
+
 def _field(field: Field) -> dict[str, Any]:
     found: dict[str, Any] = {
         "description": f"{field.meaning[0].upper()}{field.meaning[1:]}.",
         "type": _TYPES[field.kind],
     }
+    if field.kind == "text" and field.required:
+        found["pattern"] = _NO_BLANK_TEXT
+    if field.kind == "object" and field.required:
+        found["minProperties"] = 1
+    if field.kind == "object" and field.keys:
+        found |= _table(field.keys, [name for name, each in field.keys.items() if each.required])
     if field.kind == "whole":
-        found |= {"minimum": field.least, "maximum": field.most}
+        # A text there is one expression.
+        found |= {"minimum": field.least, "maximum": field.most, "pattern": "^\\{[\\s\\S]*\\}$"}
     if field.kind == "list":
         found |= {"minItems": field.least, "maxItems": field.most}
+        if field.items is not None:
+            found["items"] = _field(field.items)
     if field.choices:
         # A text with an expression in it may come out as any of them.
         found["anyOf"] = [{"enum": list(field.choices)}, {"pattern": "\\{"}]

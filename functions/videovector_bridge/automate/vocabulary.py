@@ -21,5 +21,9 @@ DOCUMENTED_TYPES: Final = (
     ),
     "test",
 )
-# The stream's types, which no reference lists, and the bridge's own.
-OPEN_PREFIXES: Final = ("processing.", "bridge.")
+# The stream's types, which no reference lists.
+OPEN_PREFIXES: Final = ("processing.",)
+# The bridge's own, which come as the stream's, in their place.
+STREAM_TYPES: Final = ("bridge.stream.gap",)
+# Ends a connection to the stream, and is never published.
+STREAM_ERROR: Final = "processing.stream_error"

@@ -1,13 +1,15 @@
 """The command `videovector-bridge automations filters`: what wakes each subscriber."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.filters import filters
+from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations_file import File, read_chosen
 from videovector_bridge.cli.exits import FAILED
@@ -60,18 +62,30 @@ def _there(file: str) -> dict[str, dict[str, str]]:
     """Each action's subscription and its filter, as a topology has them."""
     try:
         found = json.loads(read_text(file))
-        actions = {name: each["action"] for name, each in _functions(found).items()}
-        return {
-            actions[each["function"]]: {"subscription": name, "filter": each.get("filter", "")}
-            for name, each in found["subscriptions"].items()
-            if each.get("function") in actions
+        actions = {
+            name: each["action"] for name, each in found["functions"].items() if "action" in each
         }
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        problems = list(_unknown_actions(file, actions))
+        if not problems:
+            return {
+                actions[each["function"]]: {"subscription": name, "filter": each.get("filter", "")}
+                for name, each in found["subscriptions"].items()
+                if each.get("function") in actions
+            }
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise SettingsError([f"{file!r} is no topology: {error!r}"]) from None
+    raise SettingsError(problems)
 
 
-def _functions(topology: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in topology["functions"].items() if "action" in each}
+def _unknown_actions(file: str, actions: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the action of each function, by the function's name."""
+    for function, action in actions.items():
+        if not isinstance(action, str) or action not in ACTIONS:
+            fix = did_you_mean(action, ACTIONS)
+            yield (
+                f"{file!r}: function {function!r} has the action {action!r}, which is not known; "
+                f"known are {', '.join(ACTIONS)}{fix and f'; {fix}'}"
+            )
 
 
 def _write(file: Path, there: Mapping[str, Mapping[str, str]], needed: Mapping[str, str]) -> None:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from videovector_bridge.environment import Environment
+from videovector_bridge.settings.buckets import read_bucket
 
 # Google's rules, without the reserved words. Emulators take shorter project ids.
-# https://cloud.google.com/storage/docs/buckets#naming
-BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-BUCKET_RULE: Final = "the name of a bucket, without gs:// or a path"
 _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 # https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 _TOPIC: Final = re.compile(
@@ -60,8 +58,8 @@ def read_backend(env: Environment) -> BackendSettings:
         "gcp",
         env.check_match("GOOGLE_CLOUD_PROJECT", project, project, _PROJECT, rule),
         "",
-        env.matching("CLAIM_BUCKET", "", BUCKET_NAME, BUCKET_RULE),
-        env.matching("PREVIEW_BUCKET", "", BUCKET_NAME, BUCKET_RULE),
+        read_bucket(env, "CLAIM_BUCKET"),
+        read_bucket(env, "PREVIEW_BUCKET"),
         env.matching("FIRESTORE_DATABASE", "(default)", _DATABASE, "the id of a database"),
     )
 

@@ -7,14 +7,8 @@ from typing import Final
 
 from videovector_bridge.environment import Environment
 from videovector_bridge.settings.api import ApiSettings, read_api
-from videovector_bridge.settings.cloud import (
-    BUCKET_NAME,
-    BUCKET_RULE,
-    BackendSettings,
-    TopicNames,
-    read_backend,
-    read_topics,
-)
+from videovector_bridge.settings.buckets import read_buckets
+from videovector_bridge.settings.cloud import BackendSettings, TopicNames, read_backend, read_topics
 
 # V4 signatures live a week at most: https://cloud.google.com/storage/docs/access-control/signed-urls
 MAX_SIGNED_SECONDS: Final = 604_800
@@ -48,7 +42,7 @@ def subscriber_settings(environ: Mapping[str, str]) -> SubscriberSettings:
         read_topics(env),
         env.text("AUTOMATIONS_FILE"),
         env.whole("MAX_EVENT_BYTES", 5_000_000, 1_024, 100_000_000),
-        _read_signed_url_buckets(env),
+        read_buckets(env, "SIGNED_URL_BUCKETS"),
         env.whole("SIGNED_URL_SECONDS", 3_600, 1, MAX_SIGNED_SECONDS),
         env.whole("LANES", 16, 1, 256),
     )
@@ -59,11 +53,3 @@ def subscriber_settings(environ: Mapping[str, str]) -> SubscriberSettings:
 def _read_signing_backend(env: Environment) -> BackendSettings:
     account = env.matching("SIGNING_ACCOUNT", "", _ACCOUNT, "the e-mail of a service account")
     return replace(read_backend(env), signing_account=account)
-
-
-def _read_signed_url_buckets(env: Environment) -> frozenset[str]:
-    items = env.text("SIGNED_URL_BUCKETS").split(",")
-    names = {item.strip().removeprefix("gs://").strip("/") for item in items if item.strip()}
-    for name in sorted(names):
-        env.check_match("SIGNED_URL_BUCKETS", name or "gs://", "", BUCKET_NAME, BUCKET_RULE)
-    return frozenset(names)

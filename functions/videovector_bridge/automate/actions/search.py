@@ -21,6 +21,7 @@ from videovector_bridge.automate.action import (
     Values,
 )
 from videovector_bridge.automate.announce import announce
+from videovector_bridge.automate.conditions import condition_doubts
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects import Task
 from videovector_bridge.automate.parts import ALL_SECONDS, Part
@@ -132,6 +133,18 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+_CONDITION: Final = Field(
+    "object",
+    "a condition of a filter search",
+    keys={
+        "field": Field("text", "the extracted field that is compared", required=True),
+        "operator": Field("text", "how it is compared, such as equals", required=True),
+        "type": Field("text", "the type of the field, such as string", required=True),
+        "value": Field("any", "what it is compared with; is_empty and is_not_empty need none"),
+    },
+    doubts=condition_doubts,
+)
+
 ACTION: Final = Action(
     name="search",
     entry_point="run_searches",
@@ -147,12 +160,21 @@ ACTION: Final = Action(
             instead_of=frozenset({"query", "top_k", "run_id"}),
             least=1,
             most=4,
+            items=_CONDITION,
         ),
         "run_ids": Field(
-            "list", "only these runs, with conditions", instead_of=frozenset({"query"}), least=1
+            "list",
+            "only these runs, with conditions",
+            instead_of=frozenset({"query"}),
+            least=1,
+            items=Field("text", "the id of a run", required=True),
         ),
         "index_ids": Field(
-            "list", "only these indexes, with conditions", instead_of=frozenset({"query"}), least=1
+            "list",
+            "only these indexes, with conditions",
+            instead_of=frozenset({"query"}),
+            least=1,
+            items=Field("text", "the id of an index", required=True),
         ),
     },
     one_of=(("query",), ("conditions",)),

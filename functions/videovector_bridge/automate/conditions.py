@@ -1,0 +1,77 @@
+"""Conditions of filter searches: what VideoVector is known to take. Pure.
+
+As the vendor's SDK 2.0.0 checks them (`resources/search.py`). VideoVector may take more one day, so
+that nothing here is refused before it is tried.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from videovector_bridge.automate.mistakes import did_you_mean, shown
+
+_VALUELESS: Final = ("is_empty", "is_not_empty")
+_COMPARED: Final = ("equals", "greater_than", "greater_equal", "less_than", "less_equal")
+_OPERATORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "string": ("equals", "contains", "starts_with", "ends_with", *_VALUELESS),
+    "integer": _COMPARED,
+    "number": _COMPARED,
+    "boolean": ("equals",),
+    "array": (
+        "item_equals",
+        "item_contains",
+        "length_equals",
+        "length_greater",
+        "length_less",
+        *_VALUELESS,
+    ),
+}
+
+
+def condition_doubts(condition: Any) -> Iterator[tuple[str, str]]:
+    """What VideoVector may refuse in a condition, and what to write; nothing of expressions."""
+    kind, operator = condition["type"], condition["operator"]
+    known = _OPERATORS.get(kind) if isinstance(kind, str) else None
+    if isinstance(kind, str) and known is None:
+        yield _unknown("type", kind, tuple(_OPERATORS))
+    if not isinstance(operator, str):
+        return
+    if known and operator not in known:
+        yield _unknown("operator", operator, known, f" for type {kind}")
+        return
+    if operator in _VALUELESS:
+        if "value" in condition:
+            yield f"operator {operator} takes no value", "leave value out"
+    elif "value" not in condition:
+        yield f"operator {operator} needs a value", "write value = ..."
+    elif known and _is_plain(value := condition["value"]):
+        name, fits = _value_of(kind, operator)
+        if not fits(value):
+            yield f"operator {operator} for type {kind} needs {name}, not {shown(value)}", ""
+
+
+def _unknown(key: str, word: str, known: tuple[str, ...], of: str = "") -> tuple[str, str]:
+    what = f"{key} {shown(word)} is not known{of}; known are {', '.join(known)}"
+    return what, did_you_mean(word, known)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, bool | int | float | str | list | dict)
+
+
+def _value_of(kind: str, operator: str) -> tuple[str, Callable[[Any], bool]]:
+    """What values an operator takes, in words and as a test."""
+    if operator.startswith("length_"):
+        return "a whole number from 0", lambda value: _is_whole(value) and value >= 0
+    if kind == "string" or operator == "item_contains":
+        return "text", lambda value: isinstance(value, str) and bool(value.strip())
+    if kind == "array":
+        return "text, a number or a flag", lambda value: not isinstance(value, list | dict)
+    if kind == "integer":
+        return "a whole number", _is_whole
+    if kind == "number":
+        return "a number", lambda value: _is_whole(value) or isinstance(value, float)
+    return "true or false", lambda value: isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,74 @@
+"""Automations without effect: an earlier one always has the same target. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from videovector_bridge.automate.action import Cause
+from videovector_bridge.automate.actions import ACTIONS
+from videovector_bridge.automate.announce import CHANNEL as OWN_CHANNEL
+from videovector_bridge.automate.automations import Automation
+from videovector_bridge.automate.expressions import Template
+from videovector_bridge.automate.globs import covers
+from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.record import Version
+from videovector_bridge.automate.vocabulary import EVENT_FIELDS
+from videovector_bridge.errors import PermanentError
+
+ANY_EVENT: Final = Received(
+    {
+        **dict.fromkeys(EVENT_FIELDS, "x"),
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "channel": "stream",
+        "payload": {},
+    },
+    Version("2026-01-01T00:00:00.000000+00:00", "x", "//x"),
+    b"{}",
+)
+"""An event that has all ids, for what does not depend on the event."""
+
+
+def overruled(automations: Sequence[Automation]) -> Iterator[tuple[Automation, Automation]]:
+    """Each automation that is always overruled, and the one that always comes first."""
+    targets = [_target(each) for each in automations]
+    for place, later in enumerate(automations):
+        for first, target in zip(automations[:place], targets, strict=False):
+            if target and target == targets[place] and _applies_whenever(first, later):
+                yield later, first
+                break
+
+
+def _applies_whenever(first: Automation, later: Automation) -> bool:
+    """Whether `first` applies to every event that `later` applies to."""
+    if first.when and (later.when is None or first.when.source != later.when.source):
+        return False
+    if first.channel != later.channel and (first.channel or later.channel == OWN_CHANNEL):
+        return False
+    return all(any(covers(glob, each) for glob in first.on) for each in later.on)
+
+
+def _target(automation: Automation) -> str:
+    """The name of the target, with expressions as they are written; empty if it is not known.
+
+    The same expressions give the same values, so two targets of one name here are always one.
+    """
+    fields = _written(automation.fields)
+    try:
+        cause = Cause(automation.name, ANY_EVENT)
+        return ACTIONS[automation.action].target_state(fields, cause).target
+    except PermanentError:
+        return ""
+
+
+def _written(value: Any) -> Any:
+    """`value` with each text as it is written, its expressions marked off."""
+    if isinstance(value, Template):
+        parts = (
+            part if isinstance(part, str) else f"\ue000{part.source.strip()}\ue001"
+            for part in value.parts
+        )
+        return "".join(parts)
+    if isinstance(value, Mapping):
+        return {name: _written(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_written(inner) for inner in value]
+    return value

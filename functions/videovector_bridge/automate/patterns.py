@@ -1,0 +1,64 @@
+"""Globs of event types that were written as something else, and what to write instead. Pure."""
+
+import re
+from typing import Final
+
+# No type of an event has these. In a glob they stand for themselves.
+GLOB_PATTERN: Final = r"^[^\\^$()|+{}, ]+$"
+"""What every glob is like, for the schema; some that are like it are none."""
+
+_SIGN: Final = re.compile(r"[\\^$()|+{}]")
+_STRAY_BRACKET: Final = re.compile(r"\[(?!!?\]?[^\]]*\])")
+# A dot where no type has one, before a star.
+_DOT_STAR: Final = re.compile(r"(?:^|(?<=[._]))\.\*")
+_REPEATED: Final = re.compile(r"(?:\.|\[[^\]]*\]|\\[wSD])([*+])")
+_BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*[^{}\d,][^{}]*|[^{}\d,][^{}]*,[^{}]*)\}")
+_GROUP: Final = re.compile(r"\((?:\?:)?([^()?][^()]*)\)")
+_REGEX: Final = (
+    "looks like a regular expression; `on` has globs, where * is any text and ? one character"
+)
+_BLANKS: Final = "has blanks or commas, which no event type has"
+_MAX_LENGTH: Final = 200
+_MOST: Final = 20
+
+
+def what_is_wrong(glob: str) -> tuple[str, str]:
+    """Why no event type can fit `glob`, and what to write instead; both empty if some may."""
+    reason = _reason(glob)
+    if reason == _REGEX and len(glob) <= _MAX_LENGTH:
+        return reason, _written(_globs(glob))
+    if reason == _BLANKS:
+        return reason, _written([part.strip("\"' ") for part in re.split(r"[\s,]+", glob)])
+    return reason, ""
+
+
+def _reason(glob: str) -> str:
+    if _SIGN.search(glob) or _DOT_STAR.search(glob):
+        return _REGEX
+    if not glob.isprintable() or " " in glob or "," in glob:
+        return _BLANKS
+    return "has a [ without its ]" if _STRAY_BRACKET.search(glob) else ""
+
+
+def _written(globs: list[str]) -> str:
+    """How to write `globs` in the file; empty where they are none."""
+    globs = [glob for glob in globs if glob]
+    if not globs or len(globs) > _MOST or any(map(_reason, globs)):
+        return ""
+    return "write " + ", ".join(f'"{glob}"' for glob in globs)
+
+
+def _globs(pattern: str) -> list[str]:
+    """The globs that say what a regular expression says; where none do, they still have signs."""
+    pattern = _BRACES.sub(lambda braces: f"({braces[1].replace(',', '|')})", pattern)
+    if (group := _GROUP.search(pattern)) and pattern.count("(") == 1:
+        start, end = pattern[: group.start()], pattern[group.end() :]
+        return [glob for each in group[1].split("|") for glob in _globs(start + each + end)]
+    if "(" not in pattern and "|" in pattern:
+        return [glob for each in pattern.split("|") for glob in _globs(each)]
+    text = pattern.removeprefix("^").removesuffix("$")
+    if _SIGN.search(text) or _DOT_STAR.search(text):
+        text = _REPEATED.sub(lambda found: "?*" if found[1] == "+" else "*", text)
+        text = text.replace("\\.", ".")
+    more = pattern.startswith("^") and not pattern.endswith("$") and not text.endswith("*")
+    return [text + "*" * more]

@@ -1,0 +1,52 @@
+"""Names of buckets, as settings have them."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from videovector_bridge.environment import Environment
+
+# Google's rules, without the reserved words.
+# https://cloud.google.com/storage/docs/buckets#naming
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_RULE: Final = "the name of a bucket, without gs:// or a path"
+_URI: Final = re.compile(rf"gs://({_NAME.pattern})(?:/.*)?|({_NAME.pattern})/.*")
+
+
+def read_bucket(env: Environment, name: str) -> str:
+    """Read a bucket's name, empty where it is not set; problems are recorded in `env`."""
+    return _checked(env, name, env.text(name))
+
+
+def read_buckets(env: Environment, name: str) -> frozenset[str]:
+    """Read the names of buckets, separated by commas; problems are recorded in `env`.
+
+    `gs://` in front of a bucket and a slash behind it are accepted.
+    """
+    items = [item.strip() for item in env.text(name).split(",")]
+    buckets = {item: item.removeprefix("gs://").rstrip("/") for item in items if item}
+    for item, bucket in sorted(buckets.items()):
+        _checked(env, name, bucket if _NAME.fullmatch(bucket) else item)
+    return frozenset(buckets.values())
+
+
+def _checked(env: Environment, name: str, value: str) -> str:
+    rule = _RULE
+    if value and not _NAME.fullmatch(value) and (uri := _URI.fullmatch(value)):
+        rule = f"{_RULE}: write {uri[1] or uri[2]}"
+    return env.check_match(name, value, "", _NAME, rule)
+
+
+_READERS: Final = {
+    "CLAIM_BUCKET": read_bucket,
+    "PREVIEW_BUCKET": read_bucket,
+    "SIGNED_URL_BUCKETS": read_buckets,
+}
+
+
+def bucket_problems(environ: Mapping[str, str], name: str) -> list[str]:
+    """What is wrong in a setting; nothing if it is none of buckets, or not set."""
+    env = Environment(environ)
+    if name in _READERS:
+        _READERS[name](env, name)
+    return env.problems
