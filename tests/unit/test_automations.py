@@ -184,7 +184,7 @@ BAD_LINES = [
     ('when = "event.payload.n > 3"', 'when = "f(event)"', "when: calls f, which is not known", 5),
     ('target_type = "run"', "", "upsert_marker: needs target_type with target_id or body", 6),
     ('target_type = "run"', 'target_type = "video"', "must be one of prompt, run, field", 7),
-    ('target_id = "{event.run_id}"', "target_id = 5", "target_id: must be text, not 5", 8),
+    ('target_id = "{event.run_id}"', "target_id = 5", "target_id: must be text in quotes, not 5", 8),
     ('target_id = "{event.run_id}"', 'target_id = "{run_id}"', "target_id: names run_id", 8),
     ('target_id = "{event.run_id}"', 'target_id = "{event"', "target_id: has a { without its }", 8),
     ('color = "red"', 'colour = "red"', "upsert_marker.colour: is not known; known are", 9),
@@ -192,7 +192,12 @@ BAD_LINES = [
     ('color = "red"', 'body = { a = "{x}" }', "upsert_marker.body.a: names x", 9),
     ('color = "red"', "body = { a = 2026-01-01 }", "is not a JSON value; write it in quotes", 9),
     ('color = "red"', "body = { a = [nan] }", "is not a JSON value; write it in quotes", 9),
-    ('color = "red"', "body = { a = 1 }", "upsert_marker.body: stands instead of", 9),
+    ('color = "red"', "body = { a = 1 }", "upsert_marker.body: cannot be given beside", 9),
+    ('when = "event.payload.n > 3"', 'when = " "', "when: is empty; leave it out", 5),
+    ('target_id = "{event.run_id}"', 'target_id = " "', "target_id: must not be empty: its id", 8),
+    ('color = "red"', "body = {}", "upsert_marker.body: must not be empty: the whole body", 9),
+    ('color = "red"', "color = 2026-01-01", "color: must be text in quotes, not 2026-01-01", 9),
+    ('color = "red"', "color = [1, [2]]", "color: must be text in quotes, not a list", 9),
 ]
 
 
@@ -235,7 +240,7 @@ def test_an_action_must_be_there_once_and_known() -> None:
         [[automation]]
         name = "two"
         on = ["*"]
-        upsert_marker = { body = {}, target = "x" }
+        upsert_marker = { body = { a = 1 }, target = "x" }
         issue_signed_url.gcs_uri = "gs://b/x"
 
         [[automation]]
@@ -274,10 +279,10 @@ def test_an_action_must_be_there_once_and_known() -> None:
             "a.toml:21: automation 'no table': issue_signed_url: must be a table, "
             "[automation.issue_signed_url]"
         ),
-        "a.toml:26: automation 'flag': issue_signed_url: needs gcs_uri or segments",
+        "a.toml:26: automation 'flag': issue_signed_url: needs gcs_uri or segments = true",
         (
-            "a.toml:27: automation 'flag': issue_signed_url.force_refresh: must be true or false, "
-            "not 'yes'"
+            "a.toml:27: automation 'flag': issue_signed_url.force_refresh: must be true or false "
+            "without quotes, not 'yes'"
         ),
     ]
 
@@ -300,8 +305,9 @@ def test_names_must_differ() -> None:
         ("\n[[automations]]\n", "a.toml:2: automations: is not known; the file holds [[auto"),
         ("name = 'x'\n", "a.toml:1: name: is not known"),
         ("a = " + "[" * 5_000 + "]" * 5_000, "a.toml:1: is not TOML"),
+        ("a = " + "1" * 5_000, "a.toml:1: is not TOML: Exceeds the limit"),
     ],
-    ids=["syntax", "single brackets", "numbers", "plural", "stray key", "nesting"],
+    ids=["syntax", "single brackets", "numbers", "plural", "stray key", "nesting", "digits"],
 )
 def test_a_file_of_another_form_is_told_the_form(text: str, problem: str) -> None:
     """What is no list of automations is answered with how one is written."""
