@@ -35,6 +35,18 @@ resource "google_firestore_field" "expiry" {
   depends_on = [google_firestore_database.this, google_project_service.this]
 }
 
+# Nobody queries records by a field, and an index of times, which only grow, would limit the
+# collection to 500 writes a second: https://firebase.google.com/docs/firestore/solutions/shard-timestamp
+resource "google_firestore_field" "no_indexes" {
+  database   = var.firestore.database
+  collection = "effects"
+  field      = "*" # all fields, at any depth, that have no configuration of their own
+
+  index_config {}
+
+  depends_on = [google_firestore_database.this, google_project_service.this]
+}
+
 # Firestore has no grants of its own: those of the project, for this database alone.
 resource "google_project_iam_member" "state" {
   for_each = { for name, each in local.functions : name => each if each.state }

@@ -263,6 +263,16 @@ run "state" {
   }
 
   assert {
+    condition     = google_firestore_field.no_indexes.collection == "effects" && google_firestore_field.no_indexes.field == "*" && length(google_firestore_field.no_indexes.ttl_config) == 0
+    error_message = "Automatic indexes are off for all fields of records."
+  }
+
+  assert {
+    condition     = alltrue([for each in [google_firestore_field.no_indexes, google_firestore_field.expiry] : length(each.index_config) == 1 && length(coalesce(each.index_config[0].indexes, [])) == 0])
+    error_message = "An empty index_config is what turns indexes off; without one they are inherited."
+  }
+
+  assert {
     condition     = google_firestore_database.this[0].type == "FIRESTORE_NATIVE" && google_firestore_database.this[0].delete_protection_state == "DELETE_PROTECTION_ENABLED"
     error_message = "State is not deleted by accident."
   }
