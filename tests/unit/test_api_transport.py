@@ -341,7 +341,10 @@ def test_slashes_after_the_base_url_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "1000000000000"}], ids=len)
-def test_json_beyond_the_limit_is_refused(headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(("read", "mebibytes"), [("get", 32), ("batch", 8)])
+def test_json_beyond_the_limit_is_refused(
+    headers: dict[str, str], read: str, mebibytes: int
+) -> None:
     """It stops reading at the limit, and does not ask for the same again."""
     pulled = 0
 
@@ -351,10 +354,10 @@ def test_json_beyond_the_limit_is_refused(headers: dict[str, str]) -> None:
             pulled += 1
             yield b" " * 1024 * 1024
 
-    with pytest.raises(AnswerTooLarge, match="33554432 bytes") as caught:
-        client_of(Upstream(Reply(endless(), headers=headers))).batch_videos(["v"])
+    with pytest.raises(AnswerTooLarge, match=f"{mebibytes * 1024 * 1024} bytes") as caught:
+        READS[read](client_of(Upstream(Reply(endless(), headers=headers))))
 
-    assert pulled == 33
+    assert pulled == mebibytes + 1
     assert caught.value.owner == "vendor"
 
 
