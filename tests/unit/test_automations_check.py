@@ -1,5 +1,6 @@
 """Checking an automations file: what is told beyond what stops a subscriber."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from videovector_bridge.automate.expressions import event_fields
 from videovector_bridge.automate.received import receive
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 
-LINK = GOOD.partition("[automation.u")[0] + '[automation.issue_signed_url]\ngcs_uri = "gs://b/o"'
+LINK = GOOD.partition("[automation.u")[0] + '[automation.issue_signed_url]\ngcs_uri = "gs://media/o"'
 
 
 def check(text: str, **environ: str) -> Checked:
@@ -28,7 +29,7 @@ def only(text: str) -> str:
 def test_the_shipped_file_is_in_order() -> None:
     """No mistake, and no warning where its setting is there."""
     text = Path(SHIPPED).read_text(encoding="utf-8")
-    found = check(text, SIGNED_URL_BUCKETS="b", PREVIEW_BUCKET="p")
+    found = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
 
     assert (found.automations, found.mistakes, found.warnings) == (11, (), ())
 
@@ -41,8 +42,10 @@ def test_fields_of_events_are_those_that_are_received(channel: str) -> None:
         raw,
         event_id="e",
         event_type="com.vectormethods.x",
+        source="//x",
         channel=channel,
         stated_time="2026-01-01",
+        now=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
     assert set(received.fields) == set(EVENT_FIELDS)
@@ -119,7 +122,7 @@ def test_types_that_nobody_documents_are_a_warning() -> None:
 
     assert str(warning) == (
         "a.toml:3: warning: automation 'red': on: 'prompt_run.fail' fits no event that is "
-        "documented, nor processing.* or bridge.*; did you mean prompt_run.failed?"
+        "documented, nor processing.*; did you mean prompt_run.failed?"
     )
 
 
@@ -131,8 +134,19 @@ def test_a_setting_that_is_missing_is_a_warning() -> None:
     assert str(warning).startswith(
         "a.toml:6: warning: automation 'red': issue_signed_url: SIGNED_URL_BUCKETS is not set"
     )
-    assert check(LINK, SIGNED_URL_BUCKETS="b").warnings == ()
+    assert check(LINK, SIGNED_URL_BUCKETS="media").warnings == ()
     assert check(GOOD).warnings == ()
+
+
+def test_a_setting_that_names_no_bucket_is_a_mistake() -> None:
+    """With what to write, where the first action stands that needs it."""
+    (mistake,) = check(LINK, SIGNED_URL_BUCKETS="gs://media/videos,other").mistakes
+
+    assert str(mistake) == (
+        "a.toml:6: automation 'red': issue_signed_url: SIGNED_URL_BUCKETS must be the name of a "
+        "bucket, without gs:// or a path: write media, not 'gs://media/videos'"
+    )
+    assert check(GOOD, SIGNED_URL_BUCKETS="gs://media/videos").mistakes == ()
 
 
 def test_mistakes_are_in_the_order_of_the_file() -> None:

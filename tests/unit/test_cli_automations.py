@@ -177,7 +177,7 @@ def test_effects_are_lines_for_a_person() -> None:
     assert first.split()[:2] == ["e1", "failed"]
     assert '{"target_type":"run","target_id":"r1","color":"red"' in first
     assert "rejected" in second
-    assert "The marker has no target" in second
+    assert "'event.run_id' is null for this event" in second
     assert ran.err == "2 events: 1 effect, 1 rejected, 0 overruled; 0 bad lines."
     assert ran.status == 0
 
@@ -271,7 +271,7 @@ def test_the_channel_is_told(tmp_path: Path) -> None:
     [
         (GOOD.replace("event.payload.n > 3", "event.payload.n"), "expression_failed: The condit"),
         (GOOD.replace("event.run_id", "event.payload.x"), "expression_failed: The expression"),
-        (GOOD.replace("{event.run_id}", "{event.video_id}"), "no_target: The marker has no"),
+        (GOOD.replace("{event.run_id}", "{''}"), "no_target: The marker has no"),
         (
             GOOD.partition("[automation.u")[0] + "issue_signed_url.gcs_uri = 'http://b/o'",
             "bad_gcs_uri: 'http://b/o' is not",

@@ -25,7 +25,7 @@ def idle_globs(automation: Automation) -> Iterator[tuple[str, str]]:
             what = (
                 "ends a connection to the stream and is not published, so nothing follows from it"
             )
-            yield f"{glob!r} {what}", "leave it out; `drain` counts and logs it"
+            yield f"{glob!r} {what}", "leave it out: `drain` counts and logs it"
         elif not _fits(glob, automation.channel):
             yield _explain(glob, automation)
 
@@ -42,8 +42,8 @@ def _explain(glob: str, automation: Automation) -> tuple[str, str]:
         return f"{glob!r} {what}", f'write channel = "{OWN_CHANNEL}"{alone}'
     what = f"{glob!r} fits no event that channel {asked!r} is known to carry"
     right = ("stream", "webhook", OWN_CHANNEL)
-    fix = next(f'write channel = "{each}"{alone}' for each in right if _fits(glob, each))
-    return what, f"{fix}, or leave channel out" if _fits(glob, "") else fix
+    fix = next(f'write channel = "{each}"' for each in right if _fits(glob, each))
+    return what, f"{'leave channel out, or ' if _fits(glob, '') else ''}{fix}{alone}"
 
 
 def _fits(glob: str, channel: str) -> bool:

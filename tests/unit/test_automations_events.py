@@ -1,0 +1,182 @@
+"""Checking which events automations listen to: types that no event has, or not on that channel."""
+
+import json
+
+import pytest
+
+from videovector_bridge.automate.actions import ACTIONS
+from videovector_bridge.automate.check import check_automations
+from videovector_bridge.automate.patterns import what_is_wrong
+
+
+def said(*on: str, channel: str = "") -> tuple[list[str], list[str]]:
+    """The mistakes and the warnings of an automation on these events."""
+    text = (
+        f'[[automation]]\nname = "a"\non = {json.dumps(on)}\nchannel = "{channel}"\n'
+        '[automation.snapshot_media]\nvideo_id = "{event.video_id}"\n'
+    )
+    checked = check_automations(text, "a.toml", {})
+    start = "a.toml:3: warning: automation 'a': on: "
+    return (
+        [str(each).removeprefix(start.replace("warning: ", "")) for each in checked.mistakes],
+        [str(each).removeprefix(start) for each in checked.warnings],
+    )
+
+
+REGEX = "looks like a regular expression; `on` has globs, where * is any text and ? one character"
+
+
+@pytest.mark.parametrize(
+    ("glob", "write"),
+    [
+        (r"prompt_run\..*", '"prompt_run.*"'),
+        ("^processing", '"processing*"'),
+        ("^prompt_run.*$", '"prompt_run.*"'),
+        ("prompt_run.failed$", '"prompt_run.failed"'),
+        ("(a|b)", '"a", "b"'),
+        ("^(?:a|b)$", '"a", "b"'),
+        ("a.x|b.x", '"a.x", "b.x"'),
+        (r"prompt_run\.(failed|completed)", '"prompt_run.failed", "prompt_run.completed"'),
+        ("prompt_run.{failed,completed}", '"prompt_run.failed", "prompt_run.completed"'),
+        (".*", '"*"'),
+        (".*failed", '"*failed"'),
+        ("processing.run_.*", '"processing.run_*"'),
+        ("prompt_run..*", '"prompt_run.*"'),
+        ("processing.+", '"processing?*"'),
+        (r"[a-z_]+\.failed", '"?*.failed"'),
+        ("(?i)failed", ""),
+        ("((a|b))", ""),
+        ("a{1,2}", ""),
+        ("a+", ""),
+        ("(" * 10_000, ""),
+    ],
+)
+def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
+    """With the globs to write instead, where some say the same."""
+    assert what_is_wrong(glob) == (REGEX, f"write {write}" if write else "")
+
+
+@pytest.mark.parametrize(
+    ("glob", "what", "write"),
+    [
+        ("prompt_run.failed ", "has blanks or commas", 'write "prompt_run.failed"'),
+        ("a.b, a.c", "has blanks or commas", 'write "a.b", "a.c"'),
+        ("a\nb", "has blanks or commas", 'write "a", "b"'),
+        (" ", "has blanks or commas", ""),
+        ("[ab", "has a [ without its ]", ""),
+    ],
+)
+def test_what_no_type_has_is_a_mistake(glob: str, what: str, write: str) -> None:
+    """Several types in one text are a list."""
+    found, fix = what_is_wrong(glob)
+
+    assert found.startswith(what)
+    assert fix == write
+
+
+@pytest.mark.parametrize(
+    "glob", ["*", "prompt_run.*", "*.failed", "processing.*.*", "[mp]*", "[!x]?*", "[[]", "new-1.x"]
+)
+def test_a_glob_is_no_mistake(glob: str) -> None:
+    """With all that `fnmatch` knows."""
+    assert what_is_wrong(glob) == ("", "")
+
+
+def test_a_mistake_names_the_glob() -> None:
+    """And says nothing more of it; the others are looked at all the same."""
+    mistakes, warnings = said("^media", "prompt_run.fail")
+
+    assert mistakes == [f"'^media' {REGEX}; write \"media*\""]
+    assert [each.partition(" ")[0] for each in warnings] == ["'prompt_run.fail'"]
+
+
+@pytest.mark.parametrize(
+    ("on", "channel", "warning"),
+    [
+        (
+            "processing.run_failed",
+            "webhook",
+            "'processing.run_failed' fits no event that channel 'webhook' is known to carry; "
+            'leave channel out, or write channel = "stream"',
+        ),
+        (
+            "media.preview_stored",
+            "",
+            "'media.preview_stored' fits only events of the bridge itself, which channel 'bridge' "
+            'carries; write channel = "bridge"',
+        ),
+        (
+            "search.*",
+            "stream",
+            "'search.*' fits no event that channel 'stream' is known to carry; write channel = "
+            '"bridge"',
+        ),
+        (
+            "prompt_run.failed",
+            "bridge",
+            "'prompt_run.failed' fits no event that channel 'bridge' is known to carry; leave "
+            'channel out, or write channel = "stream"',
+        ),
+        (
+            "bridge.stream.gap",
+            "bridge",
+            "'bridge.stream.gap' fits no event that channel 'bridge' is known to carry; leave "
+            'channel out, or write channel = "stream"',
+        ),
+        (
+            "bridge.gap",
+            "",
+            "'bridge.gap' fits no event that is documented, nor processing.*; did you mean "
+            "bridge.stream.gap?",
+        ),
+        (
+            "processing.stream_error",
+            "",
+            "'processing.stream_error' ends a connection to the stream and is not published, so "
+            "nothing follows from it; leave it out: `drain` counts and logs it",
+        ),
+    ],
+)
+def test_what_the_channel_never_carries_is_a_warning(on: str, channel: str, warning: str) -> None:
+    """It says which channel does."""
+    assert said(on, channel=channel) == ([], [warning])
+
+
+def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> None:
+    """For an automation has one channel."""
+    assert said("prompt_run.failed", "search.matched") == (
+        [],
+        [
+            (
+                "'search.matched' fits only events of the bridge itself, which channel 'bridge' "
+                'carries; write channel = "bridge", in an automation of its own'
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("on", "channel"),
+    [
+        ("processing.anything", ""),
+        ("processing.anything", "stream"),
+        ("prompt_run.failed", "stream"),  # no reference lists the types of the stream
+        ("prompt_run.*", "webhook"),
+        ("media.*", "webhook"),
+        ("media.*", "bridge"),
+        ("bridge.stream.gap", "stream"),
+        ("bridge.*", ""),
+        ("*", "bridge"),
+        ("*", "webhook"),
+    ],
+)
+def test_what_a_channel_may_carry_is_no_warning(on: str, channel: str) -> None:
+    """Documented types everywhere, the stream's also unlisted, the bridge's own by its channel."""
+    assert said(on, channel=channel) == ([], [])
+
+
+def test_every_type_that_an_action_publishes_is_carried() -> None:
+    """By the channel of the bridge, whichever action publishes it."""
+    emitted = [action.emits for action in ACTIONS.values() if action.emits]
+
+    assert said(*emitted, channel="bridge") == ([], [])
