@@ -11,14 +11,23 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from videovector_bridge.automate.cel_pattern import Pattern
-from videovector_bridge.automate.cel_source import Call, Macro, Path, Plain, Term, Use, is_event
+from videovector_bridge.automate.cel_source import (
+    Call,
+    Macro,
+    Path,
+    Plain,
+    Source,
+    Term,
+    Use,
+    is_event,
+)
 from videovector_bridge.automate.event_values import Given, Size
 
-# In the unit of `Size.weight`, about 40 ns on one core.
-MAX_WORK: Final = 25_000_000
-"""The most that an expression may cost for an event: about a second."""
+# In the unit of `Size.weight`, 20 to 40 ns of one core.
+MAX_WORK: Final = 50_000_000
+"""The most that an expression may cost for an event: one to two seconds."""
 
-_CONVERSION: Final = 12  # from Python to the library, for each unit of weight
+_CONVERSION: Final = 15  # from Python to the library, for each unit of weight
 _OPERATION: Final = 3
 _CALL: Final = 25
 _ITEM: Final = 12
@@ -36,19 +45,33 @@ class Load(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an expression costs. `patterns` has those of its calls of `matches`, as written."""
+    """What an expression costs: `least` for any event.
+
+    `repeats` is whether a part of it may be evaluated more than once, or takes longer than to read
+    its values: in a macro, or by a pattern. `uses` is the number of values it reads.
+    """
 
     terms: tuple[Term, ...]
     patterns: Mapping[str, Pattern]
-
-    def least(self) -> int:
-        """The cost for any event."""
-        return _Estimate({}, self.patterns).load(self.terms, {}).work
+    least: int
+    repeats: bool
+    uses: int
 
     def of(self, given: Given) -> int:
         """The most that it costs for an event, with what the event has for it."""
+        if not self.repeats:
+            work = self.least + given.weight * (_CONVERSION + self.uses)
+            if work <= MAX_WORK:
+                return work
         load = _Estimate(given.sizes, self.patterns).load(self.terms, {})
         return given.weight * _CONVERSION + load.work
+
+
+def cost_of(source: Source, patterns: Mapping[str, Pattern]) -> Cost:
+    """The cost of an expression. `patterns` has those of its calls of `matches`, as written."""
+    least = _Estimate({}, patterns).load(source.terms, {}).work
+    repeats = bool(source.nested_macros or patterns)
+    return Cost(source.terms, patterns, least, repeats, len(source.uses))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +123,7 @@ class _Estimate:
             return Load(work, 1, 1)
         weight, length = over.weight, items
         if macro.kind == "map":
-            weight = items * (1 + empty.weight) + full.weight
+            weight = items * empty.weight + full.weight
             length += empty.length + full.length
         # Each item is added to a copy of the list of those before it.
         return Load(work + items * weight, weight, length)

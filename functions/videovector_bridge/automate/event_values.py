@@ -25,7 +25,8 @@ _MAX_KEPT: Final = 2_500_000
 class Size(NamedTuple):
     """How large a value is: its `weight`, and the `length` of the longest list or object in it.
 
-    One unit of weight is about what the library copies in 40 ns; a text has one for 4 characters.
+    The library copies one unit of weight in 20 to 40 ns. Text has one for each 4 characters, as
+    what it takes is memory.
     """
 
     weight: int = 0
@@ -46,7 +47,7 @@ class Given:
 
     @cached_property
     def context(self) -> cel.Context:
-        """The event as the library takes it: 12 times the cost of copying it there."""
+        """The event as the library takes it. To convert it costs 15 times a copy there."""
         return cel.Context({"event": dict(self.event)})
 
     def without_nulls(self) -> cel.Context:
@@ -128,11 +129,12 @@ class _Copier:
 
     def copy(self, value: Any, levels: int) -> Any:
         """A copy that has at most so many levels."""
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             self.weight += 2 + len(value) // 4
             return value
-        if not isinstance(value, dict | list):
-            self.weight += 1
+        if kind is not dict and kind is not list:
+            self.weight += 2 if kind is float else 1
             return value
         if levels == 0:
             raise PermanentError(
@@ -141,11 +143,11 @@ class _Copier:
                 owner="vendor",
                 code="too_deep",
             )
+        self.weight += 4
         self.length = max(self.length, len(value))
-        if isinstance(value, list):
-            self.weight += 2
+        if kind is list:
             return [self.copy(item, levels - 1) for item in value if item is not None]
-        self.weight += 4 + sum(3 + len(name) // 4 for name in value)
+        self.weight += sum(3 + len(name) // 4 for name in value)
         return {
             name: self.copy(inner, levels - 1) for name, inner in value.items() if inner is not None
         }

@@ -12,7 +12,7 @@ from typing import Any, Final
 import cel
 import orjson
 
-from videovector_bridge.automate.cel_cost import MAX_WORK, Cost
+from videovector_bridge.automate.cel_cost import MAX_WORK, Cost, cost_of
 from videovector_bridge.automate.cel_pattern import Pattern, read_pattern
 from videovector_bridge.automate.cel_source import (
     MACROS,
@@ -105,7 +105,7 @@ class Expression:
         try:
             self.program.execute(given.without_nulls())
         except LookupError as error:
-            raise LookupError(f"{str(error)[:_MAX_QUOTE]}, which is null") from None
+            raise LookupError(str(error)[:_MAX_QUOTE]) from None
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # noqa: BLE001, S110  # then the first error is to be reported
@@ -200,8 +200,8 @@ def compile_expression(source: str) -> Expression:
     _check_names("names", _free_names(program, text), VARIABLES, EVENT_FIELDS, "event.")
     functions = {name for name in program.functions() if name.isidentifier()}
     _check_names("calls", functions, FUNCTIONS, (*FUNCTIONS, *MACROS, "has"))
-    cost = Cost(text.terms, _patterns(text))
-    if cost.least() > MAX_WORK:
+    cost = cost_of(text, _patterns(text))
+    if cost.least > MAX_WORK:
         raise ExpressionError("costs more than may be for any event; nest fewer macros")
     return Expression(source, _compile(text.indexed), text.paths, cost)
 
