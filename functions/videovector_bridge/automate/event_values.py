@@ -37,13 +37,15 @@ class Size(NamedTuple):
 class Given:
     """What an event has in the fields that an expression asks for.
 
-    `nulls` are the documented fields among them that are null. `sizes` has every path.
+    `nulls` are the documented fields among them that are null. `sizes` has every path, `absent`
+    those where nothing is or null.
     """
 
     event: Mapping[str, Any]
     sizes: Mapping[Path, Size]
     weight: int
     nulls: tuple[str, ...] = ()
+    absent: tuple[Path, ...] = ()
 
     @cached_property
     def context(self) -> cel.Context:
@@ -89,7 +91,8 @@ def _take(fields: Mapping[str, Any], paths: Sequence[Path]) -> Given:
         sizes[path], is_new = _take_path(fields, path, event)
         weight += sizes[path].weight if is_new else 0
     nulls = tuple(name for name, value in event.items() if value is None)
-    return Given(event, sizes, weight, nulls)
+    absent = tuple(path for path in paths if not sizes[path].weight)
+    return Given(event, sizes, weight, nulls, absent)
 
 
 def _take_path(fields: Mapping[str, Any], path: Path, event: dict[str, Any]) -> tuple[Size, bool]:

@@ -74,11 +74,11 @@ class Expression:
         given = values.given(self.paths)
         work = self.cost.of(given)
         if work > MAX_WORK:
-            seconds = min(work // MAX_WORK, 1_000_000)
+            times = min(-(-work // MAX_WORK), 1_000_000)
             raise PermanentError(
-                f"The expression {_shown(self.source)} may take {seconds:,} seconds or more for "
-                f"this event. Ask for less of the event, use exists or all instead of filter "
-                f"or map, and do not nest macros over large lists.",
+                f"The expression {_shown(self.source)} may cost up to {times:,} times what is "
+                f"allowed, for this event. Ask for less of the event; exists and all cost less "
+                f"than filter and map; a macro in another one multiplies.",
                 owner="user",
                 code="expression_too_costly",
             )
@@ -158,32 +158,39 @@ class Template:
 
 
 def _value(expression: Expression, values: EventValues) -> Any:
-    source = expression.source.strip()
     try:
         value = expression.evaluate(values)
     except LookupError as error:
-        guard = f"has({source})" if _is_field(expression) else f"{source} != null"
-        raise _unguarded(expression, f"asks for {error}, which this event lacks", guard) from error
+        absent = values.given(expression.paths).absent
+        raise _unguarded(
+            expression,
+            f"asks for {error}, which this event lacks",
+            _guard(absent[0]) if absent else "",
+        ) from error
     if value is None:
-        raise _unguarded(expression, "is null for this event", f"{source} != null")
+        path = expression.paths[0] if len(expression.paths) == 1 else ()
+        raise _unguarded(expression, "is null for this event", _guard(path) if path else "")
     return value
+
+
+def _guard(path: Path) -> str:
+    """A condition that holds where the event has a field."""
+    field = ".".join(("event", *path))
+    return f"has({field})" if len(path) > 1 else f"{field} != null"
 
 
 def _unguarded(expression: Expression, what: str, guard: str) -> PermanentError:
     """The event lacks what a text needs, and no condition keeps the automation from it."""
-    short = guard if len(guard) <= 2 * _MAX_QUOTE else "has(...)"
+    source = expression.source.strip()
+    when, default = "by its when", "with ? :"
+    if guard and len(guard) + len(source) <= 2 * _MAX_QUOTE:
+        when, default = f'when = "{guard}"', f"{{{guard} ? {source} : 'none'}}"
     return PermanentError(
-        f"The expression {_shown(expression.source)} {what}. Let the automation apply only where "
-        f"it is there: when = {short!r}.",
+        f"The expression {_shown(source)} {what}. Let the automation apply only to events that "
+        f"have it ({when}), or give a default ({default}).",
         owner="user",
         code="expression_failed",
     )
-
-
-def _is_field(expression: Expression) -> bool:
-    """Whether it asks for one field of an object in the event, and nothing else."""
-    path = expression.paths[0] if len(expression.paths) == 1 else ()
-    return len(path) > 1 and expression.source.strip() == ".".join(("event", *path))
 
 
 def _text(value: Any) -> str:
@@ -245,7 +252,9 @@ def _pattern(call: Call) -> Pattern:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001  # a panic of the library is no `Exception`
-        reason = " ".join(str(error).partition("error: ")[2].split())
+        reason = " ".join(str(error).split())
+        reason = reason.partition("not a valid regex: ")[2] or reason
+        reason = reason.partition(". Check function")[0]
         raise ExpressionError(
             f"calls matches with {call.literal[:60]}, which is no pattern: {reason[:200]}"
         ) from None
