@@ -223,7 +223,7 @@ def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
     assert (len(links.published("media-urls")), links.requests(POST)) == (1, 1)
 
 
-@pytest.mark.parametrize("gcs_uri", ["gs://allowed/x\ny", 5, None, ["gs://allowed/x"]])
+@pytest.mark.parametrize("gcs_uri", ["", "gs://allowed/x\ny", 5, ["gs://allowed/x"]])
 def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None:
     """What is no address of an object is the user's to correct."""
     assert embedded.push(processed(gcs_uri)) == 200

@@ -162,14 +162,14 @@ def test_a_body_of_ones_own_has_its_effect(deploy: Callable[[str], Deployed]) ->
     markers = deploy("upsert_markers")
     markers.automations(BODY)
 
-    assert markers.push(event(payload={"l": [[1], [None]]})) == 200
+    assert markers.push(event(payload={"l": [[1], [{"a": "b"}]]})) == 200
 
     (found,) = markers.standin.control.journal(ids=False)["markers"]
     assert (
         found["color"],
         found["note"],
         found["field_path"],
-    ) == ("blue", '<{"l":[[1],[null]]}>', "a.b[0]")
+    ) == ("blue", '<{"l":[[1],[{"a":"b"}]]}>', "a.b[0]")
     record = markers.record("marker:field:run_1:a.b[0]").fields
     assert record["desired"]["marker"]["color"] == "blue"
 
