@@ -16,7 +16,7 @@ from videovector_bridge.automate.schema import automations_schema
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-an-action.md"
 BODY = """
-    video_id = desired["video_id"]
+    video_id = task.desired["video_id"]
     (row,) = context.api.batch_segments([video_id])
     stored = context.backend.documents.read("counts", video_id, timeout=10)
     fields = {"segments": len(row["segments"])}
@@ -45,7 +45,7 @@ def row() -> Iterator[None]:
 
 @pytest.mark.usefixtures("row")
 def test_it_has_an_effect_once(deploy: Callable[[str], Deployed]) -> None:
-    """Its entry point is there, and what comes again changes nothing."""
+    """Its entry point is there, and a redelivery changes nothing."""
     counts = deploy("count_segments")
     counts.automations(COUNT)
     world = counts.standin._world
@@ -65,12 +65,12 @@ def test_it_has_an_effect_once(deploy: Callable[[str], Deployed]) -> None:
 
 @pytest.mark.usefixtures("row")
 def test_the_command_line_and_editors_know_it(tmp_path: Path) -> None:
-    """Mistakes in it are named, its effects foretold, its filter derived."""
+    """Mistakes in it are named, its effects planned, its filter derived."""
     file = tmp_path / "a.toml"
     file.write_text(COUNT.replace("video_id =", "video ="), encoding="utf-8")
-    told = Ran("automations", "check", str(file)).out
-    assert "count_segments.video_id: is missing: the video" in told
-    assert "did you mean video_id?" in told
+    printed = Ran("automations", "check", str(file)).out
+    assert "count_segments.video_id: is missing: the video" in printed
+    assert "did you mean video_id?" in printed
 
     file.write_text(COUNT, encoding="utf-8")
     assert Ran("automations", "check", str(file)).status == 0
@@ -86,6 +86,6 @@ def test_the_command_line_and_editors_know_it(tmp_path: Path) -> None:
     assert not validator.is_valid({"automation": [automation | {"count_segments": {}}]})
 
 
-def test_without_the_row_nobody_knows_it() -> None:
+def test_without_the_row_it_is_not_known() -> None:
     """The table is the one place."""
     assert "count_segments" not in ACTIONS
