@@ -119,9 +119,9 @@ def test_a_key_that_may_not_delete_is_redelivered(deploy_embedded: Deploy) -> No
 @pytest.mark.parametrize(
     "fields",
     [
-        'target_type = "run"\ntarget_id = "{event.video_id}"',
-        'target = "x"\nmatch = { target_id = "{event.video_id}" }',
-        'target = ""\nmarker_id = "m1"',
+        'target_type = "run"\ntarget_id = "{event.payload.empty}"',
+        'target = "x"\nmatch = { target_id = "{event.payload.empty}" }',
+        'target = "{event.payload.empty}"\nmarker_id = "m1"',
     ],
 )
 def test_a_deletion_without_a_target_is_rejected(deploy_embedded: Deploy, fields: str) -> None:
@@ -131,7 +131,7 @@ def test_a_deletion_without_a_target_is_rejected(deploy_embedded: Deploy, fields
         f'[[automation]]\nname = "a"\non = ["*"]\n[automation.delete_marker]\n{fields}\n'
     )
 
-    assert deletes.push(event()) == 200
+    assert deletes.push(event(payload={"empty": ""})) == 200
 
     (found,) = deletes.published("rejected")
     assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")

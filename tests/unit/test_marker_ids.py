@@ -161,11 +161,15 @@ def test_a_marker_of_others_stays(deploy_embedded: Deploy, way: str) -> None:
     assert both.deletes.markers() == {}
 
 
-def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["our id is known", "it is not"])
+def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy, *, known: bool) -> None:
     """An id in the event that is not what this bridge set there deletes nothing."""
     by_id = BY_MATCH.replace("match = MATCH", 'marker_id = "{event.payload.id}"')
     both = Both(deploy_embedded, RED, by_id)
-    both.upserts.push(event())
+    if known:
+        both.upserts.push(event())
+    else:
+        lose_the_answer(both)
     other = completed(payload={"id": put_by_hand(both.deletes, "run_2", "blue")})
 
     assert both.deletes.push(other) == 200

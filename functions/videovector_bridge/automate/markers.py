@@ -63,10 +63,11 @@ def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
     named, all_of_them = absent.get("marker_id") or "", bool(absent.get("any"))
     if not task.created and not all_of_them:
         return
-    if named and task.marker_id not in ("", named) and not all_of_them:
+    if named and task.marker_id != named and not all_of_them:
+        ours = f"set {task.marker_id}" if task.marker_id else "does not know the id of what it set"
         raise PermanentError(
-            f"Marker {named} was not set by this bridge, which set {task.marker_id} there. To "
-            f"delete it, write `any = true`.",
+            f"Marker {named} may be another's: this bridge {ours} there. To delete it "
+            f"nevertheless, write `any = true`.",
             owner="user",
             code="marker_not_ours",
         )

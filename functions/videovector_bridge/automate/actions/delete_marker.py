@@ -23,7 +23,7 @@ def _target_state(fields: Values, _cause: Cause) -> TargetState:
         absent = {"marker_id": str(marker_id)}
     else:
         match = fields.get("match") or {key: fields.get(key) for key in TARGET_KEYS}
-        if all(value is None for value in match.values()):
+        if all(value in (None, "") for value in match.values()):
             raise PermanentError(
                 "It is not known which marker to delete: the keys to match are empty for this "
                 "event.",
