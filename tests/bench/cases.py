@@ -23,6 +23,12 @@ target_id = "{event.run_id}"
 color = "red"
 note = "failed at {event.created_at}"
 """
+# A marker whose id is known, as after an upsert; it is gone, which is what was asked for.
+_UNMARK: Final = """
+marker_id = "{event.event_id}"
+target = "{event.run_id}"
+any = true
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ CASES: Final = {
     case.action: case
     for case in (
         Case("upsert_marker", _MARK),
-        Case("delete_marker", 'target_type = "run"\ntarget_id = "{event.run_id}"\nany = true'),
+        Case("delete_marker", _UNMARK),
         Case(
             "issue_signed_url",
             'gcs_uri = "{event.payload.gcs_uri}"',

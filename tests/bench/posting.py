@@ -60,9 +60,13 @@ def _post_in_turn(url: str, posts: Sequence[Post]) -> tuple[list[float], Counter
         status = 503
         while status == 503:
             started = time.perf_counter()
-            connection.request("POST", "/", body, dict(headers))
-            answer = connection.getresponse()
-            answer.read()
+            try:
+                connection.request("POST", "/", body, dict(headers))
+                answer = connection.getresponse()
+                answer.read()
+            except ConnectionError:  # the host closes connections that were idle for 2 s
+                connection.close()
+                continue
             status = answer.status
             statuses[status] += 1
             if status == 503:
