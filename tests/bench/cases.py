@@ -29,6 +29,8 @@ marker_id = "{event.event_id}"
 target = "{event.run_id}"
 any = true
 """
+_ROW: Final = {"id": "0123456789", "score": 0.125}
+_REST_BYTES: Final = 1_000  # an event without rows is smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Case:
     def post(self, size: int = 0) -> Post:
         """A push request with a new event, padded to `size` bytes."""
         name = f"evt_{uuid.uuid4().hex}"
-        payload: dict[str, Any] = {"status": "failed", "gcs_uri": next(_OBJECTS)}
+        payload: dict[str, Any] = {"status": "failed", "gcs_uri": next(_OBJECTS), "text": ""}
         fields = {
             "event_id": name,
             "event_type": "prompt_run.failed",
@@ -65,10 +67,9 @@ class Case:
             "created_at": "2026-01-01T00:00:00.000000Z",
             "payload": payload,
         }
-        missing = size - len(json.dumps(fields))
-        if missing > 0:
-            # Small values, as VideoVector's: many cost more memory than one large one.
-            payload["rows"] = [{"id": "0123456789", "score": 0.125}] * (missing // 40)
+        # Small values, as VideoVector's: many take more memory than one large one.
+        rows = payload["rows"] = [_ROW] * max(0, (size - _REST_BYTES) // len(json.dumps([_ROW])))
+        payload["text"] = "." * (size - len(json.dumps(fields)) if rows else 0)
         event = decode_event(json.dumps(fields).encode())
         assert isinstance(event, Event)
         message = event_message(event, source="//bench/events", channel="stream", ordering_key="")
