@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from infra.local.configuration import SHIPPED_AUTOMATIONS
-from videovector_bridge.automate.automations import read_automations
+from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.errors import SettingsError
 
 

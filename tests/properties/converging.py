@@ -19,7 +19,7 @@ from videovector_bridge.api.errors import (
     Unreachable,
     ValidationRefused,
 )
-from videovector_bridge.automate.effects import Effects, Outcome, Task
+from videovector_bridge.automate.effects.effects import Effects, Outcome, Task
 from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import BackendError, ConflictError, PermanentError, TransientError
 

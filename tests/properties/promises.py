@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from videovector_bridge.automate.record import Version
+from videovector_bridge.automate.effects.record import Version
 
 Answer = Literal["accepted", "refused", "refused until corrected", "refused at times", "garbled"]
 """How VideoVector answers a state: `garbled` takes effect, but its answer cannot be understood."""

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from videovector_bridge.automate.automations import read_automations
-from videovector_bridge.automate.check import check_automations
-from videovector_bridge.automate.schema import automations_schema
+from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.automate.automations.schema import automations_schema
+from videovector_bridge.automate.check.check import check_automations
 
 VALIDATOR = Draft7Validator(automations_schema())
 texts = st.sampled_from(

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.event_values import EventValues
-from videovector_bridge.automate.expressions import (
+from videovector_bridge.automate.cel.event_values import EventValues
+from videovector_bridge.automate.cel.expressions import (
     ExpressionError,
     compile_expression,
     compile_template,

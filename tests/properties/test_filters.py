@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pubsub_filter import lets_through
-from videovector_bridge.automate.automations import read_automations
-from videovector_bridge.automate.event_values import EventValues
-from videovector_bridge.automate.filters import MAX_FILTER_BYTES, filters
+from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, filters
+from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.automate.cel.event_values import EventValues
 
 texts = st.text(alphabet="ab.", min_size=1, max_size=5)
 globs = st.text(alphabet='ab.*?[]!\\"é', min_size=1, max_size=6) | st.sampled_from(

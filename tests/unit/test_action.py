@@ -15,8 +15,8 @@ from videovector_bridge.automate.action import (
     effect_key,
     part_key,
 )
+from videovector_bridge.automate.effects.record import Record, State, Version
 from videovector_bridge.automate.received import Received
-from videovector_bridge.automate.record import Record, State, Version
 from videovector_bridge.backends import Backend
 from videovector_bridge.errors import PermanentError
 

@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from tests.unit.subscribing import Deployed, event
 from tests.unit.test_cli import Ran
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.schema import automations_schema
+from videovector_bridge.automate.automations.schema import automations_schema
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-an-action.md"
 BODY = """

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_automations import GOOD, SHIPPED
-from videovector_bridge.automate.automations import read_automations
-from videovector_bridge.automate.check import Checked, check_automations
-from videovector_bridge.automate.expressions import event_fields
+from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.automate.cel.expressions import event_fields
+from videovector_bridge.automate.check.check import Checked, check_automations
 from videovector_bridge.automate.received import receive
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 
-LINK = GOOD.partition("[automation.u")[0] + '[automation.issue_signed_url]\ngcs_uri = "gs://media/o"'
+LINK = (
+    GOOD.partition("[automation.u")[0] + '[automation.issue_signed_url]\ngcs_uri = "gs://media/o"'
+)
 
 
 def check(text: str, **environ: str) -> Checked:

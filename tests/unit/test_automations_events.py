@@ -5,8 +5,8 @@ import json
 import pytest
 
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.check import check_automations
-from videovector_bridge.automate.patterns import what_is_wrong
+from videovector_bridge.automate.automations.patterns import what_is_wrong
+from videovector_bridge.automate.check.check import check_automations
 
 
 def said(*on: str, channel: str = "") -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from tests.unit.test_automations import BAD_LINES, GOOD
-from videovector_bridge.automate.schema import automations_schema, schema_text
+from videovector_bridge.automate.automations.schema import automations_schema, schema_text
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 SHIPPED = (FUNCTIONS / "automations.toml").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videovector_bridge.api.errors import AnswerTooLarge, NotFound, ServerTrouble
-from videovector_bridge.automate.batch_loader import BatchLoader
+from videovector_bridge.automate.actions.batch_loader import BatchLoader
 from videovector_bridge.errors import PermanentError, TransientError
 
 LONG = 30.0  # longer than any test: only a batch that is full ends its lingering

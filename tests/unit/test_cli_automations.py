@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.test_automations import GOOD, SHIPPED
 from tests.unit.test_cli import Ran
-from videovector_bridge.automate.schema import schema_text
+from videovector_bridge.automate.automations.schema import schema_text
 
 FAILED: dict[str, Any] = {
     "event_id": "e1",

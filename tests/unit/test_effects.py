@@ -16,7 +16,7 @@ from tests.properties.converging import (
     World,
 )
 from videovector_bridge.api.errors import ServerTrouble, Unreachable, ValidationRefused
-from videovector_bridge.automate.record import (
+from videovector_bridge.automate.effects.record import (
     MAX_PENDING,
     RETENTION_SECONDS,
     ClaimHeld,

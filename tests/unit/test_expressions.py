@@ -6,8 +6,8 @@ from typing import Any
 import cel
 import pytest
 
-from videovector_bridge.automate.event_values import EventValues
-from videovector_bridge.automate.expressions import (
+from videovector_bridge.automate.cel.event_values import EventValues
+from videovector_bridge.automate.cel.expressions import (
     FUNCTIONS,
     MAX_EXPRESSION,
     MAX_TEMPLATE,

@@ -8,8 +8,8 @@ import pytest
 from infra.local.topology import FILE
 from tests.pubsub_filter import lets_through
 from tests.unit.test_cli import Ran
-from videovector_bridge.automate.automations import read_automations
-from videovector_bridge.automate.filters import MAX_FILTER_BYTES, NOTHING, filters
+from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, NOTHING, filters
+from videovector_bridge.automate.automations.reader import read_automations
 
 
 def filter_of(*ons: list[str], channel: str = "") -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.gcs_uri import allowed_uri
+from videovector_bridge.automate.actions.gcs_uri import allowed_uri
 from videovector_bridge.errors import PermanentError
 
 ALLOWED = frozenset({"allowed"})

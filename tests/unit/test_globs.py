@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.globs import can_match, covers
+from videovector_bridge.automate.automations.globs import can_match, covers
 from videovector_bridge.automate.vocabulary import DOCUMENTED_TYPES, OPEN_PREFIXES
 
 

@@ -11,7 +11,7 @@ from tests.unit.subscribing import SOURCE, Deployed, event, message_of
 from tests.unit.test_outcomes import redrive
 from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.action import effect_key
-from videovector_bridge.automate.record import Version
+from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.backends.signing import LazySigner
 from videovector_bridge.errors import BackendError

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from videovector_bridge.automate.media_id import MAX_ID_CHARACTERS, media_id
+from videovector_bridge.automate.actions.media_id import MAX_ID_CHARACTERS, media_id
 from videovector_bridge.errors import PermanentError
 
 

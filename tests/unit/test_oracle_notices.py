@@ -25,7 +25,7 @@ from infra.local.standin.library import Library
 from infra.local.standin.news import Newsroom
 from infra.local.standin.runs import plan_run
 from tests.unit.local_run import at, event
-from videovector_bridge.automate.automations import Automation, read_automations
+from videovector_bridge.automate.automations.reader import Automation, read_automations
 from videovector_bridge.automate.plan import plan
 from videovector_bridge.automate.received import Received, receive
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from videovector_bridge.api.errors import RateLimited
-from videovector_bridge.automate import parts
-from videovector_bridge.automate.parts import (
+from videovector_bridge.automate.effects import parts
+from videovector_bridge.automate.effects.parts import (
     ALL_SECONDS,
     Part,
     PartsRefusedError,
@@ -15,7 +15,7 @@ from videovector_bridge.automate.parts import (
     apply_parts,
     joined_failures,
 )
-from videovector_bridge.automate.record import ClaimHeldError, Parts, Record
+from videovector_bridge.automate.effects.record import ClaimHeldError, Parts, Record
 from videovector_bridge.errors import BackendError, PermanentError, TransientError
 
 Fate = Exception | None

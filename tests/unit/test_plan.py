@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.subscribing import event
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations import Automation, read_automations
+from videovector_bridge.automate.automations.reader import Automation, read_automations
 from videovector_bridge.automate.plan import Planned, plan
 from videovector_bridge.automate.received import Received, receive
 

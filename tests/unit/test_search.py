@@ -13,9 +13,10 @@ from tests.unit.subscribing import SOURCE, Deployed, event, message_of
 from tests.unit.test_match import nested
 from tests.unit.test_outcomes import redrive
 from videovector_bridge.api.errors import ValidationRefused
-from videovector_bridge.automate import parts, subscriber, wiring
+from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.actions.search import match_key
-from videovector_bridge.automate.record import Record, State, Version
+from videovector_bridge.automate.effects import parts
+from videovector_bridge.automate.effects.record import Record, State, Version
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError, PermanentError
 

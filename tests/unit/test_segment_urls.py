@@ -10,7 +10,8 @@ from infra.local.standin.library import BUCKET, StoredObject
 from tests.unit.subscribing import Deployed
 from tests.unit.test_issue_signed_url import POST, key_of, processed, ready
 from tests.unit.test_outcomes import redrive
-from videovector_bridge.automate import parts, subscriber, wiring
+from videovector_bridge.automate import subscriber, wiring
+from videovector_bridge.automate.effects import parts
 from videovector_bridge.automate.metering import MeteredDocuments
 from videovector_bridge.backends.ports import Message
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.snapshot import Rows, rows_by_video, snapshot
+from videovector_bridge.automate.actions.snapshot import Rows, rows_by_video, snapshot
 
 NO_MARKER = {"marker_id": None, "color": None, "note": None, "updated_at": None}
 RED = {"marker_id": "m1", "color": "red", "note": "n", "updated_at": "2026-01-01T00:00:00Z"}

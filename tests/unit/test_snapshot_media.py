@@ -22,7 +22,7 @@ from videovector_bridge.api.errors import (
 )
 from videovector_bridge.automate import wiring
 from videovector_bridge.automate.actions import snapshot_media
-from videovector_bridge.automate.batch_loader import BatchLoader
+from videovector_bridge.automate.actions.batch_loader import BatchLoader
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import PermanentError
 

@@ -15,7 +15,7 @@ from videovector_bridge.api.models import Media
 from videovector_bridge.automate import wiring
 from videovector_bridge.automate.action import Cause, effect_key
 from videovector_bridge.automate.actions import store_preview
-from videovector_bridge.automate.record import Version
+from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import ConflictError, PermanentError
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.unit.subscribing import Deployed, event, message_of, message_of_delivery
 from tests.webhooks import delivery
-from videovector_bridge.automate import effects, processing, subscriber, wiring
+from videovector_bridge.automate import processing, subscriber, wiring
+from videovector_bridge.automate.effects import effects
 from videovector_bridge.backends import Backend
 
 RED = """

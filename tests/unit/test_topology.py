@@ -10,8 +10,8 @@ from infra.local.functions import ROOT
 from infra.local.topology import FILE, Subscription, Topology, read_topology
 from main import INGEST, subscribers
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations import read_automations
-from videovector_bridge.automate.filters import filters
+from videovector_bridge.automate.automations.filters import filters
+from videovector_bridge.automate.automations.reader import read_automations
 
 RAW: Mapping[str, Any] = json.loads(FILE.read_text())
 TOPOLOGY = read_topology()

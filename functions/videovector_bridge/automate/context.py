@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from videovector_bridge.api import VideoVectorClient
-from videovector_bridge.automate.effects import Effects
+from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.backends import Backend
 from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.settings import SubscriberSettings

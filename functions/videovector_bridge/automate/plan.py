@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from videovector_bridge.automate.action import Cause, TargetState, checked_state
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations import Automation, Verdict
-from videovector_bridge.automate.event_values import EventValues
+from videovector_bridge.automate.automations.reader import Automation, Verdict
+from videovector_bridge.automate.cel.event_values import EventValues
 from videovector_bridge.automate.received import Received
 from videovector_bridge.errors import PermanentError
 

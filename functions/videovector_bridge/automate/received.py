@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from videovector_bridge.automate.record import Version
+from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import DOCUMENTED_FIELDS, TYPE_PREFIX, extract_ids, parse_time
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from videovector_bridge.api import RetryPolicy, VideoVectorClient
-from videovector_bridge.automate.automations import Automation, read_automations
+from videovector_bridge.automate.automations.reader import Automation, read_automations
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects import Effects
+from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.automate.metering import MeteredDocuments, count_api_call
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.per_process import PerProcess

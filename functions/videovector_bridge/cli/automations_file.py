@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from videovector_bridge.automate.automations import Automation, read_automations
+from videovector_bridge.automate.automations.reader import Automation, read_automations
 from videovector_bridge.cli.input import read_text
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "automations.toml"

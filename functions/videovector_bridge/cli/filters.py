@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.filters import filters
+from videovector_bridge.automate.automations.filters import filters
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations_file import File, read_chosen

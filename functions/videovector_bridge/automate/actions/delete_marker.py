@@ -6,7 +6,7 @@ VideoVector deletes by id: the one that an upsert returned, or else one that `GE
 from typing import Any, Final
 
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
-from videovector_bridge.automate.markers import (
+from videovector_bridge.automate.actions.markers import (
     LASTS_SECONDS,
     TARGET_FIELDS,
     TARGET_KEYS,

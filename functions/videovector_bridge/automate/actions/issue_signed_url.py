@@ -20,10 +20,10 @@ from videovector_bridge.automate.action import (
     Values,
     part_key,
 )
+from videovector_bridge.automate.actions.gcs_uri import allowed_uri, parse_gcs_uri
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects import Task
-from videovector_bridge.automate.gcs_uri import allowed_uri, parse_gcs_uri
-from videovector_bridge.automate.parts import ALL_SECONDS, Part
+from videovector_bridge.automate.effects.effects import Task
+from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
 from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import TYPE_PREFIX, id_text

@@ -20,12 +20,12 @@ from videovector_bridge.automate.action import (
     TargetState,
     Values,
 )
-from videovector_bridge.automate.announce import announce
-from videovector_bridge.automate.conditions import condition_doubts
+from videovector_bridge.automate.actions.announce import announce
+from videovector_bridge.automate.check.conditions import condition_doubts
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects import Task
-from videovector_bridge.automate.parts import ALL_SECONDS, Part
-from videovector_bridge.automate.record import Version
+from videovector_bridge.automate.effects.effects import Task
+from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
+from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.errors import PermanentError
 
 EVENT_TYPE: Final = "search.matched"

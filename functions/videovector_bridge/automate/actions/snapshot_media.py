@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any, Final
 
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
-from videovector_bridge.automate.batch_loader import BatchLoader
+from videovector_bridge.automate.actions.batch_loader import BatchLoader
+from videovector_bridge.automate.actions.media_id import media_id
+from videovector_bridge.automate.actions.snapshot import Rows, rows_by_video, snapshot
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects import Task
-from videovector_bridge.automate.media_id import media_id
-from videovector_bridge.automate.snapshot import Rows, rows_by_video, snapshot
+from videovector_bridge.automate.effects.effects import Task
 from videovector_bridge.errors import ConflictError, TransientError
 
 COLLECTION: Final = "media"

@@ -3,7 +3,7 @@
 from typing import Final
 
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
-from videovector_bridge.automate.markers import (
+from videovector_bridge.automate.actions.markers import (
     LASTS_SECONDS,
     TARGET_FIELDS,
     TARGET_KEYS,

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from videovector_bridge.automate.action import Cause
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.announce import CHANNEL as OWN_CHANNEL
-from videovector_bridge.automate.automations import Automation
-from videovector_bridge.automate.expressions import Template
-from videovector_bridge.automate.globs import covers
+from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
+from videovector_bridge.automate.automations.globs import covers
+from videovector_bridge.automate.automations.reader import Automation
+from videovector_bridge.automate.cel.expressions import Template
+from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.automate.received import Received
-from videovector_bridge.automate.record import Version
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.errors import PermanentError
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from videovector_bridge.api.errors import RateLimited
-from videovector_bridge.automate.record import MAX_PARTS, ClaimHeldError, Parts, Record
+from videovector_bridge.automate.effects.record import MAX_PARTS, ClaimHeldError, Parts, Record
 from videovector_bridge.errors import PermanentError, TransientError
 
 ALL_SECONDS: Final = 50.0

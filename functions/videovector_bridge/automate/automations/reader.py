@@ -9,16 +9,16 @@ from typing import Any, Final, Literal, NamedTuple
 
 from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.announce import CHANNEL as OWN_CHANNEL
-from videovector_bridge.automate.event_values import EventValues
-from videovector_bridge.automate.expressions import (
+from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
+from videovector_bridge.automate.automations.field_values import check_keys, is_given, read_value
+from videovector_bridge.automate.automations.lines import TOP, Lines
+from videovector_bridge.automate.cel.event_values import EventValues
+from videovector_bridge.automate.cel.expressions import (
     Expression,
     ExpressionError,
     Template,
     compile_expression,
 )
-from videovector_bridge.automate.field_values import check_keys, is_given, read_value
-from videovector_bridge.automate.lines import TOP, Lines
 from videovector_bridge.automate.mistakes import Mistake, did_you_mean, shown, shown_key
 from videovector_bridge.errors import PermanentError, SettingsError
 

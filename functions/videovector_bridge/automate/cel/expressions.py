@@ -12,9 +12,10 @@ from typing import Any, Final
 import cel
 import orjson
 
-from videovector_bridge.automate.cel_cost import MAX_WORK, Cost, cost_of
-from videovector_bridge.automate.cel_pattern import Pattern, read_pattern
-from videovector_bridge.automate.cel_source import (
+from videovector_bridge.automate.cel.cost import MAX_WORK, Cost, cost_of
+from videovector_bridge.automate.cel.event_values import EventValues, Given
+from videovector_bridge.automate.cel.pattern import Pattern, read_pattern
+from videovector_bridge.automate.cel.source import (
     MACROS,
     MAX_BRACKETS,
     MAX_NESTED_MACROS,
@@ -25,7 +26,6 @@ from videovector_bridge.automate.cel_source import (
     find_calls,
     read_source,
 )
-from videovector_bridge.automate.event_values import EventValues, Given
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.errors import BridgeError, PermanentError

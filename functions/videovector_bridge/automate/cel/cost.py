@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from videovector_bridge.automate.cel_pattern import Pattern
-from videovector_bridge.automate.cel_source import (
+from videovector_bridge.automate.cel.event_values import Given, Size
+from videovector_bridge.automate.cel.pattern import Pattern
+from videovector_bridge.automate.cel.source import (
     Call,
     Macro,
     Path,
@@ -21,7 +22,6 @@ from videovector_bridge.automate.cel_source import (
     Use,
     is_event,
 )
-from videovector_bridge.automate.event_values import Given, Size
 
 # In the unit of `Size.weight`, 20 to 40 ns of one core.
 MAX_WORK: Final = 50_000_000

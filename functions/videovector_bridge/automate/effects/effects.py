@@ -18,9 +18,15 @@ from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
 from videovector_bridge.api.errors import ApiError, UnexpectedAnswer
-from videovector_bridge.automate import record as steps
-from videovector_bridge.automate.parts import PartsRefusedError, Progress
-from videovector_bridge.automate.record import ClaimHeld, ClaimHeldError, Record, State, Version
+from videovector_bridge.automate.effects import record as steps
+from videovector_bridge.automate.effects.parts import PartsRefusedError, Progress
+from videovector_bridge.automate.effects.record import (
+    ClaimHeld,
+    ClaimHeldError,
+    Record,
+    State,
+    Version,
+)
 from videovector_bridge.backends.ports import Document, Documents
 from videovector_bridge.errors import BackendError, ConflictError, PermanentError, TransientError
 

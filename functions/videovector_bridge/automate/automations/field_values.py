@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from videovector_bridge.automate.action import Field, Kind
-from videovector_bridge.automate.expressions import (
+from videovector_bridge.automate.cel.expressions import (
     Expression,
     ExpressionError,
     Template,

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import cel
 
-from videovector_bridge.automate.cel_source import Path
+from videovector_bridge.automate.cel.source import Path
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import DOCUMENTED_FIELDS
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.announce import CHANNEL as OWN_CHANNEL
-from videovector_bridge.automate.automations import Automation
-from videovector_bridge.automate.globs import can_match
+from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
+from videovector_bridge.automate.automations.globs import can_match
+from videovector_bridge.automate.automations.reader import Automation
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.automate.vocabulary import (
     DOCUMENTED_TYPES,

@@ -11,8 +11,8 @@ import orjson
 
 from videovector_bridge.automate.action import Action, Field, Kind
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations import CHANNELS, NAME_PATTERN
-from videovector_bridge.automate.patterns import GLOB_PATTERN
+from videovector_bridge.automate.automations.patterns import GLOB_PATTERN
+from videovector_bridge.automate.automations.reader import CHANNELS, NAME_PATTERN
 
 # The draft that editors of TOML read: https://json-schema.org/draft-07
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"

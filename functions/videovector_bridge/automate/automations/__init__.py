@@ -1,0 +1,1 @@
+"""The automations file: its reader, its schema, and the filters that follow from it."""

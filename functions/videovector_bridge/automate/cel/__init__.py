@@ -1,0 +1,1 @@
+"""CEL expressions over one event: compiled once, bounded before they are evaluated."""

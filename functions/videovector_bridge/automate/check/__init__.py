@@ -1,0 +1,1 @@
+"""What is wrong in an automations file beyond what its reader refuses. For the command line."""
