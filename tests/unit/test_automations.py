@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from videovector_bridge.automate.automations.reader import Automation, read_automations
+from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.event_values import EventValues
+from videovector_bridge.automate.plan import Automation
 from videovector_bridge.errors import PermanentError, SettingsError
 
 SHIPPED = Path(__file__).parents[2] / "functions" / "automations.toml"

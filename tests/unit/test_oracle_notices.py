@@ -25,8 +25,8 @@ from infra.local.standin.library import Library
 from infra.local.standin.news import Newsroom
 from infra.local.standin.runs import plan_run
 from tests.unit.local_run import at, event
-from videovector_bridge.automate.automations.reader import Automation, read_automations
-from videovector_bridge.automate.plan import plan
+from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.automate.plan import Automation, plan
 from videovector_bridge.automate.received import Received, receive
 
 SHIPPED: Final = SHIPPED_AUTOMATIONS.read_text(encoding="utf-8")

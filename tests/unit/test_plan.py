@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.subscribing import event
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.reader import Automation, read_automations
-from videovector_bridge.automate.plan import Planned, plan
+from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.automate.plan import Automation, Planned, plan
 from videovector_bridge.automate.received import Received, receive
 
 FILE = """

@@ -1,17 +1,90 @@
 """What each automation does on an event: for the subscribers, and for the command line. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Final, Literal, NamedTuple
 
 from videovector_bridge.automate.action import Cause, TargetState, checked_state
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.reader import Automation, Verdict
+from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.cel.event_values import EventValues
+from videovector_bridge.automate.cel.expressions import Expression, Template
 from videovector_bridge.automate.received import Received
 from videovector_bridge.errors import PermanentError
 
 Outcome = Literal["effect", "none", "overruled", "rejected"]
+
+
+class Verdict(NamedTuple):
+    """Whether an automation applies to an event, and what decided it.
+
+    `glob` is the one that fits the type. `value` is what the condition gives, and `lacks` what it
+    asks for in vain. What comes after what decided was not looked at.
+    """
+
+    applies: bool
+    decided_by: Literal["type", "channel", "condition", ""] = ""
+    glob: str = ""
+    value: Any = None
+    lacks: str = ""
+
+
+_OTHER_TYPE: Final = Verdict(applies=False, decided_by="type")
+
+
+@dataclass(frozen=True, slots=True)
+class Automation:
+    """One automation, compiled. `fields` holds templates, flags, and objects of templates."""
+
+    name: str
+    on: tuple[str, ...]
+    action: str
+    channel: str = ""
+    when: Expression | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def judge(self, values: EventValues) -> Verdict:
+        """Whether type, channel and condition fit, and if not, which does not.
+
+        A condition on a field that the event lacks, or one that gives null, does not hold.
+        Raises `PermanentError` when it fails otherwise.
+        """
+        event_type = values.fields["event_type"]
+        glob = next((glob for glob in self.on if fnmatchcase(event_type, glob)), None)
+        if glob is None:
+            return _OTHER_TYPE
+        channel = values.fields["channel"]
+        # Without a channel: both of VideoVector's. The bridge's own events must be asked for.
+        if channel != self.channel if self.channel else channel == OWN_CHANNEL:
+            return Verdict(applies=False, decided_by="channel", glob=glob)
+        if self.when is None:
+            return Verdict(applies=True, glob=glob)
+        try:
+            holds = self.when.evaluate(values)
+        except LookupError as error:
+            return Verdict(applies=False, decided_by="condition", glob=glob, lacks=str(error))
+        if not isinstance(holds, bool | None):
+            raise PermanentError(
+                f"The condition of {self.name!r} gives {str(holds)[:100]!r}, not true or false.",
+                owner="user",
+                code="expression_failed",
+            )
+        return Verdict(bool(holds), "" if holds else "condition", glob, holds)
+
+    def render(self, values: EventValues) -> dict[str, Any]:
+        """The action's fields for an event. Raises `PermanentError` when one cannot be computed."""
+        return {name: _render(value, values) for name, value in self.fields.items()}
+
+
+def _render(value: Any, values: EventValues) -> Any:
+    if isinstance(value, Template):
+        return value.render(values)
+    if isinstance(value, Mapping):
+        return {name: _render(inner, values) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_render(inner, values) for inner in value]
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ from functools import partial
 from typing import Any, Final
 
 from videovector_bridge.automate.action import Action
-from videovector_bridge.automate.automations.reader import Automation
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.effects import Applied, Outcome, Task
 from videovector_bridge.automate.effects.parts import apply_parts, joined_failures
 from videovector_bridge.automate.message import IncomingMessage
 from videovector_bridge.automate.metering import Costs, metered
-from videovector_bridge.automate.plan import Planned, plan
+from videovector_bridge.automate.plan import Automation, Planned, plan
 from videovector_bridge.automate.received import Received, receive
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.messages import rejected_messages

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from videovector_bridge.api import RetryPolicy, VideoVectorClient
-from videovector_bridge.automate.automations.reader import Automation, read_automations
+from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.automate.metering import MeteredDocuments, count_api_call
+from videovector_bridge.automate.plan import Automation
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.byte_budget import ByteBudget

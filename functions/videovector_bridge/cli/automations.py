@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from videovector_bridge.automate.automations.reader import Automation, Verdict
 from videovector_bridge.automate.automations.schema import schema_text
 from videovector_bridge.automate.check.check import check_automations
 from videovector_bridge.automate.mistakes import Mistake
-from videovector_bridge.automate.plan import Planned, plan
+from videovector_bridge.automate.plan import Automation, Planned, Verdict, plan
 from videovector_bridge.automate.received import Received
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations_file import File, chosen_file, read_chosen

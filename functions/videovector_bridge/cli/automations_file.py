@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from videovector_bridge.automate.automations.reader import Automation, read_automations
+from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.automate.plan import Automation
 from videovector_bridge.cli.input import read_text
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "automations.toml"

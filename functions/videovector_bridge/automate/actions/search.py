@@ -21,7 +21,7 @@ from videovector_bridge.automate.action import (
     Values,
 )
 from videovector_bridge.automate.actions.announce import announce
-from videovector_bridge.automate.check.conditions import condition_doubts
+from videovector_bridge.automate.actions.search_conditions import condition_doubts
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.effects import Task
 from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part

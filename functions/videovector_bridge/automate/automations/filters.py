@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
-from videovector_bridge.automate.automations.reader import Automation
+from videovector_bridge.automate.plan import Automation
 from videovector_bridge.events import TYPE_PREFIX
 
 MAX_FILTER_BYTES: Final = 256

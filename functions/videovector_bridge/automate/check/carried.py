@@ -6,8 +6,8 @@ from typing import Final
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.automations.globs import can_match
-from videovector_bridge.automate.automations.reader import Automation
 from videovector_bridge.automate.mistakes import did_you_mean
+from videovector_bridge.automate.plan import Automation
 from videovector_bridge.automate.vocabulary import (
     DOCUMENTED_TYPES,
     OPEN_PREFIXES,

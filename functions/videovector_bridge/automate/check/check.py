@@ -7,16 +7,13 @@ from typing import Any
 from videovector_bridge.automate.action import Field
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.patterns import what_is_wrong
-from videovector_bridge.automate.automations.reader import (
-    Automation,
-    Inspected,
-    inspect_automations,
-)
+from videovector_bridge.automate.automations.reader import Inspected, inspect_automations
 from videovector_bridge.automate.cel.expressions import Expression, Template, event_fields
 from videovector_bridge.automate.check.carried import idle_globs
 from videovector_bridge.automate.check.constants import constants
 from videovector_bridge.automate.check.overruled import overruled
 from videovector_bridge.automate.mistakes import Mistake, Severity, did_you_mean, shown, shown_key
+from videovector_bridge.automate.plan import Automation
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.settings.buckets import bucket_problems
 

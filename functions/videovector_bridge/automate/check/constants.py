@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from videovector_bridge.automate.automations.reader import Automation
 from videovector_bridge.automate.cel.expressions import Expression, Template
 from videovector_bridge.automate.check.overruled import ANY_EVENT
-from videovector_bridge.automate.plan import plan
+from videovector_bridge.automate.plan import Automation, plan
 
 
 class Constant(NamedTuple):

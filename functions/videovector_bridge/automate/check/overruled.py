@@ -7,9 +7,9 @@ from videovector_bridge.automate.action import Cause
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.automations.globs import covers
-from videovector_bridge.automate.automations.reader import Automation
 from videovector_bridge.automate.cel.expressions import Template
 from videovector_bridge.automate.effects.record import Version
+from videovector_bridge.automate.plan import Automation
 from videovector_bridge.automate.received import Received
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.errors import PermanentError
