@@ -24,6 +24,7 @@ from videovector_bridge.automate.effects.record import (
     ClaimHeld,
     ClaimHeldError,
     Record,
+    Refusal,
     State,
     Version,
 )
@@ -71,7 +72,11 @@ class _Stored:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at an event. `until`, when its claim ends, tells it from other attempts."""
+    """One attempt at an event. `until`, when its claim ends, tells it from other attempts.
+
+    `touched`: the target may be other than the record says, by this attempt or an earlier one at
+    the event. `refusal` is that of the event's own state, once it is reported.
+    """
 
     target: str
     own: State
@@ -79,13 +84,19 @@ class _Attempt:
     keep_seconds: float | None
     started_at: float = 0.0
     until: float = -1.0
-    resumed: bool = False
+    touched: bool = False
+    refusal: Refusal | None = None
     progress: Progress | None = None
     stored: Document | None = None
 
     @property
     def key(self) -> str:
         return self.own.version.key
+
+    @property
+    def must_write(self) -> bool:
+        """Whether the target must still be made equal to the desired state."""
+        return self.touched or self.refusal is None
 
 
 # What a step makes of a record: None where there is nothing to write to.
@@ -140,33 +151,30 @@ class Effects:
         """
         lasts = self._request_seconds + lasts_seconds
         attempt = _Attempt(target, State(desired, version), lasts, keep_seconds)
-        found = self._claim(attempt)
-        if attempt.key not in found.record.pending:
+        record = self._claim(attempt).record
+        if attempt.key not in record.pending:
             return "done_before"
-        if attempt.key in found.record.refused:
-            # An earlier attempt ended before its report was published.
-            self._report(attempt, found.record, report)
-            return "refused"
-        refused = False
-        while (state := found.record.desired) is not None:
+        if attempt.key in record.refused:
+            # An earlier attempt ended before its report was known to be published.
+            attempt.touched = record.refused[attempt.key].restore
+            record = self._report(attempt, record, report)
+        while (state := record.desired) is not None and attempt.must_write:
             try:
-                applied = self._apply(attempt, found.record, state, apply)
+                applied = self._apply(attempt, record, state, apply)
             except PermanentError as error:
-                found = self._refuse(attempt, state, error)
-                accepted = found.record.accepted
-                lost = accepted is not None and accepted.version == state.version
-                refused = refused or (state.version == version and not lost)
-                if lost or (refused and not attempt.resumed and not _in_doubt(error)):
-                    break  # the target is as it was before
+                attempt.touched = attempt.touched or _in_doubt(error)
+                record = self._refuse(attempt, state, error)
+                if steps.is_accepted(record, state):
+                    self._check_target(attempt, error)
+                    break
+                if state.version == version and attempt.refusal is None:
+                    record = self._report(attempt, record, report)
             else:
-                found, settled = self._accept(attempt, state, applied)
+                attempt.touched = True
+                record, settled = self._accept(attempt, state, applied)
                 if settled:
                     break
-        if refused:
-            self._report(attempt, found.record, report)
-            return "refused"
-        self._end(attempt)
-        return "done"
+        return self._finish(attempt, report)
 
     # The steps, each as one compare-and-set.
 
@@ -175,9 +183,10 @@ class Effects:
 
         def step(record: Record | None) -> Record:
             if record is not None and record.pending.get(attempt.key) == attempt.until:
-                return record  # our own claim was written, and the answer was lost
+                # Our own claim was written, and the answer was lost. Others went on since.
+                return steps.join(record, own)
             self._renew(attempt)
-            attempt.resumed = record is not None and attempt.key in record.pending
+            attempt.touched = record is not None and attempt.key in record.pending
             claimed = steps.claim(record, own, now=attempt.started_at, until=attempt.until)
             if isinstance(claimed, Record):
                 return claimed
@@ -196,7 +205,7 @@ class Effects:
 
     def _accept(
         self, attempt: _Attempt, written: State, applied: Applied | None
-    ) -> tuple[_Stored, bool]:
+    ) -> tuple[Record, bool]:
         """The record, and whether what was written is desired; else the claim is renewed."""
         held_until = attempt.until
         self._renew(attempt)
@@ -214,35 +223,88 @@ class Effects:
                 marker_id=applied.marker_id if applied else "",
             )
 
-        return self._write(attempt, step), settled
+        record = self._write(attempt, step).record
+        if not settled:
+            self._check_claim(attempt, record)
+        return record, settled
 
-    def _refuse(self, attempt: _Attempt, state: State, error: PermanentError) -> _Stored:
+    def _refuse(self, attempt: _Attempt, state: State, error: PermanentError) -> Record:
+        held_until = attempt.until
         self._renew(attempt)
         step = partial(
             steps.refuse,
             own=attempt.own,
+            held_until=held_until,
             refused=state,
             refusal=steps.refusal_of(
-                error, self._now(), reported=isinstance(error, PartsRefusedError)
+                error,
+                self._now(),
+                reported=isinstance(error, PartsRefusedError),
+                restore=attempt.touched,
             ),
             until=attempt.until,
         )
-        return self._write(attempt, step)
+        record = self._write(attempt, step).record
+        self._check_claim(attempt, record)
+        return record
 
-    def _report(self, attempt: _Attempt, record: Record, report: Report | None) -> None:
-        """Publish the refusal, then end the claim: a crash in between publishes it again."""
-        refusal = record.refused[attempt.key]
-        error = PermanentError(refusal.detail, owner=refusal.owner, code=refusal.code)
-        if report is not None and not refusal.reported:
-            try:
-                report(error)
-            except TransientError:
-                self._extend(attempt, self._now())
-                raise
-        step = partial(steps.report, key=attempt.key, held_until=attempt.until)
-        self._change(attempt, step)
-        if report is None:
-            raise error
+    def _check_claim(self, attempt: _Attempt, record: Record) -> None:
+        """Leave the event to another attempt that claimed it, for it writes after this one."""
+        if record.pending[attempt.key] != attempt.until:
+            raise ClaimHeldError(
+                f"Another attempt at event {attempt.own.version.event_id} has begun. The message "
+                f"is redelivered later."
+            )
+
+    def _report(self, attempt: _Attempt, record: Record, report: Report | None) -> Record:
+        """Publish the refusal of this event's state; renew the claim if there is more to do."""
+        self._publish(attempt, record, report)
+        return self._hold(attempt, record) if attempt.touched else record
+
+    def _publish(self, attempt: _Attempt, record: Record, report: Report | None) -> None:
+        """Publish the refusal of this event; a crash before the claim ends publishes it again."""
+        refusal = attempt.refusal = record.refused[attempt.key]
+        if report is None or refusal.reported:
+            return
+        try:
+            report(steps.error_of(refusal))
+        except TransientError:
+            self._extend(attempt, self._now())
+            raise
+
+    def _hold(self, attempt: _Attempt, record: Record) -> Record:
+        """Renew the claim after a publication, which may have taken long."""
+        held_until = attempt.until
+        self._renew(attempt)
+        step = partial(steps.hold, key=attempt.key, held_until=held_until, until=attempt.until)
+        stored = self._change(attempt, step)
+        if stored is None:  # deleted; the next step makes it again
+            return record
+        self._check_claim(attempt, stored.record)
+        return stored.record
+
+    def _check_target(self, attempt: _Attempt, error: PermanentError) -> None:
+        """Continue only if the target still has the accepted state, which was refused now."""
+        if attempt.touched:
+            self._extend(attempt, self._now())
+            raise TransientError(
+                f"{attempt.target} cannot return to a state that VideoVector accepted before. The "
+                f"message is redelivered. {error}"
+            )
+
+    def _finish(self, attempt: _Attempt, report: Report | None) -> Outcome:
+        """End the claim, after the report of the refusal if there is one."""
+        if attempt.refusal is None:
+            step = partial(steps.end, key=attempt.key, held_until=attempt.until)
+            stored = self._change(attempt, step)
+            if stored is None or attempt.key not in stored.record.refused:
+                return "done"
+            # Noted by an attempt at another event, which found this one's state desired.
+            self._publish(attempt, stored.record, report)
+        self._change(attempt, partial(steps.report, key=attempt.key, held_until=attempt.until))
+        if report is None and attempt.refusal is not None:
+            raise steps.error_of(attempt.refusal)
+        return "refused"
 
     def _apply(
         self, attempt: _Attempt, record: Record, state: State, apply: Apply
@@ -270,23 +332,11 @@ class Effects:
             # has the same id, and the others replace only what they were made from.
             self._extend(attempt, self._now())
             raise
-        except Exception:
-            # A bug, which may leave a request behind: the claim lasts, and keeps what is done.
-            self._extend(attempt)
-            raise
 
     def _extend(self, attempt: _Attempt, until: float | None = None) -> None:
         """Let the claim end at `until`; None keeps it. Parts that are done are noted as well."""
         until = attempt.until if until is None else until
         step = partial(steps.extend, key=attempt.key, held_until=attempt.until, until=until)
-        self._change(attempt, step)
-
-    def _end(self, attempt: _Attempt) -> None:
-        def step(record: Record | None) -> Record | None:
-            if record is None:
-                return None
-            return steps.end(record, key=attempt.key, held_until=attempt.until)
-
         self._change(attempt, step)
 
     def _renew(self, attempt: _Attempt) -> None:

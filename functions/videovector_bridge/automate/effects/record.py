@@ -64,13 +64,18 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an event's state was refused, whether `rejected` has it, and when (Unix time)."""
+    """Why an event's state was refused, whether `rejected` has it, and when (Unix time).
+
+    `restore`: the target may be other than the record says, so that it must be written after the
+    report.
+    """
 
     code: str
     detail: str
     owner: Owner
     at: float
     reported: bool = False
+    restore: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +167,18 @@ def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
         "reason": refusal.owner,
         "at": refusal.at,
         "reported": refusal.reported,
+        "restore": refusal.restore,
     }
 
 
 def _refusal_from(fields: Mapping[str, Any]) -> Refusal:
     return Refusal(
-        fields["code"], fields["detail"], fields["reason"], fields["at"], fields["reported"]
+        fields["code"],
+        fields["detail"],
+        fields["reason"],
+        fields["at"],
+        fields["reported"],
+        fields["restore"],
     )
 
 
@@ -215,15 +226,25 @@ def claim(
     if refusal is not None:
         parts = replace(record.parts, refused=frozenset())
         record = replace(record, refused=_without(record.refused, key), parts=parts)
-    if record.desired is None or own.version > record.desired.version:
-        record = replace(record, desired=own)
-    return replace(record, created=record.created or not own.absent)
+    return join(replace(record, created=record.created or not own.absent), own)
+
+
+def join(record: Record, own: State) -> Record:
+    """The record with `own` as desired, if that is the newest and was not refused."""
+    if own.version.key in record.refused:
+        return record
+    return replace(record, desired=_newest(record.desired, own))
 
 
 def is_desired(record: Record | None, state: State) -> bool:
     """Whether the record asks for just this state."""
     desired = record.desired if record else None
     return desired is not None and desired.version == state.version
+
+
+def is_accepted(record: Record, state: State) -> bool:
+    """Whether this is the newest state that VideoVector accepted."""
+    return record.accepted is not None and record.accepted.version == state.version
 
 
 def accept(
@@ -238,8 +259,9 @@ def accept(
     """Note that VideoVector accepted `written`; end the claim of `key` if that is what is desired.
 
     Otherwise the claim lasts until `until`, even if another attempt ended it: `written` may have
-    replaced something newer, and must be corrected even if this attempt crashes. `marker_id` is
-    the id that VideoVector gave the target. A record that was deleted is made again.
+    replaced something newer, and must be corrected even if this attempt crashes. Where another
+    attempt has the claim now, that stays. `marker_id` is the id that VideoVector gave the target.
+    A record that was deleted is made again.
     """
     settled = is_desired(record, written)
     record = record or Record(None, created=not written.absent)
@@ -252,55 +274,84 @@ def accept(
         marker_id=marker_id or ("" if written.absent else record.marker_id),
     )
     if not settled or key in record.refused:  # whose report is still to be published
-        return replace(record, pending={**record.pending, key: until})
-    record = end(record, key=key, held_until=held_until)
+        return _held(record, key, held_until, until)
+    record = _ended(record, key, held_until)
     # An attempt that is pending may yet create what this one found absent.
     return replace(record, created=record.created and not (written.absent and not record.pending))
 
 
 def refuse(
-    record: Record | None, *, own: State, refused: State, refusal: Refusal, until: float
+    record: Record | None,
+    *,
+    own: State,
+    held_until: float,
+    refused: State,
+    refusal: Refusal,
+    until: float,
 ) -> Record:
     """Note that the state `refused` was refused, and return to the newest state that was not.
 
-    That is the accepted one, or `own` where it is newer: the state of the event in hand, whose
-    claim lasts until `until`. A state that was accepted before stays accepted and desired.
+    That is the accepted one, the desired one, or `own`: the state of the event in hand, whose
+    claim lasts until `until`, as with `accept`. A state that was accepted before stays accepted
+    and desired. Whether the refusal of another event's state asks to restore the target is up to
+    that event's attempts, of which this one knows nothing.
     """
     record = record or Record(None, created=not own.absent)
-    record = replace(record, pending={**record.pending, own.version.key: until})
-    if record.accepted and record.accepted.version == refused.version:
+    record = _held(record, own.version.key, held_until, until)
+    if is_accepted(record, refused):
         return record
     key = refused.version.key
     if key in record.pending:  # else nobody is left to report it
+        if record.pending[key] != until:
+            refusal = replace(refusal, restore=True)
         record = replace(record, refused={**record.refused, key: refusal})
-    if record.desired and record.desired.version != refused.version:
-        return record
-    desired = None if own.version == refused.version else own
-    if record.accepted:
-        desired = _newest(desired, record.accepted)
-    return replace(record, desired=desired)
+    desired = record.desired
+    if desired is None or desired.version == refused.version:
+        desired = record.accepted
+    record = replace(record, desired=desired)
+    return record if own.version == refused.version else join(record, own)
 
 
 def report(record: Record | None, *, key: str, held_until: float) -> Record | None:
     """Note that the refusal of `key` is on `rejected`, and end its claim. None: no record."""
-    if record is None or key not in record.refused:
-        return end(record, key=key, held_until=held_until) if record else None
-    refused = {**record.refused, key: replace(record.refused[key], reported=True)}
-    return end(replace(record, refused=refused), key=key, held_until=held_until)
+    if record is not None and key in record.refused:
+        refused = {**record.refused, key: replace(record.refused[key], reported=True)}
+        record = replace(record, refused=refused)
+    return end(record, key=key, held_until=held_until)
 
 
-def end(record: Record, *, key: str, held_until: float) -> Record:
-    """Take the event out of `pending`, unless another attempt claimed it since."""
-    if record.pending.get(key) != held_until:
-        return record
-    return replace(record, pending=_without(record.pending, key))
+def end(record: Record | None, *, key: str, held_until: float) -> Record | None:
+    """Take the event out of `pending`, unless another attempt claimed it. None: no record.
+
+    It stays pending as well while a refusal of its state is to be reported.
+    """
+    return None if record is None else _ended(record, key, held_until)
+
+
+def hold(record: Record | None, *, key: str, held_until: float, until: float) -> Record | None:
+    """Let this claim last until `until`, unless another attempt has it. None: no record."""
+    return None if record is None else _held(record, key, held_until, until)
 
 
 def extend(record: Record | None, *, key: str, held_until: float, until: float) -> Record | None:
-    """Let this claim end at `until`, unless another attempt claimed it since. None: no record."""
+    """Let this claim end at `until`, if it has not ended. None: no record."""
     if record is None or record.pending.get(key) != held_until:
         return record
+    return _held(record, key, held_until, until)
+
+
+def _held(record: Record, key: str, held_until: float, until: float) -> Record:
+    if record.pending.get(key, held_until) != held_until:
+        return record
     return replace(record, pending={**record.pending, key: until})
+
+
+def _ended(record: Record, key: str, held_until: float) -> Record:
+    refusal = record.refused.get(key)
+    unreported = refusal is not None and not refusal.reported
+    if unreported or record.pending.get(key) != held_until:
+        return record
+    return replace(record, pending=_without(record.pending, key))
 
 
 def _newest(one: State | None, other: State) -> State:
@@ -320,6 +371,13 @@ def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name != key}
 
 
-def refusal_of(error: PermanentError, now: float, *, reported: bool = False) -> Refusal:
+def error_of(refusal: Refusal) -> PermanentError:
+    """The error that a refusal stands for."""
+    return PermanentError(refusal.detail, owner=refusal.owner, code=refusal.code)
+
+
+def refusal_of(
+    error: PermanentError, now: float, *, reported: bool = False, restore: bool = True
+) -> Refusal:
     """The refusal that a `PermanentError` stands for."""
-    return Refusal(error.code, str(error)[:_MAX_DETAIL], error.owner, now, reported)
+    return Refusal(error.code, str(error)[:_MAX_DETAIL], error.owner, now, reported, restore)
