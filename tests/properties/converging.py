@@ -140,13 +140,14 @@ class World:
         if revision != (replaces.revision if replaces else 0):
             raise ConflictError("another attempt was first")
         self.ledger.check_write(before.get("pending", ()), fields["pending"])
-        self.records[document_id] = (revision + 1, dict(fields))
         self.writes += 1
+        revision = self.writes  # a document that was deleted does not get its old ones again
+        self.records[document_id] = (revision, dict(fields))
         self.step()
         self.fail_sometimes()
         if self.chance(self.odds.store):
             raise ConflictError("our own write, seen by its repetition")
-        return Document(dict(fields), revision + 1, 0.0)
+        return Document(dict(fields), revision, 0.0)
 
     def put(self, target: str, desired: Mapping[str, Any]) -> None:
         """Send a request, which may fail, be lost, take effect, or do so later than it seems."""
