@@ -361,6 +361,22 @@ def test_json_beyond_the_limit_is_refused(
     assert caught.value.owner == "vendor"
 
 
+def test_an_answer_about_one_object_is_small() -> None:
+    """It is read to 256 KiB, for an instance may wait for many such answers at once."""
+    pulled = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal pulled
+        while True:
+            pulled += 1
+            yield b" " * 1024
+
+    with pytest.raises(AnswerTooLarge, match="262144 bytes"):
+        client_of(Upstream(Reply(endless()))).signed_url("gs://bucket/a")
+
+    assert pulled == 257
+
+
 def test_media_beyond_the_limit_is_refused() -> None:
     """Images may be larger than JSON, to 64 MiB."""
     piece = b" " * 1024 * 1024

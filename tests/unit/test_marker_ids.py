@@ -261,3 +261,20 @@ def test_a_match_without_an_id_is_no_silent_end(
 
     assert rejected_code(both.deletes) == ("user", "marker_not_told")
     assert colors(both.deletes) == ["red"]
+
+
+def test_one_list_is_read_at_a_time(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists may be large: while another message reads one, a deletion is redelivered."""
+    both = Both(deploy_embedded)
+    lose_the_answer(both)
+    turn = wiring.instance.get()[0].turn
+    monkeypatch.setattr(turn, "_wait_seconds", 0.0)
+
+    with turn.take():
+        assert both.deletes.push(completed()) == 503
+    assert both.deletes.requests(LIST) == 0
+
+    assert both.deletes.push(completed()) == 200
+    assert colors(both.deletes) == []

@@ -328,3 +328,18 @@ def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
 
     (found,) = embedded.published("rejected")
     assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
+
+
+def test_one_list_of_segments_is_read_at_a_time(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists may be large: while another message reads one, this one is redelivered."""
+    turn = wiring.instance.get()[0].turn
+    monkeypatch.setattr(turn, "_wait_seconds", 0.0)
+
+    with turn.take():
+        assert embedded.push(of_video(embedded)) == 503
+    assert embedded.requests(LIST) == 0
+
+    assert embedded.push(of_video(embedded)) == 200
+    assert issued(embedded) == list(segments(embedded))

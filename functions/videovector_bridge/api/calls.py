@@ -16,6 +16,8 @@ from videovector_bridge.redact import clean_text
 T = TypeVar("T")
 
 JSON_LIMIT = 32 * 1024 * 1024
+# What is about one marker or one object is small; an instance may hold many of them.
+SINGLE_LIMIT = 256 * 1024
 # An instance may hold several; a caller whose batch answers with more asks for fewer ids.
 BATCH_LIMIT = 8 * 1024 * 1024
 MEDIA_LIMIT = 64 * 1024 * 1024

@@ -17,6 +17,7 @@ from videovector_bridge.api.answers import Cursor
 from videovector_bridge.api.calls import (
     BATCH_LIMIT,
     MEDIA_LIMIT,
+    SINGLE_LIMIT,
     Answer,
     Call,
     chunks,
@@ -113,6 +114,7 @@ class VideoVectorClient:
             "PUT",
             "/markers",
             body=dict(body),
+            limit=SINGLE_LIMIT,
             status_suffices=True,
             idempotency_key=key_for_call(idempotency_key),
         )
@@ -126,7 +128,12 @@ class VideoVectorClient:
         """
         try:
             self._transport.send(
-                Call("DELETE", f"/markers/{segment(marker_id)}", status_suffices=True)
+                Call(
+                    "DELETE",
+                    f"/markers/{segment(marker_id)}",
+                    limit=SINGLE_LIMIT,
+                    status_suffices=True,
+                )
             )
         except NotFound as error:
             if error.message or error.vendor_code:
@@ -150,6 +157,7 @@ class VideoVectorClient:
             "POST",
             "/videos/signed-url",
             body=body,
+            limit=SINGLE_LIMIT,
             idempotency_key=key_for_call(idempotency_key),
         )
         return answers.to_signed_url(self._transport.send(call), gcs_uri)

@@ -1,11 +1,12 @@
 """What the actions work with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.automate.effects.effects import Effects
+from videovector_bridge.automate.turn import Turn
 from videovector_bridge.backends import Backend
 from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.settings import SubscriberSettings
@@ -20,7 +21,8 @@ def utc_now() -> datetime:
 class Context:
     """Settings and clients, made once per process.
 
-    `budget` is what events may have of memory, in bytes of their data. `now` is the time, aware.
+    `budget` is what events may have of memory, in bytes of their data; `turn` is for
+    answers that are lists. `now` is the time, aware.
     """
 
     settings: SubscriberSettings
@@ -29,3 +31,4 @@ class Context:
     effects: Effects
     budget: ByteBudget
     now: Callable[[], datetime] = utc_now
+    turn: Turn = field(default_factory=Turn)

@@ -64,14 +64,22 @@ def _parts(context: Context, desired: Values) -> Iterable[Part] | None:
 def _segments(context: Context, desired: Values) -> Iterator[Part]:
     cause = desired["cause"]
     target = SegmentsTarget(cause["video_id"], cause["run_id"])
-    for row in context.api.batch_segments_for_targets([target]):
+    with context.turn.take():
+        # Addresses and not rows, which may hold pictures: the work on them takes a while.
+        addresses = list(_addresses(context.api.batch_segments_for_targets([target])))
+    for segment_id, gcs_uri in addresses:
+        key = part_key(cause["key"], segment_id)
+        own = {**cause, "segment_id": segment_id, "key": key}
+        yield segment_id, {**desired, "gcs_uri": gcs_uri, "cause": own}
+
+
+def _addresses(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for row in rows:
         segments = row.get("segments")
         for segment in segments if isinstance(segments, list) else ():
             match segment:
                 case {"segment_id": str(segment_id), "gcs_uri": str(gcs_uri)} if segment_id:
-                    key = part_key(cause["key"], segment_id)
-                    own = {**cause, "segment_id": segment_id, "key": key}
-                    yield segment_id, {**desired, "gcs_uri": gcs_uri, "cause": own}
+                    yield segment_id, gcs_uri
 
 
 def _apply(context: Context, task: Task) -> None:

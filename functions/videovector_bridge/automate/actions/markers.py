@@ -1,6 +1,6 @@
 """Markers as targets, for the actions that set and delete them: one target for both."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from videovector_bridge.api import Marker
@@ -16,8 +16,8 @@ TARGET_FIELDS: Final = {
     "target_id": Field("text", "its id"),
     "field_path": Field("text", "the extracted field, for target_type field"),
 }
-# A deletion may read many pages of markers first.
-LASTS_SECONDS: Final = 30.0
+# A deletion may wait for its turn, and read many pages of markers first.
+LASTS_SECONDS: Final = 40.0
 
 
 def marker_state(target: str, keys: Mapping[str, Any], desired: Mapping[str, Any]) -> TargetState:
@@ -75,7 +75,8 @@ def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
     if known and (context.api.delete_marker(known) or named or not all_of_them):
         return
     # The id is not known, or its marker was replaced by hand.
-    ids = _matching(list(context.api.list_markers()), absent["match"])
+    with context.turn.take():
+        ids = _matching(context.api.list_markers(), absent["match"])
     if len(ids) > 1 and not all_of_them:
         raise PermanentError(
             f"{len(ids)} markers fit `match`, and at most one was set by this bridge. Give `match` "
@@ -87,7 +88,7 @@ def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
         context.api.delete_marker(marker_id)
 
 
-def _matching(markers: list[Marker], match: Mapping[str, Any]) -> list[str]:
+def _matching(markers: Iterable[Marker], match: Mapping[str, Any]) -> list[str]:
     """The ids of the markers that show every key of `match` with its value.
 
     A null there must be shown as null or not at all. Raises `PermanentError` where no marker
