@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.infra.conftest import Runs
-from videovector_bridge.automate.effects.effects import COLLECTION
+from videovector_bridge.automate.effects.store import COLLECTION
 from videovector_bridge.backends.document_limits import END_FIELD
 
 

@@ -19,7 +19,8 @@ from videovector_bridge.api.errors import (
     Unreachable,
     ValidationRefused,
 )
-from videovector_bridge.automate.effects.effects import Effects, Outcome, Task
+from videovector_bridge.automate.effects.effects import Effects
+from videovector_bridge.automate.effects.task import Outcome, Task
 from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import BackendError, ConflictError, PermanentError, TransientError
 

@@ -9,7 +9,7 @@ import pytest
 from tests.properties.converging import Handler, Odds, World
 from tests.properties.promises import Answer, Event
 from videovector_bridge.api.errors import ValidationRefused
-from videovector_bridge.automate.effects.effects import Outcome
+from videovector_bridge.automate.effects.task import Outcome
 from videovector_bridge.errors import BackendError
 
 TARGET = "marker:run:r1"

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.subscribing import Deployed, event, message_of, message_of_delivery
 from tests.webhooks import delivery
 from videovector_bridge.automate import processing, subscriber, wiring
-from videovector_bridge.automate.effects import effects
+from videovector_bridge.automate.effects import store
 from videovector_bridge.backends import Backend
 
 RED = """
@@ -395,7 +395,7 @@ def test_a_store_that_is_down_is_redelivered(
     markers: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without its records nothing is sent to VideoVector."""
-    monkeypatch.setattr(effects, "_STORE_SECONDS", 0.5)
+    monkeypatch.setattr(store, "_STORE_SECONDS", 0.5)
     broken(markers, "documents")
 
     assert markers.push(event()) == 503

@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, NamedTuple
 import orjson
 
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.effects import Applied, Task
 from videovector_bridge.automate.effects.parts import Part
 from videovector_bridge.automate.effects.record import RETENTION_SECONDS, Version, shorten
+from videovector_bridge.automate.effects.task import Applied, Task
 from videovector_bridge.automate.received import Received
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import id_text

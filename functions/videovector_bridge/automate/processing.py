@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.effects import Applied, Outcome, Task
 from videovector_bridge.automate.effects.parts import apply_parts, joined_failures
+from videovector_bridge.automate.effects.task import Applied, Outcome, Task
 from videovector_bridge.automate.message import IncomingMessage
 from videovector_bridge.automate.metering import Costs, metered
 from videovector_bridge.automate.plan import Automation, Planned, plan

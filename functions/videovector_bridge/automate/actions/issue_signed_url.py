@@ -22,8 +22,8 @@ from videovector_bridge.automate.action import (
 )
 from videovector_bridge.automate.actions.gcs_uri import allowed_uri, parse_gcs_uri
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.effects import Task
 from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
+from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import TYPE_PREFIX, id_text

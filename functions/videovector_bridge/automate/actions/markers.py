@@ -6,7 +6,7 @@ from typing import Any, Final
 from videovector_bridge.api import Marker
 from videovector_bridge.automate.action import Field, TargetState
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.effects import Applied, Task
+from videovector_bridge.automate.effects.task import Applied, Task
 from videovector_bridge.errors import PermanentError
 
 TARGET_KIND: Final = "marker"

@@ -23,9 +23,9 @@ from videovector_bridge.automate.action import (
 from videovector_bridge.automate.actions.announce import announce
 from videovector_bridge.automate.actions.search_conditions import condition_doubts
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.effects import Task
 from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
 from videovector_bridge.automate.effects.record import Version
+from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import PermanentError
 
 EVENT_TYPE: Final = "search.matched"
@@ -103,11 +103,16 @@ def _apply(context: Context, task: Task) -> None:
 
 def match_key(automation: str, match: Mapping[str, Any]) -> str:
     """The identity of a match among those of all automations."""
-    if match.get("result_id"):
-        place = [match.get("result_type"), match["result_id"]]
+    if (result_id := _scalar(match.get("result_id"))) is not None:
+        place = [_scalar(match.get("result_type")), result_id]
     else:
-        place = [match.get(name) for name in _PLACE]
+        place = [_scalar(match.get(name)) for name in _PLACE]
     return hashlib.sha256(repr([automation, place]).encode()).hexdigest()[:40]
+
+
+def _scalar(value: Any) -> Any:
+    """A text that is not empty, or a number; None for all else."""
+    return value if isinstance(value, str | int | float) and value != "" else None
 
 
 def trimmed(match: Mapping[str, Any]) -> dict[str, Any]:

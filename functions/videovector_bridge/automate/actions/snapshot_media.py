@@ -14,7 +14,7 @@ from videovector_bridge.automate.actions.batch_loader import BatchLoader
 from videovector_bridge.automate.actions.media_id import media_id
 from videovector_bridge.automate.actions.snapshot import Rows, rows_by_video, snapshot
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.effects import Task
+from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import ConflictError, TransientError
 
 COLLECTION: Final = "media"

@@ -12,7 +12,7 @@ from videovector_bridge.automate.action import Action, Cause, Field, TargetState
 from videovector_bridge.automate.actions.announce import announce
 from videovector_bridge.automate.actions.media_id import media_id
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.effects import Task
+from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import ConflictError, PermanentError, TransientError
 from videovector_bridge.events import parse_time

@@ -10,12 +10,11 @@ This rests on two bounds: a request takes effect, if at all, within the seconds 
 for it; and a process does not stop for longer than that between reading the clock and sending.
 """
 
-import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any
 
 from videovector_bridge.api.errors import ApiError, UnexpectedAnswer
 from videovector_bridge.automate.effects import record as steps
@@ -28,46 +27,10 @@ from videovector_bridge.automate.effects.record import (
     State,
     Version,
 )
-from videovector_bridge.backends.ports import Document, Documents
-from videovector_bridge.errors import BackendError, ConflictError, PermanentError, TransientError
-
-COLLECTION: Final = "effects"
-_TRIES: Final = 20
-_STORE_SECONDS: Final = 10.0
-
-Outcome = Literal["done", "done_before", "refused"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Task:
-    """What an action applies: the desired state, and what the record knows of the target.
-
-    `created`: something that this bridge made may be there; `marker_id` is the id that VideoVector
-    gave it, empty where none is known. `progress` has the parts that are done.
-    """
-
-    desired: Mapping[str, Any]
-    created: bool = True
-    marker_id: str = ""
-    progress: Progress = field(default_factory=Progress)
-
-
-class Applied(NamedTuple):
-    """What an action learned when it applied a state: the id of the marker that it set."""
-
-    marker_id: str = ""
-
-
-Apply = Callable[[Task], Applied | None]
-Report = Callable[[PermanentError], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """A record with the document that it is stored in."""
-
-    record: Record
-    document: Document
+from videovector_bridge.automate.effects.store import Step, StoredRecord
+from videovector_bridge.automate.effects.task import Applied, Apply, Outcome, Report, Task
+from videovector_bridge.backends.ports import Documents
+from videovector_bridge.errors import PermanentError, TransientError
 
 
 @dataclass(slots=True)
@@ -80,14 +43,13 @@ class _Attempt:
 
     target: str
     own: State
+    stored: StoredRecord
     lasts_seconds: float
-    keep_seconds: float | None
     started_at: float = 0.0
     until: float = -1.0
     touched: bool = False
     refusal: Refusal | None = None
     progress: Progress | None = None
-    stored: Document | None = None
 
     @property
     def key(self) -> str:
@@ -97,10 +59,6 @@ class _Attempt:
     def must_write(self) -> bool:
         """Whether the target must still be made equal to the desired state."""
         return self.touched or self.refusal is None
-
-
-# What a step makes of a record: None where there is nothing to write to.
-_Step = Callable[[Record | None], Record | None]
 
 
 class Effects:
@@ -150,8 +108,9 @@ class Effects:
         event may be under way.
         """
         lasts = self._request_seconds + lasts_seconds
-        attempt = _Attempt(target, State(desired, version), lasts, keep_seconds)
-        record = self._claim(attempt).record
+        stored = StoredRecord(self._documents, target, keep_seconds=keep_seconds, sleep=self._sleep)
+        attempt = _Attempt(target, State(desired, version), stored, lasts)
+        record = self._claim(attempt)
         if attempt.key not in record.pending:
             return "done_before"
         if attempt.key in record.refused:
@@ -178,7 +137,7 @@ class Effects:
 
     # The steps, each as one compare-and-set.
 
-    def _claim(self, attempt: _Attempt) -> _Stored:
+    def _claim(self, attempt: _Attempt) -> Record:
         own = attempt.own
 
         def step(record: Record | None) -> Record:
@@ -200,8 +159,7 @@ class Effects:
                 f"redelivered later."
             )
 
-        # The target of one event has no record yet, as a rule: a read would be wasted.
-        return self._write(attempt, step, unread=attempt.keep_seconds is not None)
+        return self._write(attempt, step)
 
     def _accept(
         self, attempt: _Attempt, written: State, applied: Applied | None
@@ -223,7 +181,7 @@ class Effects:
                 marker_id=applied.marker_id if applied else "",
             )
 
-        record = self._write(attempt, step).record
+        record = self._write(attempt, step)
         if not settled:
             self._check_claim(attempt, record)
         return record, settled
@@ -244,7 +202,7 @@ class Effects:
             ),
             until=attempt.until,
         )
-        record = self._write(attempt, step).record
+        record = self._write(attempt, step)
         self._check_claim(attempt, record)
         return record
 
@@ -277,11 +235,11 @@ class Effects:
         held_until = attempt.until
         self._renew(attempt)
         step = partial(steps.hold, key=attempt.key, held_until=held_until, until=attempt.until)
-        stored = self._change(attempt, step)
-        if stored is None:  # deleted; the next step makes it again
+        held = self._change(attempt, step)
+        if held is None:  # deleted; the next step makes it again
             return record
-        self._check_claim(attempt, stored.record)
-        return stored.record
+        self._check_claim(attempt, held)
+        return held
 
     def _check_target(self, attempt: _Attempt, error: PermanentError) -> None:
         """Continue only if the target still has the accepted state, which was refused now."""
@@ -296,11 +254,11 @@ class Effects:
         """End the claim, after the report of the refusal if there is one."""
         if attempt.refusal is None:
             step = partial(steps.end, key=attempt.key, held_until=attempt.until)
-            stored = self._change(attempt, step)
-            if stored is None or attempt.key not in stored.record.refused:
+            record = self._change(attempt, step)
+            if record is None or attempt.key not in record.refused:
                 return "done"
             # Noted by an attempt at another event, which found this one's state desired.
-            self._publish(attempt, stored.record, report)
+            self._publish(attempt, record, report)
         self._change(attempt, partial(steps.report, key=attempt.key, held_until=attempt.until))
         if report is None and attempt.refusal is not None:
             raise steps.error_of(attempt.refusal)
@@ -343,50 +301,21 @@ class Effects:
         attempt.started_at = self._now()
         attempt.until = attempt.started_at + self._start_seconds + attempt.lasts_seconds
 
-    def _write(
-        self, attempt: _Attempt, step: Callable[[Record | None], Record], *, unread: bool = False
-    ) -> _Stored:
-        stored = self._change(attempt, step, unread=unread)
-        assert stored is not None  # the step always gives a record
-        return stored
+    def _write(self, attempt: _Attempt, step: Callable[[Record | None], Record]) -> Record:
+        record = self._change(attempt, step)
+        assert record is not None  # the step always gives a record
+        return record
 
-    def _change(self, attempt: _Attempt, step: _Step, *, unread: bool = False) -> _Stored | None:
-        """Compare-and-set until it succeeds. None where there is no record, and none to write.
+    def _change(self, attempt: _Attempt, step: Step) -> Record | None:
+        """Store a step, with the parts that are done. None where there is no record."""
 
-        `unread`: try to create the document before it is read.
-        """
-        target = attempt.target
-        for number in range(_TRIES):
-            known = attempt.stored
-            if known is None and not unread:
-                known = self._documents.read(COLLECTION, target, timeout=_STORE_SECONDS)
-            unread = False
-            record = None if known is None else Record.from_fields(known.fields)
+        def change(record: Record | None) -> Record | None:
             changed = step(record)
-            if changed is None:
-                return None
-            if attempt.progress is not None:
-                changed = attempt.progress.note_in(changed)
-            if changed == record and known is not None:
-                attempt.stored = known
-                return _Stored(changed, known)
-            try:
-                attempt.stored = self._documents.write(
-                    COLLECTION,
-                    target,
-                    changed.fields(),
-                    replaces=known,
-                    timeout=_STORE_SECONDS,
-                    keep_seconds=attempt.keep_seconds,
-                )
-                return _Stored(changed, attempt.stored)
-            except ConflictError:
-                attempt.stored = None
-                self._sleep(random.uniform(0, 0.05) * min(number, 10))  # noqa: S311  # jitter
-            except BackendError:
-                attempt.stored = None
-                raise
-        raise BackendError(f"effects/{target} changed {_TRIES} times before it could be written.")
+            if changed is None or attempt.progress is None:
+                return changed
+            return attempt.progress.note_in(changed)
+
+        return attempt.stored.change(change)
 
 
 def _in_doubt(error: PermanentError) -> bool:

@@ -1,0 +1,74 @@
+"""One record in the document store, changed by compare-and-set."""
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from videovector_bridge.automate.effects.record import Record
+from videovector_bridge.backends.ports import Document, Documents
+from videovector_bridge.errors import BackendError, ConflictError
+
+COLLECTION: Final = "effects"
+_TRIES: Final = 20
+_STORE_SECONDS: Final = 10.0
+
+Step = Callable[[Record | None], Record | None]
+"""What a step makes of a record; None where there is none, and none to write."""
+
+
+class StoredRecord:
+    """The record of `target`, which is needed for `keep_seconds`, or for ever.
+
+    Remembers the document that was read or written last, so that one attempt reads it once.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        target: str,
+        *,
+        keep_seconds: float | None,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._documents = documents
+        self._target = target
+        self._keep_seconds = keep_seconds
+        self._sleep = sleep
+        self._known: Document | None = None
+        # The target of one event has no record yet, as a rule: a read would be wasted.
+        self._unread = keep_seconds is not None
+
+    def change(self, step: Step) -> Record | None:
+        """Apply `step` until its result is stored, and return that.
+
+        The step may run several times. Raises `BackendError`, and what the step raises.
+        """
+        for number in range(_TRIES):
+            known = self._read()
+            record = None if known is None else Record.from_fields(known.fields)
+            changed = step(record)
+            if changed is None or (changed == record and known is not None):
+                return changed
+            self._known = None
+            try:
+                self._known = self._documents.write(
+                    COLLECTION,
+                    self._target,
+                    changed.fields(),
+                    replaces=known,
+                    timeout=_STORE_SECONDS,
+                    keep_seconds=self._keep_seconds,
+                )
+            except ConflictError:
+                self._sleep(random.uniform(0, 0.05) * min(number, 10))  # noqa: S311  # jitter
+            else:
+                return changed
+        raise BackendError(
+            f"{COLLECTION}/{self._target} changed {_TRIES} times before it could be written."
+        )
+
+    def _read(self) -> Document | None:
+        if self._known is None and not self._unread:
+            self._known = self._documents.read(COLLECTION, self._target, timeout=_STORE_SECONDS)
+        self._unread = False
+        return self._known
