@@ -185,12 +185,7 @@ BAD_LINES = [
     ('when = "event.payload.n > 3"', 'when = "f(event)"', "when: calls f, which is not known", 5),
     ('target_type = "run"', "", "upsert_marker: needs target_type with target_id or body", 6),
     ('target_type = "run"', 'target_type = "video"', "must be one of prompt, run, field", 7),
-    (
-        'target_id = "{event.run_id}"',
-        "target_id = 5",
-        "target_id: must be text in quotes, not 5",
-        8,
-    ),
+    ('target_id = "{event.run_id}"', "target_id = 5", "target_id: must be text in quotes", 8),
     ('target_id = "{event.run_id}"', 'target_id = "{run_id}"', "target_id: names run_id", 8),
     ('target_id = "{event.run_id}"', 'target_id = "{event"', "target_id: has a { without its }", 8),
     ('color = "red"', 'colour = "red"', "upsert_marker.colour: is not known; known are", 9),

@@ -96,44 +96,58 @@ def test_a_mistake_names_the_glob() -> None:
         (
             "processing.run_failed",
             "webhook",
-            "'processing.run_failed' fits no event that channel 'webhook' is known to carry; "
-            'leave channel out, or write channel = "stream"',
+            (
+                "'processing.run_failed' fits no event that channel 'webhook' is known to carry; "
+                'leave channel out, or write channel = "stream"'
+            ),
         ),
         (
             "media.preview_stored",
             "",
-            "'media.preview_stored' fits only events of the bridge itself, which channel 'bridge' "
-            'carries; write channel = "bridge"',
+            (
+                "'media.preview_stored' fits only events of the bridge itself, which channel "
+                "'bridge' carries; write channel = \"bridge\""
+            ),
         ),
         (
             "search.*",
             "stream",
-            "'search.*' fits no event that channel 'stream' is known to carry; write channel = "
-            '"bridge"',
+            (
+                "'search.*' fits no event that channel 'stream' is known to carry; write channel = "
+                '"bridge"'
+            ),
         ),
         (
             "prompt_run.failed",
             "bridge",
-            "'prompt_run.failed' fits no event that channel 'bridge' is known to carry; leave "
-            'channel out, or write channel = "stream"',
+            (
+                "'prompt_run.failed' fits no event that channel 'bridge' is known to carry; leave "
+                'channel out, or write channel = "stream"'
+            ),
         ),
         (
             "bridge.stream.gap",
             "bridge",
-            "'bridge.stream.gap' fits no event that channel 'bridge' is known to carry; leave "
-            'channel out, or write channel = "stream"',
+            (
+                "'bridge.stream.gap' fits no event that channel 'bridge' is known to carry; leave "
+                'channel out, or write channel = "stream"'
+            ),
         ),
         (
             "bridge.gap",
             "",
-            "'bridge.gap' fits no event that is documented, nor processing.*; did you mean "
-            "bridge.stream.gap?",
+            (
+                "'bridge.gap' fits no event that is documented, nor processing.*; did you mean "
+                "bridge.stream.gap?"
+            ),
         ),
         (
             "processing.stream_error",
             "",
-            "'processing.stream_error' ends a connection to the stream and is not published, so "
-            "nothing follows from it; leave it out: `drain` counts and logs it",
+            (
+                "'processing.stream_error' ends a connection to the stream and is not published, so"
+                " nothing follows from it; leave it out: `drain` counts and logs it"
+            ),
         ),
     ],
 )
@@ -148,8 +162,8 @@ def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> No
         [],
         [
             (
-                "'search.matched' fits only events of the bridge itself, which channel 'bridge' "
-                'carries; write channel = "bridge", in an automation of its own'
+                "'search.matched' fits only events of the bridge itself, which channel 'bridge'"
+                ' carries; write channel = "bridge", in an automation of its own'
             )
         ],
     )

@@ -14,6 +14,19 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 SHIPPED = (FUNCTIONS / "automations.toml").read_text(encoding="utf-8")
 SCHEMA = automations_schema()
 VALIDATOR = Draft7Validator(SCHEMA)
+START = GOOD.partition("[automation.u")[0]
+CONDITION = '{ field = "f", operator = "equals", type = "string", value = 5 }'
+BAD_ACTIONS = [
+    "issue_signed_url = { segments = false }",
+    'issue_signed_url = { gcs_uri = "" }',
+    "upsert_marker = { body = {} }",
+    'delete_marker = { match = {}, target = "x" }',
+    'search = { conditions = ["abc"] }',
+    f"search = {{ conditions = [{CONDITION.replace('type', 'typ')}] }}",
+    f"search = {{ conditions = [{CONDITION.replace('equals', ' ')}] }}",
+    f"search = {{ conditions = [{CONDITION}], run_ids = [5] }}",
+    'search = { query = "q", top_k = "30" }',
+]
 
 
 def test_the_schema_that_is_kept_is_the_one_of_the_code() -> None:
@@ -47,7 +60,10 @@ def test_the_shipped_file_names_its_schema() -> None:
         GOOD.replace('channel = "stream"\n', "").replace('when = "event.payload.n > 3"\n', ""),
         GOOD.replace('target_type = "run"', 'target_type = "{event.payload.kind}"'),
         GOOD.partition("target_type")[0] + "body = { a = [1, { b = true }] }\ntarget = 'x'",
-        GOOD.partition("[automation.u")[0] + 'issue_signed_url = { gcs_uri = "gs://b/o" }',
+        START + 'issue_signed_url = { gcs_uri = "gs://b/o" }',
+        START + "issue_signed_url = { segments = true }",
+        START + 'search = { query = "q", top_k = "{event.payload.n}" }',
+        START + f"search = {{ conditions = [{CONDITION}] }}",
     ],
 )
 def test_good_files_are_valid(text: str) -> None:
@@ -76,11 +92,14 @@ def test_bad_files_are_not_valid(line: str, instead: str, problem: str) -> None:
         "[automation]",
         "[[automations]]",
         "automation = [1]",
-        GOOD.partition("[automation.u")[0],
+        START,
         GOOD + 'issue_signed_url = { gcs_uri = "gs://b/o" }\n[automation.issue_signed_url]',
         GOOD + '[automation.issue_signed_url]\ngcs_uri = "gs://b/o"',
-        GOOD.partition("[automation.u")[0] + "issue_signed_url = {}",
+        START + "issue_signed_url = {}",
         GOOD.replace('"prompt_run.failed"', '""'),
+        GOOD.replace('"prompt_run.failed"', '"(a|b)"'),
+        GOOD.replace('"prompt_run.failed"', '"^prompt_run"'),
+        *(f"{START}{action}" for action in BAD_ACTIONS),
     ],
 )
 def test_files_of_another_form_are_not_valid(text: str) -> None:

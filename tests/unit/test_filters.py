@@ -93,6 +93,24 @@ def test_filters_are_compared_with_a_topology(tmp_path: Path) -> None:
     assert ran.json["filters"].keys() >= {"upsert_marker", "search"}
 
 
+def test_an_action_that_is_not_known_is_named(tmp_path: Path) -> None:
+    """With its function and the known ones; nothing is written."""
+    file = tmp_path / "topology.json"
+    text = FILE.read_text(encoding="utf-8").replace('"upsert_marker"', '"upsert_markers"')
+    file.write_text(text.replace('"action": "search"', '"action": 5'), encoding="utf-8")
+
+    ran = Ran("automations", "filters", "--topology", str(file), "--write")
+
+    assert ran.status == 2
+    assert (
+        "function 'upsert-markers' has the action 'upsert_markers', which is not known; known are "
+        "upsert_marker, delete_marker, issue_signed_url, store_preview, snapshot_media, search; "
+        "did you mean upsert_marker?"
+    ) in ran.err
+    assert "function 'run-searches' has the action 5, which is not known; known are " in ran.err
+    assert "KeyError" not in ran.err
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "x", '{"functions": {"a": 1}, "subscriptions": 1}'])
 def test_what_is_no_topology_is_wrong_usage(tmp_path: Path, text: str) -> None:
     """So is --write without one."""

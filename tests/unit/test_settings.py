@@ -481,6 +481,28 @@ def test_a_wrong_variable_of_subscribers_is_named(name: str, value: str) -> None
     assert {problem.split()[0] for problem in caught.value.problems} == {name}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("SIGNED_URL_BUCKETS", "media,gs://videos/raw/", "write videos, not 'gs://videos/raw/'"),
+        ("SIGNED_URL_BUCKETS", "videos/raw", "write videos, not 'videos/raw'"),
+        ("PREVIEW_BUCKET", "gs://previews/2026", "write previews, not 'gs://previews/2026'"),
+        ("CLAIM_BUCKET", "gs://claims", "write claims, not 'gs://claims'"),
+        ("CLAIM_BUCKET", "claims/", "write claims, not 'claims/'"),
+        ("CLAIM_BUCKET", "s3://claims", "without gs:// or a path, not 's3://claims'"),
+        ("PREVIEW_BUCKET", "gs://X/", "without gs:// or a path, not 'gs://X/'"),
+    ],
+)
+def test_a_bucket_with_a_path_is_told_what_to_write(name: str, value: str, problem: str) -> None:
+    """The bucket alone, where there is one in it."""
+    with pytest.raises(SettingsError) as caught:
+        subscriber_settings(GOOD | {name: value})
+
+    (found,) = caught.value.problems
+    assert found.startswith(f"{name} must be the name of a bucket, without gs:// or a path")
+    assert found.endswith(problem)
+
+
 def test_the_command_line_may_watch_any_topic() -> None:
     """A topic that the command line watches may be one of the others."""
     options: list[str] = []

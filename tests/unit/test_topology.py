@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from main import INGEST, subscribers
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.filters import filters
 from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.errors import SettingsError
 
 RAW: Mapping[str, Any] = json.loads(FILE.read_text())
 TOPOLOGY = read_topology()
@@ -100,6 +102,37 @@ def test_filters_are_those_that_the_shipped_automations_need() -> None:
     assert by_function == {
         name: needed[each["action"]] for name, each in RAW["functions"].items() if "action" in each
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"functions": []}, "is no topology: 'list' object has no attribute 'items'"),
+        ({"functions": {"f": {}}}, "is no topology: 'entry_point' is missing"),
+        ({"subscriptions": {"s": {"topic": "t"}}}, "is no topology: 'ack_deadline_seconds' is mis"),
+        (
+            {"subscriptions": {"s": {"topic": "t", "ack_deadline_seconds": 9, "function": "g"}}},
+            "subscription 's' names the function 'g'; known: f",
+        ),
+        (
+            {"subscriptions": {"s": {"topic": "u", "ack_deadline_seconds": 9}}},
+            "subscription 's' names the topic 'u'; known: t",
+        ),
+    ],
+)
+def test_what_a_topology_lacks_is_named(
+    tmp_path: Path, change: Mapping[str, Any], problem: str
+) -> None:
+    """In one sentence; the local stack does not start."""
+    file = tmp_path / "topology.json"
+    good = {"topics": {"t": {}}, "functions": {"f": {"entry_point": "f"}}, "subscriptions": {}}
+    file.write_text(json.dumps({**good, **change}))
+
+    with pytest.raises(SettingsError) as caught:
+        read_topology(file)
+
+    (found,) = caught.value.problems
+    assert problem in found
 
 
 def test_topics_may_be_renamed() -> None:

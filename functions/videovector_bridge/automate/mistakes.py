@@ -40,7 +40,7 @@ class Mistake:
             self.field,
             f"{self.what}; {self.fix}" if self.fix else self.what,
         )
-        return ": ".join(filter(None, parts))
+        return _one_line(": ".join(filter(None, parts)))
 
 
 def did_you_mean(word: object, known: Iterable[str], prefix: str = "") -> str:
@@ -65,6 +65,10 @@ def shown(value: Any) -> str:
 
 
 def shown_key(key: str) -> str:
-    """A key of a TOML file for a message: short, and without what would break the line."""
-    key = key if len(key) <= _MAX_KEY else key[: _MAX_KEY - 1] + "…"
-    return key if key.isprintable() else ascii(key)[1:-1]
+    """A key of a TOML file for a message: no longer than it may be."""
+    return key if len(key) <= _MAX_KEY else key[: _MAX_KEY - 1] + "…"
+
+
+def _one_line(text: str) -> str:
+    """`text` with escapes for what breaks a line, or is a command to a terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

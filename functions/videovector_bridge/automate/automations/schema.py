@@ -71,7 +71,11 @@ def _automation() -> dict[str, Any]:
                 "publishes); stream and webhook if it is not given.",
                 "enum": [*CHANNELS, ""],
             },
-            "when": {"description": "A condition: CEL over `event`.", "type": "string"},
+            "when": {
+                "description": "A condition: CEL over `event`.",
+                "type": "string",
+                "pattern": _NO_BLANK_TEXT,
+            },
             **{action.name: _action(action) for action in ACTIONS.values()},
         },
         "required": ["name", "on"],

@@ -114,8 +114,8 @@ class _Checks:
     def _overruled(self, automations: Sequence[Automation]) -> None:
         for later, first in overruled(automations):
             what = (
-                f"never has an effect: {first.name!r} (line {self._line(first)}) has the same "
-                f"target on all of its events, and the first automation in the file wins"
+                f"is overruled on all of its events: {first.name!r} (line {self._line(first)}) has "
+                f"the same target, and the first automation in the file wins"
             )
             fix = f"remove it, or put it before {first.name!r} and give it a condition"
             self._report(later, later.action, what, fix, warning=True)
