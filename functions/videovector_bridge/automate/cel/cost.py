@@ -31,6 +31,8 @@ _CONVERSION: Final = 15  # from Python to the library, for each unit of weight
 _OPERATION: Final = 3
 _CALL: Final = 25
 _ITEM: Final = 12
+_NUMBER: Final = 80  # the longest number as text
+_ITEMS: Final = ("[", "{", ",")  # a list that is written out has no more of them than items
 
 Sizes = Mapping[str, Size]
 
@@ -90,11 +92,11 @@ class _Estimate:
     def _one(self, term: Term, bound: Sizes) -> Load:
         match term:
             case Plain(text):
-                return Load(_OPERATION, 1 + len(text) // 4, 1)
+                return Load(_OPERATION, 1 + len(text) // 4, int(text in _ITEMS))
             case Use(name, path):
                 size = self.sizes.get(path) if is_event(term) else bound.get(name)
                 weight, length = size or Size()
-                return Load(_OPERATION + weight, 1 + weight, length)  # comparing it reads it all
+                return Load(_OPERATION + weight, weight, length)  # comparing it reads it all
             case Call():
                 return self._call(term, bound)
             case Macro():
@@ -105,25 +107,27 @@ class _Estimate:
         work = _CALL + over.work + arguments.work
         if (literal := call.literal) in self.patterns:
             work += self.patterns[literal].work(4 * over.weight)
-        return Load(work, 1 + over.weight + arguments.weight, 1 + over.length + arguments.length)
+        own = _NUMBER if call.name == "string" else 1
+        return Load(work, own + over.weight + arguments.weight, over.length + arguments.length)
 
     def _macro(self, macro: Macro, bound: Sizes) -> Load:
         """Of all items together.
 
         The work for an item grows at least in proportion to its size. So the work for all of them
-        is at most what each costs if it is empty, and once what an item costs that is all of them.
+        is at most what each costs if it is empty, and once what an item costs beyond that which is
+        as large as all of them.
         """
         over = self.load(macro.over, bound)
         empty = self.load(macro.body, {**bound, macro.variable: Size()})
-        whole = Size(over.weight, over.weight)
-        full = self.load(macro.body, {**bound, macro.variable: whole})
         items = over.length
-        work = over.work + over.weight + items * (_ITEM + empty.work) + full.work
+        whole = Size(over.weight, over.weight) if items else Size()
+        full = self.load(macro.body, {**bound, macro.variable: whole})
+        body = Load(*(items * each + all_ - each for each, all_ in zip(empty, full, strict=True)))
+        work = over.work + over.weight + items * _ITEM + body.work
         if macro.kind not in ("map", "filter"):
-            return Load(work, 1, 1)
+            return Load(work, 1, 0)
         weight, length = over.weight, items
         if macro.kind == "map":
-            weight = items * empty.weight + full.weight
-            length += empty.length + full.length
+            weight, length = body.weight, items + body.length
         # Each item is added to a copy of the list of those before it.
         return Load(work + items * weight, weight, length)

@@ -57,7 +57,7 @@ def read_pattern(pattern: str) -> Pattern:
     """The cost of a regular expression in the syntax of Rust's `regex`; too high where in doubt."""
     groups = [_NOTHING]  # those that are open, each as far as it is read
     last = _NOTHING  # what a repetition repeats
-    fold = 4 if "(?" in pattern else 1  # with a flag, a letter stands for its cases
+    fold = 4 if re.search(r"\(\?[a-zA-Z-]*i", pattern) else 1  # letters of both cases
     for part in _PART.finditer(pattern):
         match part.lastgroup:
             case "begin":

@@ -53,7 +53,7 @@ class Use(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """An operator, a number or a string; `text` as it is written."""
+    """An operator, a number, a string, or the bracket of a list; `text` as it is written."""
 
     text: str
 
@@ -191,6 +191,8 @@ class _Reader:
             if word == closing:
                 break
             if word in _OPEN:
+                if word != "(" and not operand:
+                    operand.append(Plain(word))
                 operand += self.terms(_OPEN[word], in_has=in_has)
             elif word == ".":
                 operand = self._member(operand)
