@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import cel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,28 @@ json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=10,
+)
+# What the vendor's events are like, rather than anything.
+payloads = st.fixed_dictionaries(
+    {},
+    optional={
+        "n": st.none() | st.integers(-5, 5) | st.text(max_size=2),
+        "rows": st.none()
+        | st.lists(st.none() | st.fixed_dictionaries({}, optional={"n": json_values}), max_size=3),
+        "deep": json_values | st.fixed_dictionaries({"a": json_values}),
+    },
+)
+SOURCES = (
+    *("event.payload.n", "event.payload.n > 3", "has(event.payload.n)", "event.video_id != null"),
+    *("event.payload.n == null", "has(event.payload.deep.a)", "has(event.payload.deep.a.b)"),
+    *("event.payload.deep.a", "event.payload.deep.a.b", "event['payload'].deep['a']"),
+    *("event.payload.rows[0].n", "size(event.payload.rows) + event.payload.n"),
+    *("event.payload.rows.exists(r, r.n == event.payload.n)", "event.payload.rows"),
+    *("event.payload.rows.map(r, has(r.n), r.n)", "event.payload.rows.filter(r, r.n == 1)"),
+    *("event.payload.rows.all(event, event.n > 0)", "event == event", "event.run_id"),
+    *("event.payload.missing || event.payload.n == 1", "event.payload[event.run_id]"),
+    "has(event.payload.n) ? event.payload.n : event.payload.deep.a",
+    *("event.payload.deep.exists(k, k == 'a')", "event.payload.deep == {'a': 1}"),
 )
 # JSON cannot carry half a surrogate pair past the parser.
 events = st.dictionaries(st.sampled_from(["payload", "x", "run_id"]), json_values)
@@ -66,3 +89,34 @@ def test_any_string_of_cel_may_stand_in_braces(text: str) -> None:
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
 
     assert f"<{text}>" == compile_template(f'<{{"{quoted}"}}>').render(EventValues({}))
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(SOURCES), payloads, st.none() | st.just("v1"))
+def test_a_part_of_the_event_is_as_good_as_the_whole(
+    source: str, payload: dict[str, Any], video_id: str | None
+) -> None:
+    """Whatever an expression does not ask for, and however it is evaluated, its value is that."""
+    event = {"run_id": "n", "video_id": video_id, "payload": payload}
+    whole = {**event, "payload": without_nulls(payload)}
+    try:
+        expected: Any = cel.compile(source).execute({"event": whole})
+    except LookupError:
+        expected = LookupError
+    except Exception:  # noqa: BLE001  # the library has no error of its own
+        expected = PermanentError
+    try:
+        actual: Any = compile_expression(source).evaluate(EventValues(event))
+    except (LookupError, PermanentError) as error:
+        actual = LookupError if isinstance(error, LookupError) else type(error)
+
+    assert actual == expected
+
+
+def without_nulls(value: Any) -> Any:
+    """A JSON value without null members and items."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value if item is not None]
+    return value

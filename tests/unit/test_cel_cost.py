@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from videovector_bridge.automate.cel_cost import MAX_WORK
-from videovector_bridge.automate.event_values import EventValues, Given, Size
-from videovector_bridge.automate.expressions import (
+from videovector_bridge.automate.cel.cost import MAX_WORK
+from videovector_bridge.automate.cel.event_values import EventValues, Given, Size
+from videovector_bridge.automate.cel.expressions import (
     ExpressionError,
     compile_expression,
     compile_template,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from videovector_bridge.automate.cel_pattern import read_pattern
+from videovector_bridge.automate.cel.pattern import read_pattern
 
 
 @pytest.mark.parametrize(

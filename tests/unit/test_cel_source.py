@@ -2,7 +2,7 @@
 
 import pytest
 
-from videovector_bridge.automate.cel_source import MAX_BRACKETS, read_source
+from videovector_bridge.automate.cel.source import MAX_BRACKETS, read_source
 
 
 @pytest.mark.parametrize(
