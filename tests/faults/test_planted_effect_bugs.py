@@ -1,0 +1,149 @@
+"""The property test of effects itself: bugs of the kinds that it is for are found by it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.properties.promises import PromiseBroken
+from tests.properties.test_effects_converge import EXAMPLES, check_history
+from videovector_bridge.automate import record as steps
+from videovector_bridge.automate.effects import Effects
+from videovector_bridge.automate.record import Record, State
+
+Plant = Callable[[Any, str, Any], None]
+
+
+def find() -> str:
+    """What the property test says of the bug, at the first of its examples that finds it."""
+    for seed in range(EXAMPLES):
+        try:
+            check_history(seed)
+        except PromiseBroken as broken:
+            return str(broken)
+    pytest.fail(f"{EXAMPLES} examples did not find the bug.")
+
+
+def without_claim(record: Record, key: str) -> Record:
+    """The record as if no attempt at the event were under way."""
+    return replace(record, pending={name: at for name, at in record.pending.items() if name != key})
+
+
+def test_without_a_bug_nothing_is_found() -> None:
+    """What the bugs below are found by is not there otherwise."""
+    for seed in range(20):
+        check_history(seed)
+
+
+def test_a_claim_that_ends_before_the_report_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event stops being pending, and then its refusal is published."""
+    honest = Effects._publish
+
+    def early(self: Effects, attempt: Any, record: Record, report: Any) -> None:
+        self._change(attempt, lambda known: known and without_claim(known, attempt.key))
+        honest(self, attempt, record, report)
+
+    monkeypatch.setattr(Effects, "_publish", early)
+
+    assert "stops being pending without an outcome" in find()
+
+
+def test_a_refusal_that_leaves_no_desired_state_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused state is replaced by nothing, whatever was accepted before."""
+    honest = steps.refuse
+
+    def nothing(*arguments: Any, **named: Any) -> Record:
+        return replace(honest(*arguments, **named), desired=None)
+
+    monkeypatch.setattr(steps, "refuse", nothing)
+
+    find()
+
+
+def test_an_older_event_that_does_not_wait_for_the_newest_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An event is done as soon as a newer one is desired, whether or not that is accepted."""
+    honest = steps.claim
+
+    def hasty(record: Record | None, own: State, **times: float) -> Any:
+        desired = record.desired if record else None
+        if record and desired and desired.version > own.version:
+            return without_claim(record, own.version.key)
+        return honest(record, own, **times)
+
+    monkeypatch.setattr(steps, "claim", hasty)
+
+    assert "without an outcome" in find()
+
+
+def test_an_acceptance_of_any_state_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler ends its claim though another state is desired by now."""
+    monkeypatch.setattr(steps, "is_desired", lambda record, _state: record is not None)
+
+    find()
+
+
+def test_a_refusal_that_is_never_forgotten_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that was refused once counts as done when it is published again."""
+    honest = steps.claim
+
+    def stubborn(record: Record | None, own: State, **times: float) -> Any:
+        key = own.version.key
+        if record and key in record.refused and key not in record.pending:
+            return record
+        return honest(record, own, **times)
+
+    monkeypatch.setattr(steps, "claim", stubborn)
+
+    assert "is acknowledged without an outcome" in find()
+
+
+def test_a_redelivery_that_does_not_report_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal that an earlier attempt noted counts as reported."""
+    honest = steps.claim
+
+    def silent(record: Record | None, own: State, **times: float) -> Any:
+        claimed = honest(record, own, **times)
+        if not isinstance(claimed, Record) or own.version.key not in claimed.refused:
+            return claimed
+        refusal = replace(claimed.refused[own.version.key], reported=True)
+        return replace(claimed, refused={**claimed.refused, own.version.key: refusal})
+
+    monkeypatch.setattr(steps, "claim", silent)
+
+    assert "without an outcome" in find()
+
+
+def test_a_redelivery_that_only_reports_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused state that took effect stays on the target when its handler died."""
+    honest = steps.refusal_of
+
+    def careless(*arguments: Any, **named: Any) -> steps.Refusal:
+        return replace(honest(*arguments, **named), restore=False)
+
+    monkeypatch.setattr(steps, "refusal_of", careless)
+
+    assert "its record says" in find()
+
+
+def test_a_refusal_that_forgets_the_event_in_hand_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a refusal a handler is content with an older state that is desired by then."""
+    honest = steps.join
+
+    def content(record: Record, own: State) -> Record:
+        return record if record.desired else honest(record, own)
+
+    honest_refuse = steps.refuse
+
+    def refuse(*arguments: Any, **named: Any) -> Record:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(steps, "join", content)
+            return honest_refuse(*arguments, **named)
+
+    monkeypatch.setattr(steps, "refuse", refuse)
+
+    find()
