@@ -8,9 +8,9 @@ import pytest
 
 from tests.properties.promises import PromiseBroken
 from tests.properties.test_effects_converge import EXAMPLES, check_history
-from videovector_bridge.automate import record as steps
-from videovector_bridge.automate.effects import Effects
-from videovector_bridge.automate.record import Record, State
+from videovector_bridge.automate.effects import record as steps
+from videovector_bridge.automate.effects.effects import Effects
+from videovector_bridge.automate.effects.record import Record, State
 
 Plant = Callable[[Any, str, Any], None]
 

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from videovector_bridge.automate.cel import event_values
-from videovector_bridge.automate.automations import Automation
 from videovector_bridge.automate.cel.event_values import MAX_LEVELS, EventValues, Given, Size
 from videovector_bridge.automate.cel.expressions import compile_expression, compile_template
+from videovector_bridge.automate.plan import Automation
 from videovector_bridge.errors import PermanentError
 
 FIELDS: dict[str, Any] = {
