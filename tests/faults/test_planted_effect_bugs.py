@@ -8,9 +8,9 @@ import pytest
 
 from tests.properties.promises import PromiseBroken
 from tests.properties.test_effects_converge import EXAMPLES, check_history
-from videovector_bridge.automate.effects import record as steps
+from videovector_bridge.automate.effects import steps
 from videovector_bridge.automate.effects.effects import Effects
-from videovector_bridge.automate.effects.record import Record, State
+from videovector_bridge.automate.effects.record import Record, Refusal, State
 
 Plant = Callable[[Any, str, Any], None]
 
@@ -120,7 +120,7 @@ def test_a_redelivery_that_only_reports_is_found(monkeypatch: pytest.MonkeyPatch
     """A refused state that took effect stays on the target when its handler died."""
     honest = steps.refusal_of
 
-    def careless(*arguments: Any, **named: Any) -> steps.Refusal:
+    def careless(*arguments: Any, **named: Any) -> Refusal:
         return replace(honest(*arguments, **named), restore=False)
 
     monkeypatch.setattr(steps, "refusal_of", careless)

@@ -5,17 +5,14 @@ from random import Random
 from tests.properties.converging import Odds, World
 from tests.unit.stepping import OLD
 from videovector_bridge.automate.effects.record import (
-    MAX_PENDING,
     RETENTION_SECONDS,
-    ClaimHeld,
     Parts,
     Record,
     Refusal,
     State,
-    TooManyPending,
     Version,
-    claim,
 )
+from videovector_bridge.automate.effects.steps import MAX_PENDING, ClaimHeld, TooManyPending, claim
 
 
 def test_a_record_survives_its_document() -> None:

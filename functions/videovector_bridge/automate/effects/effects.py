@@ -17,16 +17,16 @@ from functools import partial
 from typing import Any
 
 from videovector_bridge.api.errors import ApiError, UnexpectedAnswer
-from videovector_bridge.automate.effects import record as steps
+from videovector_bridge.automate.effects import steps
 from videovector_bridge.automate.effects.parts import PartsRefusedError, Progress
 from videovector_bridge.automate.effects.record import (
-    ClaimHeld,
     ClaimHeldError,
     Record,
     Refusal,
     State,
     Version,
 )
+from videovector_bridge.automate.effects.steps import ClaimHeld
 from videovector_bridge.automate.effects.store import Step, StoredRecord
 from videovector_bridge.automate.effects.task import Applied, Apply, Outcome, Report, Task
 from videovector_bridge.backends.ports import Documents
