@@ -105,7 +105,7 @@ def test_a_condition_on_nothing_does_not_hold(when: str, *, holds: bool) -> None
 
 
 @pytest.mark.parametrize("when", ["event.payload.n", "'yes'", "event.payload.n + 'x' == ''"])
-def test_a_condition_that_is_none_is_the_users_to_mend(when: str) -> None:
+def test_a_condition_that_gives_no_truth_is_rejected(when: str) -> None:
     """What gives no truth, or fails on its types, is a rejection."""
     (found,) = read(GOOD.replace("event.payload.n > 3", when))
 
@@ -225,7 +225,7 @@ def test_the_types_of_events_are_a_list_of_text(on: str) -> None:
 
 
 def test_an_action_must_be_there_once_and_known() -> None:
-    """No action, an unknown one and two of them are told apart, and the known ones listed."""
+    """No action, an unknown one and two of them are reported apart, and the known ones listed."""
     found = problems(
         """
         [[automation]]
@@ -310,7 +310,7 @@ def test_names_must_differ() -> None:
     ],
     ids=["syntax", "single brackets", "numbers", "plural", "stray key", "nesting", "digits"],
 )
-def test_a_file_of_another_form_is_told_the_form(text: str, problem: str) -> None:
+def test_a_file_of_another_form_is_answered_with_the_form(text: str, problem: str) -> None:
     """What is no list of automations is answered with how one is written."""
     (found,) = problems(text)
 

@@ -1,4 +1,4 @@
-"""Checking an automations file: what is told beyond what stops a subscriber."""
+"""Checking an automations file: what is reported beyond what stops a subscriber."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,10 +72,10 @@ def test_fields_of_events_are_those_that_are_received(channel: str) -> None:
 def test_what_was_meant_is_asked(line: str, instead: str, fix: str) -> None:
     """For keys, choices, and names in expressions."""
     start, _, end = fix.rpartition("*")
-    told = only(GOOD.replace(line, instead))
+    message = only(GOOD.replace(line, instead))
 
-    assert start.strip() in told
-    assert told.endswith(end.strip())
+    assert start.strip() in message
+    assert message.endswith(end.strip())
 
 
 def test_a_file_that_is_not_toml_has_a_line() -> None:

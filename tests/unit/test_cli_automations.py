@@ -231,7 +231,7 @@ def explained(event: Any, file: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("change", "verdict", "told"),
+    ("change", "verdict", "shown"),
     [
         ({}, {"applies": True, "decided_by": "", "value": True}, "gives true"),
         ({"event_type": "x"}, {"decided_by": "type", "glob": ""}, "x fits none of prompt_run."),
@@ -240,7 +240,7 @@ def explained(event: Any, file: str) -> Any:
     ],
 )
 def test_why_an_automation_applies_or_not(
-    tmp_path: Path, change: dict[str, Any], verdict: dict[str, Any], told: str
+    tmp_path: Path, change: dict[str, Any], verdict: dict[str, Any], shown: str
 ) -> None:
     """Its type, and then its condition."""
     file = written(tmp_path, GOOD)
@@ -250,13 +250,13 @@ def test_why_an_automation_applies_or_not(
     assert (found["fields"] is not None) is found["verdict"]["applies"]
     answer = json.dumps(FAILED | change)
     ran = Ran("automations", "explain", "-", "--file", file, answer=answer)
-    assert told in ran.out
+    assert shown in ran.out
     assert "processing.run_failed fits processing.*failed of prompt_run.failed" in ran.out or (
         "event_type" in change
     )
 
 
-def test_the_channel_is_told(tmp_path: Path) -> None:
+def test_the_channel_is_named(tmp_path: Path) -> None:
     """What came by webhook is not what the stream brings."""
     file = written(tmp_path, GOOD)
     found = explained(DELIVERED, file)
@@ -267,7 +267,7 @@ def test_the_channel_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "shown"),
     [
         (GOOD.replace("event.payload.n > 3", "event.payload.n"), "expression_failed: The condit"),
         (GOOD.replace("event.run_id", "event.payload.x"), "expression_failed: The expression"),
@@ -278,12 +278,12 @@ def test_the_channel_is_told(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_would_be_rejected_says_why(tmp_path: Path, text: str, told: str) -> None:
+def test_what_would_be_rejected_says_why(tmp_path: Path, text: str, shown: str) -> None:
     """A condition that is none, a text that fails, fields that are of no use."""
     file = written(tmp_path, text)
     ran = Ran("automations", "explain", "-", "--file", file, answer=json.dumps(FAILED))
 
-    assert f"rejected    {told}" in ran.out
+    assert f"rejected    {shown}" in ran.out
     assert explained(FAILED, file)["outcome"] == "rejected"
 
 

@@ -78,7 +78,7 @@ def test_a_type_that_is_too_long_is_cut() -> None:
 
 
 def test_filters_are_compared_with_a_topology(tmp_path: Path) -> None:
-    """The shipped one is as needed; another is named, and mended by --write."""
+    """The shipped one is as needed; another is named, and corrected by --write."""
     command = ("automations", "filters")
     assert Ran(*command, "--topology", str(FILE)).status == 0
     file = tmp_path / "topology.json"

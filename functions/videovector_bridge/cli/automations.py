@@ -1,4 +1,4 @@
-"""The commands `videovector-bridge automations ...`: nothing is asked of anybody, nothing done."""
+"""The commands `videovector-bridge automations ...`: they read files and change nothing."""
 
 import os
 from collections import Counter
@@ -192,7 +192,7 @@ def _explained(found: Planned, received: Received) -> list[tuple[str, object]]:
 
 def _channel(automation: Automation, channel: str) -> str:
     if not automation.channel:
-        return f"{channel} is as good as any"
+        return f"{channel} fits: the automation names none"
     fits = automation.channel == channel
     return f"{channel} fits" if fits else f"{channel} is not {automation.channel}"
 

@@ -93,15 +93,15 @@ def _list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
         problem(where, what, "")
     if spec.items is None:
         return _json(where, value, problem)
-    found = []
+    items = []
     for number, item in enumerate(value[: spec.most], 1):
         # An item has no line of its own: its mistakes are those of the list.
         def item_problem(key: str, what: str, fix: str, number: int = number) -> None:
             inner = key.removeprefix(where).removeprefix(".")
             problem(where, f"item {number}: {f'{inner} {what}' if inner else what}", fix)
 
-        found.append(read_value(where, spec.items, item, item_problem))
-    return found
+        items.append(read_value(where, spec.items, item, item_problem))
+    return items
 
 
 def _text(where: str, spec: Field, value: Any, problem: Problem) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from videovector_bridge.automate.cel.expressions import Expression, Template
 from videovector_bridge.automate.check.overruled import ANY_EVENT
 from videovector_bridge.automate.plan import Automation, plan
+from videovector_bridge.errors import PermanentError
 
 
 class Constant(NamedTuple):
@@ -24,15 +25,18 @@ def constants(automation: Automation) -> Iterator[Constant]:
     anywhere = replace(automation, on=("*",), channel=channel)
     if automation.when is not None and _is_constant(automation.when):
         (planned,) = plan([anywhere], ANY_EVENT)
-        if planned.verdict is None:
-            yield Constant("when", "is not true or false, whatever the event is", _ASK)
-        elif not planned.verdict.applies:
+        if planned.verdict is None and planned.rejection is not None:
+            yield Constant("when", _rejected(planned.rejection), _ASK)
+        elif planned.verdict is not None and not planned.verdict.applies:
             yield Constant("when", "never holds, whatever the event is", _ASK, fatal=False)
     if _is_constant(automation.fields):
         (planned,) = plan([replace(anywhere, when=None)], ANY_EVENT)
         if planned.rejection is not None:
-            what = str(planned.rejection).removesuffix(".")
-            yield Constant(automation.action, f"every event would be rejected: {what}")
+            yield Constant(automation.action, _rejected(planned.rejection))
+
+
+def _rejected(rejection: PermanentError) -> str:
+    return f"every event would be rejected: {str(rejection).removesuffix('.')}"
 
 
 _ASK = "compare a field of the event, such as event.payload.n > 3, or leave `when` out"
