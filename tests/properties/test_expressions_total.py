@@ -11,8 +11,8 @@ from videovector_bridge.automate.cel.event_values import EventValues
 from videovector_bridge.automate.cel.expressions import (
     ExpressionError,
     compile_expression,
-    compile_template,
 )
+from videovector_bridge.automate.cel.templates import compile_template
 from videovector_bridge.errors import PermanentError
 
 WORDS = (

@@ -5,26 +5,26 @@ from typing import Any
 import pytest
 
 from videovector_bridge.automate.cel.cost import MAX_WORK
-from videovector_bridge.automate.cel.event_values import EventValues, Given, Size
+from videovector_bridge.automate.cel.event_values import EventValues, Excerpt, Size
 from videovector_bridge.automate.cel.expressions import (
     ExpressionError,
     compile_expression,
-    compile_template,
 )
+from videovector_bridge.automate.cel.templates import compile_template
 from videovector_bridge.errors import PermanentError
 
 
 def cost(source: str, **payload: Any) -> int:
     """What an expression costs for an event with this payload."""
     expression = compile_expression(source)
-    return expression.cost.of(EventValues({"payload": payload}).given(expression.paths))
+    return expression.cost.of(EventValues({"payload": payload}).excerpt(expression.paths))
 
 
 def cost_by_size(source: str, items: int, weight: int) -> int:
     """What an expression costs where each list that it names is of such a size."""
     expression = compile_expression(source)
     sizes = {path: Size(weight, items) for path in expression.paths}
-    return expression.cost.of(Given({}, sizes, weight * len(sizes)))
+    return expression.cost.of(Excerpt({}, sizes, weight * len(sizes)))
 
 
 ROW = 45  # what an object with seven fields weighs

@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from videovector_bridge.automate.cel import event_values
-from videovector_bridge.automate.cel.event_values import MAX_LEVELS, EventValues, Given, Size
-from videovector_bridge.automate.cel.expressions import compile_expression, compile_template
+from videovector_bridge.automate.cel.event_values import MAX_LEVELS, EventValues, Excerpt, Size
+from videovector_bridge.automate.cel.expressions import compile_expression
+from videovector_bridge.automate.cel.templates import compile_template
 from videovector_bridge.automate.plan import Automation
 from videovector_bridge.errors import PermanentError
 
@@ -28,9 +29,9 @@ FIELDS: dict[str, Any] = {
 }
 
 
-def taken(source: str) -> Given:
+def taken(source: str) -> Excerpt:
     """What an expression takes from the event above."""
-    return EventValues(FIELDS).given(compile_expression(source).paths)
+    return EventValues(FIELDS).excerpt(compile_expression(source).paths)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_the_length_of_a_value_is_that_of_its_longest_list_or_object() -> None:
     """At whatever level that is."""
     values = EventValues({"payload": {"a": [1, {"b": 1, "c": [1, 2, 3, None, 5]}]}})
 
-    assert values.given((("payload", "a"),)).sizes["payload", "a"].length == 5
+    assert values.excerpt((("payload", "a"),)).sizes["payload", "a"].length == 5
 
 
 def test_nothing_of_the_event_is_changed() -> None:
@@ -157,15 +158,15 @@ def test_conversions_are_forgotten_before_they_take_too_much_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Many expressions over large parts of one event do not keep a copy each."""
-    monkeypatch.setattr(event_values, "_MAX_KEPT", 100)
+    monkeypatch.setattr(event_values, "_MAX_CACHED", 100)
     values = EventValues({"payload": dict.fromkeys("abc", "x" * 200)})
-    first = values.given((("payload", "a"),))
-    again = values.given((("payload", "a"),))
-    second = values.given((("payload", "b"),))
+    first = values.excerpt((("payload", "a"),))
+    again = values.excerpt((("payload", "a"),))
+    second = values.excerpt((("payload", "b"),))
 
     assert first is again
-    assert values.given((("payload", "b"),)) is second
-    assert values.given((("payload", "a"),)) is not first
+    assert values.excerpt((("payload", "b"),)) is second
+    assert values.excerpt((("payload", "a"),)) is not first
 
 
 @pytest.mark.parametrize("levels", [MAX_LEVELS + 1, 900])

@@ -10,11 +10,10 @@ from videovector_bridge.automate.cel.event_values import EventValues
 from videovector_bridge.automate.cel.expressions import (
     FUNCTIONS,
     MAX_EXPRESSION,
-    MAX_TEMPLATE,
     ExpressionError,
     compile_expression,
-    compile_template,
 )
+from videovector_bridge.automate.cel.templates import MAX_TEMPLATE, compile_template
 from videovector_bridge.errors import PermanentError
 
 EVENT: dict[str, Any] = {

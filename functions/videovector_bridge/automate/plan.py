@@ -9,7 +9,8 @@ from videovector_bridge.automate.action import Cause, TargetState, checked_state
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.cel.event_values import EventValues
-from videovector_bridge.automate.cel.expressions import Expression, Template
+from videovector_bridge.automate.cel.expressions import Expression
+from videovector_bridge.automate.cel.templates import Template
 from videovector_bridge.automate.received import Received
 from videovector_bridge.errors import PermanentError
 

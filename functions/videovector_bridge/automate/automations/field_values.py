@@ -8,9 +8,8 @@ from videovector_bridge.automate.action import Field, Kind
 from videovector_bridge.automate.cel.expressions import (
     Expression,
     ExpressionError,
-    Template,
-    compile_template,
 )
+from videovector_bridge.automate.cel.templates import Template, compile_template
 from videovector_bridge.automate.mistakes import did_you_mean, shown
 
 # Called with each mistake: where (a dotted key), what, and what may have been meant.

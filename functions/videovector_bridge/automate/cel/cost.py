@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from videovector_bridge.automate.cel.event_values import Given, Size
+from videovector_bridge.automate.cel.event_values import Excerpt, Size
 from videovector_bridge.automate.cel.pattern import Pattern
 from videovector_bridge.automate.cel.source import (
     Call,
@@ -59,14 +59,14 @@ class Cost:
     repeats: bool
     uses: int
 
-    def of(self, given: Given) -> int:
+    def of(self, excerpt: Excerpt) -> int:
         """The most that it costs for an event, with what the event has for it."""
         if not self.repeats:
-            work = self.least + given.weight * (_CONVERSION + self.uses)
+            work = self.least + excerpt.weight * (_CONVERSION + self.uses)
             if work <= MAX_WORK:
                 return work
-        load = _Estimate(given.sizes, self.patterns).load(self.terms, {})
-        return given.weight * _CONVERSION + load.work
+        load = _Estimate(excerpt.sizes, self.patterns).load(self.terms, {})
+        return excerpt.weight * _CONVERSION + load.work
 
 
 def cost_of(source: Source, patterns: Mapping[str, Pattern]) -> Cost:

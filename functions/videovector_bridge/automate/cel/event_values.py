@@ -18,8 +18,8 @@ from videovector_bridge.events import DOCUMENTED_FIELDS
 MAX_LEVELS: Final = 100
 """Of objects and lists in one another. Firestore holds 20."""
 
-# As much as the library's copy of an event of 5 MB weighs. More is forgotten, and converted again.
-_MAX_KEPT: Final = 2_500_000
+# About what an event of 5 MB weighs. Excerpts beyond that are made again when they are asked for.
+_MAX_CACHED: Final = 2_500_000
 
 
 class Size(NamedTuple):
@@ -34,11 +34,11 @@ class Size(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Given:
-    """What an event has in the fields that an expression asks for.
+class Excerpt:
+    """The fields of an event that an expression asks for.
 
     `nulls` are the documented fields among them that are null. `sizes` has every path, `absent`
-    those where nothing is or null.
+    the paths where the event has nothing, or null.
     """
 
     event: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Given:
 
     @cached_property
     def context(self) -> cel.Context:
-        """The event as the library takes it. To convert it costs 15 times a copy there."""
+        """The excerpt as the library takes it. The conversion costs 15 times what it weighs."""
         return cel.Context({"event": dict(self.event)})
 
     def without_nulls(self) -> cel.Context:
@@ -63,62 +63,59 @@ class EventValues:
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
-        self._given: dict[tuple[Path, ...], Given] = {}
+        self._excerpts: dict[tuple[Path, ...], Excerpt] = {}
         self._weight = 0
 
-    def given(self, paths: tuple[Path, ...]) -> Given:
-        """What the event has at `paths`, whose first names are fields of the event.
-
-        Raises `PermanentError` where it is nested too deep.
-        """
-        given = self._given.get(paths)
-        if given is None:
-            given = _take(self.fields, paths)
-            if self._weight + given.weight > _MAX_KEPT:
-                self._given.clear()
+    def excerpt(self, paths: tuple[Path, ...]) -> Excerpt:
+        """What the event has at `paths`. Raises `PermanentError` where that is nested too deep."""
+        excerpt = self._excerpts.get(paths)
+        if excerpt is None:
+            excerpt = _excerpt(self.fields, paths)
+            if self._weight + excerpt.weight > _MAX_CACHED:
+                self._excerpts.clear()
                 self._weight = 0
-            self._given[paths] = given
-            self._weight += given.weight
-        return given
+            self._excerpts[paths] = excerpt
+            self._weight += excerpt.weight
+        return excerpt
 
 
-def _take(fields: Mapping[str, Any], paths: Sequence[Path]) -> Given:
+def _excerpt(fields: Mapping[str, Any], paths: Sequence[Path]) -> Excerpt:
     """The fields on `paths` alone. A path ends early where there is no object to go on from."""
     event: dict[str, Any] = {}
     sizes: dict[Path, Size] = {}
     weight = 0
     for path in sorted(paths, key=len):
-        sizes[path], is_new = _take_path(fields, path, event)
+        sizes[path], is_new = _add_path(fields, path, event)
         weight += sizes[path].weight if is_new else 0
     nulls = tuple(name for name, value in event.items() if value is None)
     absent = tuple(path for path in paths if not sizes[path].weight)
-    return Given(event, sizes, weight, nulls, absent)
+    return Excerpt(event, sizes, weight, nulls, absent)
 
 
-def _take_path(fields: Mapping[str, Any], path: Path, event: dict[str, Any]) -> tuple[Size, bool]:
+def _add_path(fields: Mapping[str, Any], path: Path, event: dict[str, Any]) -> tuple[Size, bool]:
     """Add what is on one path to `event`: its size, and whether it was not there yet."""
     if not path:
-        inner = [_take_path(fields, (name,), event)[0] for name in fields]
+        inner = [_add_path(fields, (name,), event)[0] for name in fields]
         weight = sum(size.weight for size in inner)
         return Size(weight, max([len(fields), *(size.length for size in inner)])), True
-    source, taken = fields, event
+    source, target = fields, event
     for name in path[:-1]:
         value = source.get(name)
         if not isinstance(value, dict):
             break
-        source, taken = value, taken.setdefault(name, {})
+        source, target = value, target.setdefault(name, {})
     else:
         name = path[-1]
         value = source.get(name)
     if value is None:
         if source is fields and name in fields and name in DOCUMENTED_FIELDS:
-            taken[name] = None
+            target[name] = None
         return Size(), False
     copier = _Copier(".".join(path))
     copied = copier.copy(value, MAX_LEVELS)
-    is_new = name not in taken
+    is_new = name not in target
     if is_new:
-        taken[name] = copied
+        target[name] = copied
     return Size(copier.weight, copier.length), is_new
 
 

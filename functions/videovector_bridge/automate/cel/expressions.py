@@ -1,4 +1,4 @@
-"""CEL in automations: conditions, and text with `{...}` in it. Compiled once, evaluated often.
+"""CEL in automations, one expression at a time. Compiled once, evaluated often.
 
 https://github.com/google/cel-spec/blob/master/doc/langdef.md
 """
@@ -10,16 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import cel
-import orjson
 
 from videovector_bridge.automate.cel.cost import MAX_WORK, Cost, cost_of
-from videovector_bridge.automate.cel.event_values import EventValues, Given
+from videovector_bridge.automate.cel.event_values import EventValues, Excerpt
 from videovector_bridge.automate.cel.pattern import Pattern, read_pattern
 from videovector_bridge.automate.cel.source import (
     MACROS,
     MAX_BRACKETS,
     MAX_NESTED_MACROS,
-    TOKEN,
     Call,
     Path,
     Source,
@@ -40,10 +38,10 @@ FUNCTIONS: Final = frozenset(
 )
 # Longer chains of operators end the process: the library's recursion is not bounded there.
 MAX_EXPRESSION: Final = 4_000
-MAX_TEMPLATE: Final = 20_000
+MAX_QUOTE: Final = 100
+"""Characters of an error of the library, or of an event, that are repeated."""
 
 _MAX_DEPTH: Final = 16  # Firestore holds 20 levels
-_MAX_QUOTE: Final = 100
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -71,41 +69,41 @@ class Expression:
         event lacks a field or item that is asked for, or has null where only a value will do, and
         `PermanentError` when the event is too large or too deep for it or it fails otherwise.
         """
-        given = values.given(self.paths)
-        work = self.cost.of(given)
+        excerpt = values.excerpt(self.paths)
+        work = self.cost.of(excerpt)
         if work > MAX_WORK:
             times = min(-(-work // MAX_WORK), 1_000_000)
             raise PermanentError(
-                f"The expression {_shown(self.source)} may cost up to {times:,} times what is "
+                f"The expression {shown(self.source)} may cost up to {times:,} times what is "
                 f"allowed, for this event. Ask for less of the event; exists and all cost less "
                 f"than filter and map; a macro in another one multiplies.",
                 owner="user",
                 code="expression_too_costly",
             )
         try:
-            return _as_json(self.program.execute(given.context))
+            return _as_json(self.program.execute(excerpt.context))
         except (KeyboardInterrupt, SystemExit):
             raise
         except LookupError as error:
-            raise LookupError(str(error)[:_MAX_QUOTE]) from None
+            raise LookupError(str(error)[:MAX_QUOTE]) from None
         except BaseException as error:
-            self._raise_if_null(given)
+            self._raise_if_null(excerpt)
             # The library raises several built-in types, and its own panics are no `Exception`.
-            reason = " ".join(str(error)[: _MAX_QUOTE * 3].split())
+            reason = " ".join(str(error)[: MAX_QUOTE * 3].split())
             raise PermanentError(
-                f"The expression {_shown(self.source)} fails on this event: {reason}",
+                f"The expression {shown(self.source)} fails on this event: {reason}",
                 owner="user",
                 code="expression_failed",
             ) from error
 
-    def _raise_if_null(self, given: Given) -> None:
+    def _raise_if_null(self, excerpt: Excerpt) -> None:
         """Raise `LookupError` if a documented field that is null is what it fails on."""
-        if not given.nulls:
+        if not excerpt.nulls:
             return
         try:
-            self.program.execute(given.without_nulls())
+            self.program.execute(excerpt.without_nulls())
         except LookupError as error:
-            raise LookupError(str(error)[:_MAX_QUOTE]) from None
+            raise LookupError(str(error)[:MAX_QUOTE]) from None
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # noqa: BLE001, S110  # then the first error is to be reported
@@ -133,68 +131,9 @@ def _as_json(value: Any, depth: int = 0) -> Any:
     raise TypeError(f"{str(value)[:40]} ({type(value).__name__}) is not a JSON value")
 
 
-def _shown(source: str) -> str:
+def shown(source: str) -> str:
+    """An expression in quotes, for a message."""
     return repr(source if len(source) <= 200 else source[:199] + "…")
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """Text with expressions in braces: literal and computed parts, in order."""
-
-    source: str
-    parts: tuple[str | Expression, ...]
-
-    def render(self, values: EventValues) -> Any:
-        """The text for an event; a template that is one `{...}` alone keeps the value's type.
-
-        Raises `PermanentError` when the event lacks a field, or an expression fails or is null:
-        only `{null}` alone is null.
-        """
-        if len(self.parts) == 1 and isinstance(only := self.parts[0], Expression):
-            return None if only.source.strip() == "null" else _value(only, values)
-        return "".join(
-            part if isinstance(part, str) else _text(_value(part, values)) for part in self.parts
-        )
-
-
-def _value(expression: Expression, values: EventValues) -> Any:
-    try:
-        value = expression.evaluate(values)
-    except LookupError as error:
-        absent = values.given(expression.paths).absent
-        raise _unguarded(
-            expression,
-            f"asks for {error}, which this event lacks",
-            _guard(absent[0]) if absent else "",
-        ) from error
-    if value is None:
-        path = expression.paths[0] if len(expression.paths) == 1 else ()
-        raise _unguarded(expression, "is null for this event", _guard(path) if path else "")
-    return value
-
-
-def _guard(path: Path) -> str:
-    """A condition that holds where the event has a field."""
-    field = ".".join(("event", *path))
-    return f"has({field})" if len(path) > 1 else f"{field} != null"
-
-
-def _unguarded(expression: Expression, what: str, guard: str) -> PermanentError:
-    """The event lacks what a text needs, and no condition keeps the automation from it."""
-    source = expression.source.strip()
-    when, default = "by its when", "with ? :"
-    if guard and len(guard) + len(source) <= 2 * _MAX_QUOTE:
-        when, default = f'when = "{guard}"', f"{{{guard} ? {source} : 'none'}}"
-    return PermanentError(
-        f"The expression {_shown(source)} {what}. Let the automation apply only to events that "
-        f"have it ({when}), or give a default ({default}).",
-        owner="user",
-        code="expression_failed",
-    )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def compile_expression(source: str) -> Expression:
@@ -287,45 +226,3 @@ def _free_names(program: cel.Program, text: Source) -> set[str]:
     free = {use.name for use in text.uses if not use.bound}
     bound = {use.name for use in text.uses if use.bound} | text.variables
     return {name for name in program.variables() if name in free or name not in bound}
-
-
-def compile_template(source: str) -> Template:
-    """Compile text with `{expression}` parts; `{{` and `}}` are braces themselves.
-
-    Raises `ExpressionError` with what is wrong.
-    """
-    if len(source) > MAX_TEMPLATE:
-        raise ExpressionError(f"is a text of more than {MAX_TEMPLATE:,} characters")
-    parts: list[str | Expression] = []
-    literal = ""
-    index = 0
-    while index < len(source):
-        char = source[index]
-        if source[index : index + 2] in ("{{", "}}"):
-            literal += char
-            index += 2
-        elif char == "{":
-            end = _closing_brace(source, index)
-            if literal:
-                parts.append(literal)
-                literal = ""
-            parts.append(compile_expression(source[index + 1 : end]))
-            index = end + 1
-        elif char == "}":
-            raise ExpressionError("has a } without its {; write }} for a brace itself")
-        else:
-            literal += char
-            index += 1
-    if literal or not parts:
-        parts.append(literal)
-    return Template(source, tuple(parts))
-
-
-def _closing_brace(source: str, start: int) -> int:
-    """Where the expression that opens at `start` ends; braces may nest, strings may hold them."""
-    depth = 0
-    for token in TOKEN.finditer(source, start):
-        depth += {"{": 1, "}": -1}.get(token[0], 0)
-        if depth == 0:
-            return token.start()
-    raise ExpressionError("has a { without its }; write {{ for a brace itself")

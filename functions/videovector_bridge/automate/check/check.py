@@ -8,7 +8,8 @@ from videovector_bridge.automate.action import Field
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.patterns import what_is_wrong
 from videovector_bridge.automate.automations.reader import Inspected, inspect_automations
-from videovector_bridge.automate.cel.expressions import Expression, Template, event_fields
+from videovector_bridge.automate.cel.expressions import Expression, event_fields
+from videovector_bridge.automate.cel.templates import Template
 from videovector_bridge.automate.check.carried import idle_globs
 from videovector_bridge.automate.check.constants import constants
 from videovector_bridge.automate.check.overruled import overruled

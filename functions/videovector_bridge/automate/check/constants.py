@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from videovector_bridge.automate.cel.expressions import Expression, Template
+from videovector_bridge.automate.cel.expressions import Expression
+from videovector_bridge.automate.cel.templates import Template
 from videovector_bridge.automate.check.overruled import ANY_EVENT
 from videovector_bridge.automate.plan import Automation, plan
 from videovector_bridge.errors import PermanentError

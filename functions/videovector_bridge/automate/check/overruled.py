@@ -7,7 +7,7 @@ from videovector_bridge.automate.action import Cause
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.automations.globs import covers
-from videovector_bridge.automate.cel.expressions import Template
+from videovector_bridge.automate.cel.templates import Template
 from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.automate.plan import Automation
 from videovector_bridge.automate.received import Received
