@@ -23,16 +23,16 @@ from videovector_bridge.automate.cel.source import (
     is_event,
 )
 
-# In the unit of `Size.weight`, 20 to 40 ns of one core.
-MAX_WORK: Final = 50_000_000
-"""The most that an expression may cost for an event: one to two seconds."""
+# In the unit of `Size.weight`, about 20 ns of one core.
+MAX_WORK: Final = 60_000_000
+"""The most that an expression may cost for an event: about a second."""
 
 _CONVERSION: Final = 15  # from Python to the library, for each unit of weight
 _OPERATION: Final = 3
 _CALL: Final = 25
 _ITEM: Final = 12
 _NUMBER: Final = 80  # the longest number as text
-_ITEMS: Final = ("[", "{", ",")  # a list that is written out has no more of them than items
+_BRACKETS: Final = {"[": 6, "{": 8}  # what a list or an object that is written out weighs itself
 
 Sizes = Mapping[str, Size]
 
@@ -92,7 +92,8 @@ class _Estimate:
     def _one(self, term: Term, bound: Sizes) -> Load:
         match term:
             case Plain(text):
-                return Load(_OPERATION, 1 + len(text) // 4, int(text in _ITEMS))
+                weight = _BRACKETS.get(text, 1 + len(text) // 4)
+                return Load(_OPERATION, weight, int(text == "," or text in _BRACKETS))
             case Use(name, path):
                 size = self.sizes.get(path) if is_event(term) else bound.get(name)
                 weight, length = size or Size()
@@ -130,4 +131,4 @@ class _Estimate:
         if macro.kind == "map":
             weight, length = body.weight, items + body.length
         # Each item is added to a copy of the list of those before it.
-        return Load(work + items * weight, weight, length)
+        return Load(work + items * (items + weight), weight, length)

@@ -19,7 +19,7 @@ MAX_LEVELS: Final = 100
 """Of objects and lists in one another. Firestore holds 20."""
 
 # About what an event of 5 MB weighs. Excerpts beyond that are made again when they are asked for.
-_MAX_CACHED: Final = 2_500_000
+_MAX_CACHED: Final = 3_000_000
 
 
 class Size(NamedTuple):
@@ -131,10 +131,10 @@ class _Copier:
         """A copy that has at most so many levels."""
         kind = type(value)
         if kind is str:
-            self.weight += 2 + len(value) // 4
+            self.weight += 3 + len(value) // 4
             return value
         if kind is not dict and kind is not list:
-            self.weight += 2 if kind is float else 1
+            self.weight += 3 if kind is float else 1
             return value
         if levels == 0:
             raise PermanentError(
@@ -143,11 +143,11 @@ class _Copier:
                 owner="vendor",
                 code="too_deep",
             )
-        self.weight += 4
         self.length = max(self.length, len(value))
         if kind is list:
+            self.weight += 6
             return [self.copy(item, levels - 1) for item in value if item is not None]
-        self.weight += sum(3 + len(name) // 4 for name in value)
+        self.weight += 4 + sum(3 + len(name) // 4 for name in value)
         return {
             name: self.copy(inner, levels - 1) for name, inner in value.items() if inner is not None
         }
