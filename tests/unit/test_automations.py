@@ -95,13 +95,24 @@ def test_an_automation_applies_by_type_channel_and_condition(
 
 @pytest.mark.parametrize(
     ("when", "holds"),
-    [("event.payload.list[3] == 1", False), ("event.payload.gap", False), ("true", True)],
+    [
+        ("event.payload.list[3] == 1", False),
+        ("event.payload.gap", False),
+        ("event.payload.gap > 3", False),
+        ("event.payload.gap.startsWith('x')", False),
+        ("event.video_id.startsWith('v')", False),
+        ("event.video_id != null", False),
+        ("event.video_id == null", True),
+        ("!has(event.payload.gap)", True),
+        ("true", True),
+    ],
 )
 def test_a_condition_on_nothing_does_not_hold(when: str, *, holds: bool) -> None:
     """An item that is missing and a null count as not holding."""
     (found,) = read(GOOD.replace("event.payload.n > 3", when))
 
-    assert holds is found.judge(event(payload={"list": [], "gap": None})).applies
+    given = event(video_id=None, payload={"list": [], "gap": None})
+    assert holds is found.judge(given).applies
 
 
 @pytest.mark.parametrize("when", ["event.payload.n", "'yes'", "event.payload.n + 'x' == ''"])

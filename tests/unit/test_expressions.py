@@ -27,6 +27,7 @@ EVENT: dict[str, Any] = {
         "ratio": 1.5,
         "ok": True,
         "nothing": None,
+        "gaps": [None, 1, {"a": None, "b": 2}],
         "list": [1, 2, 4],
         "rows": [{"x": 1}, {"x": 9}],
         "name": 'a "b" {c}',
@@ -189,6 +190,64 @@ def test_a_missing_field_is_a_lookup_error(source: str) -> None:
         compile_template("{" + source + "}").render(EventValues(EVENT))
 
     assert (caught.value.owner, caught.value.code) == ("user", "expression_failed")
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("has(event.payload.nothing)", False),
+        ("event.payload.nothing == null || true", True),
+        ("event.payload.gaps", [1, {"b": 2}]),
+        ("size(event.payload.gaps)", 2),
+        ("event.video_id == null", True),
+        ("event.video_id != null && event.video_id.startsWith('v')", False),
+        ("has(event.video_id)", True),
+        ("[event.video_id]", [None]),
+    ],
+)
+def test_null_in_a_payload_is_not_there(source: str, value: object) -> None:
+    """At every depth. A documented id that is null is null."""
+    assert compile_expression(source).evaluate(EventValues(EVENT)) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "what", "guard"),
+    [
+        ("event.video_id", "is null", 'when = "event.video_id != null"'),
+        ("event.payload.nothing", "asks for 'nothing'", 'when = "has(event.payload.nothing)"'),
+        ("event['payload']['zz'] + 1", "asks for 'zz'", 'when = "has(event.payload.zz)"'),
+        ("event.video_id.size()", "asks for 'video_id'", 'when = "event.video_id != null"'),
+        (
+            "has(event.payload.zz) ? event.payload.zz : event.payload.deep.b",
+            "asks for 'b'",
+            "{has(event.payload.deep.b) ? ",
+        ),
+        ("event.payload.n > 3 ? null : 'x'", "is null", "when = "),
+        ("event.payload['a b']", "asks for 'a b'", "by its when"),
+        ("event.payload.list[9]", "asks for index out of bounds: 9", "by its when"),
+    ],
+)
+@pytest.mark.parametrize("text", ["{%s}", "in {%s}"])
+def test_a_text_of_null_is_a_rejection_that_says_how_to_guard_it(
+    text: str, source: str, what: str, guard: str
+) -> None:
+    """Whether it is the whole text or a part of it."""
+    with pytest.raises(PermanentError) as caught:
+        compile_template(text % source).render(EventValues(EVENT))
+
+    assert f"The expression {source!r} {what}" in str(caught.value)
+    assert guard in str(caught.value)
+    assert (caught.value.owner, caught.value.code) == ("user", "expression_failed")
+
+
+def test_what_an_event_says_is_not_repeated_at_length() -> None:
+    """An event may ask for a field whose name is megabytes long."""
+    values = EventValues({"payload": {"key": "x" * 1_000_000}})
+
+    for source in ("event.payload[event.payload.key]", "int(event.payload.key)"):
+        with pytest.raises(PermanentError) as caught:
+            compile_template("{" + source + "}").render(values)
+        assert len(str(caught.value)) < 1_000
 
 
 @pytest.mark.parametrize(
