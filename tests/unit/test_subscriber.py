@@ -489,16 +489,30 @@ def test_events_share_the_memory_of_an_instance(
 ) -> None:
     """While others need all of it, an event is redelivered, and its data is not read."""
     monkeypatch.setattr(subscriber, "_WAIT_SECONDS", 0.0)
-    data = json.dumps(event()).encode()
-    attributes = claim(embedded.backend, data) if claimed else message_of(event()).attributes
+    large = event(pad="x" * 100_000)
+    data = json.dumps(large).encode()
+    attributes = claim(embedded.backend, data) if claimed else message_of(large).attributes
     context, _ = wiring.instance.get()
 
     with context.budget.reserve(context.settings.max_event_bytes - len(data)) as reserved:
         assert reserved
-        assert embedded.push(event("evt_0", pad="x" * 1_000)) == 503
+        assert embedded.push(event("evt_0", pad="x" * 101_000)) == 503
         assert embedded.post(b"" if claimed else data, attributes)[0] == (503 if claimed else 200)
 
     assert embedded.post(b"" if claimed else data, attributes)[0] == 200
+
+
+def test_no_large_event_makes_small_ones_wait(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest may take a minute; another large one is redelivered, small ones are handled."""
+    monkeypatch.setattr(subscriber, "_WAIT_SECONDS", 0.0)
+    context, _ = wiring.instance.get()
+
+    with context.budget.reserve(context.settings.max_event_bytes) as reserved:
+        assert reserved
+        assert embedded.push(event("evt_0", pad="x" * 100_000)) == 503
+        assert embedded.push(event()) == 200
 
 
 @pytest.mark.emulator

@@ -18,6 +18,9 @@ from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import SubscriberSettings, subscriber_settings
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
+# Small events have a part of the memory to themselves: no large one makes them wait.
+_SMALL_BYTES: Final = 65_536
+_SMALL_SHARE_BYTES: Final = 32 * _SMALL_BYTES  # as many as an instance handles at once
 _START_SECONDS: Final = 5.0  # from the claim of an event to its request: one write
 
 
@@ -40,7 +43,11 @@ def open_context() -> tuple[Context, tuple[Automation, ...]]:
         left_seconds=seconds,
         start_seconds=_START_SECONDS,
     )
-    budget = ByteBudget(settings.max_event_bytes)
+    budget = ByteBudget(
+        settings.max_event_bytes + _SMALL_SHARE_BYTES,
+        small_bytes=_SMALL_BYTES,
+        small_share=_SMALL_SHARE_BYTES,
+    )
     return Context(settings, backend, _open_api(settings), effects, budget), automations
 
 
