@@ -18,8 +18,8 @@ from videovector_bridge.automate.actions import ACTIONS, snapshot_media
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.effects import Effects
-from videovector_bridge.automate.message import IncomingMessage
 from videovector_bridge.automate.processing import process
+from videovector_bridge.automate.received import IncomingMessage
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.byte_budget import ByteBudget
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.message import parse_message
+from videovector_bridge.automate.received import parse_message
 from videovector_bridge.errors import PermanentError
 
 BINARY = {

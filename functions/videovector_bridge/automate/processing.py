@@ -9,10 +9,9 @@ from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.parts import apply_parts, joined_failures
 from videovector_bridge.automate.effects.task import Applied, Outcome, Task
-from videovector_bridge.automate.message import IncomingMessage
 from videovector_bridge.automate.metering import Costs, metered
 from videovector_bridge.automate.plan import Automation, Planned, plan
-from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.automate.received import IncomingMessage, Received, receive
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.telemetry import log

@@ -17,8 +17,8 @@ from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.record import ClaimHeldError
-from videovector_bridge.automate.message import parse_message, parse_size
 from videovector_bridge.automate.processing import process, reject_request
+from videovector_bridge.automate.received import parse_message, parse_size
 from videovector_bridge.automate.wiring import instance
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
 from videovector_bridge.redact import redact

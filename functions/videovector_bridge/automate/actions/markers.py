@@ -1,10 +1,14 @@
-"""Markers as targets, for the actions that set and delete them: one target for both."""
+"""Actions `upsert_marker` and `delete_marker`: a marker as the newest event asks for it, or none.
+
+Both have the same target. VideoVector deletes by id: the one that an upsert returned, or else one
+that `GET /markers` shows.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from videovector_bridge.api import Marker
-from videovector_bridge.automate.action import Field, TargetState
+from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.task import Applied, Task
 from videovector_bridge.errors import PermanentError
@@ -18,6 +22,37 @@ TARGET_FIELDS: Final = {
 }
 # A deletion may wait for its turn, and read many pages of markers first.
 LASTS_SECONDS: Final = 40.0
+_BODY_KEYS: Final = (*TARGET_KEYS, "color", "note")
+
+
+def _state_to_set(fields: Values, _cause: Cause) -> TargetState:
+    body = fields.get("body")
+    if body is None:
+        body = {key: fields[key] for key in _BODY_KEYS if fields.get(key) is not None}
+    if not body:
+        raise PermanentError(
+            "The body of the marker is empty for this event.", owner="user", code="no_target"
+        )
+    return marker_state(fields.get("target") or "", body, {"marker": dict(body)})
+
+
+def _state_to_delete(fields: Values, _cause: Cause) -> TargetState:
+    absent: dict[str, Any]
+    if marker_id := fields.get("marker_id"):
+        absent = {"marker_id": str(marker_id)}
+    else:
+        match = fields.get("match") or {key: fields.get(key) for key in TARGET_KEYS}
+        if all(value in (None, "") for value in match.values()):
+            raise PermanentError(
+                "It is not known which marker to delete: the keys to match are empty for this "
+                "event.",
+                owner="user",
+                code="no_target",
+            )
+        absent = {"match": match}
+    if fields.get("any"):
+        absent["any"] = True
+    return marker_state(fields.get("target") or "", fields, {"absent": absent})
 
 
 def marker_state(target: str, keys: Mapping[str, Any], desired: Mapping[str, Any]) -> TargetState:
@@ -114,3 +149,47 @@ def _matching(markers: Iterable[Marker], match: Mapping[str, Any]) -> list[str]:
             code="marker_not_told",
         )
     return ids
+
+
+UPSERT: Final = Action(
+    name="upsert_marker",
+    entry_point="upsert_markers",
+    fields={
+        **TARGET_FIELDS,
+        "color": Field("text", "colour of the marker"),
+        "note": Field("text", "text of the marker"),
+        "body": Field(
+            "object",
+            "the whole body of PUT /markers, instead of the above",
+            instead_of=frozenset(_BODY_KEYS),
+        ),
+        "target": Field("text", "name of the target, where the keys of a body do not say it"),
+    },
+    one_of=(("target_type", "target_id"), ("body",)),
+    target_kind=TARGET_KIND,
+    target_state=_state_to_set,
+    apply=apply_marker,
+    lasts_seconds=LASTS_SECONDS,
+)
+
+
+DELETE: Final = Action(
+    name="delete_marker",
+    entry_point="delete_markers",
+    fields={
+        **TARGET_FIELDS,
+        "marker_id": Field("text", "the marker's id, where the event has it"),
+        "match": Field(
+            "object",
+            "what GET /markers shows of the marker, where its keys are not the above",
+            instead_of=frozenset({*TARGET_KEYS, "marker_id"}),
+        ),
+        "target": Field("text", "name of the target, as upsert_marker has it"),
+        "any": Field("flag", "delete the marker also if this bridge did not set it"),
+    },
+    one_of=(("target_type", "target_id"), ("marker_id", "target"), ("match", "target")),
+    target_kind=TARGET_KIND,
+    target_state=_state_to_delete,
+    apply=apply_marker,
+    lasts_seconds=LASTS_SECONDS,
+)
