@@ -189,6 +189,13 @@ def test_what_a_channel_may_carry_is_no_warning(on: str, channel: str) -> None:
     assert said(on, channel=channel) == ([], [])
 
 
+def test_a_glob_that_is_none_is_one_of_the_others() -> None:
+    """What is said of it is no reason to change the channel of the rest."""
+    _, (warning,) = said("^prompt_run", "search.matched")
+
+    assert warning.endswith(", in an automation of its own")
+
+
 def test_every_type_that_an_action_publishes_is_carried() -> None:
     """By the channel of the bridge, whichever action publishes it."""
     emitted = [action.emits for action in ACTIONS.values() if action.emits]

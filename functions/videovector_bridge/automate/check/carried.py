@@ -1,6 +1,6 @@
 """Which event types each channel carries, as far as it is known. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from videovector_bridge.automate.actions import ACTIONS
@@ -18,9 +18,9 @@ from videovector_bridge.automate.vocabulary import (
 _OPEN: Final = tuple(f"{prefix}*" for prefix in OPEN_PREFIXES)
 
 
-def idle_globs(automation: Automation) -> Iterator[tuple[str, str]]:
-    """For each glob that fits nothing on the automation's channel: what to say, and the fix."""
-    for glob in automation.on:
+def idle_globs(automation: Automation, globs: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """For each of `globs` that fits nothing on the automation's channel: what is wrong, the fix."""
+    for glob in globs:
         if glob == STREAM_ERROR:
             what = (
                 "ends a connection to the stream and is not published, so nothing follows from it"

@@ -1,7 +1,7 @@
 """What is wrong in an automations file, and what may be, beyond what stops a subscriber. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from videovector_bridge.automate.action import Field
@@ -99,7 +99,7 @@ class _Checks:
                 self._report(automation, "on", f"{shown(glob)} {what}", fix)
             else:
                 fitting.append(glob)
-        for what, fix in idle_globs(replace(automation, on=tuple(fitting))):
+        for what, fix in idle_globs(automation, fitting):
             self._report(automation, "on", what, fix, warning=True)
 
     def _constants(self, automation: Automation) -> None:
