@@ -28,9 +28,9 @@ def outputs(file: Path) -> str:
 
 
 def functions(topology: Mapping[str, Any]) -> str:
-    """What each function may do: the whole of its grants."""
+    """What each function may do, the whole of its grants, and what each instance has."""
     return _table(
-        ("Function", "Called by", "Publishes on", "Secret", "Firestore", "Buckets"),
+        ("Function", "Called by", "Publishes on", "Secret", "Firestore", "Buckets", "Instances"),
         (
             (
                 f"`{name}`",
@@ -40,6 +40,7 @@ def functions(topology: Mapping[str, Any]) -> str:
                 "reads, writes" if each["state"] else "",
                 ", ".join(use.replace(":", ": ") for use in each["buckets"])
                 + ("; signs as itself" if each.get("signs") else ""),
+                _instances(each["resources"]),
             )
             for name, each in topology["functions"].items()
         ),
@@ -75,6 +76,11 @@ def _caller(name: str, function: Mapping[str, Any], topology: Mapping[str, Any])
     if any(each["function"] == name for each in topology["schedules"].values()):
         return "Cloud Scheduler"
     return "Pub/Sub"
+
+
+def _instances(resources: Mapping[str, Any]) -> str:
+    most, at_once = resources["max_instances"], resources["concurrency"]
+    return f"up to {most} of {resources['cpu']} CPU, {resources['memory']}; {at_once} at once"
 
 
 def _blocks(file: Path, kind: str) -> list[tuple[str, dict[str, Any]]]:
