@@ -2,7 +2,7 @@
 
 import pytest
 
-from videovector_bridge.automate.cel.source import MAX_BRACKETS, read_source
+from videovector_bridge.automate.cel.source import MAX_DEPTH, read_source
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,19 @@ def test_macros_are_counted_within_one_another(source: str, depth: int) -> None:
     assert read_source(source).nested_macros == depth
 
 
+@pytest.mark.parametrize("link", [".size()", ".map(x, x)", ".f(1, 2)"])
+def test_too_long_a_chain_of_calls_is_not_read(link: str) -> None:
+    """As the estimate of its work needs recursion."""
+    assert read_source("event" + link * MAX_DEPTH).paths == ((),)
+    assert read_source("event" + link * 400).terms == ()
+    nested = "event"
+    for _ in range(9):
+        nested = f"({nested}{link * 30})"
+    assert read_source(nested).terms == ()
+
+
 def test_too_many_brackets_are_not_read() -> None:
     """As reading them needs recursion."""
-    assert read_source("(" * MAX_BRACKETS + "event.a" + ")" * MAX_BRACKETS).paths == (("a",),)
+    assert read_source("(" * MAX_DEPTH + "event.a" + ")" * MAX_DEPTH).paths == (("a",),)
     deep = read_source("(" * 3_000 + "event.a" + ")" * 3_000)
-    assert (deep.brackets, deep.terms) == (3_000, ())
+    assert (deep.depth, deep.terms) == (3_000, ())

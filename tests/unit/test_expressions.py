@@ -319,8 +319,11 @@ def test_an_interruption_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> No
         "[" * 1_900 + "]" * 1_900,
         "true?1:" * 500 + "1",
         "{1:" * 990 + "1" + "}" * 990,
+        "event" + ".size()" * 560,
+        "event" + ".map(x,x)" * 430,
+        "[1]" + ".map(x,[x])" * 49,
     ],
-    ids=lambda source: source[:6],
+    ids=lambda source: source[:9],
 )
 def test_the_largest_expressions_do_not_end_the_process(source: str) -> None:
     """At the limit of length every way of nesting compiles and runs, or is an error."""

@@ -16,7 +16,7 @@ from videovector_bridge.automate.cel.event_values import EventValues, Excerpt
 from videovector_bridge.automate.cel.pattern import Pattern, read_pattern
 from videovector_bridge.automate.cel.source import (
     MACROS,
-    MAX_BRACKETS,
+    MAX_DEPTH,
     MAX_NESTED_MACROS,
     Call,
     Path,
@@ -164,8 +164,8 @@ def _compile(source: str) -> cel.Program:
 
 
 def _check_nesting(text: Source) -> None:
-    if text.brackets > MAX_BRACKETS:
-        raise ExpressionError(f"has brackets in one another, more than {MAX_BRACKETS} deep")
+    if text.depth > MAX_DEPTH:
+        raise ExpressionError(f"has brackets or calls in one another, more than {MAX_DEPTH} deep")
     if text.nested_macros > MAX_NESTED_MACROS:
         raise ExpressionError(f"has macros in one another, more than {MAX_NESTED_MACROS} deep")
 

@@ -11,8 +11,8 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
-# Beyond these an expression is refused, so that reading it needs no deep recursion.
-MAX_BRACKETS: Final = 50
+MAX_DEPTH: Final = 50
+"""Of brackets in one another, and of calls on what calls give: reading them is recursive."""
 MAX_NESTED_MACROS: Final = 5
 """An estimate of the work doubles with each of them."""
 
@@ -64,6 +64,7 @@ class Call(NamedTuple):
     name: str
     over: tuple["Term", ...]
     arguments: tuple["Term", ...]
+    depth: int
 
     @property
     def literal(self) -> str:
@@ -81,6 +82,7 @@ class Macro(NamedTuple):
     over: tuple["Term", ...]
     variable: str
     body: tuple["Term", ...]
+    depth: int
 
 
 Term = Use | Plain | Call | Macro
@@ -97,7 +99,7 @@ class Source:
     terms: tuple[Term, ...]
     uses: tuple[Use, ...]
     indexed: str
-    brackets: int
+    depth: int
     nested_macros: int
 
     @property
@@ -123,13 +125,16 @@ def read_source(source: str) -> Source:
     """
     words = [match for match in TOKEN.finditer(source) if _is_word(match)]
     depths = accumulate((word[0] in _OPEN) - (word[0] in _CLOSE) for word in words)
-    brackets = max(depths, default=0)
-    if brackets > MAX_BRACKETS:
-        return Source((), (), source, brackets, 0)
+    depth = max(depths, default=0)
+    if depth > MAX_DEPTH:
+        return Source((), (), source, depth, 0)
     reader = _Reader(words)
     terms = reader.terms("")
+    depth = max(depth, _depth(terms))
+    if depth > MAX_DEPTH:
+        return Source((), (), source, depth, 0)
     return Source(
-        tuple(terms), tuple(reader.uses), reader.indexed(source), brackets, _macro_depth(terms)
+        tuple(terms), tuple(reader.uses), reader.indexed(source), depth, _macro_depth(terms)
     )
 
 
@@ -146,18 +151,22 @@ def _all_terms(terms: Sequence[Term]) -> Iterator[Term]:
     for term in terms:
         yield term
         match term:
-            case Macro(_, over, _, inner) | Call(_, over, inner):
+            case Macro(_, over, _, inner, _) | Call(_, over, inner, _):
                 yield from _all_terms(over)
                 yield from _all_terms(inner)
+
+
+def _depth(terms: Sequence[Term]) -> int:
+    return max((term.depth for term in terms if isinstance(term, Call | Macro)), default=0)
 
 
 def _macro_depth(terms: Sequence[Term]) -> int:
     depth = 0
     for term in terms:
         match term:
-            case Macro(_, over, _, body):
+            case Macro(_, over, _, body, _):
                 depth = max(depth, _macro_depth(over), 1 + _macro_depth(body))
-            case Call(_, over, arguments):
+            case Call(_, over, arguments, _):
                 depth = max(depth, _macro_depth(over), _macro_depth(arguments))
     return depth
 
@@ -216,12 +225,14 @@ class _Reader:
             self._bound.append(variable)
             body = self.terms(")")
             self._bound.pop()
-            return [Macro(name, tuple(operand), variable, tuple(body))]
+            depth = 1 + _depth([*operand, *body])
+            return [Macro(name, tuple(operand), variable, tuple(body), depth)]
         return [self._call(name, operand)]
 
     def _call(self, name: str, over: list[Term]) -> Call:
         self._next += 1
-        return Call(name, tuple(over), tuple(self.terms(")", in_has=name == "has")))
+        arguments = self.terms(")", in_has=name == "has")
+        return Call(name, tuple(over), tuple(arguments), 1 + _depth([*over, *arguments]))
 
     def _use(self, name: str, *, in_has: bool) -> Use:
         use = Use(name, (), name in self._bound)
