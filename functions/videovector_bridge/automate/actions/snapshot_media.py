@@ -68,14 +68,15 @@ def _open_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
     api = context.api
 
     def fetch(video_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        rows = rows_by_video(
-            video_ids,
-            api.batch_videos(video_ids),
-            api.batch_status(video_ids),
-            api.batch_segments(video_ids),
-        )
-        # Documents and not rows: pictures inside rows are freed here, whoever is slow to write.
-        return {video_id: snapshot(video_id, rows[video_id]) for video_id in video_ids}
+        with context.turn.take():
+            rows = rows_by_video(
+                video_ids,
+                api.batch_videos(video_ids),
+                api.batch_status(video_ids),
+                api.batch_segments(video_ids),
+            )
+            # Documents and not rows: pictures inside rows are freed before documents are written.
+            return {video_id: snapshot(video_id, rows[video_id]) for video_id in video_ids}
 
     return BatchLoader(
         fetch,
