@@ -17,7 +17,7 @@ class TransientError(BridgeError):
 class PermanentError(BridgeError):
     """Trying again cannot help: publish to `rejected` with the reason, and acknowledge.
 
-    `owner` says who can mend it: the `user` (settings, automations), the `vendor` (what the
+    `owner` says who can correct it: the `user` (settings, automations), the `vendor` (what the
     API sent or refused) or the `system` (the bridge itself). `code` is a stable snake_case word.
     """
 

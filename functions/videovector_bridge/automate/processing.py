@@ -203,7 +203,7 @@ def _reject(work: _Work, automation: str, error: PermanentError, part: str = "")
 
 def _facts(work: _Work, part: str = "") -> dict[str, Any]:
     """What every log line about the message has."""
-    found = {
+    facts = {
         "action": work.action.name,
         "event_id": work.message.id,
         "source": work.message.source,
@@ -211,4 +211,4 @@ def _facts(work: _Work, part: str = "") -> dict[str, Any]:
         "dataref": work.message.data_ref,
         "part": part,
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in facts.items() if value}

@@ -35,12 +35,12 @@ def allowed_uri(gcs_uri: Any, buckets: frozenset[str]) -> GcsUri:
 
     Raises `PermanentError` if it is none, or its bucket is not among `buckets`.
     """
-    found = parse_gcs_uri(gcs_uri)
-    if found.bucket not in buckets:
+    address = parse_gcs_uri(gcs_uri)
+    if address.bucket not in buckets:
         raise PermanentError(
-            f"No URL may be issued for bucket {found.bucket!r}. If one should be, add it to "
+            f"No URL may be issued for bucket {address.bucket!r}. If one should be, add it to "
             f"SIGNED_URL_BUCKETS (now: {', '.join(sorted(buckets)) or 'none'}).",
             owner="user",
             code="bucket_not_allowed",
         )
-    return found
+    return address

@@ -129,7 +129,7 @@ def _matching(markers: Iterable[Marker], match: Mapping[str, Any]) -> list[str]:
     A null there must be shown as null or not at all. Raises `PermanentError` where no marker
     matches, and one may that does not show enough.
     """
-    given = [key for key, value in match.items() if value is not None]
+    keys = [key for key, value in match.items() if value is not None]
     possible = [
         marker
         for marker in markers
@@ -138,11 +138,11 @@ def _matching(markers: Iterable[Marker], match: Mapping[str, Any]) -> list[str]:
     ids = [
         marker.marker_id
         for marker in possible
-        if marker.marker_id and all(key in marker.fields for key in given)
+        if marker.marker_id and all(key in marker.fields for key in keys)
     ]
     if possible and not ids:
         raise PermanentError(
-            f"VideoVector's list has markers that do not show {', '.join(given)} or their "
+            f"VideoVector's list has markers that do not show {', '.join(keys)} or their "
             f"marker_id, so it is not known which one to delete. Give `match` with keys that it "
             f"shows, or `marker_id`.",
             owner="user",

@@ -22,7 +22,7 @@ NOT_YET: Final = timedelta(minutes=15)
 """How long after its event a picture may be missing without being refused.
 
 VideoVector does not document when it makes a picture, and an event may be delivered before that.
-Pub/Sub redelivers about seven times meanwhile, far fewer than it takes to dead-letter a message.
+Pub/Sub redelivers about seven times in that time, far fewer than it takes to dead-letter a message.
 """
 
 _TRIES: Final = 5

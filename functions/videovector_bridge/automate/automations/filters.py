@@ -51,9 +51,9 @@ def _filter(automations: Sequence[Automation]) -> str:
         return NOTHING
     channel = _channel(automations)
     terms = _distinct(_term(glob) for each in automations for glob in each.on)
-    while len(found := _joined(terms, channel)) > MAX_FILTER_BYTES:
+    while len(text := _joined(terms, channel)) > MAX_FILTER_BYTES:
         terms = _coarser(terms)
-    return found
+    return text
 
 
 def _term(glob: str) -> _Term:
@@ -64,9 +64,11 @@ def _term(glob: str) -> _Term:
 
 def _distinct(terms: Iterable[_Term]) -> list[_Term]:
     """The terms in order, without those that another covers."""
-    found = list(dict.fromkeys(terms))
+    distinct = list(dict.fromkeys(terms))
     return [
-        term for term in found if not any(other != term and other.covers(term) for other in found)
+        term
+        for term in distinct
+        if not any(other != term and other.covers(term) for other in distinct)
     ]
 
 

@@ -55,8 +55,8 @@ def _reaches_past(glob: str, prefix: str) -> bool:
 
 def _past_stars(parts: list[str], places: set[int]) -> set[int]:
     """`places` with those that are reached by a star that stands for nothing."""
-    found = set(places)
+    reached = set(places)
     for place in range(len(parts)):
-        if place in found and parts[place] == "*":
-            found.add(place + 1)
-    return found
+        if place in reached and parts[place] == "*":
+            reached.add(place + 1)
+    return reached

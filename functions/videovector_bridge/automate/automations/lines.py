@@ -23,8 +23,8 @@ class Lines:
         """The line of `key`, dotted, in an automation; else of what it stands in."""
         keys = tuple(key.split(".", _MAX_DEPTH))
         places = [(index, keys[:length]) for length in range(len(keys), -1, -1)]
-        found = (self._lines.get(place) for place in (*places, (TOP, ("automation",))))
-        return next((line for line in found if line is not None), 1)
+        lines = (self._lines.get(place) for place in (*places, (TOP, ("automation",))))
+        return next((line for line in lines if line is not None), 1)
 
 
 def _lines_of(text: str) -> Mapping[tuple[int, tuple[str, ...]], int]:

@@ -58,7 +58,7 @@ def _globs(pattern: str) -> list[str]:
         return [glob for each in pattern.split("|") for glob in _globs(each)]
     text = pattern.removeprefix("^").removesuffix("$")
     if _SIGN.search(text) or _DOT_STAR.search(text):
-        text = _REPEATED.sub(lambda found: "?*" if found[1] == "+" else "*", text)
+        text = _REPEATED.sub(lambda match: "?*" if match[1] == "+" else "*", text)
         text = text.replace("\\.", ".")
     more = pattern.startswith("^") and not pattern.endswith("$") and not text.endswith("*")
     return [text + "*" * more]

@@ -56,7 +56,7 @@ def _automation() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "name": {
-                "description": "Tells it apart, in logs and messages.",
+                "description": "Names it in logs and messages.",
                 "type": "string",
                 "pattern": f"^{NAME_PATTERN}$",
             },
@@ -87,7 +87,7 @@ def _automation() -> dict[str, Any]:
 def _action(action: Action) -> dict[str, Any]:
     # What a target or a request cannot be without is not empty.
     needed = {key for keys in action.one_of for key in keys}
-    found = _table(
+    schema = _table(
         {
             name: replace(field, required=True) if name in needed else field
             for name, field in action.fields.items()
@@ -95,55 +95,55 @@ def _action(action: Action) -> dict[str, Any]:
         [name for name, field in action.fields.items() if field.required],
     )
     if action.one_of:
-        found["anyOf"] = [_given(action, names) for names in action.one_of]
+        schema["anyOf"] = [_given(action, names) for names in action.one_of]
     if excluded := {
         name: {"not": {"anyOf": [{"required": [other]} for other in sorted(field.instead_of)]}}
         for name, field in action.fields.items()
         if field.instead_of
     }:
-        found["dependencies"] = excluded
-    return found
+        schema["dependencies"] = excluded
+    return schema
 
 
 def _given(action: Action, names: Sequence[str]) -> dict[str, Any]:
     """That these fields are there, and ask for something: a flag that is false does not."""
     flags = [name for name in names if action.fields[name].kind == "flag"]
-    found: dict[str, Any] = {"required": list(names)}
+    schema: dict[str, Any] = {"required": list(names)}
     if flags:
-        found["properties"] = {name: {"const": True} for name in flags}
-    return found
+        schema["properties"] = {name: {"const": True} for name in flags}
+    return schema
 
 
 def _table(fields: Mapping[str, Field], required: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    schema: dict[str, Any] = {
         "type": "object",
         "properties": {name: _field(field) for name, field in fields.items()},
         "additionalProperties": False,
     }
     if required:
-        found["required"] = required
-    return found
+        schema["required"] = required
+    return schema
 
 
 def _field(field: Field) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    schema: dict[str, Any] = {
         "description": f"{field.meaning[0].upper()}{field.meaning[1:]}.",
         "type": _TYPES[field.kind],
     }
     if field.kind == "text" and field.required:
-        found["pattern"] = _NO_BLANK_TEXT
+        schema["pattern"] = _NO_BLANK_TEXT
     if field.kind == "object" and field.required:
-        found["minProperties"] = 1
+        schema["minProperties"] = 1
     if field.kind == "object" and field.keys:
-        found |= _table(field.keys, [name for name, each in field.keys.items() if each.required])
+        schema |= _table(field.keys, [name for name, each in field.keys.items() if each.required])
     if field.kind == "whole":
         # A text there is one expression.
-        found |= {"minimum": field.least, "maximum": field.most, "pattern": "^\\{[\\s\\S]*\\}$"}
+        schema |= {"minimum": field.least, "maximum": field.most, "pattern": "^\\{[\\s\\S]*\\}$"}
     if field.kind == "list":
-        found |= {"minItems": field.least, "maxItems": field.most}
+        schema |= {"minItems": field.least, "maxItems": field.most}
         if field.items is not None:
-            found["items"] = _field(field.items)
+            schema["items"] = _field(field.items)
     if field.choices:
         # A text with an expression in it may come out as any of them.
-        found["anyOf"] = [{"enum": list(field.choices)}, {"pattern": "\\{"}]
-    return found
+        schema["anyOf"] = [{"enum": list(field.choices)}, {"pattern": "\\{"}]
+    return schema

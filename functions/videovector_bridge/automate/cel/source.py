@@ -1,6 +1,6 @@
 """The text of a CEL expression: its names, the fields of the event it asks for, its macros. Pure.
 
-The library tells which names an expression has, but neither the fields nor what a macro binds.
+The library reports which names an expression has, but neither the fields nor what a macro binds.
 https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
 """
 

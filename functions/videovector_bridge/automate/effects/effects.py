@@ -235,11 +235,11 @@ class Effects:
         held_until = attempt.until
         self._renew(attempt)
         step = partial(steps.hold, key=attempt.key, held_until=held_until, until=attempt.until)
-        held = self._change(attempt, step)
-        if held is None:  # deleted; the next step makes it again
+        renewed = self._change(attempt, step)
+        if renewed is None:  # deleted; the next step makes it again
             return record
-        self._check_claim(attempt, held)
-        return held
+        self._check_claim(attempt, renewed)
+        return renewed
 
     def _check_target(self, attempt: _Attempt, error: PermanentError) -> None:
         """Continue only if the target still has the accepted state, which was refused now."""
@@ -257,7 +257,7 @@ class Effects:
             record = self._change(attempt, step)
             if record is None or attempt.key not in record.refused:
                 return "done"
-            # Noted by an attempt at another event, which found this one's state desired.
+            # An attempt at another event applied this event's state, and noted its refusal.
             self._publish(attempt, record, report)
         self._change(attempt, partial(steps.report, key=attempt.key, held_until=attempt.until))
         if report is None and attempt.refusal is not None:
