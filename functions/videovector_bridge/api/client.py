@@ -229,7 +229,7 @@ class VideoVectorClient:
         return answers.to_pages(fetch)
 
     def _get(self, path: str, params: Mapping[str, str]) -> Answer:
-        return self._transport.send(Call("GET", path, params=params))
+        return self._transport.send(Call("GET", path, params=params, limit=BATCH_LIMIT))
 
     def _image(self, path: str) -> Media:
         call = Call("GET", path, accept="image/*", limit=MEDIA_LIMIT)
