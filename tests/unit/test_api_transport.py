@@ -341,7 +341,7 @@ def test_slashes_after_the_base_url_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "1000000000000"}], ids=len)
-@pytest.mark.parametrize(("read", "mebibytes"), [("get", 32), ("batch", 8)])
+@pytest.mark.parametrize(("read", "mebibytes"), [("get", 8), ("batch", 8), ("search", 32)])
 def test_json_beyond_the_limit_is_refused(
     headers: dict[str, str], read: str, mebibytes: int
 ) -> None:
