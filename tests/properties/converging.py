@@ -29,6 +29,7 @@ LEFT_SECONDS = 10.0
 REQUEST_SECONDS = 30.0
 CLAIM_SECONDS = START_SECONDS + REQUEST_SECONDS
 STEP_SECONDS = 0.1
+SLOW_SECONDS = (20 * STEP_SECONDS, REQUEST_SECONDS - LEFT_SECONDS)
 TICK = 1e-6
 
 
@@ -41,6 +42,7 @@ class Odds:
     """How often what goes wrong, and how often time leaps between two steps."""
 
     api: float = 0.0
+    slow: float = 0.0
     store: float = 0.0
     report: float = 0.0
     kill: float = 0.0
@@ -54,16 +56,17 @@ class Odds:
         """Odds as they fall: each kind of trouble alone, together, or not at all."""
 
         def some(*odds: float) -> float:
-            return random.choice((0.0, *odds))
+            return random.choice((0.0, 0.0, *odds))
 
         return cls(
             api=some(0.3, 0.6),
+            slow=some(0.5, 0.9),
             store=some(0.02, 0.1),
             report=some(0.3, 0.6),
             kill=some(0.02, 0.1),
             freeze=some(0.05, 0.2),
             redrive=some(0.02),
-            leap=random.choice((0.01, 0.05, 0.2)),
+            leap=random.choice((0.0, 0.01, 0.05, 0.2)),
         )
 
 
@@ -166,7 +169,7 @@ class World:
             self.step_until(self.now + waits)
             raise Unreachable("no answer", in_doubt=True)
         if fate in ("ok", "no answer") and answer != "refused":
-            self.targets[target] = desired
+            self.take_effect(target, desired)
         self.step()
         if fate == "unavailable":
             raise ServerTrouble("later", status=503)
@@ -177,6 +180,16 @@ class World:
         if answer == "garbled":
             raise UnexpectedAnswer("an answer of another shape", status=200)
         self.ledger.accept(target, desired)
+
+    def take_effect(self, target: str, desired: Mapping[str, Any]) -> None:
+        """Change the target, at once or while others move."""
+        if not self.chance(self.odds.slow):
+            self.targets[target] = desired
+            return
+        moment = self.now + self.random.uniform(0, self.random.choice(SLOW_SECONDS))
+        self.late.append((moment, target, desired))
+        while self.now < moment:
+            self.step()
 
     def answer_to(self, target: str, desired: Mapping[str, Any]) -> Answer:
         """How VideoVector answers the state at this attempt."""
@@ -295,48 +308,3 @@ class World:
         for handler in self.handlers:
             while not handler.over:
                 self.move(handler, kill=True)
-
-
-def run_to_the_end(world: World, messages: list[Message], *, overlap: int, rounds: int) -> None:
-    """Deliver every message, in any order and several times at once, until each is acknowledged.
-
-    Things go wrong for `rounds` rounds, then no more.
-    """
-    waiting = list(messages) * 2
-    world.random.shuffle(waiting)
-    running: list[Handler] = []
-    handler: Handler | None = None
-    turn = 0
-    while waiting or running:
-        turn += 1
-        if turn > rounds:
-            world.odds = Odds()
-        assert turn < rounds + 20_000, "it does not come to an end"
-        if waiting and len(running) < overlap and world.chance(0.5):
-            running.append(world.deliver(waiting.pop(world.random.randrange(len(waiting)))))
-        awake = [one for one in running if one.frozen_until <= world.now]
-        if awake:
-            if handler is None or handler not in awake or world.chance(0.4):
-                handler = world.random.choice(awake)
-            world.move(handler, kill=world.chance(world.odds.kill))
-            if world.chance(world.odds.freeze):
-                handler.frozen_until = world.now + world.random.uniform(0, 2 * CLAIM_SECONDS)
-            if handler.over:
-                running.remove(handler)
-                if not handler.acked:
-                    waiting.append(handler.message)
-        waiting += interventions(world)
-        leaps = world.chance(world.odds.leap)
-        world.pass_time(world.random.uniform(0, CLAIM_SECONDS) if leaps else STEP_SECONDS)
-    world.odds = Odds()
-    world.pass_time(REQUEST_SECONDS + LEFT_SECONDS)
-
-
-def interventions(world: World) -> list[Message]:
-    """What people do now: publish a rejected event again, or delete a record."""
-    if world.chance(world.odds.delete) and world.records:
-        del world.records[world.random.choice(sorted(world.records))]
-    reported = sorted(world.ledger.reports)
-    if not reported or not world.chance(world.odds.redrive):
-        return []
-    return [world.publish(world.ledger.events[world.random.choice(reported)])]

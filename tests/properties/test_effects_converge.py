@@ -16,10 +16,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.properties.converging import Odds, World, run_to_the_end
+from tests.properties.converging import Odds, World
+from tests.properties.deliveries import run_to_the_end
 from tests.properties.promises import Answer, Event
 
-EXAMPLES = 250
+EXAMPLES = 300
 ANSWERS: tuple[Answer, ...] = (
     *("accepted", "accepted", "accepted", "refused", "garbled"),
     *("refused until corrected", "refused at times"),
@@ -49,7 +50,7 @@ def check_history(seed: int) -> None:
     """
     random = Random(seed)  # Hypothesis's own is too slow for thousands of choices
     world = World(random, Odds.drawn(random))
-    targets, each, overlap = random.choice((1, 1, 2)), random.randint(1, 5), random.randint(1, 6)
+    targets, each, overlap = random.choice((1, 1, 1, 2)), random.randint(2, 6), random.randint(2, 8)
     events = events_of(random, targets, each, random.choice((ANSWERS, ("accepted",))))
     run_to_the_end(world, [world.publish(one) for one in events], overlap=overlap, rounds=300)
     world.check_end()
