@@ -153,6 +153,13 @@ class World:
             raise ConflictError("our own write, seen by its repetition")
         return Document(dict(fields), revision, 0.0)
 
+    def apply(self, target: str, task: Task) -> None:
+        """Set or delete the target. Only what may have been made by the bridge is deleted."""
+        if "absent" in task.desired and not task.created:
+            self.ledger.accept(target, task.desired)
+        else:
+            self.put(target, task.desired)
+
     def put(self, target: str, desired: Mapping[str, Any]) -> None:
         """Send a request, which may fail, be lost, take effect, or do so later than it seems."""
         self.calls += 1
@@ -184,12 +191,18 @@ class World:
     def take_effect(self, target: str, desired: Mapping[str, Any]) -> None:
         """Change the target, at once or while others move."""
         if not self.chance(self.odds.slow):
-            self.targets[target] = desired
+            self.change(target, desired)
             return
         moment = self.now + self.random.uniform(0, self.random.choice(SLOW_SECONDS))
         self.late.append((moment, target, desired))
         while self.now < moment:
             self.step()
+
+    def change(self, target: str, desired: Mapping[str, Any]) -> None:
+        """Change the target now."""
+        self.targets.pop(target, None)
+        if "absent" not in desired:
+            self.targets[target] = desired
 
     def answer_to(self, target: str, desired: Mapping[str, Any]) -> Answer:
         """How VideoVector answers the state at this attempt."""
@@ -241,10 +254,10 @@ class World:
         """Move the clock; what was on its way lands in the order of time."""
         end = self.now + seconds
         for landing in sorted(self.late, key=lambda one: one[0]):
-            moment, target, wanted = landing
+            moment, target, desired = landing
             if moment <= end:
                 self.late.remove(landing)
-                self.targets[target] = wanted
+                self.change(target, desired)
         self.now = end
 
     def publish(self, event: Event) -> Message:
@@ -277,7 +290,7 @@ class World:
         event = message.event
 
         def apply(task: Task) -> None:
-            self.put(event.target, task.desired)
+            self.apply(event.target, task)
 
         def report(_error: PermanentError) -> None:
             self.report(event)

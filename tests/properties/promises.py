@@ -5,7 +5,7 @@ Nothing here uses `record.py` or `effects.py`. Of a record it reads which events
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -34,6 +34,11 @@ class Event:
     def place(self) -> tuple[str, str, str]:
         """Its place in an in-order pass."""
         return self.created_at, self.event_id, self.source
+
+    @property
+    def state(self) -> Mapping[str, Any] | None:
+        """The target as the event asks for it; None for no target."""
+        return None if "absent" in self.desired else self.desired
 
     @property
     def key(self) -> str:
@@ -107,11 +112,13 @@ class Ledger:
         """
         for target in {event.target for event in self.events.values()}:
             mine = [event for event in self.events.values() if event.target == target]
-            self._check_record(target, targets.get(target), records[target])
-            self._check_newer_are_reported(targets.get(target), mine)
-            exact = corrected or not any(event.answer == "refused at times" for event in mine)
-            if exact:
-                self._check_target(target, targets.get(target), mine, corrected=corrected)
+            state = targets.get(target)
+            self._check_record(target, state, records[target])
+            self._check_newer_are_reported(target, state, mine)
+            if corrected or not any(event.answer == "refused at times" for event in mine):
+                later = ("refused until corrected", "refused at times") if corrected else ()
+                accepted = [each for each in mine if each.answer in ("accepted", *later)]
+                self._check_target(target, state, mine, accepted)
 
     def _check_record(
         self, target: str, state: Mapping[str, Any] | None, record: Mapping[str, Any]
@@ -122,14 +129,18 @@ class Ledger:
         unreported = [key for key, each in record["refused"].items() if not each["reported"]]
         if unreported:
             raise PromiseBroken(f"{target} has refusals that are not reported: {unreported}")
-        if record["desired"] is not None and record["desired"] != state:
-            raise PromiseBroken(f"{target} is {state}, and its record says {record['desired']}")
+        desired = record["desired"]
+        if desired is not None and (None if "absent" in desired else desired) != state:
+            raise PromiseBroken(f"{target} is {state}, and its record says {desired}")
 
     def _check_newer_are_reported(
-        self, state: Mapping[str, Any] | None, mine: Iterable[Event]
+        self, target: str, state: Mapping[str, Any] | None, mine: Iterable[Event]
     ) -> None:
         """Each event that is newer than what the target has was reported."""
-        place = max((each.place for each in mine if each.desired == state), default=("", "", ""))
+        asked = [each for each in mine if each.state == state is not None]
+        if state is None and target in self.accepted and self.accepted[target].state is None:
+            asked = [self.accepted[target]]
+        place = max((each.place for each in asked), default=("", "", ""))
         for event in mine:
             if event.place > place and not self.reports[event.key]:
                 raise PromiseBroken(f"{event.key} has no effect, and was not reported")
@@ -139,17 +150,15 @@ class Ledger:
         target: str,
         state: Mapping[str, Any] | None,
         mine: Iterable[Event],
-        *,
-        corrected: bool,
+        accepted: Sequence[Event],
     ) -> None:
-        """The target is what the newest event asks for that VideoVector accepts."""
-        later = ("refused until corrected", "refused at times") if corrected else ()
-        accepted = [each for each in mine if each.answer in ("accepted", *later)]
+        """The target is what the newest event asks for that VideoVector accepts.
+
+        Where it accepts none, nothing is restored of a state that took effect all the same.
+        """
         if accepted:
             newest = max(accepted, key=lambda each: each.place)
-            if state != newest.desired:
-                raise PromiseBroken(f"{target} is {state}, not {newest.desired}")
-        elif state is not None and all(
-            each.desired != state for each in mine if each.answer == "garbled"
-        ):
+            if state != newest.state:
+                raise PromiseBroken(f"{target} is {state}, not {newest.state}")
+        elif state not in (None, *(each.state for each in mine if each.answer == "garbled")):
             raise PromiseBroken(f"{target} is {state}, which was never accepted")

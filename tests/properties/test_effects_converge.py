@@ -12,6 +12,7 @@ and that each newer event is on `rejected`.
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,19 +29,21 @@ ANSWERS: tuple[Answer, ...] = (
 
 
 def events_of(random: Random, targets: int, each: int, answers: tuple[Answer, ...]) -> list[Event]:
-    """Events in an order that is theirs alone, some by their id or source alone."""
-    return [
-        Event(
-            f"target-{target}",
-            f"2026-01-01T00:00:{random.randrange(4):02}.000000+00:00",
-            f"event-{target}-{number // 2}",
-            f"//api/{number % 2}",
-            {"by": f"{target}-{number}"},
-            random.choice(answers),
-        )
-        for target in range(targets)
-        for number in range(each)
-    ]
+    """Events in an order that is theirs alone, some by their id or source alone.
+
+    A deletion is not refused here, for it needs no request where there is nothing to delete.
+    """
+    events = []
+    for target in range(targets):
+        for number in range(each):
+            desired: dict[str, Any] = {"by": f"{target}-{number}"}
+            answer = random.choice(answers)
+            if random.random() < 0.2:
+                desired["absent"], answer = True, "accepted"
+            created_at = f"2026-01-01T00:00:{random.randrange(4):02}.000000+00:00"
+            event_id, source = f"event-{target}-{number // 2}", f"//api/{number % 2}"
+            events.append(Event(f"target-{target}", created_at, event_id, source, desired, answer))
+    return events
 
 
 def check_history(seed: int) -> None:
