@@ -290,6 +290,10 @@ class Effects:
             # has the same id, and the others replace only what they were made from.
             self._extend(attempt, self._now())
             raise
+        except Exception:
+            # A bug, which may leave a request behind: the claim lasts, and keeps what is done.
+            self._extend(attempt)
+            raise
 
     def _extend(self, attempt: _Attempt, until: float | None = None) -> None:
         """Let the claim end at `until`; None keeps it. Parts that are done are noted as well."""
