@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from infra.local.standin import StandIn, StandInConfig
-from tests.unit.subscribing import Deployed, deploying, event, message_of
+from tests.unit.subscribing import SOURCE, Deployed, deploying, event, message_of
 from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.action import effect_key
+from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.backends import BackendSettings
 
 PUT, POST = "PUT /markers", "POST /videos/signed-url"
@@ -213,5 +214,6 @@ def test_a_crash_between_url_and_message_costs_no_second_grant(
     assert links.requests(POST) == 2
     assert links.standin.control.journal(ids=False)["signed_urls"] == 1
     (found,) = links.published("media-urls")
-    assert found.attributes["ce-id"] == effect_key("link", "evt_1")
+    version = Version(one["created_at"], "evt_1", SOURCE)
+    assert found.attributes["ce-id"] == effect_key("link", version)
     assert json.loads(found.data)["signed_url"]
