@@ -1,6 +1,5 @@
 """The property test of effects itself: bugs of the kinds that it is for are found by it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +10,6 @@ from tests.properties.test_effects_converge import EXAMPLES, check_history
 from videovector_bridge.automate.effects import steps
 from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.automate.effects.record import Record, Refusal, State
-
-Plant = Callable[[Any, str, Any], None]
 
 
 def find() -> str:
@@ -145,5 +142,20 @@ def test_a_refusal_that_forgets_the_event_in_hand_is_found(
             return honest_refuse(*arguments, **named)
 
     monkeypatch.setattr(steps, "refuse", refuse)
+
+    find()
+
+
+def test_a_deletion_that_forgets_who_may_still_create_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a deletion nothing counts as made, though an attempt that may make it is pending."""
+    honest = steps.accept
+
+    def forgetful(*arguments: Any, **named: Any) -> Record:
+        record = honest(*arguments, **named)
+        return replace(record, created=record.created and not named["written"].absent)
+
+    monkeypatch.setattr(steps, "accept", forgetful)
 
     find()

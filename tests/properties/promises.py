@@ -7,7 +7,7 @@ Nothing here uses `record.py` or `effects.py`. Of a record it reads which events
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from videovector_bridge.automate.effects.record import Version
 
@@ -15,11 +15,14 @@ Answer = Literal["accepted", "refused", "refused until corrected", "refused at t
 """How VideoVector answers a state: `garbled` takes effect, but its answer cannot be understood."""
 
 
+_FIRST: Final = ("", "", "")
+
+
 class PromiseBroken(AssertionError):
     """A promise was broken; says which, and for which event."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Event:
     """An event that asks for a state of a target."""
 
@@ -53,10 +56,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Message:
-    """One publication of an event; how often its refusal had been reported before."""
+    """One publication of an event; how often what had been reported before."""
 
     event: Event
-    reported_before: int
+    reported_before: Mapping[str, int]
 
 
 @dataclass
@@ -65,38 +68,39 @@ class Ledger:
 
     events: dict[str, Event] = field(default_factory=dict)
     reports: Counter[str] = field(default_factory=Counter)
-    accepted: dict[str, Event] = field(default_factory=dict)
+    accepted: dict[str, set[Event]] = field(default_factory=dict)
 
     def publish(self, event: Event) -> Message:
         """Note that an event is published, for the first time or again."""
         self.events[event.key] = event
-        return Message(event, self.reports[event.key])
+        return Message(event, dict(self.reports))
 
     def accept(self, target: str, desired: Mapping[str, Any]) -> None:
         """Note that VideoVector confirmed a state, and the sender knows."""
         for event in self.events.values():
             if event.target == target and event.desired == desired:
-                newest = self.accepted.get(target, event)
-                self.accepted[target] = max(newest, event, key=lambda each: each.place)
+                self.accepted.setdefault(target, set()).add(event)
+
+    def newest_accepted(self, target: str) -> tuple[str, str, str]:
+        """The place of the newest event whose state VideoVector confirmed; before all others."""
+        return max((each.place for each in self.accepted.get(target, ())), default=_FIRST)
 
     def check_write(self, before: Iterable[str], after: Iterable[str]) -> None:
         """An event stops being pending when its outcome is known to the world, and not before."""
         for key in set(before) - set(after):
             event = self.events.get(key)
-            if event is not None and not self._settled(event, 0):
+            if event is not None and not self.is_settled(event, {}):
                 raise PromiseBroken(f"{key} stops being pending without an outcome")
 
     def check_acknowledgement(self, message: Message) -> None:
         """A message is acknowledged when its event is settled, since it was published."""
-        if not self._settled(message.event, message.reported_before):
+        if not self.is_settled(message.event, message.reported_before):
             raise PromiseBroken(f"{message.event.key} is acknowledged without an outcome")
 
-    def _settled(self, event: Event, reported_before: int) -> bool:
+    def is_settled(self, event: Event, reported_before: Mapping[str, int]) -> bool:
         """A state at least as new was accepted, or the refusal of this one is on `rejected`."""
-        accepted = self.accepted.get(event.target)
-        if accepted is not None and accepted.place >= event.place:
-            return True
-        return self.reports[event.key] > reported_before
+        accepted = self.newest_accepted(event.target) >= event.place
+        return accepted or self.reports[event.key] > reported_before.get(event.key, 0)
 
     def check_end(
         self,
@@ -137,10 +141,9 @@ class Ledger:
         self, target: str, state: Mapping[str, Any] | None, mine: Iterable[Event]
     ) -> None:
         """Each event that is newer than what the target has was reported."""
-        asked = [each for each in mine if each.state == state is not None]
-        if state is None and target in self.accepted and self.accepted[target].state is None:
-            asked = [self.accepted[target]]
-        place = max((each.place for each in asked), default=("", "", ""))
+        # No target is what no event may have asked for.
+        asked = self.accepted.get(target, ()) if state is None else mine
+        place = max((each.place for each in asked if each.state == state), default=_FIRST)
         for event in mine:
             if event.place > place and not self.reports[event.key]:
                 raise PromiseBroken(f"{event.key} has no effect, and was not reported")

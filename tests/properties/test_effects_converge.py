@@ -66,8 +66,7 @@ def check_history(seed: int) -> None:
 
     calls, writes = world.calls, world.writes
     for event in events:
-        accepted = world.ledger.accepted.get(event.target)
-        if accepted is not None and event.place <= accepted.place:
+        if event.place <= world.ledger.newest_accepted(event.target):
             assert world.converge(world.publish(event)) == "done_before"
     assert (calls, writes) == (world.calls, world.writes)
 
