@@ -17,12 +17,16 @@ from tests.properties.promises import Message, PromiseBroken
 _MOST_TURNS = 20_000
 
 
-def run_to_the_end(world: World, messages: list[Message], *, overlap: int, rounds: int) -> None:
+def run_to_the_end(
+    world: World, messages: list[Message], *, overlap: int, rounds: int, copies: int | None = None
+) -> None:
     """Deliver every message, up to `overlap` at a time, until each is acknowledged.
 
-    Things go wrong for `rounds` turns, then no more. Raises `PromiseBroken` where it never ends.
+    Each is there `copies` times: by default, once or twice. Things go wrong for `rounds` turns,
+    then no more. Raises `PromiseBroken` where it never ends.
     """
-    deliveries = _Deliveries(world, messages, overlap)
+    copies = copies or world.random.choice((1, 2))
+    deliveries = _Deliveries(world, messages * copies, overlap)
     turn = 0
     while deliveries.waiting or deliveries.running:
         turn += 1
@@ -47,7 +51,7 @@ class _Deliveries:
         self._overlap = overlap
         self._last: Handler | None = None
         self.running: list[Handler] = []
-        waiting = list(messages) * world.random.choice((1, 2))
+        waiting = list(messages)
         if world.chance(0.5):
             world.random.shuffle(waiting)
         else:  # each delivery meets the one of the event before it
@@ -88,7 +92,6 @@ class _Deliveries:
         world = self._world
         if world.chance(world.odds.delete) and world.records:
             del world.records[world.random.choice(sorted(world.records))]
-        reported = sorted(world.ledger.reports)
-        if reported and world.chance(world.odds.redrive):
-            event = world.ledger.events[world.random.choice(reported)]
-            self.waiting.append((world.now, world.publish(event)))
+        rejected = world.ledger.rejected()
+        if rejected and world.chance(world.odds.redrive):
+            self.waiting.append((world.now, world.publish(world.random.choice(rejected))))

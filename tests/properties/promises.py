@@ -85,6 +85,10 @@ class Ledger:
         """The place of the newest event whose state VideoVector confirmed; before all others."""
         return max((each.place for each in self.accepted.get(target, ())), default=_FIRST)
 
+    def rejected(self) -> list[Event]:
+        """The events that are on `rejected`."""
+        return [event for event in self.events.values() if self.reports[event.key]]
+
     def check_write(self, before: Iterable[str], after: Iterable[str]) -> None:
         """An event stops being pending when its outcome is known to the world, and not before."""
         for key in set(before) - set(after):

@@ -62,8 +62,8 @@ def check_history(seed: int) -> None:
 
     world.corrected = True
     world.odds = Odds.drawn(random)
-    rejected = [one for one in events if world.ledger.reports[one.key]]
-    run_to_the_end(world, [world.publish(one) for one in rejected], overlap=overlap, rounds=200)
+    redriven = [world.publish(one) for one in world.ledger.rejected()]
+    run_to_the_end(world, redriven, overlap=overlap, rounds=200)
     world.check_end()
 
     calls, writes = world.calls, world.writes
