@@ -15,9 +15,10 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.properties.converging import Odds, World
+from tests.properties.converging import CLAIM_SECONDS, Odds, World
 from tests.properties.deliveries import run_to_the_end
 from tests.properties.promises import Answer, Event, Ledger
+from tests.unit.stepping import finish, refuse_once, reported, until_sent
 from videovector_bridge.automate.effects.parts import Part, apply_parts
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import PermanentError
@@ -182,3 +183,21 @@ def test_the_first_attempt_reaches_every_part() -> None:
             world.move(handler)
 
         assert set(world.asked) == {part.key for part in world.ledger.parts[event.key]}
+
+
+def test_an_event_ends_whose_part_was_accepted_by_one_attempt_and_refused_by_another() -> None:
+    """Two attempts may overlap when one wakes late: neither waits for ever for the other's part."""
+    world = PartsWorld(Random(1), Odds())
+    message = world.publish(world.event("a", ["accepted"]))
+    first = world.deliver(message)
+    until_sent(world, first)
+    world.pass_time(CLAIM_SECONDS)
+    second = world.deliver(message)
+    refuse_once(world)
+    while not reported(world):
+        world.move(second)
+    assert finish(world, first)
+
+    assert finish(world, second)
+
+    check_records(world)

@@ -242,8 +242,11 @@ class Effects:
         return renewed
 
     def _check_target(self, attempt: _Attempt, error: PermanentError) -> None:
-        """Continue only if the target still has the accepted state, which was refused now."""
-        if attempt.touched:
+        """Continue only if the target still has the accepted state, which was refused now.
+
+        Parts of a state replace nothing: what one attempt did, no other can undo.
+        """
+        if attempt.touched and not isinstance(error, PartsRefusedError):
             self._extend(attempt, self._now())
             raise TransientError(
                 f"{attempt.target} cannot return to a state that VideoVector accepted before. The "
