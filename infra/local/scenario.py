@@ -143,7 +143,7 @@ class _StandInRun:
         On a slow machine a batch may be over before a window is seen in it: then another follows.
         """
         progress = self._progress
-        while progress.windows < 1 or self._control.journal(ids=False)["runs_active"]:
+        while not self._has_first_window() or self._control.journal(ids=False)["runs_active"]:
             if self._over.wait(0.1) or time.monotonic() > deadline:
                 return
         while not self._killed_windows and not self._is_over(deadline):
@@ -153,6 +153,12 @@ class _StandInRun:
             )
             start_second_batch(self._control)
             self._kill_within_a_batch(enough, deadline)
+
+    def _has_first_window(self) -> bool:
+        """Whether a window has ended that published events, if filters leave any for sure."""
+        if selects_everything(self._streams):
+            return self._progress.published_by_ended > 0
+        return self._progress.windows > 0
 
     def _kill_within_a_batch(self, enough: int, deadline: float) -> None:
         """Kill a window once so many events were seen; return too when all windows are over."""
