@@ -12,18 +12,19 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.properties.converging import CLAIM_SECONDS, Odds, World
 from tests.properties.deliveries import run_to_the_end
 from tests.properties.promises import Answer, Event, Ledger
-from tests.unit.stepping import finish, refuse_once, reported, until_sent
+from tests.unit.stepping import finish, push, refuse_once, reported, until_sent
 from videovector_bridge.automate.effects.parts import Part, apply_parts
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import PermanentError
 
-EXAMPLES = 200
+EXAMPLES = 150
 ANSWERS: tuple[Answer, ...] = (
     *("accepted", "accepted", "accepted", "refused", "garbled"),
     *("refused until corrected", "refused at times"),
@@ -201,3 +202,26 @@ def test_an_event_ends_whose_part_was_accepted_by_one_attempt_and_refused_by_ano
     assert finish(world, second)
 
     check_records(world)
+
+
+def test_a_bug_with_one_part_does_not_repeat_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done is noted, whatever becomes of the attempt."""
+    world = PartsWorld(Random(1), Odds())
+    event = world.event("a", ["accepted"] * 3)
+    first, *others = world.ledger.parts[event.key]
+    put = world.put
+
+    def crash(target: str, desired: Mapping[str, Any]) -> None:
+        if target == first.target:
+            raise ZeroDivisionError
+        put(target, desired)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world, "put", crash)
+        with pytest.raises(ZeroDivisionError):
+            push(world, event)
+    world.pass_time(CLAIM_SECONDS)
+
+    assert push(world, event) == "done"
+
+    assert world.asked == {first.key: 2, **{part.key: 1 for part in others}}
