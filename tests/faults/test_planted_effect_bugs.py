@@ -1,25 +1,27 @@
 """The property test of effects itself: bugs of the kinds that it is for are found by it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.properties.promises import PromiseBroken
+from tests.properties import test_parts_converge as parts_test
 from tests.properties.test_effects_converge import EXAMPLES, check_history
 from videovector_bridge.automate.effects import steps
 from videovector_bridge.automate.effects.effects import Effects
+from videovector_bridge.automate.effects.parts import Progress
 from videovector_bridge.automate.effects.record import Record, Refusal, State
 
 
-def find() -> str:
-    """What the property test says of the bug, at the first of its examples that finds it."""
-    for seed in range(EXAMPLES):
+def find(check: Callable[[int], None] = check_history, examples: int = EXAMPLES) -> str:
+    """What a property test says of the bug, at the first of its examples that finds it."""
+    for seed in range(examples):
         try:
-            check_history(seed)
-        except PromiseBroken as broken:
+            check(seed)
+        except AssertionError as broken:
             return str(broken)
-    pytest.fail(f"{EXAMPLES} examples did not find the bug.")
+    pytest.fail(f"{examples} examples did not find the bug.")
 
 
 def without_claim(record: Record, key: str) -> Record:
@@ -31,6 +33,7 @@ def test_without_a_bug_nothing_is_found() -> None:
     """What the bugs below are found by is not there otherwise."""
     for seed in range(20):
         check_history(seed)
+        parts_test.check_progress(seed)
 
 
 def test_a_claim_that_ends_before_the_report_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,3 +162,25 @@ def test_a_deletion_that_forgets_who_may_still_create_is_found(
     monkeypatch.setattr(steps, "accept", forgetful)
 
     find()
+
+
+def test_progress_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every redelivery begins with the first part."""
+    monkeypatch.setattr(Progress, "note_in", lambda _self, record: record)
+
+    find(parts_test.check_progress, parts_test.EXAMPLES)
+
+
+def test_a_refused_part_that_is_never_forgotten_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that is published again leaves out the parts that were refused."""
+    honest = steps.claim
+
+    def stubborn(record: Record | None, own: State, **times: float) -> Any:
+        claimed = honest(record, own, **times)
+        if record is None or not isinstance(claimed, Record):
+            return claimed
+        return replace(claimed, parts=record.parts)
+
+    monkeypatch.setattr(steps, "claim", stubborn)
+
+    find(parts_test.check_progress, parts_test.EXAMPLES)
