@@ -29,7 +29,7 @@ from tests.bench.publish_only import publish_ready
 from tests.bench.row import Row
 from tests.bench.subscriber import API_SECONDS, push_messages
 from tests.bench.subscriber import Load as Messages
-from tests.bench.table import table_of
+from tests.bench.table import table_of, wide_console
 from tests.bench.webhook import Load, receive_deliveries
 
 # As deployed, and overloaded: more deliveries than one instance takes at once.
@@ -44,7 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--events", type=int, default=300_000, help="events a row (300000)")
     events = parser.parse_args().events
-    console = Console()
+    console = wide_console()
     console.print("Parse only...")
     rows = [parse_only(events)]
     console.print(f"Preparing a flood of {events:,} events...", highlight=False)

@@ -3,13 +3,11 @@
 import argparse
 import sys
 
-from rich.console import Console
-
 from infra.local.emulators import Unavailable, start_emulators
 from infra.local.upstream import StandInProcess
 from tests.bench.cases import CASES
 from tests.bench.subscriber import API_SECONDS, Load, push_messages
-from tests.bench.table import table_of
+from tests.bench.table import table_of, wide_console
 
 
 def main() -> int:
@@ -19,7 +17,7 @@ def main() -> int:
     if isinstance(emulators, Unavailable):
         print(emulators.reason, file=sys.stderr)
         return 1
-    console = Console()
+    console = wide_console()
     standin = StandInProcess(run_every_seconds=0)
     try:
         upstream = standin.wait()

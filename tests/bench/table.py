@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from rich.console import Console
 from rich.table import Table
 
 from tests.bench.row import Row
 
+_WIDTH: Final = 150
 _NUMBERS: Final = {
     "p50 ms": "p50_ms",
     "p99 ms": "p99_ms",
@@ -17,10 +19,16 @@ _NUMBERS: Final = {
 }
 
 
+def wide_console() -> Console:
+    """Standard output; as wide as the table where it is no terminal, such as a log."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
 def table_of(rows: Sequence[Row], *, title: str, limit: float = 0.0) -> Table:
     """The table. With `limit` (events/s), each rate is also a share of it."""
     table = Table(title=title, title_justify="left")
-    table.add_column("row")
+    table.add_column("row", no_wrap=True)
     shares = ("of parse",) if limit else ()
     for name in ("events/s", *shares, "CPU us", "RSS MB", *_NUMBERS):
         table.add_column(name, justify="right")
