@@ -83,7 +83,7 @@ def test_refused_and_failing_effects_of_one_event_have_outcomes_of_their_own(
 
 
 def test_events_of_one_id_and_two_sources_have_effects_apart(markers: Deployed) -> None:
-    """A webhook tells of what the stream has too. A refusal of one is not the other's."""
+    """Webhook and stream report the same change. A refusal of one is not that of the other."""
     first = message_of(EVENT)
     second = message_of({**EVENT, "payload": {"color": "blue"}})
     webhook = {**second.attributes, "ce-source": "//127.0.0.1/webhooks/wh_1"}

@@ -242,7 +242,7 @@ def test_others_do_not_wait_for_a_split() -> None:
 
 
 def test_a_split_ends_in_time() -> None:
-    """What was not looked up by then is to be looked up again later."""
+    """A key without an outcome by then gets a transient error."""
     api, now = Api(refuses=names(8)), [0.0]
 
     def fetch(keys: Sequence[str]) -> dict[str, str]:

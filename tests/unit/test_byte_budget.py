@@ -12,7 +12,7 @@ SMALL = 10
 
 
 class Holder(threading.Thread):
-    """Reserves in a thread of its own, waiting if it must, until it is told to give back."""
+    """Reserves in a thread of its own, waiting if it must, until `give_back`."""
 
     def __init__(self, budget: ByteBudget, size: int, wait_seconds: float) -> None:
         super().__init__(daemon=True)
@@ -22,7 +22,7 @@ class Holder(threading.Thread):
         self._reserved = False
 
     def run(self) -> None:
-        """Reserve, wait to be told, give back."""
+        """Reserve, wait for `give_back`, give back."""
         with self._budget.reserve(self._size, self._wait_seconds) as self._reserved:
             self._decided.set()
             assert self._told.wait(PATIENCE_SECONDS)

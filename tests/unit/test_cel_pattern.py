@@ -49,7 +49,7 @@ def test_classes_of_unicode_cost_most() -> None:
 
 
 def test_a_call_costs_to_compile_and_by_the_length_of_the_text() -> None:
-    """As the library compiles a pattern anew at each call."""
+    """As the library compiles a pattern at each call."""
     pattern = read_pattern("a[ab]{99}")
 
     assert pattern.work(0) >= pattern.compiling > 0

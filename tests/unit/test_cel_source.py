@@ -53,7 +53,7 @@ def test_fields_of_the_event_are_indexed(source: str, indexed: str) -> None:
     ],
 )
 def test_paths_are_what_is_asked_of_the_event(source: str, paths: list[tuple[str, ...]]) -> None:
-    """As far as the text tells; text that is no CEL is read as well."""
+    """As far as the text shows it; text that is no CEL is read as well."""
     assert list(read_source(source).paths) == paths
 
 

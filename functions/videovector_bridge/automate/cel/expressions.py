@@ -106,7 +106,7 @@ class Expression:
             raise LookupError(str(error)[:MAX_QUOTE]) from None
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # noqa: BLE001, S110  # then the first error is to be reported
+        except BaseException:  # noqa: BLE001, S110  # then the first error is reported
             pass
 
 

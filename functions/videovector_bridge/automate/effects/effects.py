@@ -35,7 +35,7 @@ from videovector_bridge.errors import PermanentError, TransientError
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at an event. `until`, when its claim ends, tells it from other attempts.
+    """One attempt at an event, identified by `until`, when its claim ends.
 
     `touched`: the target may be other than the record says, by this attempt or an earlier one at
     the event. `refusal` is that of the event's own state, once it is reported.

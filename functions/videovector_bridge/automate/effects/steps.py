@@ -154,7 +154,7 @@ def report(record: Record | None, *, key: str, held_until: float) -> Record | No
 def end(record: Record | None, *, key: str, held_until: float) -> Record | None:
     """Take the event out of `pending`, unless another attempt claimed it. None: no record.
 
-    It stays pending as well while a refusal of its state is to be reported.
+    It stays pending as well until a refusal of its state is reported.
     """
     return None if record is None else _ended(record, key, held_until)
 

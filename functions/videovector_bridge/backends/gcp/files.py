@@ -28,7 +28,7 @@ class StorageFiles:
     def find(self, name: str, *, timeout: Timeout) -> StoredFile | None:
         """Tell what is stored under `name`; None when nothing is.
 
-        Raises `BackendError` after `timeout` seconds, or at once for what a retry cannot mend.
+        Raises `BackendError` after `timeout` seconds, or at once where a retry cannot help.
         """
         uri, blob = self._object(name)
 

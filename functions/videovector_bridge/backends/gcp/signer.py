@@ -73,7 +73,7 @@ class V4Signer:
         """Return a URL that fetches the object for `seconds`, 1 to a week's. It need not exist.
 
         Raises `PermanentError` for what cannot be signed, and `BackendError` where there are no
-        credentials, after `timeout` seconds, or at once for what a retry cannot mend.
+        credentials, after `timeout` seconds, or at once where a retry cannot help.
         """
         _check(bucket, name, seconds)
         means = self._means.get()
@@ -119,7 +119,7 @@ class _Unchecked(Signing):
     signer_email = "nobody@emulator.invalid"
 
     def sign_bytes(self, message: bytes) -> bytes:
-        """Return the digest of what is to be signed."""
+        """Return the digest of the bytes to sign."""
         return hashlib.sha256(message).digest()
 
 

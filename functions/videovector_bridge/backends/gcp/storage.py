@@ -29,7 +29,7 @@ class StorageBlobs:
     def put(self, name: str, data: bytes, content_type: str, *, timeout: Timeout) -> str:
         """Store `data` under `name` unless the name is taken; return the URI either way.
 
-        Raises `BackendError` after `timeout` seconds, or at once for what a retry cannot mend.
+        Raises `BackendError` after `timeout` seconds, or at once where a retry cannot help.
         """
         uri = f"{_SCHEME}{self._bucket}/{name}"
         bucket = self._client.get().bucket(self._bucket)
