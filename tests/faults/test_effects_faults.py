@@ -109,6 +109,34 @@ def script(random: Random, requests: int) -> list[dict[str, Any]]:
     return [{"on": PUT, **fate} for fate in fates]
 
 
+def newest(events: list[dict[str, Any]]) -> dict[str, str]:
+    """The event that determines the marker of each run."""
+    by_run: dict[str, str] = {}
+    for one in sorted(events, key=lambda one: (one["created_at"], one["event_id"])):
+        by_run[one["run_id"]] = one["event_id"]
+    return by_run
+
+
+def deliver_all(
+    deployed: Deployed, events: list[dict[str, Any]], random: Random, clock: Clock
+) -> None:
+    """Deliver every event in any order, twice and overlapping, until each is acknowledged."""
+    waiting = events
+    for _ in range(100):
+        batch = waiting * 2
+        random.shuffle(batch)
+        statuses = deliver(deployed, batch)
+        assert set(statuses) <= {200, 503}
+        acked = {one["event_id"] for one, code in zip(batch, statuses, strict=True) if code == 200}
+        waiting = [one for one in waiting if one["event_id"] not in acked]
+        if not waiting:
+            break
+        let_everything_land(deployed.standin)
+        clock.now += 60
+    assert waiting == []
+    let_everything_land(deployed.standin)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_markers_end_as_one_pass_in_order_leaves_them(
     deploy: Callable[[str], Deployed], seed: int
@@ -127,36 +155,21 @@ def test_markers_end_as_one_pass_in_order_leaves_them(
         for run in range(20)
         for number in range(4)
     ]
-    newest: dict[str, str] = {}
-    for one in sorted(events, key=lambda one: (one["created_at"], one["event_id"])):
-        newest[one["run_id"]] = one["event_id"]
+    expected = newest(events)
     markers.standin.control.faults(*script(random, 120))
 
-    waiting = events
-    for _ in range(100):
-        batch = waiting * 2
-        random.shuffle(batch)
-        statuses = deliver(markers, batch)
-        assert set(statuses) <= {200, 503}
-        acked = {one["event_id"] for one, code in zip(batch, statuses, strict=True) if code == 200}
-        waiting = [one for one in waiting if one["event_id"] not in acked]
-        if not waiting:
-            break
-        let_everything_land(markers.standin)
-        clock.now += 60
+    deliver_all(markers, events, random, clock)
 
-    let_everything_land(markers.standin)
-    assert waiting == []
-    assert markers.markers() == newest
-    records = {run: markers.record(f"marker:run:{run}") for run in newest}
+    assert markers.markers() == expected
+    records = {run: markers.record(f"marker:run:{run}") for run in expected}
     for run, record in records.items():
         assert record.fields["pending"] == {}
-        assert record.fields["event_id"] == newest[run]
+        assert record.fields["event_id"] == expected[run]
     requests = markers.requests(PUT)
     assert set(deliver(markers, events)) == {200}
     assert markers.requests(PUT) == requests
     assert {run: one.revision for run, one in records.items()} == {
-        run: markers.record(f"marker:run:{run}").revision for run in newest
+        run: markers.record(f"marker:run:{run}").revision for run in expected
     }
 
 

@@ -12,8 +12,8 @@ from infra.local.standin import StandIn, StandInConfig
 from tests.faults.test_effects_faults import (
     MARK,
     PUT,
-    deliver,
-    let_everything_land,
+    deliver_all,
+    newest,
     on_the_clock,
     script,
 )
@@ -50,14 +50,6 @@ def events_of(random: Random) -> list[dict[str, Any]]:
     ]
 
 
-def newest(events: list[dict[str, Any]]) -> dict[str, str]:
-    """The event that determines the marker of each run."""
-    found: dict[str, str] = {}
-    for one in sorted(events, key=lambda one: (one["created_at"], one["event_id"])):
-        found[one["run_id"]] = one["event_id"]
-    return found
-
-
 def newest_bad(events: list[dict[str, Any]]) -> set[str]:
     """The bad events that are newer than every good one of their run."""
     good = newest([one for one in events if one["event_id"].startswith("good")])
@@ -83,26 +75,6 @@ def break_rejected(random: Random, monkeypatch: pytest.MonkeyPatch) -> None:
         raise BackendError("rejected is out of reach")
 
     monkeypatch.setattr(topics, "publish", publish)
-
-
-def deliver_all(
-    deployed: Deployed, events: list[dict[str, Any]], random: Random, clock: Any
-) -> None:
-    """Deliver every event in any order, twice and overlapping, until each is acknowledged."""
-    waiting = events
-    for _ in range(100):
-        batch = waiting * 2
-        random.shuffle(batch)
-        statuses = deliver(deployed, batch)
-        assert set(statuses) <= {200, 503}
-        acked = {one["event_id"] for one, code in zip(batch, statuses, strict=True) if code == 200}
-        waiting = [one for one in waiting if one["event_id"] not in acked]
-        if not waiting:
-            break
-        let_everything_land(deployed.standin)
-        clock.now += 60
-    assert waiting == []
-    let_everything_land(deployed.standin)
 
 
 def pending_ids(deployed: Deployed, run_id: str) -> set[str]:

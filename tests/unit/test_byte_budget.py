@@ -17,7 +17,7 @@ class Holder(threading.Thread):
     def __init__(self, budget: ByteBudget, size: int, wait_seconds: float) -> None:
         super().__init__(daemon=True)
         self._budget, self._size, self._wait_seconds = budget, size, wait_seconds
-        self._told = threading.Event()
+        self._may_give_back = threading.Event()
         self._decided = threading.Event()
         self._reserved = False
 
@@ -25,7 +25,7 @@ class Holder(threading.Thread):
         """Reserve, wait for `give_back`, give back."""
         with self._budget.reserve(self._size, self._wait_seconds) as self._reserved:
             self._decided.set()
-            assert self._told.wait(PATIENCE_SECONDS)
+            assert self._may_give_back.wait(PATIENCE_SECONDS)
 
     def waits(self) -> bool:
         """Whether it has neither got its bytes nor given up."""
@@ -38,7 +38,7 @@ class Holder(threading.Thread):
 
     def give_back(self) -> None:
         """Have the bytes given back, and return when they are."""
-        self._told.set()
+        self._may_give_back.set()
         self.join(PATIENCE_SECONDS)
         assert not self.is_alive()
 
