@@ -19,7 +19,7 @@ serve: $(VENV)/local.done #! the same, kept running; addresses in build/endpoint
 	@$(BIN)/python -m infra.local serve
 
 standin: $(VENV)/local.done #! the stand-in VideoVector API alone
-	@$(BIN)/python -m infra.local.standin
+	@$(BIN)/python -m infra.standin
 
 # Make hands on what its command line sets: infra/README.md has all that these take.
 plan: $(VENV)/local.done #! what Terraform would do: PROJECT=... REGION=...

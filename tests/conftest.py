@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.emulators"]
+pytest_plugins = ["tests.support.emulators"]
 
 # Loaded before any test module, whose own settings then start from it. A property holds or not: how
 # long a machine takes to make or to run an example says nothing of it.

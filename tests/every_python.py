@@ -15,7 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 DEPLOYED = (3, 13)
 OLDEST = (3, 11)
 _AT_ONCE = ("-q", "-n", "3", "--dist", "worksteal", "--ignore=tests/infra")  # `make test-infra`
-ON_THE_OTHER = ("tests/unit", "tests/properties", "tests/contract", "tests/faults")
+ON_THE_OTHER = (
+    "tests/unit",
+    "tests/functions",
+    "tests/docs",
+    "tests/properties",
+    "tests/contract",
+    "tests/faults",
+)
 
 
 def main() -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import FrameType
 
 from infra.local.configuration import read_configuration
-from infra.local.functions import ROOT, FunctionFailedError
-from infra.local.upstream import UpstreamFailedError
+from infra.local.processes.functions import ROOT, FunctionFailedError
+from infra.local.processes.upstream import UpstreamFailedError
 from videovector_bridge.errors import SettingsError
 
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from pathlib import Path
 
 from infra.local.configuration import Configuration
-from infra.local.costs import read_costs
-from infra.local.draining import start_draining
-from infra.local.progress import Progress
+from infra.local.oracle.costs import read_costs
+from infra.local.oracle.progress import Progress
+from infra.local.scenario.draining import start_draining
 from infra.local.stack import running_stack
 
 _WATCHED = ("events", "rejected", "media-urls")
@@ -39,9 +39,9 @@ def run(
         # Imported only now: it takes most of a second, for which the first event need not wait.
         from rich.console import Console  # noqa: PLC0415
 
-        from infra.local import report  # noqa: PLC0415
-        from infra.local.scenario import watch_scenario  # noqa: PLC0415
-        from infra.local.view import live_view  # noqa: PLC0415
+        from infra.local.scenario.scenario import watch_scenario  # noqa: PLC0415
+        from infra.local.view import report  # noqa: PLC0415
+        from infra.local.view.live import live_view  # noqa: PLC0415
 
         console = Console()
         with live_view(console) as show:

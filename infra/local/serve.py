@@ -5,8 +5,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infra.local.clock import Clock, Tick
 from infra.local.configuration import Configuration
+from infra.local.scheduler import Clock, Tick
 from infra.local.stack import Stack, running_stack, write_endpoints
 
 _RUN_EVERY_SECONDS = 4.0

@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infra.local.cloud import Cloud
+from infra.local.clouds.cloud import Cloud
+from infra.local.clouds.emulators import StartingEmulators, Unavailable
 from infra.local.configuration import Configuration
-from infra.local.emulators import StartingEmulators, Unavailable
-from infra.local.functions import Function
+from infra.local.processes.functions import Function
+from infra.local.processes.upstream import StandInProcess, Upstream, real_upstream
+from infra.local.processes.watch import Watch
 from infra.local.topology import Topology, read_topology
-from infra.local.upstream import StandInProcess, Upstream, real_upstream
-from infra.local.watch import Watch
 from videovector_bridge.errors import SettingsError
 
 Tell = Callable[[str], None]
@@ -125,7 +125,7 @@ def _choose_cloud(
         emulators = starting.wait()
         if not isinstance(emulators, Unavailable):
             # Here and below: each needs libraries that the other does without.
-            from infra.local.emulated_cloud import EmulatedCloud  # noqa: PLC0415
+            from infra.local.clouds.emulated import EmulatedCloud  # noqa: PLC0415
 
             project = f"local-{uuid.uuid4().hex[:8]}"
             wanted = replace(configuration.drain.backend, project=project)
@@ -135,7 +135,7 @@ def _choose_cloud(
         reason = emulators.reason
         if configuration.backend == "gcp":
             raise SettingsError([f"BACKEND is gcp, but there is none here: {reason}"])
-    from infra.local.embedded_cloud import EmbeddedCloud  # noqa: PLC0415
+    from infra.local.clouds.embedded import EmbeddedCloud  # noqa: PLC0415
 
     tell(f"Backend: embedded. {reason}")
     folder = configuration.embedded_dir

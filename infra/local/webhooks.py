@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from infra.local.upstream import Upstream
+from infra.local.processes.upstream import Upstream
 from videovector_bridge.cli.connection import open_client
-from videovector_bridge.cli.desired_webhook import Wanted
-from videovector_bridge.cli.ensure import ensure
-from videovector_bridge.cli.file_store import FileStore
-from videovector_bridge.cli.secret_keeper import SecretKeeper
+from videovector_bridge.cli.webhook.ensure import ensure
+from videovector_bridge.cli.webhook.file_store import FileStore
+from videovector_bridge.cli.webhook.secret_rotator import SecretKeeper
+from videovector_bridge.cli.webhook.webhook_spec import Wanted
 from videovector_bridge.secret import Secret
 from videovector_bridge.settings import ApiSettings
 

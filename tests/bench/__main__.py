@@ -19,9 +19,9 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from infra.local.emulators import Emulators, Unavailable, start_emulators
-from infra.local.functions import ROOT
-from infra.local.upstream import StandInProcess, Upstream
+from infra.local.clouds.emulators import Emulators, Unavailable, start_emulators
+from infra.local.processes.functions import ROOT
+from infra.local.processes.upstream import StandInProcess, Upstream
 from tests.bench.bridge import drain_flood
 from tests.bench.cases import CASES
 from tests.bench.parse_only import parse_only

@@ -10,10 +10,10 @@ import httpx
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from infra.local.emulators import Emulators
-from infra.local.functions import Function
-from infra.local.standin.flood import EVENT_TYPE
-from infra.local.upstream import Upstream
+from infra.local.clouds.emulators import Emulators
+from infra.local.processes.functions import Function
+from infra.local.processes.upstream import Upstream
+from infra.standin.flood import EVENT_TYPE
 from tests.bench.row import Row, usage_of_session
 
 _WINDOW_SECONDS = 300

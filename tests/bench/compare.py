@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from infra.local.emulators import Unavailable, start_emulators
-from infra.local.upstream import StandInProcess
+from infra.local.clouds.emulators import Unavailable, start_emulators
+from infra.local.processes.upstream import StandInProcess
 from tests.bench.cases import CASES
 from tests.bench.subscriber import API_SECONDS, Load, push_messages
 from tests.bench.table import table_of, wide_console

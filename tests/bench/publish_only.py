@@ -9,7 +9,7 @@ import grpc
 from google.pubsub_v1 import PublisherClient, PublishRequest
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from infra.local.emulators import Emulators
+from infra.local.clouds.emulators import Emulators
 from tests.bench.row import Row
 from videovector_bridge.events import Event, attributes
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from infra.local.emulators import Emulators
-from infra.local.functions import LOGS, Function
-from infra.local.upstream import Upstream
+from infra.local.clouds.emulators import Emulators
+from infra.local.processes.functions import LOGS, Function
+from infra.local.processes.upstream import Upstream
 from tests.bench.bridge import cloud_environment
 from tests.bench.cases import Case
 from tests.bench.posting import post_all

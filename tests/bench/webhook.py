@@ -7,8 +7,8 @@ import tempfile
 import uuid
 from dataclasses import dataclass
 
-from infra.local.emulators import Emulators
-from infra.local.functions import Function
+from infra.local.clouds.emulators import Emulators
+from infra.local.processes.functions import Function
 from tests.bench.bridge import cloud_environment
 from tests.bench.posting import Post, post_all
 from tests.bench.row import Row, usage_of_session

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from google.cloud.storage import Client
 
-from tests.contract.peers import dead_server, stalled_server
 from tests.support.patience import PATIENCE_SECONDS
+from tests.support.peers import dead_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Blobs
 from videovector_bridge.errors import BackendError, OutOfTimeError

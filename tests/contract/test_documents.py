@@ -15,8 +15,8 @@ from google.cloud.firestore_v1.types import Document as ProtoDocument
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.contract.peers import dead_server, stalled_server
 from tests.support.patience import PATIENCE_SECONDS
+from tests.support.peers import dead_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.values import decode_fields, encode_fields

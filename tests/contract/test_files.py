@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from google.cloud.storage import Client
 
-from infra.local.emulators import Emulators
-from tests.contract.peers import dead_server, forgetful_proxy, refusing_server, stalled_server
+from infra.local.clouds.emulators import Emulators
 from tests.support.patience import PATIENCE_SECONDS
+from tests.support.peers import dead_server, forgetful_proxy, refusing_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import BackendError, ConflictError, UnstorableError

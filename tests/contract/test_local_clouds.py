@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 from google.cloud.storage import Client
 
-from infra.local.cloud import Cloud, Observed
-from infra.local.embedded_cloud import EmbeddedCloud
-from infra.local.emulated_cloud import EmulatedCloud
-from infra.local.emulators import Emulators, start_emulators
-from infra.local.stored import stored_file
+from infra.local.clouds.cloud import Cloud, Observed
+from infra.local.clouds.embedded import EmbeddedCloud
+from infra.local.clouds.emulated import EmulatedCloud
+from infra.local.clouds.emulators import Emulators, start_emulators
+from infra.local.clouds.stored import stored_file
 from infra.local.topology import read_topology
 from tests.support.patience import until
 from videovector_bridge.backends import Backend, BackendSettings, open_backend

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import emulator_commands
-from infra.local.emulators import Emulators, Unavailable, start_emulators
-from tests.contract.peers import refusing_server, stalled_server
+from infra.local.clouds import emulator_commands
+from infra.local.clouds.emulators import Emulators, Unavailable, start_emulators
 from tests.support.patience import PATIENCE_SECONDS, until
+from tests.support.peers import refusing_server, stalled_server
 
 STARTER = """
 import os
-from infra.local.emulators import start_emulators
+from infra.local.clouds.emulators import start_emulators
 emulators = start_emulators(30, running=os.environ)
 print(*(host.rpartition(":")[2] for host in emulators.environment.values()), flush=True)
 input()

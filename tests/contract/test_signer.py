@@ -9,7 +9,7 @@ import pytest
 from google.auth.compute_engine import _metadata
 from google.cloud.storage import Client
 
-from tests.emulators import BUCKETS
+from tests.support.emulators import BUCKETS
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import NoSigner
 from videovector_bridge.errors import BackendError, PermanentError

@@ -4,11 +4,11 @@ import pytest
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from tests.contract.delivered import Subscriber
+from tests.support.delivered import Subscriber
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.ports import Message
-from videovector_bridge.cli.topic_watch import open_watch
+from videovector_bridge.cli.webhook.topic_watch import open_watch
 from videovector_bridge.errors import BackendError
 from videovector_bridge.settings.cli import Watched
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.standin import StandIn, StandInConfig
-from tests.unit.subscribing import SOURCE, Deployed, deploying, event, message_of
+from infra.standin import StandIn, StandInConfig
+from tests.support.subscribing import SOURCE, Deployed, deploying, event, message_of
 from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.action import effect_key
 from videovector_bridge.automate.effects.record import Version

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fakes import (
+from tests.support.fakes import (
     Answer,
     Kill,
     Replay,

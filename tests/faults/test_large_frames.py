@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes import (
+from tests.support.fakes import (
     GONE,
     Answer,
     Kill,

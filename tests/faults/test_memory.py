@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ROOT
 from videovector_bridge.ingest.batcher import BATCH_BYTES
 from videovector_bridge.ingest.publisher import BATCHES_IN_FLIGHT
 
-ROOT = Path(__file__).parents[2]
 FRAME_MB = 4.2  # MAX_FRAME_BYTES by default
 BATCH_MB = BATCH_BYTES / 1e6 + FRAME_MB  # full by its last frame
 BATCHES = BATCHES_IN_FLIGHT + 2  # and one that waits, and one that is open

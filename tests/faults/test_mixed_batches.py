@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.standin import StandIn, StandInConfig
+from infra.standin import StandIn, StandInConfig
 from tests.faults.test_effects_faults import PUT
-from tests.unit.subscribing import Deployed, deploying, event, message_of
-from tests.unit.test_outcomes import automation, redrive
+from tests.functions.test_outcomes import automation, redrive
+from tests.support.subscribing import Deployed, deploying, event, message_of
 from videovector_bridge.automate import subscriber
 from videovector_bridge.backends import BackendSettings
 

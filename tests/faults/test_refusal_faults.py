@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.standin import StandIn, StandInConfig
+from infra.standin import StandIn, StandInConfig
 from tests.faults.test_effects_faults import (
     MARK,
     PUT,
@@ -17,8 +17,8 @@ from tests.faults.test_effects_faults import (
     on_the_clock,
     script,
 )
-from tests.unit.subscribing import Deployed, deploying, event
-from tests.unit.test_outcomes import redrive
+from tests.functions.test_outcomes import redrive
+from tests.support.subscribing import Deployed, deploying, event
 from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.errors import BackendError

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 import pytest
 
-from infra.local.standin import StandIn, StandInConfig
-from tests.fakes import WatchedTopics, document, only_stream, settings, watched
+from infra.standin import StandIn, StandInConfig
+from tests.support.fakes import WatchedTopics, document, only_stream, settings, watched
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.ingest.outcome import WindowReport

@@ -13,9 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.standin import StandIn, StandInConfig
-from tests.contract.peers import dead_server, stalled_server
-from tests.fakes import (
+from infra.standin import StandIn, StandInConfig
+from tests.support.fakes import (
     GONE,
     Answer,
     Ending,
@@ -35,6 +34,7 @@ from tests.fakes import (
     watched,
     window,
 )
+from tests.support.peers import dead_server, stalled_server
 from tests.support.virtual_time import VirtualTime
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Timeout, seconds_left

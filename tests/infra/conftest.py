@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.terraform import Run, copied, tested
+from tests.support.terraform import Run, copied, tested
 
 Runs = Callable[[str], dict[str, Run]]
 # A whole test file is planned within the first test that looks at it: a minute and more.

@@ -9,7 +9,8 @@ import hcl2
 import pytest
 
 from tests.infra.conftest import Runs
-from tests.infra.terraform import ROOT, terraform
+from tests.support import ROOT
+from tests.support.terraform import terraform
 
 TESTS = ROOT / "infra" / "tests"
 SCANNER = ROOT / ".venv-scanner" / "bin" / "checkov"

@@ -8,7 +8,7 @@ import pytest
 
 from main import INGEST, subscribers
 from tests.infra.conftest import Runs
-from tests.infra.terraform import ROOT
+from tests.support import ROOT
 from videovector_bridge.settings import drain_settings, subscriber_settings
 from videovector_bridge.settings.webhook import webhook_settings
 

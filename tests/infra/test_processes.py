@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.terraform import terraform
+from tests.support.terraform import terraform
 
 PROVIDER = """#!/bin/sh
 sleep 3600 >/dev/null 2>&1 &

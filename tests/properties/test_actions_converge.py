@@ -5,7 +5,6 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
@@ -13,6 +12,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support import ROOT
 from videovector_bridge.api.models import Marker, Media, SegmentsTarget, SignedUrl
 from videovector_bridge.automate.actions import ACTIONS, snapshot_media
 from videovector_bridge.automate.automations.reader import read_automations
@@ -23,7 +23,7 @@ from videovector_bridge.automate.received import IncomingMessage
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.byte_budget import ByteBudget
 
-SHIPPED = Path(__file__).parents[2] / "functions" / "automations.toml"
+SHIPPED = ROOT / "functions" / "automations.toml"
 AUTOMATIONS = read_automations(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 RUNS, VIDEOS = ("r1", "r2"), ("v1", "v2")

@@ -17,9 +17,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.properties.converging import Odds, World
-from tests.properties.deliveries import run_to_the_end
-from tests.properties.promises import Answer, Event
+from tests.support.converging import Odds, World
+from tests.support.overlapping_deliveries import run_to_the_end
+from tests.support.promises import Answer, Event
 
 EXAMPLES = 300
 ANSWERS: tuple[Answer, ...] = (

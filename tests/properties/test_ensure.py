@@ -7,13 +7,13 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.keeping import Killer, MemoryStore, killed
-from tests.unit.test_ensure import assert_ensured, run
-from tests.webhook_api import EVENTS, URL, WebhookApi, webhook
+from tests.support.secret_rotation import Killer, MemoryStore, killed
+from tests.support.webhook_api import EVENTS, URL, WebhookApi, webhook
+from tests.unit.cli.webhook.test_ensure import assert_ensured, run
 from videovector_bridge.api import ApiError
-from videovector_bridge.cli.desired_webhook import Wanted
-from videovector_bridge.cli.ensure import Done
 from videovector_bridge.cli.exits import NotReachedError
+from videovector_bridge.cli.webhook.ensure import Done
+from videovector_bridge.cli.webhook.webhook_spec import Wanted
 
 MARKS = [
     None,

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.pubsub_filter import lets_through
+from tests.support.pubsub_filter import lets_through
 from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, filters
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.event_values import EventValues

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import Replay, WatchedDocuments, WatchedTopics, event, watched, window
+from tests.support.fakes import Replay, WatchedDocuments, WatchedTopics, event, watched, window
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.errors import BackendError
 

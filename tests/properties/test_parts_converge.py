@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.properties.converging import CLAIM_SECONDS, Odds, World
-from tests.properties.deliveries import run_to_the_end
-from tests.properties.promises import Answer, Event, Ledger
-from tests.unit.stepping import finish, push, refuse_once, reported, until_sent
+from tests.support.converging import CLAIM_SECONDS, Odds, World
+from tests.support.overlapping_deliveries import run_to_the_end
+from tests.support.promises import Answer, Event, Ledger
+from tests.support.stepping import finish, push, refuse_once, reported, until_sent
 from videovector_bridge.automate.effects.parts import Part, apply_parts
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import PermanentError

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
-from tests.webhooks import SECRET, delivery, deploy, environment, signature
+from tests.support.webhooks import SECRET, delivery, deploy, environment, signature
 from videovector_bridge.backends import Backend, BackendSettings
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.events import Rejection

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import (
+from tests.support.fakes import (
     GONE,
     Answer,
     Upstream,

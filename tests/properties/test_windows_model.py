@@ -16,7 +16,7 @@ from hypothesis import settings as run_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from tests.fakes import (
+from tests.support.fakes import (
     ACCEPTED,
     GONE,
     NOW,

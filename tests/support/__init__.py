@@ -1,1 +1,6 @@
-"""What several kinds of tests share."""
+"""What several kinds of tests share. Nothing here is a test."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder of the project."""

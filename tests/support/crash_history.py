@@ -8,7 +8,7 @@ from functools import cached_property
 
 import httpx
 
-from tests.fakes import GONE, Answer, Upstream, event, refusal, sse
+from tests.support.fakes import GONE, Answer, Upstream, event, refusal, sse
 from videovector_bridge.events import Event, decode_event, lane
 
 LANES = 3

@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
-from tests.fakes import NOW, only_stream, settings
 from tests.support.crash_history import (
     FRAME_BYTES,
     LANES,
@@ -25,6 +24,7 @@ from tests.support.crash_history import (
 )
 from tests.support.crash_ports import Fault, Process, Semantics
 from tests.support.crash_world import STARTS_AT, World
+from tests.support.fakes import NOW, only_stream, settings
 from tests.support.step_loop import Died, StepLoop, nothing
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.ingest.outcome import WindowReport

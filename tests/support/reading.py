@@ -6,7 +6,7 @@ from typing import cast
 
 import httpx
 
-from tests.fakes import GONE, NOW, Answer, Upstream, settings
+from tests.support.fakes import GONE, NOW, Answer, Upstream, settings
 from tests.support.virtual_time import VirtualTime
 from videovector_bridge.api.frames import Frame, FramePart
 from videovector_bridge.api.stream import EventStream, Position

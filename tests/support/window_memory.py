@@ -11,7 +11,16 @@ import resource
 import sys
 from collections.abc import Iterator
 
-from tests.fakes import Answer, SlowTopics, Upstream, event, heartbeats, settings, sse, window
+from tests.support.fakes import (
+    Answer,
+    SlowTopics,
+    Upstream,
+    event,
+    heartbeats,
+    settings,
+    sse,
+    window,
+)
 from tests.support.virtual_time import VirtualTime
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from videovector import VideoVector
 
-from infra.local.functions import Function
-from infra.local.standin import StandIn, StandInConfig
-from tests.contract.delivered import Subscriber
+from infra.local.processes.functions import Function
+from infra.standin import StandIn, StandInConfig
+from tests.support.delivered import Subscriber
 from tests.support.patience import PATIENCE_SECONDS, until
-from tests.webhooks import environment
+from tests.support.webhooks import environment
 from videovector_bridge.backends import BackendSettings
 
 SCRIPT = Path(sys.executable).parent / "videovector-bridge"

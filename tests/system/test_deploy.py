@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.functions import ROOT
-from tests.system.made_up_cloud import Call, calls, put_on_path
+from infra.local.processes.functions import ROOT
+from tests.support.made_up_cloud import Call, calls, put_on_path
 
 KEY = "vv_made_up_key_of_the_test"
 GIVEN = {"PROJECT": "test-project", "REGION": "europe-west1", "YES": "1"}

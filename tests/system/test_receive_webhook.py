@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.functions import Function
+from infra.local.processes.functions import Function
 from infra.local.topology import read_topology
 from tests.bench.row import usage_of_session
-from tests.contract.delivered import Subscriber
+from tests.support.delivered import Subscriber
 from tests.support.patience import until
-from tests.webhooks import delivery, environment, headers
+from tests.support.webhooks import delivery, environment, headers
 from videovector_bridge.backends import BackendSettings
 
 LIMIT = 100_000

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.emulators import Emulators
-from infra.local.selected import selected_ids, selects_everything
-from infra.local.standin import StandIn, StandInConfig
+from infra.local.clouds.emulators import Emulators
+from infra.local.processes.upstream import Upstream
+from infra.local.scenario.selected import selected_ids, selects_everything
 from infra.local.topology import read_topology
-from infra.local.upstream import Upstream
+from infra.standin import StandIn, StandInConfig
+from tests.support.launcher import Launcher, processes_of
 from tests.support.patience import until
-from tests.system.launcher import Launcher, processes_of
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.settings import drain_settings
 

@@ -17,11 +17,11 @@ from google.cloud.storage import Client
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from infra.local.emulators import Emulators
-from infra.local.functions import ROOT
+from infra.local.clouds.emulators import Emulators
+from infra.local.processes.functions import ROOT
 from infra.local.topology import read_topology
+from tests.support.launcher import Launcher, processes_of
 from tests.support.patience import until
-from tests.system.launcher import Launcher, processes_of
 from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.gcp.channels import open_transport
 
@@ -122,7 +122,7 @@ def test_a_stand_in_that_dies_ends_it(quiet: tuple[Launcher, dict[str, Any]]) ->
     """What holds the events cannot be started again: it says so, ends all, and exits with 1."""
     launcher, _ = quiet
     sessions = launcher.sessions()
-    found = subprocess.check_output(["pgrep", "-f", "infra.local.standin"], text=True)
+    found = subprocess.check_output(["pgrep", "-f", "infra.standin"], text=True)
     for pid in map(int, found.split()):
         if os.getsid(pid) in sessions:
             os.kill(pid, signal.SIGKILL)

@@ -8,8 +8,8 @@ import httpx
 import orjson
 import pytest
 
-from infra.local.standin import StandIn, StandInConfig
-from tests.system.standin_sse import frames, is_heartbeat, stream, take, until
+from infra.standin import StandIn, StandInConfig
+from tests.support.standin_sse import frames, is_heartbeat, stream, take, until
 
 MARKER = {"target_type": "run", "target_id": "run_1", "color": "red"}
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.standin import Control, StandIn, StandInConfig
-from tests.system.standin_sse import frames, stream
+from infra.standin import Control, StandIn, StandInConfig
+from tests.support.standin_sse import frames, stream
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """The process once it has said all it says, and its endpoints file."""
     endpoints = tmp_path / "build" / "endpoints.json"
-    command = [sys.executable, "-m", "infra.local.standin", "--endpoints", str(endpoints)]
+    command = [sys.executable, "-m", "infra.standin", "--endpoints", str(endpoints)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             yield running, endpoints

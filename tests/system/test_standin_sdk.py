@@ -10,7 +10,7 @@ import videovector
 from PIL import Image
 from videovector import VideoVector
 
-from infra.local.standin import StandIn, StandInConfig
+from infra.standin import StandIn, StandInConfig
 
 SHAPES = ("nested", "flat", "detail")
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from httpx_sse import connect_sse
 
-from infra.local.standin import StandIn, StandInConfig
-from tests.system.standin_sse import PATH, frames, is_heartbeat, stream, take, until
+from infra.standin import StandIn, StandInConfig
+from tests.support.standin_sse import PATH, frames, is_heartbeat, stream, take, until
 
 EVENT_KEYS = {
     "event_id",

@@ -10,10 +10,10 @@ import pytest
 import videovector
 from videovector import VideoVector
 
-from infra.local.standin import StandIn, StandInConfig
-from infra.local.standin.webhooks import EVENTS
+from infra.standin import StandIn, StandInConfig
+from infra.standin.webhooks import EVENTS
 from tests.support.patience import until
-from tests.system.receiver import Receiver, Request, receiving
+from tests.support.receiver import Receiver, Request, receiving
 
 
 @pytest.fixture

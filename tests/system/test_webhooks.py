@@ -13,9 +13,9 @@ import httpx
 import pytest
 from videovector import VideoVector
 
-from infra.local.functions import ROOT, Function
-from infra.local.standin import StandIn, StandInConfig
-from infra.local.standin.webhooks import EVENTS
+from infra.local.processes.functions import ROOT, Function
+from infra.standin import StandIn, StandInConfig
+from infra.standin.webhooks import EVENTS
 from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.ports import Message
 

@@ -6,9 +6,10 @@ import typer
 from typer.core import TyperGroup
 
 from videovector_bridge.api import Conflict, RateLimited, ServerTrouble, Unreachable
-from videovector_bridge.cli import automations, webhook
+from videovector_bridge.cli.automations import commands as automations
 from videovector_bridge.cli.exits import EXITS, exit_of
 from videovector_bridge.cli.output import tell
+from videovector_bridge.cli.webhook import commands as webhook
 from videovector_bridge.errors import BridgeError, SettingsError
 
 _PASSING = (Conflict, RateLimited, ServerTrouble, Unreachable)

@@ -1,0 +1,1 @@
+"""The cloud of the local stack: Google's emulators, or the embedded backend."""

@@ -1,0 +1,150 @@
+"""The cloud played by Google's emulators: Pub/Sub pushes to the functions itself."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import grpc
+from google.api_core.exceptions import Conflict, DeadlineExceeded, ServiceUnavailable
+from google.cloud.storage import Client
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from infra.local.clouds.cloud import Observed
+from infra.local.clouds.emulators import Emulators
+from infra.local.clouds.stored import stored_document, stored_file
+from infra.local.topology import Subscription, Topology
+from videovector_bridge.backends import open_backend
+from videovector_bridge.backends.ports import Message, StoredFile
+from videovector_bridge.settings import BackendSettings
+
+_BATCH = 1_000
+_PUBLISH_SECONDS = 10.0
+_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+class EmulatedCloud:
+    """Topics and subscriptions in a project of our own on the emulators, and buckets."""
+
+    kind = "gcp"
+
+    def __init__(self, emulators: Emulators, wanted: BackendSettings) -> None:
+        """`wanted` names the project and the buckets."""
+        self.project = wanted.project
+        self._wanted = wanted
+        self._emulators = emulators
+        # Google's libraries look there, in this process as in the functions'.
+        os.environ.update(emulators.environment)
+        self._backend = open_backend(wanted)
+        self._channel = grpc.insecure_channel(emulators.pubsub_host, options=_UNLIMITED)
+        self._publisher = PublisherClient(transport=PublisherGrpcTransport(channel=self._channel))
+        self._subscriber = SubscriberClient(
+            transport=SubscriberGrpcTransport(channel=self._channel)
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which functions find the emulators."""
+        return {
+            "BACKEND": "gcp",
+            "GOOGLE_CLOUD_PROJECT": self.project,
+            "PREVIEW_BUCKET": self._wanted.preview_bucket,
+            **self._emulators.environment,
+        }
+
+    def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
+        """Make topics and subscriptions, as `Cloud` says, and the buckets."""
+        for bucket in filter(None, (self._wanted.preview_bucket, self._wanted.claim_bucket)):
+            with suppress(Conflict):  # an emulator that was there before may have it
+                Client(project=self.project).create_bucket(bucket, timeout=10, retry=None)
+        for topic in topology.topics:
+            self._publisher.create_topic(name=self._path("topics", topic))
+        for topic in watch:
+            self._subscriber.create_subscription(
+                name=self._path("subscriptions", f"watch-{topic}"),
+                topic=self._path("topics", topic),
+                ack_deadline_seconds=600,
+            )
+        for subscription in topology.subscriptions:
+            if not subscription.function or subscription.function in urls:
+                self._subscribe(subscription, urls)
+
+    def _subscribe(self, subscription: Subscription, urls: Mapping[str, str]) -> None:
+        request: dict[str, object] = {
+            "name": self._path("subscriptions", subscription.name),
+            "topic": self._path("topics", subscription.topic),
+            "ack_deadline_seconds": subscription.ack_deadline_seconds,
+            "filter": subscription.filter,
+            # Sooner than in the cloud: here somebody is watching.
+            "retry_policy": {
+                "minimum_backoff": timedelta(seconds=1),
+                "maximum_backoff": timedelta(seconds=10),
+            },
+        }
+        if subscription.function:
+            request["push_config"] = {
+                "push_endpoint": urls[subscription.function],
+                "no_wrapper": {"write_metadata": True},
+            }
+        if subscription.dead_letter_topic:
+            request["dead_letter_policy"] = {
+                "dead_letter_topic": self._path("topics", subscription.dead_letter_topic),
+                "max_delivery_attempts": subscription.max_delivery_attempts,
+            }
+        self._subscriber.create_subscription(request=request)
+
+    def observe(self, topic: str) -> list[Observed]:
+        """Messages on a watched topic since the last call."""
+        path = self._path("subscriptions", f"watch-{topic}")
+        found: list[Observed] = []
+        while True:
+            try:
+                answer = self._subscriber.pull(
+                    subscription=path,
+                    max_messages=_BATCH,
+                    return_immediately=True,
+                    timeout=10,
+                    retry=None,
+                )
+            except (DeadlineExceeded, ServiceUnavailable):
+                return found
+            if not answer.received_messages:
+                return found
+            self._subscriber.acknowledge(
+                subscription=path, ack_ids=[each.ack_id for each in answer.received_messages]
+            )
+            for each in answer.received_messages:
+                message = each.message
+                found.append(Observed(dict(message.attributes), message.data, message.publish_time))
+
+    def publish(self, topic: str, message: Message) -> None:
+        """Publish a message."""
+        self._backend.topics.publish(topic, [message], timeout=_PUBLISH_SECONDS)
+
+    def cursor(self, stream: str) -> str | None:
+        """The committed cursor of a stream."""
+        fields = self.document("streams", stream)
+        return None if fields is None else fields.get("cursor")
+
+    def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
+        """The fields of a document that functions wrote; None when there is none."""
+        return stored_document(self._backend, collection, document_id)
+
+    def file(self, name: str) -> tuple[StoredFile, bytes] | None:
+        """A preview that functions stored, with its content; None when there is none."""
+        return stored_file(self._backend, name)
+
+    def trouble(self) -> str:
+        """A sentence if an emulator that was started here has ended by itself."""
+        return self._emulators.trouble()
+
+    def stop(self) -> None:
+        """End the emulators, if they were started here."""
+        self._channel.close()
+        self._emulators.stop()
+
+    def _path(self, kind: str, name: str) -> str:
+        return f"projects/{self.project}/{kind}/{name}"

@@ -1,0 +1,1 @@
+"""Child processes of the local stack: functions, and the API that they talk to."""

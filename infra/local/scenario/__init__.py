@@ -1,0 +1,1 @@
+"""What happens in `make run`: events, failures, a killed window, a redrive."""

@@ -1,0 +1,41 @@
+"""The events of the stand-in that must be published: those that the streams' filters select."""
+
+from collections.abc import Iterable
+
+import httpx
+import orjson
+
+from infra.local.processes.upstream import Upstream
+from videovector_bridge.api.stream import query
+from videovector_bridge.settings import StreamFilters, StreamSettings
+
+_EVERYTHING = StreamFilters().identity()
+_READ_SECONDS = 30.0
+
+
+def selects_everything(streams: Iterable[StreamSettings]) -> bool:
+    """Whether one of the streams has no filter, so that every event must be published."""
+    return any(stream.filters.identity() == _EVERYTHING for stream in streams)
+
+
+def selected_ids(upstream: Upstream, streams: Iterable[StreamSettings]) -> frozenset[str]:
+    """The ids of the events so far that the API sends for the filters of the streams."""
+    return frozenset(id_ for each in streams for id_ in _selected(upstream, each.filters))
+
+
+def _selected(upstream: Upstream, filters: StreamFilters) -> list[str]:
+    ids: list[str] = []
+    with httpx.stream(
+        "GET",
+        f"{upstream.api_url}/processing/events/stream",
+        params=query(filters, "repeat"),
+        headers={"X-API-Key": upstream.key, "Accept": "text/event-stream"},
+        timeout=_READ_SECONDS,
+        trust_env=False,
+    ) as response:
+        for line in response.raise_for_status().iter_lines():
+            if line.startswith(":"):
+                break  # A heartbeat: there is nothing more to send for now.
+            if line.startswith("data:"):
+                ids.append(orjson.loads(line.removeprefix("data:"))["event_id"])
+    return ids

@@ -1,0 +1,74 @@
+"""Very many events, encoded ahead, so that serving them costs next to nothing."""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.standin.events import Facets
+from infra.standin.ids import timestamp
+from infra.standin.log import Block, EventLog
+
+EVENT_TYPE = "processing.segment_completed"
+_INDEX = "idx_flood"
+_BLOCK_BYTES = 256 * 1024
+_SECOND = 1_000_000  # microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flood:
+    """`events` events of `entities` runs in turn, one microsecond apart from `now` on.
+
+    `data_bytes` is the length of each event's JSON; it is more only if the event does not fit.
+    The events of one run carry a counter `n` in their payload that rises by one from 0, so that a
+    reader can check order.
+    """
+
+    events: int
+    data_bytes: int
+    entities: int
+    user_id: str
+    now: float
+
+    def pour(self, log: EventLog) -> Iterator[int]:
+        """Append the events block by block; yields the size of each block."""
+        per_block = max(1, _BLOCK_BYTES // (self.data_bytes + 80))
+        for start in range(0, self.events, per_block):
+            stop = min(self.events, start + per_block)
+            log.append_block(self._block(log, start, stop))
+            yield stop - start
+
+    def _block(self, log: EventLog, start: int, stop: int) -> Block:
+        first = log.last + 1
+        data = bytearray()
+        ends = array("Q")
+        whole, micros = divmod(int(self.now * _SECOND) + start, _SECOND)
+        second = timestamp(whole)[:20]
+        for number in range(start, stop):
+            sequence = first + number - start
+            data += self._frame(log, sequence, number, f"{second}{micros:06d}Z")
+            ends.append(len(data))
+            micros += 1
+            if micros == _SECOND:
+                whole, micros = whole + 1, 0
+                second = timestamp(whole)[:20]
+
+        def facets(offset: int) -> Facets:
+            entity = (start + offset) % self.entities
+            return Facets(EVENT_TYPE, f"run_flood_{entity:04d}", f"vid_flood_{entity:04d}", _INDEX)
+
+        return Block(first, bytes(data), ends, facets)
+
+    def _frame(self, log: EventLog, sequence: int, number: int, created_at: str) -> bytes:
+        # Written by hand: a million dicts take longer to build and encode than to serve.
+        turn, entity = divmod(number, self.entities)
+        event = (
+            f'{{"event_id":"{log.id_of(sequence)}","event_type":"{EVENT_TYPE}",'
+            f'"user_id":"{self.user_id}","run_id":"run_flood_{entity:04d}",'
+            f'"video_id":"vid_flood_{entity:04d}","segment_id":"seg_flood_{number:09d}",'
+            f'"index_id":"{_INDEX}","created_at":"{created_at}",'
+            f'"payload":{{"n":{turn},"pad":"'
+        )
+        sse_id = log.sse_id(sequence)
+        id_line = "" if sse_id is None else f"id: {sse_id}\n"
+        pad = "x" * max(0, self.data_bytes - len(event) - 3)
+        return f'{id_line}event: {EVENT_TYPE}\ndata: {event}{pad}"}}}}\n\n'.encode()

@@ -1,0 +1,115 @@
+"""Markers: one for each (target_type, target_id, field_path), and the checks on what is put."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.standin.errors import ApiError, invalid
+from infra.standin.ids import digest
+
+TARGET_TYPES = ("prompt", "run", "field")
+_MAX_ID = 512
+_MAX_COLOR = 64
+_MAX_NOTE = 10_000
+
+Target = tuple[str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A colour and a note on a prompt, a run or an extracted field."""
+
+    marker_id: str
+    target_type: str
+    target_id: str
+    field_path: str | None
+    color: str | None
+    note: str | None
+    updated_at: str
+
+    def json(self) -> dict[str, Any]:
+        """The marker as the marker endpoints show it."""
+        return {
+            **self.info(),
+            "target_type": self.target_type,
+            "target_id": self.target_id,
+            "field_path": self.field_path,
+        }
+
+    def info(self) -> dict[str, Any]:
+        """The marker as it shows on whatever it is attached to."""
+        return {
+            "marker_id": self.marker_id,
+            "color": self.color,
+            "note": self.note,
+            "updated_at": self.updated_at,
+        }
+
+
+NO_MARKER: dict[str, Any] = {"marker_id": None, "color": None, "note": None, "updated_at": None}
+
+
+class Markers:
+    """The user's markers. A put replaces the whole marker of its target."""
+
+    def __init__(self) -> None:
+        self._by_target: dict[Target, Marker] = {}
+
+    def put(self, body: object, now: str) -> Marker:
+        """Create or replace; the id of a target's marker stays. Raises 422."""
+        target, color, note = _checked(body)
+        marker = Marker(f"mrk_{digest(*target)}", *target, color, note, now)
+        self._by_target[target] = marker
+        return marker
+
+    def delete(self, marker_id: str) -> None:
+        """Remove by id. Raises 404."""
+        for target, marker in self._by_target.items():
+            if marker.marker_id == marker_id:
+                del self._by_target[target]
+                return
+        raise ApiError(404, "Marker not found")
+
+    def all(self) -> Iterator[Marker]:
+        """Every marker, the oldest target first."""
+        return iter(self._by_target.values())
+
+    def info(self, target_type: str, target_id: str | None) -> dict[str, Any]:
+        """What shows as `marker`: the marker of a prompt or run, or an empty one."""
+        if target_id is None:
+            return NO_MARKER
+        marker = self._by_target.get((target_type, target_id, None))
+        return NO_MARKER if marker is None else marker.info()
+
+    def of_fields(self, target_id: str) -> dict[str, dict[str, Any]]:
+        """What shows as `metadata_markers`: field path to marker."""
+        return {
+            marker.field_path or "": marker.info()
+            for marker in self._by_target.values()
+            if marker.target_type == "field" and marker.target_id == target_id
+        }
+
+
+def _checked(body: object) -> tuple[Target, str | None, str | None]:
+    if not isinstance(body, Mapping):
+        raise invalid("The body is a JSON object")
+    target_type = body.get("target_type")
+    if target_type not in TARGET_TYPES:
+        raise invalid(f"target_type is one of {', '.join(TARGET_TYPES)}", "target_type")
+    target_id = _text(body, "target_id", _MAX_ID)
+    if not target_id:
+        raise invalid("target_id is required", "target_id")
+    field_path = _text(body, "field_path", _MAX_ID)
+    color = _text(body, "color", _MAX_COLOR)
+    return (target_type, target_id, field_path), color, _text(body, "note", _MAX_NOTE)
+
+
+def _text(body: Mapping[str, Any], name: str, longest: int) -> str | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise invalid(f"{name} is a string", name)
+    if len(value) > longest:
+        raise invalid(f"{name} has at most {longest} characters", name)
+    return value

@@ -1,0 +1,1 @@
+"""What docs/ says, done as it says."""

@@ -1,0 +1,5 @@
+"""Fixtures of tests of documented actions."""
+
+from tests.support.subscribing import deploy, deploy_embedded, deploy_gcp, standin
+
+__all__ = ["deploy", "deploy_embedded", "deploy_gcp", "standin"]

@@ -1,0 +1,280 @@
+"""Which marker is deleted: by the remembered id, else by the list, and only what was set here."""
+
+from collections.abc import Callable
+
+import pytest
+
+from infra.standin.markers import Marker
+from tests.functions.test_delete_marker import DELETE, GONE, LIST, Both, completed
+from tests.functions.test_subscriber import RED
+from tests.support.subscribing import Deployed, event
+from tests.support.webhooks import delivery
+from videovector_bridge.automate import subscriber, wiring
+
+Deploy = Callable[[str], Deployed]
+BY_MATCH = """
+[[automation]]
+name = "by match"
+on = ["prompt_run.completed"]
+[automation.delete_marker]
+target = "run:{event.run_id}"
+match = MATCH
+"""
+PUT = "PUT /markers"
+LOST = {"on": PUT, "kind": "drop", "act": True}
+
+
+def in_sdk_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let VideoVector show of a marker what its SDK knows: no target."""
+    monkeypatch.setattr(Marker, "json", Marker.info)
+
+
+def colors(deployed: Deployed) -> list[str | None]:
+    """The colours of all markers, whatever the API shows of them."""
+    world = deployed.standin._world
+    assert world is not None
+    return [marker.color for marker in world.markers.all()]
+
+
+def put_by_hand(deployed: Deployed, target_id: str, color: str) -> str:
+    """Set a marker on a run as another client does; its id."""
+    world = deployed.standin._world
+    assert world is not None
+    body = {"target_type": "run", "target_id": target_id, "color": color}
+    return world.markers.put(body, world.moment()).marker_id
+
+
+def rejected_code(deployed: Deployed) -> tuple[str, str]:
+    """Owner and code of the one rejected message."""
+    (message,) = deployed.published("rejected")
+    return message.attributes["reason"], message.attributes["code"]
+
+
+def test_the_remembered_id_needs_no_list(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id that the upsert returned is enough, though the list would show no target."""
+    in_sdk_shape(monkeypatch)
+    both = Both(deploy_embedded)
+    both.upserts.push(event())
+    put_by_hand(both.upserts, "run_2", "red")
+
+    assert both.deletes.push(completed()) == 200
+
+    assert colors(both.deletes) == ["red"]
+    assert (both.deletes.requests(LIST), both.deletes.requests(DELETE)) == (0, 1)
+    assert both.deletes.published("rejected") == []
+
+
+def lose_the_answer(both: Both) -> None:
+    """Upsert a marker without learning of it, nor of its id."""
+    both.upserts.standin.control.faults(LOST)
+    assert both.upserts.push(event()) == 503
+
+
+def test_without_an_id_the_list_is_read(deploy_embedded: Deploy) -> None:
+    """The marker whose target is that of the automation is deleted, and no other."""
+    both = Both(deploy_embedded)
+    lose_the_answer(both)
+    put_by_hand(both.upserts, "run_2", "red")
+
+    assert both.deletes.push(completed()) == 200
+
+    assert both.deletes.markers() == {"run_2": "red"}
+    assert both.deletes.requests(LIST) == 1
+
+
+def test_a_list_that_shows_no_target_is_the_users_to_correct(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is deleted that might be another's; the rejection says what to do."""
+    in_sdk_shape(monkeypatch)
+    both = Both(deploy_embedded)
+    lose_the_answer(both)
+
+    assert both.deletes.push(completed()) == 200
+
+    assert rejected_code(both.deletes) == ("user", "marker_not_told")
+    (message,) = both.deletes.published("rejected")
+    assert "`match`" in message.attributes["detail"]
+    assert both.deletes.requests(DELETE) == 0
+
+
+def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The redelivered upsert learns the id; the deletion, published again, uses it."""
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
+    in_sdk_shape(monkeypatch)
+    both = Both(deploy_embedded)
+    lose_the_answer(both)
+    (until,) = both.upserts.record("marker:run:run_1").fields["pending"].values()
+    both.deletes.push(completed())
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+
+    assert both.upserts.push(event()) == 200
+    assert both.deletes.push(completed()) == 200
+
+    assert colors(both.deletes) == []
+    assert len(both.deletes.published("rejected")) == 1
+
+
+@pytest.mark.parametrize("lands_late", [False, True])
+def test_an_upsert_in_doubt_leaves_no_marker_behind_a_newer_deletion(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch, *, lands_late: bool
+) -> None:
+    """Its redelivery deletes what its first request may have set after the deletion."""
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
+    both = Both(deploy)
+    lose_the_answer(both)
+    (until,) = both.upserts.record("marker:run:run_1").fields["pending"].values()
+
+    assert both.deletes.push(completed()) == 200
+    assert both.deletes.markers() == {}
+    if lands_late:
+        put_by_hand(both.upserts, "run_1", "red")
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    assert both.upserts.push(event()) == 200
+
+    assert both.deletes.markers() == {}
+    assert both.deletes.record("marker:run:run_1").fields["pending"] == {}
+
+
+@pytest.mark.parametrize("way", ["target", "match", "marker_id"])
+def test_a_marker_of_others_stays(deploy_embedded: Deploy, way: str) -> None:
+    """Where this bridge set none, nothing is asked; with `any = true` it is deleted."""
+    both = Both(deploy_embedded)
+    marker_id = put_by_hand(both.deletes, "run_1", "blue")
+    automation = {
+        "target": GONE,
+        "match": BY_MATCH.replace("MATCH", '{ target_id = "run_1" }'),
+        "marker_id": BY_MATCH.replace("match = MATCH", f'marker_id = "{marker_id}"'),
+    }[way]
+    both.deletes.automations(RED, automation)
+
+    assert both.deletes.push(completed()) == 200
+    assert both.deletes.markers() == {"run_1": "blue"}
+    assert both.deletes.requests(LIST) == both.deletes.requests(DELETE) == 0
+
+    both.deletes.automations(RED, automation + "any = true\n")
+    assert both.deletes.push(completed("evt_10", 10)) == 200
+    assert both.deletes.markers() == {}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["our id is known", "it is not"])
+def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy, *, known: bool) -> None:
+    """An id in the event that is not what this bridge set there deletes nothing."""
+    by_id = BY_MATCH.replace("match = MATCH", 'marker_id = "{event.payload.id}"')
+    both = Both(deploy_embedded, RED, by_id)
+    if known:
+        both.upserts.push(event())
+    else:
+        lose_the_answer(both)
+    other = completed(payload={"id": put_by_hand(both.deletes, "run_2", "blue")})
+
+    assert both.deletes.push(other) == 200
+    assert both.deletes.markers() == {"run_1": "red", "run_2": "blue"}
+    assert rejected_code(both.deletes) == ("user", "marker_not_ours")
+    assert "any = true" in both.deletes.published("rejected")[0].attributes["detail"]
+
+    both.deletes.automations(RED, by_id + "any = true\n")
+    assert both.deletes.push(other) == 200
+    assert both.deletes.markers() == {"run_1": "red"}
+
+
+def test_a_second_deletion_asks_nothing(deploy: Deploy) -> None:
+    """The same occasion on the other channel is an event of its own, and finds nothing to do."""
+    both = Both(deploy)
+    both.push(event(), completed())
+    before = {name: both.deletes.requests(name) for name in (PUT, LIST, DELETE)}
+
+    body = delivery("dlv_1", 10, event="prompt_run.completed", data={"run_id": "run_1"})
+    assert both.deletes.push_delivery(body) == 200
+
+    assert {name: both.deletes.requests(name) for name in before} == before
+    assert both.deletes.published("rejected") == []
+
+
+def test_the_list_may_be_compared_by_other_keys(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where VideoVector's keys are others than ours, `match` says what it shows."""
+    in_sdk_shape(monkeypatch)
+    automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
+    both = Both(deploy_embedded, RED, automation)
+    lose_the_answer(both)
+    put_by_hand(both.deletes, "run_2", "blue")
+
+    assert both.deletes.push(completed()) == 200
+
+    assert colors(both.deletes) == ["blue"]
+
+
+def test_of_several_markers_that_match_none_is_deleted(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most one of them is this bridge's; `any = true` deletes them all."""
+    in_sdk_shape(monkeypatch)
+    automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
+    both = Both(deploy_embedded, RED, automation)
+    lose_the_answer(both)
+    put_by_hand(both.deletes, "run_2", "red")
+
+    assert both.deletes.push(completed()) == 200
+    assert colors(both.deletes) == ["red", "red"]
+    assert rejected_code(both.deletes) == ("user", "marker_not_told")
+
+    both.deletes.automations(RED, automation + "any = true\n")
+    assert both.deletes.push(completed("evt_10", 10)) == 200
+    assert colors(both.deletes) == []
+
+
+@pytest.mark.parametrize("any_too", [False, True])
+def test_a_marker_that_replaced_ours_by_hand_stays(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch, *, any_too: bool
+) -> None:
+    """The remembered id is gone, so the marker that is there is another's; `any` deletes it."""
+    both = Both(deploy_embedded, RED, GONE + "any = true\n" * any_too)
+    both.upserts.push(event())
+    world = both.deletes.standin._world
+    assert world is not None
+    (ours,) = world.markers.all()
+    world.markers.delete(ours.marker_id)
+    monkeypatch.setattr("infra.standin.markers.digest", lambda *_: "by_hand")
+    put_by_hand(both.deletes, "run_1", "blue")
+
+    assert both.deletes.push(completed()) == 200
+
+    assert both.deletes.markers() == ({} if any_too else {"run_1": "blue"})
+
+
+def test_a_match_without_an_id_is_no_silent_end(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A marker that the list shows without its id cannot be deleted, and the rejection says so."""
+    both = Both(deploy_embedded)
+    lose_the_answer(both)
+    json = Marker.json
+    monkeypatch.setattr(Marker, "json", lambda self: json(self) | {"marker_id": None})
+
+    assert both.deletes.push(completed()) == 200
+
+    assert rejected_code(both.deletes) == ("user", "marker_not_told")
+    assert colors(both.deletes) == ["red"]
+
+
+def test_one_list_is_read_at_a_time(
+    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists may be large: while another message reads one, a deletion is redelivered."""
+    both = Both(deploy_embedded)
+    lose_the_answer(both)
+    turn = wiring.instance.get()[0].turn
+    monkeypatch.setattr(turn, "_wait_seconds", 0.0)
+
+    with turn.take():
+        assert both.deletes.push(completed()) == 503
+    assert both.deletes.requests(LIST) == 0
+
+    assert both.deletes.push(completed()) == 200
+    assert colors(both.deletes) == []

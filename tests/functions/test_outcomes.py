@@ -1,0 +1,207 @@
+"""Outcomes of effects at the edge: refusals, their reports and redrives, and automations apart."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.subscribing import Deployed, event, message_of
+from videovector_bridge.automate import processing, wiring
+from videovector_bridge.backends.ports import Message
+from videovector_bridge.errors import BackendError
+
+MARK = """
+[[automation]]
+name = "{name}"
+on = ["prompt_run.*"]
+[automation.upsert_marker]
+target_type = "run"
+target_id = "{target}"
+color = "{{event.payload.color}}"
+"""
+PUT = "PUT /markers"
+REFUSED = {"on": PUT, "kind": "status", "status": 422, "code": "no_such_color"}
+Deploy = Callable[[str], Deployed]
+
+
+def automation(name: str, target: str = "{event.run_id}") -> str:
+    """An automation that colours a target as the event says."""
+    return MARK.format(name=name, target=target)
+
+
+def colored(name: str, second: int, color: str) -> dict[str, Any]:
+    """An event that asks for a colour."""
+    return event(name, second, payload={"color": color})
+
+
+@pytest.fixture
+def markers(deploy: Deploy) -> Deployed:
+    """`upsert_markers` over each backend in turn."""
+    deployed = deploy("upsert_markers")
+    deployed.automations(automation("color"))
+    return deployed
+
+
+def rejections(deployed: Deployed) -> list[Message]:
+    """What is on `rejected`."""
+    return deployed.published("rejected")
+
+
+def redrive(deployed: Deployed, rejected: Message) -> int:
+    """Publish a rejected message again, as an operator does; the status of its delivery."""
+    attributes = {name: text for name, text in rejected.attributes.items() if name[:3] == "ce-"}
+    return deployed.post(rejected.data, {**attributes, "content-type": "application/json"})[0]
+
+
+def test_a_refusal_whose_report_fails_is_reported_at_redelivery(
+    markers: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event stays pending until `rejected` has it, and VideoVector is not asked again."""
+    markers.standin.control.faults(REFUSED)
+    topics = wiring.instance.get()[0].backend.topics
+
+    def failing(*_: object, **__: object) -> None:
+        raise BackendError("the topic is out of reach")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(topics), "publish", failing)
+        assert markers.push(colored("evt_1", 1, "red")) == 503
+    assert len(markers.record("marker:run:run_1").fields["pending"]) == 1
+
+    assert markers.push(colored("evt_1", 1, "red")) == 200
+
+    (found,) = rejections(markers)
+    assert (found.attributes["code"], found.attributes["event-id"]) == (
+        "validation_refused",
+        "evt_1",
+    )
+    assert markers.requests(PUT) == 1
+    record = markers.record("marker:run:run_1").fields
+    assert record["pending"] == {}
+    (refusal,) = record["refused"].values()
+    assert (refusal["code"], refusal["reported"]) == ("validation_refused", True)
+
+
+def test_a_rejected_message_that_is_redriven_is_applied(markers: Deployed) -> None:
+    """What was refused is tried again once it is published again."""
+    markers.standin.control.faults(REFUSED)
+    assert markers.push(colored("evt_1", 1, "red")) == 200
+    (found,) = rejections(markers)
+
+    assert redrive(markers, found) == 200
+
+    assert markers.markers() == {"run_1": "red"}
+    assert markers.record("marker:run:run_1").fields["refused"] == {}
+    assert len(rejections(markers)) == 1
+
+
+def test_a_refused_newest_event_hides_no_older_one(markers: Deployed) -> None:
+    """An older event that arrives after a refused one is applied."""
+    markers.standin.control.faults(REFUSED)
+    assert markers.push(colored("evt_2", 2, "blue")) == 200
+
+    assert markers.push(colored("evt_1", 1, "red")) == 200
+
+    assert markers.markers() == {"run_1": "red"}
+
+
+def test_a_redriven_event_does_not_undo_a_newer_one(markers: Deployed) -> None:
+    """By the time of its redrive a newer event may have been accepted."""
+    markers.standin.control.faults(REFUSED)
+    markers.push(colored("evt_1", 1, "red"))
+    markers.push(colored("evt_2", 2, "blue"))
+    (found,) = rejections(markers)
+
+    assert redrive(markers, found) == 200
+
+    assert markers.markers() == {"run_1": "blue"}
+
+
+def test_a_failing_automation_does_not_stop_the_others(markers: Deployed) -> None:
+    """A transient failure of one: the other automations of the event are done at once."""
+    markers.automations(automation("one", "run_a"), automation("two", "run_b"))
+    markers.standin.control.faults({"on": PUT, "kind": "status", "status": 401})
+
+    assert markers.push(colored("evt_1", 1, "red")) == 503
+    assert "run_b" in markers.markers()
+
+    assert markers.push(colored("evt_1", 1, "red")) == 200
+    assert markers.markers() == {"run_a": "red", "run_b": "red"}
+
+
+def test_a_bug_in_one_automation_does_not_stop_the_others(
+    markers: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash of one is answered 500 after the others are done."""
+    markers.automations(automation("one", "run_a"), automation("two", "run_b"))
+    carry_out = processing._carry_out
+
+    def crashing(work: Any, planned: Any, received: Any) -> Any:
+        if planned.automation.name == "one":
+            raise ZeroDivisionError
+        return carry_out(work, planned, received)
+
+    monkeypatch.setattr(processing, "_carry_out", crashing)
+
+    assert markers.push(colored("evt_1", 1, "red")) == 500
+
+    assert markers.markers() == {"run_b": "red"}
+
+
+def test_an_event_from_the_future_is_rejected_and_blocks_nothing(markers: Deployed) -> None:
+    """A wrong clock must not make an event the newest for years."""
+    ahead = (datetime.now(UTC) + timedelta(days=400)).isoformat()
+
+    assert markers.push({**colored("evt_9", 1, "blue"), "created_at": ahead}) == 200
+    assert markers.push(colored("evt_1", 1, "red")) == 200
+
+    (found,) = rejections(markers)
+    assert found.attributes["code"] == "future_time"
+    assert markers.markers() == {"run_1": "red"}
+
+
+def test_events_of_two_sources_may_have_one_id(markers: Deployed) -> None:
+    """The identity of an event is its source and its id."""
+    first = message_of(colored("evt_1", 1, "red"))
+    other = message_of(event("evt_1", 1, run_id="run_1", payload={"color": "blue"}))
+    attributes = {**other.attributes, "ce-source": "//127.0.0.1/webhooks/wh_1"}
+
+    assert markers.post(first.data, first.attributes)[0] == 200
+    assert markers.post(other.data, attributes)[0] == 200
+
+    assert markers.requests(PUT) == 2
+    assert markers.markers() == {"run_1": "blue"}  # of the same time and id, the later source
+
+
+def test_the_record_keeps_what_was_accepted(markers: Deployed) -> None:
+    """The record has the accepted state, its version, and the id of the marker."""
+    markers.push(colored("evt_1", 1, "red"))
+    markers.standin.control.faults(REFUSED)
+    markers.push(colored("evt_2", 2, "blue"))
+
+    fields = markers.record("marker:run:run_1").fields
+    (marker,) = markers.standin.control.journal(ids=False)["markers"]
+    assert fields["accepted_version"]["event_id"] == fields["event_id"] == "evt_1"
+    assert fields["accepted"]["marker"]["color"] == "red"
+    assert fields["marker_id"] == marker["marker_id"]
+    assert json.dumps(fields)  # JSON, as every document is
+
+
+def test_a_state_that_no_record_holds_is_rejected_before_it_is_applied(markers: Deployed) -> None:
+    """A redelivery would not change it."""
+    body = MARK.replace('color = "{{event.payload.color}}"', "").replace(
+        'target_type = "run"\ntarget_id = "{target}"',
+        'target = "{target}"\nbody.a.b.c.d.e.f.g = "{{event.payload.deep}}"',
+    )
+    markers.automations(body.format(name="deep", target="x"))
+    deep: Any = 1
+    for _ in range(15):
+        deep = [deep]
+
+    assert markers.push(event(payload={"deep": deep})) == 200
+
+    (found,) = rejections(markers)
+    assert found.attributes["code"] == "document_too_deep"
+    assert markers.requests(PUT) == 0

@@ -1,0 +1,346 @@
+"""Saved searches: each match is published once, and no match decides for another."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from infra.standin import StandIn, StandInConfig
+from tests.functions.test_outcomes import redrive
+from tests.support.subscribing import SOURCE, Deployed, event, message_of
+from tests.unit.automate.actions.test_match import nested
+from videovector_bridge.api.errors import ValidationRefused
+from videovector_bridge.automate import subscriber, wiring
+from videovector_bridge.automate.actions.search import match_key
+from videovector_bridge.automate.effects import parts
+from videovector_bridge.automate.effects.record import Record, State, Version
+from videovector_bridge.backends.ports import Message
+from videovector_bridge.errors import BackendError, PermanentError
+
+Deploy = Callable[[str], Deployed]
+TEXT = """
+[[automation]]
+name = "cars"
+on = ["prompt_run.completed"]
+[automation.search]
+query = "{event.payload.query}"
+top_k = 50
+"""
+CONDITIONS = """
+[[automation]]
+name = "crowds"
+on = ["prompt_run.completed"]
+[automation.search]
+conditions = [{ field = "confidence", operator = "greater_than", type = "number", value = -1 }]
+"""
+POST = "POST /playground/search"
+FILTER = "POST /search/filter/playground"
+
+
+@pytest.fixture
+def standin() -> Any:
+    """A VideoVector with videos in its playground."""
+    with StandIn(StandInConfig(videos=0, playground_videos=3)) as running:
+        yield running
+
+
+@pytest.fixture
+def searches(deploy: Deploy) -> Deployed:
+    """`run_searches` over each backend in turn."""
+    deployed = deploy("run_searches")
+    deployed.automations(TEXT)
+    return deployed
+
+
+@pytest.fixture
+def embedded(deploy_embedded: Deploy) -> Deployed:
+    """The function over the embedded backend."""
+    deployed = deploy_embedded("run_searches")
+    deployed.automations(TEXT)
+    return deployed
+
+
+def completed(name: str = "evt_1", second: int = 0, query: Any = "a an two") -> dict[str, Any]:
+    """An event about a run that completed."""
+    return event(name, second, event_type="prompt_run.completed", payload={"query": query})
+
+
+def matches(deployed: Deployed) -> list[dict[str, Any]]:
+    """The matches that were published."""
+    return deployed.announced("search.matched")
+
+
+def all_segments(deployed: Deployed) -> set[str]:
+    """The segments that the stand-in's playground has."""
+    world = deployed.standin._world
+    assert world is not None
+    return set(world.library.segments)
+
+
+def test_each_match_is_published(searches: Deployed) -> None:
+    """With what was searched for, the whole match, and its ids where every event has them."""
+    assert searches.push(completed()) == 200
+
+    found = matches(searches)
+    assert {one["segment_id"] for one in found} == all_segments(searches)
+    one = found[0]
+    assert one["payload"]["match"]["segment_id"] == one["segment_id"]
+    assert one["payload"]["search"] == {"query": "a an two", "top_k": 50}
+    assert (one["payload"]["automation"], one["payload"]["event_id"]) == ("cars", "evt_1")
+    assert one["event_id"] == f"search.matched:{match_key('cars', one['payload']['match'])}"
+
+
+def test_a_match_is_published_once(searches: Deployed) -> None:
+    """Neither a redelivery nor a later search reports it again."""
+    searches.push(completed())
+    count = len(matches(searches))
+
+    assert searches.push(completed()) == 200
+    assert searches.requests(POST) == 1
+    assert searches.push(completed("evt_2", 2)) == 200
+    assert searches.requests(POST) == 2
+
+    assert len(matches(searches)) == count
+
+
+def test_what_is_new_is_published(searches: Deployed) -> None:
+    """A later search reports what the earlier ones did not find."""
+    searches.automations(TEXT.replace("top_k = 50", "top_k = 1"))
+    searches.push(completed())
+    assert len(matches(searches)) == 1
+
+    searches.automations(TEXT)
+    searches.push(completed("evt_2", 2))
+
+    found = [one["segment_id"] for one in matches(searches)]
+    assert sorted(found) == sorted(all_segments(searches))
+
+
+def test_each_automation_remembers_for_itself(embedded: Deployed) -> None:
+    """The same match is new to another search."""
+    embedded.automations(TEXT, TEXT.replace('"cars"', '"more cars"'))
+
+    embedded.push(completed())
+
+    assert len(matches(embedded)) == 2 * len(all_segments(embedded))
+
+
+def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
+    """In either style that VideoVector answers in."""
+    searches.automations(CONDITIONS)
+
+    assert searches.push(completed()) == 200
+
+    assert {one["segment_id"] for one in matches(searches)} == all_segments(searches)
+    assert searches.requests(FILTER) >= 1
+
+
+def test_a_failure_half_way_goes_on(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The redelivery publishes the rest, and what was in hand under the same id."""
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
+    topics = type(wiring.instance.get()[0].backend.topics)
+    publish = topics.publish
+    count = 0
+
+    def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
+        nonlocal count
+        count += topic == "events"
+        publish(self, topic, messages, timeout=timeout)
+        if count == 3:
+            raise BackendError("the answer was lost")
+
+    monkeypatch.setattr(topics, "publish", failing)
+    assert embedded.push(completed()) == 503
+    assert embedded.push(completed()) == 200
+
+    found = [one["event_id"] for one in matches(embedded)]
+    assert len(set(found)) == len(all_segments(embedded))
+    assert len(found) - len(set(found)) == 1
+
+
+def record_of(key: str, until: float) -> Record:
+    """The record of a match that an attempt which ends at that time has claimed."""
+    version = Version("", key)
+    return Record(State({"match": key}, version), None, {version.key: until}, created=True)
+
+
+def test_a_claimed_match_stops_no_other(
+    searches: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are published; the redelivery publishes it when its claim is over."""
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
+    until = time.time() + 1_000
+    segment_id = sorted(all_segments(searches))[3]
+    key = key_of_segment(searches, segment_id)
+    searches.backend.documents.write(
+        "effects", f"match:{key}", record_of(key, until).fields(), replaces=None, timeout=10
+    )
+
+    assert searches.push(completed()) == 503
+    others = all_segments(searches) - {segment_id}
+    assert sorted(one["segment_id"] for one in matches(searches)) == sorted(others)
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    assert searches.push(completed()) == 200
+
+    assert sorted(one["segment_id"] for one in matches(searches)) == sorted(all_segments(searches))
+    assert searches.published("rejected") == []
+
+
+def key_of_segment(deployed: Deployed, segment_id: str) -> str:
+    """The key of the match that a segment of the stand-in is."""
+    rows = wiring.instance.get()[0].api.playground_search("a an two", 50)
+    (row,) = [row for row in rows if row["segment_id"] == segment_id]
+    return match_key("cars", row)
+
+
+def test_a_match_that_is_refused_is_reported_alone(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its key; a redelivery publishes and reports nothing again."""
+    topics = type(wiring.instance.get()[0].backend.topics)
+    publish = topics.publish
+    segment_id = sorted(all_segments(embedded))[3]
+    key = key_of_segment(embedded, segment_id)
+
+    def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
+        if topic == "events" and key in messages[0].attributes.get("ce-id", ""):
+            raise PermanentError("too large", owner="system", code="too_large")
+        publish(self, topic, messages, timeout=timeout)
+
+    monkeypatch.setattr(topics, "publish", failing)
+
+    assert embedded.push(completed()) == 200
+    assert {one["segment_id"] for one in matches(embedded)} == all_segments(embedded) - {segment_id}
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["code"], rejected.attributes["target-part"]) == ("too_large", key)
+
+    monkeypatch.undo()
+    assert redrive(embedded, rejected) == 200
+    assert sorted(one["segment_id"] for one in matches(embedded)) == sorted(all_segments(embedded))
+
+
+def test_a_page_that_is_refused_loses_no_match_before_it(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are published, one that is claimed by the redelivery, and the event is rejected."""
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
+    embedded.automations(CONDITIONS)
+    rows = [{"result_id": f"r{number}"} for number in range(3)]
+
+    def failing(*_: object, **__: object) -> Iterator[dict[str, Any]]:
+        yield from rows
+        raise ValidationRefused("the second page")
+
+    api = type(wiring.instance.get()[0].api)
+    monkeypatch.setattr(api, "playground_filter_search", failing)
+    key, until = match_key("crowds", rows[0]), time.time() + 1_000
+    embedded.backend.documents.write(
+        "effects", f"match:{key}", record_of(key, until).fields(), replaces=None, timeout=10
+    )
+
+    assert embedded.push(completed()) == 503
+    assert [one["payload"]["match"] for one in matches(embedded)] == rows[1:]
+    assert embedded.published("rejected") == []
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    assert embedded.push(completed()) == 200
+
+    assert [one["payload"]["match"] for one in matches(embedded)] == [*rows[1:], rows[0]]
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["code"] == "validation_refused"
+
+
+def test_what_is_done_costs_nothing_at_a_redelivery(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The record of the event knows which matches are done; theirs are not read."""
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        topics = type(wiring.instance.get()[0].backend.topics)
+        publish, count = topics.publish, itertools.count(1)
+
+        def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
+            if next(count) == 5:
+                raise BackendError("the topic did not answer")
+            publish(self, topic, messages, timeout=timeout)
+
+        patch.setattr(topics, "publish", failing)
+        assert embedded.push(completed()) == 503
+    assert len(matches(embedded)) == len(all_segments(embedded)) - 1
+    capsys.readouterr()
+
+    assert embedded.push(completed()) == 200
+
+    assert len(matches(embedded)) == len(all_segments(embedded))
+    line = json.loads(capsys.readouterr().out)
+    # Reads: the event's record, and that of the match that is left. Writes: claim and end of each,
+    # and the attempt to create the event's record.
+    assert (line["api_calls"], line["store_reads"], line["store_writes"]) == (1, 2, 5)
+
+
+def test_a_search_that_takes_too_long_is_continued(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the redelivery."""
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "ALL_SECONDS", -1.0)
+        assert embedded.push(completed()) == 503
+    assert matches(embedded) == []
+
+    assert embedded.push(completed()) == 200
+    assert len(matches(embedded)) == len(all_segments(embedded))
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [(None, "expression_failed"), ("", "bad_search"), ("  ", "bad_search"), (5, "bad_search")],
+)
+def test_a_search_for_nothing_is_rejected(embedded: Deployed, query: object, code: str) -> None:
+    """What is not a text cannot be searched for."""
+    assert embedded.push(completed(query=query)) == 200
+
+    (found,) = embedded.published("rejected")
+    assert (found.attributes["reason"], found.attributes["code"]) == ("user", code)
+    assert embedded.requests(POST) == 0
+
+
+def test_what_videovector_refuses_is_rejected(embedded: Deployed) -> None:
+    """A condition that it does not know."""
+    embedded.automations(CONDITIONS.replace("greater_than", "much_greater"))
+
+    assert embedded.push(completed()) == 200
+
+    (found,) = embedded.published("rejected")
+    assert found.attributes["reason"] == "user"
+
+
+@pytest.mark.parametrize("other", ["evt_2", "of another source"])
+def test_events_of_their_own_search_for_themselves(embedded: Deployed, other: str) -> None:
+    """Another event searches again; a match that the first one published stays its own."""
+    message = message_of(completed())
+    changed = message_of(completed("evt_2", 1)) if other == "evt_2" else message
+    attributes = {**changed.attributes, "ce-source": "//other"}
+
+    assert embedded.post(message.data, message.attributes)[0] == 200
+    assert embedded.post(changed.data, attributes)[0] == 200
+
+    assert embedded.requests(POST) == 2
+    assert {one["payload"]["event_source"] for one in matches(embedded)} == {SOURCE}
+    assert len(matches(embedded)) == len(all_segments(embedded))
+
+
+@pytest.mark.parametrize("levels", [240, 250, 252, 260, 1_000])
+def test_a_match_of_any_depth_is_published(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, levels: int
+) -> None:
+    """With what can be written of it."""
+    row = {"result_id": "r", "video_id": "ключ" * 500, "deep": nested(levels)}
+    api = type(wiring.instance.get()[0].api)
+    monkeypatch.setattr(api, "playground_search", lambda *_, **__: [row])
+
+    assert embedded.push(completed()) == 200
+
+    (found,) = matches(embedded)
+    assert (found["video_id"], found["payload"]["match"]["result_id"]) == ("ключ" * 500, "r")

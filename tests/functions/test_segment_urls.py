@@ -1,0 +1,345 @@
+"""URLs for every segment of a video: one record per event, and no segment decides for another."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra.standin.library import BUCKET, StoredObject
+from tests.functions.test_issue_signed_url import POST, key_of, processed, ready
+from tests.functions.test_outcomes import redrive
+from tests.support.subscribing import Deployed
+from videovector_bridge.automate import subscriber, wiring
+from videovector_bridge.automate.effects import parts
+from videovector_bridge.automate.metering import MeteredDocuments
+from videovector_bridge.backends.ports import Message
+
+Deploy = Callable[[str], Deployed]
+SEGMENTS = """
+[[automation]]
+name = "segments"
+on = ["processing.video_completed"]
+[automation.issue_signed_url]
+segments = true
+"""
+LIST = "POST /videos/batch/segments"
+RECORD = f"signed_url:{key_of('segments')}"
+FINE = {"on": POST, "kind": "delay", "seconds": 0}
+DOWN = {"on": POST, "kind": "status", "status": 503}
+ATTEMPTS = 4
+"""How often one request is tried within a delivery."""
+
+
+@pytest.fixture
+def links(deploy: Deploy) -> Deployed:
+    """The function over each backend in turn."""
+    deployed = ready(deploy)
+    deployed.automations(SEGMENTS)
+    return deployed
+
+
+@pytest.fixture
+def embedded(deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    """The function over the embedded backend, without pauses."""
+    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
+    deployed = ready(deploy_embedded)
+    deployed.automations(SEGMENTS)
+    return deployed
+
+
+def segments(deployed: Deployed) -> dict[str, str]:
+    """The segments of a video that the stand-in has, with their addresses."""
+    world = deployed.standin._world
+    assert world is not None
+    (video, *_) = world.library.videos.values()
+    return {each.segment_id: each.gcs_uri for each in video.segments}
+
+
+def of_video(deployed: Deployed, name: str = "evt_1") -> dict[str, Any]:
+    """An event about a video that the stand-in has, and about no run."""
+    world = deployed.standin._world
+    assert world is not None
+    return {**processed("", name), "video_id": next(iter(world.library.videos)), "run_id": None}
+
+
+def change(deployed: Deployed, monkeypatch: pytest.MonkeyPatch, *changes: dict[str, Any]) -> None:
+    """Let VideoVector list the first segments of the video with other values."""
+    api = type(wiring.instance.get()[0].api)
+    ask = api.batch_segments_for_targets
+
+    def changed(self: Any, targets: Any) -> Any:
+        (row,) = ask(self, targets)
+        for segment, values in zip(row["segments"], changes, strict=False):
+            segment.update(values)
+        return [row]
+
+    monkeypatch.setattr(api, "batch_segments_for_targets", changed)
+    assert len(segments(deployed)) > len(changes)
+
+
+def issued(deployed: Deployed) -> list[str]:
+    """The segments that have URLs, in the order of publishing."""
+    return [json.loads(one.data)["segment_id"] for one in deployed.published("media-urls")]
+
+
+def refused_parts(deployed: Deployed) -> list[str]:
+    """The segments on `rejected`, each with a message of its own."""
+    rejected = deployed.published("rejected")
+    assert all(one.attributes["automation"] == "segments" for one in rejected)
+    return [one.attributes["target-part"] for one in rejected]
+
+
+def test_every_segment_of_a_video_has_a_url(links: Deployed) -> None:
+    """A message for each, with its id; a redelivery issues none again."""
+    assert links.push(of_video(links)) == 200
+    assert links.push(of_video(links)) == 200
+
+    found = [json.loads(one.data) for one in links.published("media-urls")]
+    assert {one["segment_id"]: one["gcs_uri"] for one in found} == segments(links)
+    assert len(found) == len(segments(links)) == links.requests(POST)
+    assert links.requests(LIST) == 1
+    ids = {one.attributes["ce-id"] for one in links.published("media-urls")}
+    assert ids == {f"{key_of('segments')}:{segment_id}" for segment_id in segments(links)}
+
+
+def test_an_event_has_one_record_whatever_its_segments(
+    links: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is written at the claim and at the end, and read by no first delivery."""
+    named: list[tuple[str, str]] = []
+    for method in ("read", "write"):
+        call = getattr(MeteredDocuments, method)
+
+        def noting(
+            self: Any, folder: str, name: str, *values: Any, call: Any = call, **others: Any
+        ) -> Any:
+            named.append((call.__name__, f"{folder}/{name}"))
+            return call(self, folder, name, *values, **others)
+
+        monkeypatch.setattr(MeteredDocuments, method, noting)
+
+    assert links.push(of_video(links)) == 200
+
+    assert named == [("write", f"effects/{RECORD}")] * 2
+    fields = links.record(RECORD).fields
+    assert (len(fields["parts_done"]), fields["pending"]) == (len(segments(links)), {})
+
+
+def test_a_failure_half_way_stops_no_other_segment(embedded: Deployed) -> None:
+    """The redelivery asks for the one that failed, and for no other."""
+    first, second, third, *others = segments(embedded)
+    embedded.standin.control.faults(FINE, FINE, *[DOWN] * ATTEMPTS)
+
+    assert embedded.push(of_video(embedded)) == 503
+    assert issued(embedded) == [first, second, *others]
+    asked = embedded.requests(POST)
+    assert embedded.push(of_video(embedded)) == 200
+
+    assert issued(embedded) == [first, second, *others, third]
+    assert embedded.requests(POST) == asked + 1
+    assert embedded.standin.control.journal(ids=False)["signed_urls"] == len(segments(embedded))
+
+
+class DeathError(BaseException):
+    """The process ends here."""
+
+
+def test_a_crash_half_way_costs_only_what_was_not_noted(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When its claim is over the redelivery continues where the progress was saved last."""
+    monkeypatch.setattr(parts, "_SAVE_SECONDS", -1.0)
+    first, second, *others = segments(embedded)
+    topics = type(wiring.instance.get()[0].backend.topics)
+    publish = topics.publish
+
+    def dying(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
+        if len(issued_here) == 2:
+            raise DeathError
+        issued_here.append(topic)
+        publish(self, topic, messages, timeout=timeout)
+
+    issued_here: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(topics, "publish", dying)
+        with pytest.raises(DeathError):
+            embedded.push(of_video(embedded))
+    assert embedded.push(of_video(embedded)) == 503  # the claim is held
+    (until,) = embedded.record(RECORD).fields["pending"].values()
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    asked = embedded.requests(POST)
+
+    assert embedded.push(of_video(embedded)) == 200
+
+    assert issued(embedded) == [first, second, *others]
+    assert embedded.requests(POST) == asked + len(others)
+
+
+def test_a_refused_segment_is_reported_alone(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its id; the others have their URLs, and a redelivery of the message changes nothing."""
+    change(embedded, monkeypatch, {"gcs_uri": "gs://elsewhere/x"}, {"gcs_uri": f"gs://{BUCKET}/no"})
+    first, second, *others = segments(embedded)
+
+    assert embedded.push(of_video(embedded)) == 200
+
+    assert issued(embedded) == others
+    assert refused_parts(embedded) == [first, second]
+    codes = [one.attributes["code"] for one in embedded.published("rejected")]
+    assert codes == ["bucket_not_allowed", "not_found"]
+    assert [json.loads(one.data) for one in embedded.published("rejected")] == [
+        of_video(embedded)
+    ] * 2
+    assert embedded.record(RECORD).fields["pending"] == {}
+
+
+def test_a_refusal_is_reported_once_though_another_segment_fails(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The redelivery is for the one that failed."""
+    change(embedded, monkeypatch, {"gcs_uri": "gs://elsewhere/x"})
+    first, *others = segments(embedded)
+    embedded.standin.control.faults(*[DOWN] * ATTEMPTS)
+
+    assert embedded.push(of_video(embedded)) == 503
+    assert embedded.push(of_video(embedded)) == 200
+
+    assert refused_parts(embedded) == [first]
+    assert sorted(issued(embedded)) == sorted(others)
+    assert embedded.requests(POST) == ATTEMPTS + len(others)
+
+
+def test_after_a_correction_only_refused_segments_are_asked_for(
+    links: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rejected message is published again when the bucket is on the list."""
+    world = links.standin._world
+    assert world is not None
+    uri = "gs://elsewhere/x.mp4"
+    monkeypatch.setitem(world.library.objects, uri, StoredObject("video/mp4", "x"))
+    change(links, monkeypatch, {"gcs_uri": uri})
+    first, *others = segments(links)
+    assert links.push(of_video(links)) == 200
+    (rejected,) = links.published("rejected")
+    links.set("SIGNED_URL_BUCKETS", f"elsewhere, {BUCKET}")
+    wiring.instance._made = None
+    asked = links.requests(POST)
+
+    for _ in range(2):
+        assert redrive(links, rejected) == 200
+
+    assert issued(links) == [*others, first]
+    assert links.requests(POST) == asked + 1
+    assert len(links.published("rejected")) == 1
+
+
+def test_what_is_still_refused_is_reported_again(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who published it again learns that it was of no use."""
+    change(embedded, monkeypatch, {"gcs_uri": "gs://elsewhere/x"})
+    embedded.push(of_video(embedded))
+    (rejected,) = embedded.published("rejected")
+
+    assert redrive(embedded, rejected) == 200
+
+    assert len(refused_parts(embedded)) == 2
+    assert embedded.requests(POST) == len(segments(embedded)) - 1
+
+
+def test_a_bug_with_one_segment_stops_no_other(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message is redelivered for it, when its claim is over; the others are done."""
+    first, *others = segments(embedded)
+    api = type(wiring.instance.get()[0].api)
+    ask = api.signed_url
+
+    def failing(self: Any, gcs_uri: str, **others: Any) -> Any:
+        if gcs_uri == segments(embedded)[first]:
+            raise ValueError("a bug")
+        return ask(self, gcs_uri, **others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api, "signed_url", failing)
+        assert embedded.push(of_video(embedded)) == 500
+    assert issued(embedded) == others
+    (until,) = embedded.record(RECORD).fields["pending"].values()
+    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+
+    assert embedded.push(of_video(embedded)) == 200
+
+    assert issued(embedded) == [*others, first]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("s" * 500 + "1", "s" * 500 + "2"), ("s" * 2_000, "s" * 2_001), ("é", "e"), (" a", "a ")],
+    ids=["long", "longer than an attribute", "not ASCII", "blanks"],
+)
+def test_ids_of_any_form_name_their_messages(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, one: str, other: str
+) -> None:
+    """What fits no attribute is hashed; the data has the id as it is. A refusal is reported."""
+    elsewhere = {"segment_id": one + "3", "gcs_uri": "gs://elsewhere/x"}
+    change(embedded, monkeypatch, {"segment_id": one}, {"segment_id": other}, elsewhere)
+
+    assert embedded.push(of_video(embedded)) == 200
+
+    assert issued(embedded)[:2] == [one, other]
+    messages = embedded.published("media-urls")
+    count = len(segments(embedded)) - 1
+    assert len({message.attributes["ce-id"] for message in messages}) == count
+    assert all(len(message.attributes["ce-id"]) <= 1_024 for message in messages)
+    assert embedded.standin.control.journal(ids=False)["signed_urls"] == count
+    assert len(refused_parts(embedded)) == 1
+
+
+@pytest.mark.parametrize("values", [{"segment_id": None}, {"gcs_uri": None}, {"segment_id": ""}])
+def test_a_segment_without_id_or_address_is_left_out(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]
+) -> None:
+    """As VideoVector has it while it is processed."""
+    change(embedded, monkeypatch, values)
+
+    assert embedded.push(of_video(embedded)) == 200
+
+    assert issued(embedded) == list(segments(embedded))[1:]
+
+
+def test_segments_that_take_too_long_are_continued(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the redelivery, which needs no free claim to wait for."""
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "ALL_SECONDS", -1.0)
+        assert embedded.push(of_video(embedded)) == 503
+    assert issued(embedded) == []
+
+    assert embedded.push(of_video(embedded)) == 200
+    assert issued(embedded) == list(segments(embedded))
+
+
+def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
+    """An event without one is the user's to correct."""
+    assert embedded.push({**processed(""), "video_id": None}) == 200
+
+    (found,) = embedded.published("rejected")
+    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
+
+
+def test_one_list_of_segments_is_read_at_a_time(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists may be large: while another message reads one, this one is redelivered."""
+    turn = wiring.instance.get()[0].turn
+    monkeypatch.setattr(turn, "_wait_seconds", 0.0)
+
+    with turn.take():
+        assert embedded.push(of_video(embedded)) == 503
+    assert embedded.requests(LIST) == 0
+
+    assert embedded.push(of_video(embedded)) == 200
+    assert issued(embedded) == list(segments(embedded))

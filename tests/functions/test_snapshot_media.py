@@ -1,0 +1,370 @@
+"""Snapshots: the document of a video, how few calls many take, and whose failure is whose."""
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.subscribing import Deployed, event, message_of
+from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.calls import JSON_LIMIT
+from videovector_bridge.api.errors import (
+    AnswerTooLarge,
+    NotFound,
+    RequestRefused,
+    UnexpectedAnswer,
+    ValidationRefused,
+)
+from videovector_bridge.automate import wiring
+from videovector_bridge.automate.actions import snapshot_media
+from videovector_bridge.automate.actions.batch_loader import BatchLoader
+from videovector_bridge.backends.ports import Document
+from videovector_bridge.errors import PermanentError
+
+Deploy = Callable[[str], Deployed]
+SNAPSHOT = """
+[[automation]]
+name = "documents"
+on = ["media.processing.*", "processing.video_*"]
+[automation.snapshot_media]
+video_id = "{event.video_id}"
+"""
+BATCHES = ("POST /videos/batch", "POST /videos/batch/status", "POST /videos/batch/segments")
+
+
+def ready(deploy: Deploy) -> Deployed:
+    """`snapshot_media` with its automation."""
+    deployed = deploy("snapshot_media")
+    deployed.automations(SNAPSHOT)
+    return deployed
+
+
+@pytest.fixture
+def snapshots(deploy: Deploy) -> Deployed:
+    """The function over each backend in turn."""
+    return ready(deploy)
+
+
+@pytest.fixture
+def embedded(deploy_embedded: Deploy) -> Deployed:
+    """The function over the embedded backend."""
+    return ready(deploy_embedded)
+
+
+def videos(deployed: Deployed) -> list[str]:
+    """The videos that the stand-in has."""
+    world = deployed.standin._world
+    assert world is not None
+    return list(world.library.videos)
+
+
+def about(video_id: Any, name: str = "evt_1", second: int = 0) -> dict[str, Any]:
+    """An event about a video."""
+    return event(name, second, event_type="processing.video_completed", video_id=video_id)
+
+
+def stored(deployed: Deployed, video_id: str) -> Document | None:
+    """The document of a video."""
+    return deployed.backend.documents.read("media", video_id, timeout=10)
+
+
+def calls(deployed: Deployed) -> list[int]:
+    """How often each of the three batch helpers was called."""
+    return [deployed.requests(each) for each in BATCHES]
+
+
+def test_a_video_becomes_a_document(snapshots: Deployed) -> None:
+    """What the batch helpers answer about it, with the event that it is from."""
+    video_id = videos(snapshots)[0]
+
+    assert snapshots.push(about(video_id)) == 200
+
+    document = stored(snapshots, video_id)
+    assert document is not None
+    assert (document.fields["video_id"], document.fields["found"]) == (video_id, True)
+    assert document.fields["title"].startswith("Recording")
+    assert document.fields["status"] == "not_processed"
+    assert document.fields["event"] == {
+        "event_id": "evt_1",
+        "event_type": "processing.video_completed",
+        "created_at": "2026-01-01T00:00:00.000000+00:00",
+    }
+    assert "gif_data" not in document.fields
+    assert calls(snapshots) == [1, 1, 1]
+
+
+def test_redelivery_asks_nothing(snapshots: Deployed) -> None:
+    """Nor does an older event."""
+    video_id = videos(snapshots)[0]
+    snapshots.push(about(video_id, "evt_2", 2))
+    before = stored(snapshots, video_id)
+
+    assert snapshots.push(about(video_id, "evt_2", 2)) == 200
+    assert snapshots.push(about(video_id, "evt_1", 1)) == 200
+
+    assert calls(snapshots) == [1, 1, 1]
+    after = stored(snapshots, video_id)
+    assert before is not None
+    assert after is not None
+    assert (after.fields, after.revision) == (before.fields, before.revision)
+
+
+def test_many_events_share_calls(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as arrive at once; each video has its document."""
+    both = videos(embedded)
+    assert len(both) == 2
+
+    assert push_all(embedded, both, monkeypatch) == [200, 200]
+
+    assert calls(embedded) == [1, 1, 1]
+    for video_id in both:
+        document = stored(embedded, video_id)
+        assert document is not None
+        assert document.fields["event"]["event_id"] == f"evt_{video_id}"
+
+
+def test_first_events_share_one_batch_loader(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are the first: no second one is made while the first is being made."""
+    making: list[int] = []
+    second = threading.Event()
+
+    def slowly(*args: Any, **named: Any) -> BatchLoader[Any]:
+        making.append(1)
+        if len(making) > 1:
+            second.set()
+        second.wait(0.5)
+        return BatchLoader(*args, **named)
+
+    monkeypatch.setattr(snapshot_media, "BatchLoader", slowly)
+    context, _ = wiring.instance.get()
+    together = threading.Barrier(8)
+
+    def first(_: int) -> int:
+        together.wait()
+        return id(snapshot_media._batch_loader(context))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(first, range(8)))) == 1
+    assert making == [1]
+
+
+def test_first_events_share_one_instance(embedded: Deployed) -> None:
+    """And with it one batch loader."""
+    together = threading.Barrier(8)
+
+    def first(_: int) -> int:
+        together.wait()
+        return id(wiring.instance.get())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(first, range(8)))) == 1
+
+
+def test_a_video_that_is_not_there_has_a_document_too(snapshots: Deployed) -> None:
+    """It says that VideoVector does not know the video."""
+    assert snapshots.push(about("vid_none")) == 200
+
+    document = stored(snapshots, "vid_none")
+    assert document is not None
+    assert document.fields["found"] is False
+
+
+def test_a_slow_older_answer_does_not_replace_a_newer_one(
+    snapshots: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that was asked for before another writer wrote is asked for again."""
+    video_id = videos(snapshots)[0]
+    api = wiring.instance.get()[0].api
+    ask = type(api).batch_videos
+    answers: list[Any] = []
+
+    def slow(self: Any, ids: Any) -> Any:
+        rows = ask(self, ids)
+        if not answers:
+            newer = {"video_id": video_id, "title": "newer", "extra": 1}
+            snapshots.backend.documents.write("media", video_id, newer, replaces=None, timeout=10)
+        answers.append(rows)
+        return rows
+
+    monkeypatch.setattr(type(api), "batch_videos", slow)
+
+    assert snapshots.push(about(video_id)) == 200
+
+    document = stored(snapshots, video_id)
+    assert document is not None
+    assert len(answers) == 2
+    assert document.fields["title"].startswith("Recording")
+
+
+def test_a_failing_api_means_redelivery(embedded: Deployed) -> None:
+    """And the redelivery writes the document."""
+    video_id = videos(embedded)[0]
+    embedded.standin.control.faults(
+        *({"on": BATCHES[1], "kind": "status", "status": 503} for _ in range(9))
+    )
+
+    assert embedded.push(about(video_id)) == 503
+    assert stored(embedded, video_id) is None
+
+    embedded.standin.control.clear_faults()
+    assert embedded.push(about(video_id)) == 200
+    assert stored(embedded, video_id) is not None
+
+
+def push_all(deployed: Deployed, video_ids: list[str], patched: pytest.MonkeyPatch) -> list[int]:
+    """Push an event about each video, all in one batch; the statuses of the answers."""
+    patched.setattr(snapshot_media, "_LINGER_SECONDS", 60.0)  # until the batch is full
+    patched.setattr(snapshot_media, "_MAX_IDS", len(video_ids))
+    app = deployed.client.application
+
+    def push(video_id: str) -> int:
+        message = message_of(about(video_id, f"evt_{video_id}"))
+        answer = app.test_client().post("/", data=message.data, headers=dict(message.attributes))
+        return answer.status_code
+
+    with ThreadPoolExecutor(len(video_ids)) as pool:
+        return list(pool.map(push, video_ids))
+
+
+def patch_helper(
+    patched: pytest.MonkeyPatch, helper: str, answer: Callable[[list[str]], list[dict[str, Any]]]
+) -> None:
+    """Have one of the batch helpers answer otherwise."""
+    patched.setattr(VideoVectorClient, helper, lambda _, ids: answer(list(ids)))
+
+
+REFUSALS = [
+    NotFound("unknown", status=404),
+    RequestRefused("no", status=400),
+    ValidationRefused("not that one", status=422),
+    UnexpectedAnswer("a row is no object", status=200),
+    AnswerTooLarge("too many segments", status=200),
+]
+REFUSAL_CODES = {each.code for each in REFUSALS}
+
+
+@pytest.mark.parametrize("helper", ["batch_videos", "batch_status", "batch_segments"])
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.code)
+def test_a_refused_video_is_rejected_alone(
+    embedded: Deployed,
+    monkeypatch: pytest.MonkeyPatch,
+    helper: str,
+    refusal: PermanentError,
+) -> None:
+    """Whichever helper refuses it, the others of its batch have their documents."""
+    video_ids = [f"v{number}" for number in range(5)]
+
+    def answer(ids: list[str]) -> list[dict[str, Any]]:
+        if "v3" in ids:
+            raise refusal
+        return [{"video_id": id_} for id_ in ids]
+
+    patch_helper(monkeypatch, helper, answer)
+
+    assert push_all(embedded, video_ids, monkeypatch) == [200] * 5
+
+    (rejected,) = embedded.published("rejected")
+    attributes = rejected.attributes
+    assert (attributes["reason"], attributes["code"]) == (refusal.owner, refusal.code)
+    assert json.loads(rejected.data)["video_id"] == "v3"
+    assert [id_ for id_ in video_ids if stored(embedded, id_) is None] == ["v3"]
+
+
+ANSWERS = {
+    "404": httpx.Response(404, json={"detail": "Video not found"}),
+    "422": httpx.Response(422, json={"detail": [{"msg": "not an id"}]}),
+    "451 of a proxy": httpx.Response(451, text="<html>"),
+    "row that is no object": httpx.Response(200, json=["v1"]),
+    "no JSON": httpx.Response(200, text="<html>"),
+    "too large": httpx.Response(200, content=b" " * (JSON_LIMIT + 1)),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_decides_for_the_video_that_causes_it(
+    embedded: Deployed, answer: httpx.Response
+) -> None:
+    """Whatever VideoVector answers where that video is among those asked for."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        ids = json.loads(request.content)["video_ids"]
+        if "v1" in ids and request.url.path.endswith("/status"):
+            return httpx.Response(answer.status_code, content=answer.content)
+        return httpx.Response(200, json=[{"video_id": id_, "title": f"<{id_}>"} for id_ in ids])
+
+    http = httpx.Client(transport=httpx.MockTransport(handle))
+    client = VideoVectorClient("https://api.example.test/api/v2", lambda: "key", http=http)
+    context = replace(wiring.instance.get()[0], api=client)
+    loader = snapshot_media._batch_loader(context)
+    loader._linger_seconds, loader._max_keys = 60.0, 4
+
+    def title(video_id: str) -> str:
+        try:
+            return str((loader.load(video_id) or {})["title"])
+        except PermanentError as error:
+            return error.code
+
+    with ThreadPoolExecutor(4) as pool:
+        titles = list(pool.map(title, ["v0", "v1", "v2", "v3"]))
+
+    assert titles.pop(1) in REFUSAL_CODES
+    assert titles == ["<v0>", "<v2>", "<v3>"]
+
+
+def test_videos_whose_rows_are_too_many_together(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are asked for in smaller batches, and none is rejected."""
+    video_ids = [f"v{number}" for number in range(5)]
+
+    def answer(ids: list[str]) -> list[dict[str, Any]]:
+        if len(ids) > 2:
+            raise AnswerTooLarge("too many segments", status=200)
+        return [{"video_id": id_, "segments": [{"segment_id": "s"}]} for id_ in ids]
+
+    patch_helper(monkeypatch, "batch_segments", answer)
+
+    assert push_all(embedded, video_ids, monkeypatch) == [200] * 5
+
+    assert embedded.published("rejected") == []
+    documents = [stored(embedded, id_) for id_ in video_ids]
+    assert [each and each.fields["segments"]["total"] for each in documents] == [1] * 5
+
+
+def test_odd_rows_spoil_nothing(snapshots: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is nobody's is ignored; what no document could hold is left out."""
+    odd: list[dict[str, Any]] = [{"title": "whose?"}, {"video_id": ["v0"]}, {"video_id": {"a": 1}}]
+    deep: Any = 2**64
+    for _ in range(100):
+        deep = {"inner": [deep]}
+    row = {"video_id": "v0", "title": deep, "marker": {"note": "n" * 2_000_000}, "status": "failed"}
+    status = {"video_id": "v0", "processing_status": [{"run_id": "r", "total_segments": 2**64}]}
+    patch_helper(monkeypatch, "batch_videos", lambda _: [*odd, row, *odd])
+    patch_helper(monkeypatch, "batch_status", lambda _: [*odd, status])
+
+    assert snapshots.push(about("v0")) == 200
+
+    document = stored(snapshots, "v0")
+    assert document is not None
+    assert (document.fields["title"], document.fields["status"]) == (None, "failed")
+    assert len(document.fields["marker"]["note"]) == 1_000
+    assert document.fields["runs"][0]["total_segments"] is None
+
+
+@pytest.mark.parametrize("video_id", ["", 5, ["a"], "v" * 1_001])
+def test_a_snapshot_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
+    """The automation names no video; its author can correct it."""
+    embedded.automations(SNAPSHOT.replace("event.video_id", "event.payload.id"))
+    one = {**about("v"), "payload": {"id": video_id}}
+
+    assert embedded.push(json.loads(json.dumps(one))) == 200
+
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "no_target")

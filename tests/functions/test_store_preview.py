@@ -1,0 +1,414 @@
+"""Previews: what is stored where, how often it is written, and what is announced."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from infra.standin import media
+from tests.support.subscribing import SOURCE, Deployed, event
+from videovector_bridge.api.models import Media
+from videovector_bridge.automate import wiring
+from videovector_bridge.automate.action import Cause, effect_key
+from videovector_bridge.automate.actions import store_preview
+from videovector_bridge.automate.effects.record import Version
+from videovector_bridge.backends.ports import Files, StoredFile
+from videovector_bridge.errors import ConflictError, PermanentError
+
+Deploy = Callable[[str], Deployed]
+GIF = """
+[[automation]]
+name = "gif"
+on = ["processing.video_completed"]
+[automation.store_preview]
+video_id = "{event.video_id}"
+"""
+THUMBNAIL = """
+[[automation]]
+name = "thumbnail"
+on = ["processing.segment_completed"]
+[automation.store_preview]
+segment_id = "{event.segment_id}"
+name = "{event.payload.name}"
+"""
+GET = "GET /videos/{video_id}/gif"
+
+
+def ready(deploy: Deploy, *automations: str) -> Deployed:
+    """`store_previews` with its automations."""
+    deployed = deploy("store_previews")
+    deployed.automations(*(automations or (GIF, THUMBNAIL)))
+    return deployed
+
+
+@pytest.fixture
+def previews(deploy: Deploy) -> Deployed:
+    """The function over each backend in turn."""
+    return ready(deploy)
+
+
+@pytest.fixture
+def embedded(deploy_embedded: Deploy) -> Deployed:
+    """The function over the embedded backend."""
+    return ready(deploy_embedded)
+
+
+def files(deployed: Deployed) -> Files:
+    """Where previews are."""
+    assert deployed.backend.files is not None
+    return deployed.backend.files
+
+
+def video(deployed: Deployed) -> str:
+    """A video that the stand-in has."""
+    world = deployed.standin._world
+    assert world is not None
+    return next(iter(world.library.videos))
+
+
+def segment(deployed: Deployed) -> str:
+    """A segment that the stand-in has."""
+    world = deployed.standin._world
+    assert world is not None
+    return next(iter(world.library.segments))
+
+
+def done(video_id: Any, name: str = "evt_1", second: int = 0) -> dict[str, Any]:
+    """An event about a video that was processed."""
+    return event(name, second, event_type="processing.video_completed", video_id=video_id)
+
+
+def seen(segment_id: Any, name: Any, video_id: str = "vid_1") -> dict[str, Any]:
+    """An event about a segment that was processed."""
+    return event(
+        event_type="processing.segment_completed",
+        segment_id=segment_id,
+        video_id=video_id,
+        payload={"name": name},
+    )
+
+
+def test_the_gif_of_a_video_is_stored(previews: Deployed) -> None:
+    """Byte for byte, with its content type, and announced with the ids of its event."""
+    video_id = video(previews)
+
+    assert previews.push(done(video_id)) == 200
+
+    name = f"videos/{video_id}/preview.gif"
+    stored = files(previews).find(name, timeout=10)
+    assert stored is not None
+    assert stored.content_type == "image/gif"
+    content = files(previews).read(name, timeout=10)
+    assert content == media.gif(video_id)
+    (announced,) = previews.announced("media.preview_stored")
+    key = effect_key("gif", Version("2026-01-01T00:00:00.000000+00:00", "evt_1", SOURCE))
+    assert announced["event_id"] == f"media.preview_stored:{key}"
+    assert (announced["video_id"], announced["run_id"]) == (video_id, "run_1")
+    assert announced["payload"] == {
+        "automation": "gif",
+        "event_id": "evt_1",
+        "event_source": SOURCE,
+        "event_type": "processing.video_completed",
+        "kind": "gif",
+        "uri": stored.uri,
+        "content_type": "image/gif",
+        "size": len(content),
+        "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
+    }
+
+
+def test_the_thumbnail_of_a_segment_is_stored(previews: Deployed) -> None:
+    """Under a name of the automation's choice."""
+    segment_id = segment(previews)
+
+    assert previews.push(seen(segment_id, "a b/ü#?.jpg")) == 200
+
+    stored = files(previews).find("a b/ü#?.jpg", timeout=10)
+    assert stored is not None
+    assert stored.content_type == "image/jpeg"
+    assert files(previews).read("a b/ü#?.jpg", timeout=10) == media.jpeg(segment_id)
+    (announced,) = previews.announced("media.preview_stored")
+    assert (announced["segment_id"], announced["video_id"]) == (segment_id, "vid_1")
+
+
+def test_redelivery_stores_nothing_again(previews: Deployed) -> None:
+    """Nor asks VideoVector, nor announces."""
+    for _ in range(3):
+        assert previews.push(done(video(previews))) == 200
+
+    assert previews.requests(GET) == 1
+    assert len(previews.announced("media.preview_stored")) == 1
+
+
+def test_the_same_picture_is_not_written_again(previews: Deployed) -> None:
+    """A newer event about it is announced, but the file stays the one it was."""
+    video_id = video(previews)
+    name = f"videos/{video_id}/preview.gif"
+    previews.push(done(video_id))
+    first = files(previews).find(name, timeout=10)
+
+    previews.push(done(video_id, "evt_2", 2))
+    previews.push(done(video_id, "evt_0", 1))  # older: nothing at all
+
+    assert files(previews).find(name, timeout=10) == first
+    assert [each["payload"]["event_id"] for each in previews.announced("preview_stored")] == [
+        "evt_1",
+        "evt_2",
+    ]
+
+
+def test_another_picture_replaces_the_file(
+    previews: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the same name, as another generation."""
+    video_id = video(previews)
+    name = f"videos/{video_id}/preview.gif"
+    previews.push(done(video_id))
+    first = files(previews).find(name, timeout=10)
+    monkeypatch.setattr(media, "gif", media.jpeg)
+
+    previews.push(done(video_id, "evt_2", 2))
+
+    second = files(previews).find(name, timeout=10)
+    assert first is not None
+    assert second is not None
+    assert first.generation != second.generation
+    assert files(previews).read(name, timeout=10) == media.jpeg(video_id)
+
+
+def test_a_slow_older_picture_does_not_replace_a_newer_one(
+    previews: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture that was fetched before another was stored is fetched again."""
+    video_id = video(previews)
+    name = f"videos/{video_id}/preview.gif"
+    api = wiring.instance.get()[0].api
+    fetch = api.gif
+    pictures: list[bytes] = []
+
+    def slow(of: str) -> Any:
+        picture = fetch(of)
+        if not pictures:  # another event's is stored at the same time
+            files(previews).write(name, b"newer", "image/gif", replaces=None, timeout=10)
+        pictures.append(picture.content)
+        return picture
+
+    monkeypatch.setattr(type(api), "gif", lambda _, of: slow(of))
+    assert previews.push(done(video_id)) == 200
+
+    assert len(pictures) == 2
+    assert files(previews).read(name, timeout=10) == media.gif(video_id)
+
+
+def test_a_lost_answer_writes_once(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own bytes are found to be there already."""
+    kind = type(files(embedded))
+    write = kind.write
+    written: list[StoredFile] = []
+
+    def losing(*args: Any, **options: Any) -> StoredFile:
+        written.append(write(*args, **options))
+        raise ConflictError("our own write, seen by its repetition")
+
+    monkeypatch.setattr(kind, "write", losing)
+    assert embedded.push(done(video(embedded))) == 200
+
+    assert len(written) == 1
+    (announced,) = embedded.announced("media.preview_stored")
+    assert announced["payload"]["uri"] == written[0].uri
+
+
+def test_a_file_that_others_write_all_the_time_is_redelivered(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a few tries the function gives up for now."""
+
+    def conflict(*_: Any, **__: Any) -> StoredFile:
+        raise ConflictError("another writer was first")
+
+    monkeypatch.setattr(type(files(embedded)), "write", conflict)
+
+    assert embedded.push(done(video(embedded))) == 503
+    assert embedded.announced("media.preview_stored") == []
+
+
+EVENT_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def set_time(patched: pytest.MonkeyPatch, now: datetime) -> None:
+    """Have the function see this time."""
+    context, automations = wiring.instance.get()
+    changed = replace(context, now=lambda: now)
+    patched.setattr(wiring.instance, "_made", (os.getpid(), (changed, automations)))
+
+
+@pytest.mark.parametrize("missing", [done("vid_none"), seen("seg_none", "")], ids=["gif", "jpeg"])
+@pytest.mark.parametrize("seconds", [-60, 0, 899.999])
+def test_a_picture_that_is_not_there_yet_is_redelivered(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, missing: dict[str, Any], seconds: float
+) -> None:
+    """VideoVector may make it after the event: for 15 minutes its 404 is not final."""
+    set_time(monkeypatch, EVENT_TIME + timedelta(seconds=seconds))
+
+    assert embedded.push(missing) == 503
+
+    assert embedded.published("rejected") == []
+
+
+@pytest.mark.parametrize("missing", [done("vid_none"), seen("seg_none", "")], ids=["gif", "jpeg"])
+def test_a_picture_that_is_still_not_there_is_rejected(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, missing: dict[str, Any]
+) -> None:
+    """15 minutes after its event VideoVector's 404 is final."""
+    set_time(monkeypatch, EVENT_TIME)
+    assert embedded.push(missing) == 503
+    set_time(monkeypatch, EVENT_TIME + timedelta(minutes=15))
+
+    assert embedded.push(missing) == 200
+
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "not_found")
+
+
+def test_a_picture_that_is_made_later_is_stored(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the redelivery that finds it, and announced once."""
+    set_time(monkeypatch, EVENT_TIME + timedelta(minutes=1))
+    assert embedded.push(done("vid_later")) == 503
+    picture = Media(b"GIF89a", "image/gif")
+    monkeypatch.setattr(type(wiring.instance.get()[0].api), "gif", lambda *_: picture)
+
+    assert embedded.push(done("vid_later")) == 200
+
+    assert files(embedded).read("videos/vid_later/preview.gif", timeout=10) == b"GIF89a"
+    assert len(embedded.announced("media.preview_stored")) == 1
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_other_refusals_are_final_at_once(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Only a 404 may mean that there is no picture yet."""
+    set_time(monkeypatch, EVENT_TIME)
+    embedded.standin.control.faults({"on": GET, "kind": "status", "status": status})
+
+    assert embedded.push(done(video(embedded))) == 200
+
+    assert len(embedded.published("rejected")) == 1
+
+
+@pytest.mark.emulator
+def test_without_a_bucket_previews_are_rejected(deploy_gcp: Deploy) -> None:
+    """The detail names the setting. The embedded backend always has a place for them."""
+    previews = ready(deploy_gcp)
+    previews.set("PREVIEW_BUCKET", "")
+    wiring.instance._made = None
+
+    assert previews.push(done(video(previews))) == 200
+
+    (rejected,) = previews.published("rejected")
+    assert rejected.attributes["code"] == "no_preview_bucket"
+    assert "PREVIEW_BUCKET" in rejected.attributes["detail"]
+    assert previews.requests(GET) == 0
+
+
+@pytest.mark.parametrize("video_id", ["", 5, "v" * 1_001])
+def test_a_preview_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
+    """The automation names no video; its author can correct it."""
+    embedded.automations(GIF.replace("event.video_id", "event.payload.id"))
+
+    assert embedded.push({**done("v"), "payload": {"id": video_id}}) == 200
+
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "no_target")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/x", "a/../b", "..", ".", "a\nb", "x" * 1_025, "é" * 600, ".well-known/acme-challenge/x"],
+)
+def test_a_name_that_cloud_storage_refuses_is_rejected(embedded: Deployed, name: str) -> None:
+    """And names with steps in a path."""
+    assert embedded.push(seen(segment(embedded), name)) == 200
+
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "bad_file_name")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (5, "it is not text"),
+        ("\ud800", "half a surrogate pair"),
+        ("é" * 600, "it has 1,200 bytes, more than 1,024"),
+        ("a/../b", "a step in a path"),
+    ],
+)
+def test_a_rejection_says_what_is_wrong_with_a_name(name: Any, words: str) -> None:
+    """Before anything is asked of VideoVector or of Cloud Storage."""
+    cause = Cause("previews", cast("Any", None))
+
+    with pytest.raises(PermanentError, match=words) as raised:
+        store_preview.ACTION.target_state({"segment_id": "s", "name": name}, cause)
+
+    assert raised.value.code == "bad_file_name"
+
+
+def test_ids_cannot_leave_their_folder(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id with a slash is one part of the name."""
+    picture = wiring.instance.get()[0].api.gif(video(embedded))
+    monkeypatch.setattr(type(wiring.instance.get()[0].api), "gif", lambda *_: picture)
+
+    assert embedded.push(done("../a/b")) == 200
+
+    assert files(embedded).find("videos/..%2Fa%2Fb/preview.gif", timeout=10) is not None
+
+
+@pytest.mark.parametrize("name", ["n" * 1_024, "é" * 512, "😀" * 256])
+def test_the_longest_name_is_stored_and_announced(previews: Deployed, name: str) -> None:
+    """1,024 bytes, as Cloud Storage allows."""
+    assert previews.push(seen(segment(previews), name)) == 200
+
+    stored = files(previews).find(name, timeout=10)
+    assert stored is not None
+    (announced,) = previews.announced("media.preview_stored")
+    assert announced["payload"]["uri"] == stored.uri
+
+
+def test_the_longest_ids_are_stored_and_announced(
+    previews: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """900 bytes, as an event's ids may have: what is announced fits a message."""
+    picture = wiring.instance.get()[0].api.gif(video(previews))
+    monkeypatch.setattr(type(wiring.instance.get()[0].api), "gif", lambda *_: picture)
+    names = ("event_id", "video_id", "run_id", "index_id", "user_id", "segment_id")
+    long = {name: name.ljust(900, "x") for name in names}
+
+    assert previews.push({**done("v"), **long}) == 200
+
+    (announced,) = previews.announced("media.preview_stored")
+    assert announced["video_id"] == long["video_id"]
+    assert announced["payload"]["event_id"] == long["event_id"]
+    assert files(previews).find(f"videos/{long['video_id']}/preview.gif", timeout=10) is not None
+
+
+@pytest.mark.parametrize(
+    "content_type", ["image/", "image/gif\x7f", "image/ü", "image/" + "x" * 200]
+)
+def test_a_content_type_that_no_file_can_have_is_rejected(
+    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    """Cloud Storage would refuse it at every redelivery."""
+    picture = Media(b"GIF89a", content_type)
+    monkeypatch.setattr(type(wiring.instance.get()[0].api), "gif", lambda *_: picture)
+
+    assert embedded.push(done("v")) == 200
+
+    (rejected,) = embedded.published("rejected")
+    attributes = rejected.attributes
+    assert (attributes["reason"], attributes["code"]) == ("vendor", "unexpected_answer")

@@ -1,0 +1,111 @@
+"""The local stack as people start it: a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from infra.local.processes.functions import ROOT
+from tests.support.patience import PATIENCE_SECONDS, until
+
+# Variables of whoever runs the tests that would change what the stack does.
+_OURS = (
+    *("VIDEO_VECTOR_", "STREAMS", "BACKEND", "EMBEDDED_DIR", "AUTOMATIONS_FILE", "WINDOW_SECONDS"),
+    *("IDLE_SECONDS", "LEASE_SECONDS", "LANES", "LINGER_MS", "SIGNED_URL_BUCKETS", "SCHEDULE_"),
+    *("PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT"),
+    *("STORAGE_EMULATOR_HOST", "PREVIEW_BUCKET", "CLAIM_BUCKET"),
+)
+
+
+def processes_of(sessions: set[int]) -> list[str]:
+    """The command lines of the processes in these sessions."""
+    return [
+        arguments
+        for session, _, state, arguments in _table()
+        if session in sessions and not state.startswith("Z")
+    ]
+
+
+def _table() -> list[tuple[int, int, str, str]]:
+    """Session, parent, state and command line of every process."""
+    listing = subprocess.check_output(["ps", "-ewwo", "sid=,ppid=,stat=,args="], text=True)
+    rows = (line.split(None, 3) for line in listing.splitlines())
+    return [(int(row[0]), int(row[1]), row[2], row[3]) for row in rows if len(row) == 4]
+
+
+class Launcher:
+    """`python -m infra.local COMMAND`, with its results in `build`; killed when the block ends."""
+
+    def __init__(
+        self, build: Path, command: str, *arguments: str, environment: Mapping[str, str]
+    ) -> None:
+        self._build = build
+        self._output = build / "output.txt"
+        build.mkdir(parents=True, exist_ok=True)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*(sys.executable, "-m", "infra.local", command, "--build", build), *arguments],
+                cwd=ROOT,
+                env={**clean, "PYTHONPATH": "functions", **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Its keepers end everything else.
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def output(self) -> str:
+        """What it has said so far."""
+        return self._output.read_text()
+
+    @property
+    def endpoints_file(self) -> Path:
+        """The addresses, while it serves."""
+        return self._build / "endpoints.json"
+
+    def result(self) -> dict[str, Any]:
+        """The content of `run.json`."""
+        found: dict[str, Any] = json.loads((self._build / "run.json").read_text())
+        return found
+
+    def endpoints(self) -> dict[str, Any]:
+        """The addresses, as soon as they are there."""
+        assert until(lambda: self.endpoints_file.exists() or self.ended), self.output
+        found: dict[str, Any] = json.loads(self.endpoints_file.read_text())
+        return found
+
+    def says(self, text: str) -> bool:
+        """Whether it says so before it ends, or long after it should have."""
+        return until(lambda: text in self.output or self.ended) and text in self.output
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self.process.poll() is not None
+
+    def end(self, number: signal.Signals | None = None) -> int:
+        """Wait for its end, after a signal if one is given; its exit status."""
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def sessions(self) -> set[int]:
+        """The sessions that the processes it started are in."""
+        return {session for session, parent, _, _ in _table() if parent == self.process.pid}

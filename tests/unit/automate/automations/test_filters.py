@@ -1,0 +1,138 @@
+"""Filters of subscriptions: what must pass, what need not, and how they stay within the limit."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.local.topology import FILE
+from tests.support.pubsub_filter import lets_through
+from tests.unit.cli.test_cli import Ran
+from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, NOTHING, filters
+from videovector_bridge.automate.automations.reader import read_automations
+
+
+def filter_of(*ons: list[str], channel: str = "") -> str:
+    """The filter for markers on these types."""
+    text = "".join(
+        f'[[automation]]\nname = "{number}"\non = {json.dumps(on)}\nchannel = "{channel}"\n'
+        '[automation.upsert_marker]\ntarget_type = "run"\ntarget_id = "r"\n'
+        for number, on in enumerate(ons)
+    )
+    return filters(read_automations(text, "a.toml"))["upsert_marker"]
+
+
+def test_each_type_is_named() -> None:
+    """By its whole name, or by what comes before its first wildcard."""
+    assert filter_of(["a.b"], ["c.*", "a.b"]) == (
+        'attributes."ce-type" = "com.vectormethods.a.b" OR '
+        'hasPrefix(attributes."ce-type", "com.vectormethods.c.")'
+    )
+
+
+def test_what_another_covers_is_left_out() -> None:
+    """A prefix takes in all that begin with it."""
+    assert filter_of(["a.b", "a.*", "a.bc*"]) == (
+        'hasPrefix(attributes."ce-type", "com.vectormethods.a.")'
+    )
+
+
+def test_every_type_needs_no_filter() -> None:
+    """But for the bridge's own events, which must be asked for."""
+    assert filter_of(["*"]) == 'NOT attributes."ce-channel" = "bridge"'
+    assert filter_of(["*"], channel="bridge") == 'attributes."ce-channel" = "bridge"'
+
+
+def test_one_channel_is_named() -> None:
+    """If all automations ask for it."""
+    assert filter_of(["a", "b"], channel="webhook") == (
+        'attributes."ce-channel" = "webhook" AND '
+        '(attributes."ce-type" = "com.vectormethods.a" OR '
+        'attributes."ce-type" = "com.vectormethods.b")'
+    )
+
+
+def test_an_action_that_no_automation_names_is_not_woken() -> None:
+    """No message of ours passes."""
+    assert filter_of() == NOTHING
+    assert not lets_through(NOTHING, {"ce-type": "com.vectormethods.a"})
+
+
+def test_many_types_become_few_prefixes() -> None:
+    """Those that share most are joined first; all pass, and others still do not."""
+    ends = ("started", "completed", "failed", "cancelled", "progress")
+    types = [f"prompt_run.{end}" for end in ends] + ["media.created"]
+    found = filter_of(types)
+
+    assert len(found.encode()) <= MAX_FILTER_BYTES
+    assert all(lets_through(found, {"ce-type": f"com.vectormethods.{each}"}) for each in types)
+    assert not lets_through(found, {"ce-type": "com.vectormethods.export.ready"})
+
+
+def test_a_type_that_is_too_long_is_cut() -> None:
+    """More may pass then, never less."""
+    found = filter_of(["x" * 400])
+
+    assert len(found.encode()) <= MAX_FILTER_BYTES
+    assert lets_through(found, {"ce-type": "com.vectormethods." + "x" * 400})
+
+
+def test_filters_are_compared_with_a_topology(tmp_path: Path) -> None:
+    """The shipped one is as needed; another is named, and corrected by --write."""
+    command = ("automations", "filters")
+    assert Ran(*command, "--topology", str(FILE)).status == 0
+    file = tmp_path / "topology.json"
+    text = FILE.read_text(encoding="utf-8")
+    file.write_text(text.replace("prompt_run.completed", "prompt_run.c"), encoding="utf-8")
+
+    ran = Ran(*command, "--topology", str(file), "--json")
+    assert (ran.status, ran.json["stale"]) == (1, ["delete_marker", "search"])
+    assert "run-searches has another filter" in Ran(*command, "--topology", str(file)).err
+    assert Ran(*command, "--topology", str(file), "--write").status == 0
+    assert file.read_text(encoding="utf-8") == text
+    assert ran.json["filters"].keys() >= {"upsert_marker", "search"}
+
+
+def test_an_action_that_is_not_known_is_named(tmp_path: Path) -> None:
+    """With its function and the known ones; nothing is written."""
+    file = tmp_path / "topology.json"
+    text = FILE.read_text(encoding="utf-8").replace('"upsert_marker"', '"upsert_markers"')
+    file.write_text(text.replace('"action": "search"', '"action": 5'), encoding="utf-8")
+
+    ran = Ran("automations", "filters", "--topology", str(file), "--write")
+
+    assert ran.status == 2
+    assert (
+        "function 'upsert-markers' has the action 'upsert_markers', which is not known; known are "
+        "upsert_marker, delete_marker, issue_signed_url, store_preview, snapshot_media, search; "
+        "did you mean upsert_marker?"
+    ) in ran.err
+    assert "function 'run-searches' has the action 5, which is not known; known are " in ran.err
+    assert "KeyError" not in ran.err
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "x", '{"functions": {"a": 1}, "subscriptions": 1}'])
+def test_what_is_no_topology_is_wrong_usage(tmp_path: Path, text: str) -> None:
+    """So is --write without one."""
+    file = tmp_path / "topology.json"
+    file.write_text(text, encoding="utf-8")
+
+    assert Ran("automations", "filters", "--topology", str(file)).status == 2
+    assert Ran("automations", "filters", "--write").status == 2
+
+
+@pytest.mark.parametrize(
+    ("filter_", "expected"),
+    [
+        ("", True),
+        ('attributes."ce-type" = "a.b"', True),
+        ('attributes."ce-type" = "a"', False),
+        ('hasPrefix(attributes."ce-type", "a.")', True),
+        ('NOT hasPrefix(attributes."ce-type", "a.")', False),
+        ('attributes:"ce-type" AND NOT attributes:"other"', True),
+        ('attributes."ce-type" = "x" OR (attributes:"ce-type" AND attributes:"other")', False),
+    ],
+)
+def test_evaluator(filter_: str, *, expected: bool) -> None:
+    """The evaluator of these tests does as the reference of Pub/Sub says."""
+    assert lets_through(filter_, {"ce-type": "a.b"}) is expected

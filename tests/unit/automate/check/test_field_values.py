@@ -1,0 +1,198 @@
+"""The fields of actions in an automations file: which values each may have, and what is said."""
+
+import pytest
+
+from tests.unit.automate.automations.test_reader import problems, read
+from videovector_bridge.automate.check.check import check_automations
+
+HEAD = '[[automation]]\nname = "a"\non = ["prompt_run.*"]\n'
+
+
+def said(action: str, fields: str) -> list[str]:
+    """What is wrong with these fields of an action, each after its line and automation."""
+    start = "automation 'a': "
+    return [one.partition(start)[2] for one in problems(f"{HEAD}[automation.{action}]\n{fields}\n")]
+
+
+FORM = "{ field = ..., operator = ..., type = ... }"
+GOOD = '{ field = "f", operator = "equals", type = "string", value = "x" }'
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ('"abc"', f"item 2: must be a table, {FORM}, not 'abc'"),
+        ('"{event.payload.condition}"', f"item 2: must be a table, {FORM}, not '{{event.payload"),
+        ("5", f"item 2: must be a table, {FORM}, not 5"),
+        ("[]", f"item 2: must be a table, {FORM}, not a list"),
+        ('{ field = "f", type = "string" }', "item 2: operator is missing: how it is compared"),
+        (GOOD.replace('"f"', "5"), "item 2: field must be text in quotes, not 5"),
+        (GOOD.replace('"f"', '" "'), "item 2: field must not be empty: the extracted field"),
+        (GOOD.replace("type", "typ"), "item 2: typ is not known; known are field, operator, type"),
+        (GOOD.replace('"x"', "2026-01-01"), "item 2: value 2026-01-01 is not a JSON value; write"),
+        (GOOD.replace('"x"', '"{n}"'), "item 2: value names n, which is not known"),
+        (GOOD.replace('"x"', '{ a = ["{"] }'), "item 2: value.a has a { without its }"),
+    ],
+)
+def test_a_condition_is_a_table_of_known_keys(item: str, problem: str) -> None:
+    """Each mistake says which item it is in."""
+    found = said("search", f"conditions = [{GOOD}, {item}]")
+
+    assert any(one.startswith(f"search.conditions: {problem}") for one in found), found
+
+
+def test_the_word_that_was_meant_is_asked_for_in_an_item() -> None:
+    """As for the fields of an action."""
+    found = said("search", f"conditions = [{GOOD.replace('operator', 'operater')}]")
+
+    assert found[-1].endswith("did you mean operator?")
+
+
+def test_conditions_may_be_tables_of_their_own() -> None:
+    """The mistakes are named at the first of them."""
+    (found,) = problems(
+        f"""
+        {HEAD.replace(chr(10), chr(10) + "        ")}
+        [automation.search]
+        [[automation.search.conditions]]
+        field = "f"
+        operator = "is_empty"
+        type = "string"
+        [[automation.search.conditions]]
+        field = "f"
+        type = "string"
+        """
+    )
+
+    assert found.startswith("a.toml:7: automation 'a': search.conditions: item 2: operator is miss")
+
+
+@pytest.mark.parametrize("value", ["5", "'s'", "true", "1.5", "['{event.run_id}']", "{ a = 1 }"])
+def test_the_value_of_a_condition_is_any_json(value: str) -> None:
+    """With expressions in it, as in every text."""
+    text = (
+        f"{HEAD}[automation.search]\nconditions = [{GOOD.replace(chr(34) + 'x' + chr(34), value)}]"
+    )
+
+    assert len(read(text)) == 1
+
+
+@pytest.mark.parametrize("name", ["run_ids", "index_ids"])
+def test_ids_of_a_search_are_texts(name: str) -> None:
+    """None of them empty."""
+    conditions = f"conditions = [{GOOD}]"
+
+    assert said("search", f'{conditions}\n{name} = ["{{event.run_id}}", 5, ""]') == [
+        f"search.{name}: item 2: must be text in quotes, not 5",
+        (
+            f"search.{name}: item 3: must not be empty: the id of a"
+            f"{' run' if name == 'run_ids' else 'n index'}"
+        ),
+    ]
+    assert said("search", f'{conditions}\n{name} = "r1"') == [
+        f"search.{name}: must be a list, [...], not 'r1'"
+    ]
+
+
+def test_a_list_has_no_more_items_than_it_may() -> None:
+    """What is in the surplus ones does not matter."""
+    assert said("search", f"conditions = [{', '.join([GOOD] * 4)}, 5]") == [
+        "search.conditions: must be a list of 1 to 4 items, not 5"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "problem"),
+    [
+        ("upsert_marker", "body = {}", "upsert_marker.body: must not be empty: the whole body"),
+        (
+            "delete_marker",
+            'match = {}\ntarget = "x"',
+            "delete_marker.match: must not be empty: what GET /markers shows",
+        ),
+        (
+            "delete_marker",
+            'marker_id = "m"\ntarget = ""',
+            "delete_marker.target: must not be empty: name of the target",
+        ),
+        ("issue_signed_url", 'gcs_uri = ""', "issue_signed_url.gcs_uri: must not be empty: gs://"),
+        ("snapshot_media", 'video_id = " "', "snapshot_media.video_id: must not be empty: the vi"),
+        ("store_preview", 'segment_id = ""', "store_preview.segment_id: must not be empty: the s"),
+        ("search", 'query = "\\t"', "search.query: must not be empty: the text that is searched"),
+    ],
+)
+def test_what_a_target_or_a_request_needs_is_not_empty(
+    action: str, fields: str, problem: str
+) -> None:
+    """Every event would be rejected."""
+    (found,) = said(action, fields)
+
+    assert found.startswith(problem)
+
+
+def test_other_texts_may_be_empty() -> None:
+    """A marker without a note is a marker."""
+    assert read(
+        f'{HEAD}[automation.upsert_marker]\ntarget_type = "run"\ntarget_id = "r"\nnote = ""'
+    )
+
+
+def test_segments_must_be_true() -> None:
+    """`segments = false` asks for nothing."""
+    needs = "issue_signed_url: needs gcs_uri or segments = true"
+
+    assert said("issue_signed_url", "segments = false") == [needs]
+    assert said("issue_signed_url", 'segments = false\nsigner = "storage"') == [needs]
+    assert read(f"{HEAD}[automation.issue_signed_url]\nsegments = true")
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("'30'", "must be a whole number without quotes, or one {...} alone, not '30'"),
+        ("'{event.payload.n} '", "must be a whole number without quotes, or one {...} alone, not"),
+        ("30.0", "must be a whole number, not 30.0"),
+        ("true", "must be a whole number, not true"),
+        ("101", "must be 1 to 100, not 101"),
+        (f"0x{'f' * 5_000}", "must be 1 to 100, not a number of 6,021 digits"),
+    ],
+)
+def test_a_number_is_a_number(value: str, what: str) -> None:
+    """Or an expression that gives one; a text with one in it never is."""
+    (found,) = said("search", f'query = "q"\ntop_k = {value}')
+
+    assert found.startswith(f"search.top_k: {what}")
+
+
+def test_a_number_may_be_an_expression() -> None:
+    """Alone in its text."""
+    assert read(f'{HEAD}[automation.search]\nquery = "q"\ntop_k = "{{event.payload.n}}"')
+
+
+@pytest.mark.parametrize("deep", ["{k}" + ".k" * 5_000 + " = 1", "{k}.k = " + "[" * 40 + "]" * 40])
+def test_what_is_nested_too_deep_is_a_mistake(deep: str) -> None:
+    """However it is written; dotted keys may be nested without end."""
+    (found,) = said("upsert_marker", deep.format(k="body"))
+
+    assert found.endswith(": is nested more than 16 levels deep")
+    assert len(found) < 200
+
+
+def test_a_message_is_one_short_line() -> None:
+    """Whatever the keys and values of the file are."""
+    key = '"' + "x" * 5_000 + '"'
+    text = "\\n\\u0000" + "y" * 5_000
+    body = f'body = {{ {key} = "{{", "a\\nb" = nan }}\ntarget = {{ c = "{text}" }}\n{key} = 1\n'
+    found = said("upsert_marker", body) + said("search", f'query = ["{text}"]\ntop_k = "{text}"')
+
+    assert len(found) == 6
+    assert all(one.isprintable() and len(one) < 300 for one in found), found
+
+
+@pytest.mark.parametrize("form", ["channel = [1]", "channel = nan", "channel = 2026-01-01"])
+def test_any_value_may_be_named_in_a_message(form: str) -> None:
+    """Also one that JSON does not have."""
+    text = f"{HEAD}{form}\n[automation.snapshot_media]\nvideo_id = 'v'\n"
+    (mistake,) = check_automations(text, "a.toml", {}).mistakes
+
+    assert mistake.what.startswith("must be one of stream, webhook, bridge, not ")

@@ -1,0 +1,186 @@
+"""Where a stream begins: recorded in its document, asked for until there is a cursor."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.support.fakes import (
+    ACCEPTED,
+    GONE,
+    Answer,
+    Replay,
+    Upstream,
+    WatchedTopics,
+    document,
+    event,
+    events,
+    heartbeats,
+    refusal,
+    settings,
+    sse,
+    watched,
+    window,
+)
+from videovector_bridge.backends import Backend
+from videovector_bridge.backends.ports import Document
+
+
+@pytest.fixture(autouse=True)
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconnect without pause where the server asks for none."""
+    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
+
+
+def edit(backend: Backend, **fields: object) -> Document:
+    """Change the stream's document, as a person does."""
+    stored = backend.documents.read("streams", "default", timeout=5)
+    return backend.documents.write("streams", "default", fields, replaces=stored, timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("start_from", "asked"), [("latest", None), ("earliest", "0"), ("evt-0003", "evt-0003")]
+)
+def test_a_new_stream_begins_where_the_setting_says(
+    backend: Backend, start_from: str, asked: str | None
+) -> None:
+    """The request, the document and the report say so, until there is a cursor."""
+    given = settings(START_FROM=start_from)
+    upstream = Upstream(GONE)
+    report = window(backend, upstream, given=given)
+
+    assert upstream.asked == [asked]
+    assert document(backend)["start_from"] == start_from
+    assert document(backend)["api_host"] == given.api.host
+    assert (report.start_from, report.cursor_after) == (start_from, None)
+    assert "no cursor yet" in report.message
+    again = Upstream(Answer([sse(event(7), "evt-0007")]), GONE)
+    report = window(backend, again, given=given)
+    assert again.asked == [asked, "evt-0007"]
+    assert (report.start_from, report.cursor_after) == (None, "evt-0007")
+    assert "no cursor" not in report.message
+
+
+def test_a_stream_may_begin_elsewhere_than_the_others(embedded_backend: Backend) -> None:
+    """STREAMS sets it per stream."""
+    upstream = Upstream(GONE)
+    window(embedded_backend, upstream, given=settings({"a": {"start_from": "earliest"}}))
+
+    assert upstream.asked == ["0"]
+
+
+def test_without_a_cursor_there_is_no_idle_timeout(embedded_backend: Backend) -> None:
+    """What an API sends only while somebody listens is not missed after a quiet beginning."""
+
+    async def later(request: httpx.Request) -> AsyncIterator[bytes]:
+        await asyncio.sleep(40)
+        yield sse(event(1), "evt-0001")
+        async for piece in heartbeats(request):
+            yield piece
+
+    report = window(
+        embedded_backend, Upstream(Answer(then=later)), window_seconds=50, idle_seconds=3
+    )
+
+    assert (report.outcome, report.published) == ("drained", 1)
+    # From the first cursor on there is one again.
+    assert (report.stop_reason, report.cursor_after) == ("idle", "evt-0001")
+    assert 43 <= report.window_seconds < 45
+
+
+def test_a_quiet_beginning_says_that_it_is_one(embedded_backend: Backend) -> None:
+    """200 `idle`, at the end of the window and not before, and where the stream will begin."""
+    report = window(
+        embedded_backend, Upstream(Answer(then=heartbeats)), window_seconds=50, idle_seconds=3
+    )
+
+    assert (report.outcome, report.stop_reason, report.http_status) == ("idle", "deadline", 200)
+    assert report.start_from == "latest"
+    assert "begins at latest, with the first event" in report.message
+    assert document(embedded_backend)["last_window"]["message"] == report.message
+
+
+def test_the_setting_counts_until_the_stream_has_begun(embedded_backend: Backend) -> None:
+    """Changed before the first event it is followed; changed after, it means nothing."""
+    window(embedded_backend, Upstream(GONE))
+    upstream = Upstream(Answer([sse(event(1), "evt-0001")]), GONE)
+    earliest = settings(START_FROM="earliest")
+    window(embedded_backend, upstream, given=earliest)
+    assert upstream.asked == ["0", "evt-0001"]
+
+    upstream = Upstream(GONE)
+    window(embedded_backend, upstream, given=settings(START_FROM="evt-0009"))
+    assert upstream.asked == ["evt-0001"]
+
+
+def test_a_start_that_a_policy_chose_outlives_the_setting(embedded_backend: Backend) -> None:
+    """After a gap under `earliest` the next window still asks for the earliest."""
+    window(embedded_backend, Replay(events(1)))
+    script = (refusal(410, "expired"), ACCEPTED, refusal(401, "no"))
+    window(embedded_backend, Upstream(*script), cursor_policy="earliest")
+    upstream = Upstream(GONE)
+    window(embedded_backend, upstream)
+
+    assert upstream.asked == ["0"]
+
+
+@pytest.mark.parametrize(("policy", "asked"), [("latest", None), ("earliest", "0")])
+def test_a_start_that_is_refused_is_treated_as_a_refused_cursor(
+    embedded_backend: Backend, policy: str, asked: str | None
+) -> None:
+    """409 that names START_FROM; under a policy the gap is published, and the stream begins."""
+    given = settings(START_FROM="evt-9999")
+    refused = refusal(404, "unknown Last-Event-ID")
+    report = window(embedded_backend, Upstream(refused, ACCEPTED), given=given)
+    assert (report.stop_reason, report.http_status) == ("cursor_refused", 409)
+    assert "START_FROM 'evt-9999'" in report.message
+
+    topics = WatchedTopics(embedded_backend.topics)
+    upstream = Upstream(refused, ACCEPTED, GONE)
+    report = window(watched(embedded_backend, topics), upstream, given=given, cursor_policy=policy)
+    assert upstream.asked == ["evt-9999", None, asked]
+    assert topics.ids() == ["bridge.stream.gap:default:evt-9999"]
+    assert report.outcome == "idle"
+
+
+def test_another_api_host_is_refused_like_other_filters(backend: Backend) -> None:
+    """An id of one API means nothing to another; the sentence names both hosts."""
+    window(backend, Replay(events(1)))
+    moved = settings(VIDEO_VECTOR_BASE_URL="https://other.example.test/api/v2")
+    report = window(backend, Upstream(), given=moved)
+
+    assert (report.stop_reason, report.http_status) == ("host_changed", 409)
+    assert "api.example.test" in report.message
+    assert "other.example.test" in report.message
+    assert document(backend)["cursor"] == "evt-0001"
+    assert document(backend)["api_host"] == "api.example.test"
+
+    topics = WatchedTopics(backend.topics)
+    upstream = Upstream(Answer([sse(event(5), "5")]), GONE)
+    report = window(watched(backend, topics), upstream, given=moved, cursor_policy="latest")
+    assert upstream.asked == [None, "5"]
+    assert topics.ids() == ["bridge.stream.gap:default:evt-0001", "evt-0005"]
+    assert document(backend)["api_host"] == "other.example.test"
+
+
+def test_a_document_of_an_older_version_goes_on(embedded_backend: Backend) -> None:
+    """Without a recorded host, filters or start it is taken to be of today's."""
+    embedded_backend.documents.write(
+        "streams", "default", {"cursor": "evt-0002"}, replaces=None, timeout=5
+    )
+    upstream = Upstream(GONE)
+    report = window(embedded_backend, upstream)
+
+    assert (report.outcome, upstream.asked) == ("idle", ["evt-0002"])
+    assert document(embedded_backend)["api_host"] == "api.example.test"
+
+
+def test_a_start_that_a_person_sets_is_used(embedded_backend: Backend) -> None:
+    """The document is where the beginning is; it may be edited."""
+    window(embedded_backend, Upstream(GONE))
+    edit(embedded_backend, start_from="evt-0005")
+    upstream = Upstream(GONE)
+    window(embedded_backend, upstream)
+
+    assert upstream.asked == ["evt-0005"]
