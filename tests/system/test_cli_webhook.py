@@ -162,6 +162,6 @@ def test_refusals_are_explained(bridge: Bridge, tmp_path: Path) -> None:
     assert "scope `write`" in scope.stderr
     assert "folder must exist" in folder.stderr
     assert (unreachable.returncode, settings.returncode) == (1, 2)
-    assert "did not answer" in unreachable.stderr
+    assert "Run the command again" in unreachable.stderr
     assert "VIDEO_VECTOR_API_KEY is not set" in settings.stderr
     assert "VIDEO_VECTOR_BASE_URL must be" in settings.stderr
