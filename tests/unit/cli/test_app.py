@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
-from tests.support.commands import run_command
+from tests.support.commands import KEY, run_command
 from videovector_bridge.api import Unreachable
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.app import find_version
@@ -16,7 +16,7 @@ from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.errors import BackendError, BridgeError, SettingsError
 from videovector_bridge.settings import ApiSettings
 
-ENVIRON = {"VIDEO_VECTOR_API_KEY": "opaque-0123456789-credential"}
+ENVIRON = {"VIDEO_VECTOR_API_KEY": KEY}
 
 
 def test_version_of_a_source_tree_is_that_in_pyproject() -> None:

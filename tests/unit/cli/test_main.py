@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tests.support.commands import KEY
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.context import CommandContext
 from videovector_bridge.cli.main import main
@@ -32,10 +33,8 @@ def test_a_bug_is_reported_without_a_traceback(capsys: pytest.CaptureFixture[str
     def fail(_settings: ApiSettings) -> WebhooksClient:
         raise ZeroDivisionError("secret=hidden-hidden-hidden")
 
-    environ = {"VIDEO_VECTOR_API_KEY": "opaque-0123456789-credential"}
-
     with pytest.raises(SystemExit) as exited:
-        main(["webhook", "list"], context=CommandContext(environ, fail))
+        main(["webhook", "list"], context=CommandContext({"VIDEO_VECTOR_API_KEY": KEY}, fail))
     message = capsys.readouterr().err
 
     assert exited.value.code == 1
