@@ -65,7 +65,7 @@ def ensure(
             notify("No such webhook exists: creating it...")
             rotator.create(client, spec, grace_seconds)
             changes.created = True
-            missing = "the webhook that it has created"
+            missing = "the created webhook"
             continue
         has_secret = stored.has_secret_of(plan.keep.webhook_id, rotator.now())
         if plan.is_empty and has_secret:
