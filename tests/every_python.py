@@ -18,6 +18,7 @@ _AT_ONCE = ("-q", "-n", "3", "--dist", "worksteal", "--ignore=tests/infra")  # `
 ON_THE_OTHER = (
     "tests/unit",
     "tests/functions",
+    "tests/cli",
     "tests/docs",
     "tests/properties",
     "tests/contract",

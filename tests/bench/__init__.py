@@ -1,1 +1,4 @@
-"""Speed, measured; nothing here is a test, and no test depends on speed."""
+"""Benchmarks of the bridge, run by `make bench`. They are not tests.
+
+No test depends on speed; one test of memory uses `row`.
+"""

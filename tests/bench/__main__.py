@@ -1,15 +1,14 @@
-"""`make bench`: how fast events go from the stand-in's flood to the topic, and at what cost.
+"""`make bench`: the bridge's throughput and cost per event, from the stand-in to the topic.
 
-Rows are printed as a table and written to `build/bench.json`. CPU is that of the bridge, in
-microseconds an event, and RSS its peak. Machines differ and are shared by the stand-in, the
-emulators and the bridge, so read the rows against each other. Two of them are limits: `parse only`
-has events in memory parsed by the libraries that the bridge uses, and `publish only` sends
-ready-made requests to the same emulator.
+Rows are printed as a table and written to `build/bench.json`. CPU (microseconds an event) and peak
+RSS are those of the bridge. Machines differ, and the stand-in, the emulators and the bridge share
+one, so compare the rows with each other. Two rows are upper limits: `parse only` parses events in
+memory with the bridge's libraries, and `publish only` sends prepared requests to the same emulator.
 
-A subscriber's rows are of one instance, and CPU is for one message; reads, writes and API are the
-documents and the requests of one message, by the log. The stand-in takes 50 ms for each request.
-Over the emulators the Firestore emulator is the limit: 110 to 230 writes/s, of which a message
-takes two. `python -m tests.bench.compare` measures each action with 1, 8, 16 and 32 at once.
+The rows of a subscriber are for one instance, and CPU is for one message. Reads, writes and API are
+the documents and requests of one message, from the log. The stand-in takes 50 ms for each request.
+With the emulators, Firestore's is the limit: 110 to 230 writes/s, and a message needs two.
+`python -m tests.bench.compare` measures each action with 1, 8, 16 and 32 messages at once.
 """
 
 import argparse
@@ -25,26 +24,25 @@ from infra.local.processes.upstream import StandInProcess, Upstream
 from tests.bench.bridge import drain_flood
 from tests.bench.cases import CASES
 from tests.bench.parse_only import parse_only
-from tests.bench.publish_only import publish_ready
+from tests.bench.publish_only import publish_prepared
 from tests.bench.row import Row
-from tests.bench.subscriber import API_SECONDS, push_messages
-from tests.bench.subscriber import Load as Messages
-from tests.bench.table import table_of, wide_console
-from tests.bench.webhook import Load, receive_deliveries
+from tests.bench.subscriber import API_SECONDS, MessageLoad, push_messages
+from tests.bench.table import make_table, open_console
+from tests.bench.webhook import DeliveryLoad, receive_deliveries
 
-# As deployed, and overloaded: more deliveries than one instance takes at once.
-_LOADS = (Load(2_000, 16, 80, 96), Load(1_000, 64, 8, 96))
-# One after another, and as many as an instance takes; each has targets of its own.
-_MESSAGES = (Messages(60, 1), Messages(400, 16))
+# As deployed, and overloaded: more deliveries than one instance accepts at once.
+_LOADS = (DeliveryLoad(2_000, 16, 80, 96), DeliveryLoad(1_000, 64, 8, 96))
+# One at a time, and as many as an instance accepts; each message has its own target.
+_MESSAGES = (MessageLoad(60, 1), MessageLoad(400, 16))
 _FILE = ROOT / "build" / "bench.json"
 
 
 def main() -> int:
-    """Measure; 0 when every row could be."""
+    """Measure every row and return 0."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--events", type=int, default=300_000, help="events a row (300000)")
     events = parser.parse_args().events
-    console = wide_console()
+    console = open_console()
     console.print("Parse only...")
     rows = [parse_only(events)]
     console.print(f"Preparing a flood of {events:,} events...", highlight=False)
@@ -59,7 +57,7 @@ def main() -> int:
         else:
             try:
                 console.print("Publish only...")
-                rows.append(publish_ready(emulators, events))
+                rows.append(publish_prepared(emulators, events))
                 for lanes in (16, 1):
                     console.print(f"Bridge, {lanes} lanes...")
                     rows.append(drain_flood(upstream, events, lanes, emulators))
@@ -75,7 +73,7 @@ def main() -> int:
         standin.stop()
     _write(rows)
     limit = rows[0].events_per_second
-    console.print(table_of(rows, title="Benchmark", limit=limit))
+    console.print(make_table(rows, title="Benchmark", limit=limit))
     console.print(f"Written to {_FILE.relative_to(ROOT)}.")
     return 0
 
@@ -92,8 +90,8 @@ def _subscriber(console: Console, upstream: Upstream, emulators: Emulators | Non
 
 def _write(rows: list[Row]) -> None:
     _FILE.parent.mkdir(parents=True, exist_ok=True)
-    found = {"rows": [asdict(row) for row in rows]}
-    _FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    report = {"rows": [asdict(row) for row in rows]}
+    _FILE.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

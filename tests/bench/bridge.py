@@ -1,4 +1,4 @@
-"""The bridge itself: `drain` under functions-framework, over a flood of the stand-in."""
+"""Benchmark of `drain` under functions-framework, with many events of the stand-in."""
 
 import json
 import tempfile
@@ -14,19 +14,19 @@ from infra.local.clouds.emulators import Emulators
 from infra.local.processes.functions import Function
 from infra.local.processes.upstream import Upstream
 from infra.standin.flood import EVENT_TYPE
-from tests.bench.row import Row, usage_of_session
+from tests.bench.row import Row, measure_session
 
 _WINDOW_SECONDS = 300
 
 
 def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulators | None) -> Row:
-    """Drain `events` in one window, cursor and lease on; embedded where there are no emulators."""
+    """Drain `events` in one window; without emulators on the embedded backend."""
     with tempfile.TemporaryDirectory() as folder:
         function = Function(
             "drain-bench",
             "drain",
             {
-                **cloud_environment(emulators, folder),
+                **prepare_cloud(emulators, folder),
                 "VIDEO_VECTOR_BASE_URL": upstream.api_url,
                 "VIDEO_VECTOR_API_KEY": upstream.key,
                 "WINDOW_SECONDS": str(_WINDOW_SECONDS),
@@ -37,26 +37,26 @@ def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulator
         function.start()
         try:
             function.wait()
-            # The first window loads Google's libraries; that is a cold start, and not the rate.
+            # The first window loads Google's libraries, which is part of a cold start.
             _drain(function, "warm-up")
-            before = usage_of_session(function.session())
-            answer = _drain(function, "bench")
-            after = usage_of_session(function.session())
+            before = measure_session(function.session())
+            report = _drain(function, "bench")
+            after = measure_session(function.session())
         finally:
             function.close()
-    if answer.get("published") != events:
-        raise RuntimeError(f"The bench did not drain its {events} events: {answer}")
+    if report.get("published") != events:
+        raise RuntimeError(f"The bench did not drain its {events} events: {report}")
     backend = "embedded" if emulators is None else "Pub/Sub emulator"
     return Row(
         f"bridge, {lanes} lane{'s' if lanes > 1 else ''}, {backend}",
-        events / answer["window_seconds"],
+        events / report["window_seconds"],
         (after.cpu_seconds - before.cpu_seconds) / events * 1e6,
         after.peak_mb,
     )
 
 
-def cloud_environment(emulators: Emulators | None, folder: str) -> dict[str, str]:
-    """The variables of a backend that is new: a project at the emulators, or a folder."""
+def prepare_cloud(emulators: Emulators | None, folder: str) -> dict[str, str]:
+    """Return the variables of an empty backend: a new project in the emulators, or `folder`."""
     if emulators is None:
         return {"BACKEND": "embedded", "EMBEDDED_DIR": folder, "PREVIEW_BUCKET": "previews"}
     project = f"bench-{uuid.uuid4().hex[:8]}"
@@ -65,15 +65,15 @@ def cloud_environment(emulators: Emulators | None, folder: str) -> dict[str, str
 
 
 def _streams(events: int) -> dict[str, Any]:
-    """Two streams of the same events; settings refuse two with the same filters."""
+    """Two streams of the same events, with different filters because settings require that."""
     warm_up = {"event_types": [EVENT_TYPE], "max_events": 1_000}
     return {"warm-up": warm_up, "bench": {"max_events": events}}
 
 
 def _drain(function: Function, stream: str) -> dict[str, Any]:
-    answer = httpx.post(function.url, json={"stream": stream}, timeout=_WINDOW_SECONDS + 10)
-    found: dict[str, Any] = answer.json()
-    return found
+    response = httpx.post(function.url, json={"stream": stream}, timeout=_WINDOW_SECONDS + 10)
+    report: dict[str, Any] = response.json()
+    return report
 
 
 def _make_topics(emulators: Emulators, project: str) -> None:

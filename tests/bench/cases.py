@@ -1,4 +1,4 @@
-"""What the benchmark of subscribers asks of each action: an automation, and events for it."""
+"""Cases of the subscriber benchmark: for each action an automation and events for it."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ target_id = "{event.run_id}"
 color = "red"
 note = "failed at {event.created_at}"
 """
-# A marker whose id is known, as after an upsert; it is gone, which is what was asked for.
+# The marker does not exist, so deleting it by its id succeeds with one request.
 _UNMARK: Final = """
 marker_id = "{event.event_id}"
 target = "{event.run_id}"
@@ -35,7 +35,7 @@ _REST_BYTES: Final = 1_000  # an event without rows is smaller
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An action with the fields of its automation, as TOML. Every event has a target of its own."""
+    """An action and the fields of its automation in TOML. Every event has its own target."""
 
     action: str
     fields: str
@@ -67,7 +67,7 @@ class Case:
             "created_at": "2026-01-01T00:00:00.000000Z",
             "payload": payload,
         }
-        # Small values, as VideoVector's: many take more memory than one large one.
+        # Small values like VideoVector's: many need more memory than one large value.
         rows = payload["rows"] = [_ROW] * max(0, (size - _REST_BYTES) // len(json.dumps([_ROW])))
         payload["text"] = "." * (size - len(json.dumps(fields)) if rows else 0)
         event = decode_event(json.dumps(fields).encode())

@@ -1,4 +1,4 @@
-"""Requests to a function, so many at once, each until it is answered for good."""
+"""Send requests to a function, several at once, and retry each until it is accepted."""
 
 import http.client
 import time
@@ -18,7 +18,7 @@ Post = tuple[bytes, Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What came of the requests: milliseconds until each was accepted, and every status."""
+    """Total seconds, milliseconds until each request was accepted, and a count of each status."""
 
     seconds: float
     milliseconds: Sequence[float]
@@ -26,27 +26,27 @@ class Posted:
 
     @property
     def percentiles(self) -> tuple[float, float]:
-        """The 50th and the 99th of the milliseconds."""
+        """The 50th and 99th percentile of the milliseconds."""
         cuts = quantiles(self.milliseconds, n=100, method="inclusive")
         return round(cuts[49], 1), round(cuts[98], 1)
 
 
 def post_all(url: str, posts: Sequence[Post], at_once: int, accepted: int) -> Posted:
-    """Send all. A 503 is sent again after its Retry-After, or after a tenth of a second.
+    """Send all requests. After a 503, retry after its Retry-After, or after 0.1 s.
 
-    Raises `RuntimeError` if an answer is neither `accepted` nor 503.
+    Raises `RuntimeError` if a status is neither `accepted` nor 503.
     """
     shares = [posts[first::at_once] for first in range(at_once)]
     started = time.perf_counter()
     with ThreadPoolExecutor(at_once) as threads:
-        ended = list(threads.map(lambda share: _post_in_turn(url, share), shares))
+        results = list(threads.map(lambda share: _post_in_turn(url, share), shares))
     seconds = time.perf_counter() - started
     statuses: Counter[int] = Counter()
-    for _, each in ended:
+    for _, each in results:
         statuses += each
     if set(statuses) - {accepted, 503} or statuses[accepted] != len(posts):
-        raise RuntimeError(f"Requests to {url} ended otherwise than with {accepted}: {statuses}")
-    return Posted(seconds, [one for times, _ in ended for one in times], statuses)
+        raise RuntimeError(f"Requests to {url} did not all return {accepted} or 503: {statuses}")
+    return Posted(seconds, [one for times, _ in results for one in times], statuses)
 
 
 def _post_in_turn(url: str, posts: Sequence[Post]) -> tuple[list[float], Counter[int]]:
@@ -62,15 +62,15 @@ def _post_in_turn(url: str, posts: Sequence[Post]) -> tuple[list[float], Counter
             started = time.perf_counter()
             try:
                 connection.request("POST", "/", body, dict(headers))
-                answer = connection.getresponse()
-                answer.read()
-            except ConnectionError:  # the host closes connections that were idle for 2 s
+                response = connection.getresponse()
+                response.read()
+            except ConnectionError:  # the host closes connections after 2 s without a request
                 connection.close()
                 continue
-            status = answer.status
+            status = response.status
             statuses[status] += 1
             if status == 503:
-                time.sleep(float(answer.headers.get("Retry-After", "0.1")))
+                time.sleep(float(response.headers.get("Retry-After", "0.1")))
         milliseconds.append((time.perf_counter() - started) * 1_000)
     connection.close()
     return milliseconds, statuses

@@ -1,4 +1,4 @@
-"""The limit: ready-made publish requests to the emulator, and nothing else."""
+"""Upper limit of the emulator: publish requests that are prepared before the measurement."""
 
 import resource
 import time
@@ -17,8 +17,8 @@ _PER_REQUEST = 1_000
 _THREADS = 8
 
 
-def publish_ready(emulators: Emulators, events: int) -> Row:
-    """Publish `events` messages like the bridge's, built beforehand, 1,000 a request."""
+def publish_prepared(emulators: Emulators, events: int) -> Row:
+    """Publish `events` messages like the bridge's, 1,000 a request."""
     options = [("grpc.max_send_message_length", -1)]
     channel = grpc.insecure_channel(emulators.pubsub_host, options=options)
     client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
@@ -52,9 +52,11 @@ def _request(topic: str, ordering_key: str) -> PublishRequest:
         b"{" + b" " * 398 + b"}",
     )
     request = PublishRequest.pb()(topic=topic)
-    found = attributes(event, source="//bench/processing/events", channel="stream")
+    message_attributes = attributes(event, source="//bench/processing/events", channel="stream")
     for _ in range(_PER_REQUEST):
-        request.messages.add(data=event.data, attributes=found, ordering_key=ordering_key)
+        request.messages.add(
+            data=event.data, attributes=message_attributes, ordering_key=ordering_key
+        )
     wrapped: PublishRequest = PublishRequest.wrap(request)
     return wrapped
 

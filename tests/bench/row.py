@@ -1,4 +1,4 @@
-"""One row of the benchmark, and what a process has used so far."""
+"""One row of the benchmark, and the CPU and memory that processes have used."""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement. CPU and memory are those of the publishing process alone."""
+    """One measurement. CPU and memory are those of the publishing process only."""
 
     name: str
     events_per_second: float
@@ -16,28 +16,28 @@ class Row:
     p50_ms: float | None = None
     p99_ms: float | None = None
     put_off: int | None = None
-    """Answers that asked for another delivery."""
+    """Responses with status 503."""
     store_reads: float | None = None
     store_writes: float | None = None
     api_calls: float | None = None
-    """Of one message of a subscriber: documents read and written, requests to VideoVector."""
+    """For one message of a subscriber: documents read and written, requests to VideoVector."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds and peak memory (MB) of the largest process of a session, and all its CPU."""
+    """CPU seconds of all processes of a session, and peak memory (MB) of the largest."""
 
     cpu_seconds: float
     peak_mb: float
 
 
-def usage_of_session(session: int) -> Usage:
-    """What the processes of a session have used so far (Linux: read from /proc)."""
+def measure_session(session: int) -> Usage:
+    """Return what the processes of a session have used so far (Linux: from /proc)."""
     ticks = os.sysconf("SC_CLK_TCK")
     cpu, peak = 0.0, 0.0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            # The command's name stands in brackets and may hold blanks.
+            # The command's name is in brackets and may contain spaces.
             stat = (folder / "stat").read_text().rpartition(")")[2].split()
             status = (folder / "status").read_text()
         except OSError:

@@ -1,4 +1,4 @@
-"""Messages pushed to a subscriber under functions-framework, by a VideoVector that takes time."""
+"""Benchmark of a subscriber under functions-framework, with a slow VideoVector."""
 
 import json
 import tempfile
@@ -10,24 +10,23 @@ from typing import Any, Final
 from infra.local.clouds.emulators import Emulators
 from infra.local.processes.functions import LOGS, Function
 from infra.local.processes.upstream import Upstream
-from tests.bench.bridge import cloud_environment
+from tests.bench.bridge import prepare_cloud
 from tests.bench.cases import Case
 from tests.bench.posting import post_all
-from tests.bench.row import Row, usage_of_session
+from tests.bench.row import Row, measure_session
 
 API_SECONDS: Final = 0.05
-"""How long the stand-in takes to answer."""
+"""The response time of the stand-in."""
 _ACCEPTED: Final = 200
 _WARM_UP: Final = 20
 _COUNTS: Final = ("store_reads", "store_writes", "api_calls")
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """So many messages, `at_once` of them under way.
+class MessageLoad:
+    """A number of messages, of which `at_once` are sent concurrently.
 
-    The first of those under way has `large_bytes`, if any: one after another, as the budget for
-    event bytes lets them in.
+    With `large_bytes`, every `at_once`-th message has that size.
     """
 
     messages: int
@@ -37,15 +36,15 @@ class Load:
 
 def push_messages(
     case: Case,
-    loads: Iterable[Load],
+    loads: Iterable[MessageLoad],
     upstream: Upstream,
     emulators: Emulators | None,
     *,
     api_seconds: float = API_SECONDS,
 ) -> Iterator[Row]:
-    """A row for each load, on one instance that has a thread for each message at once.
+    """Yield a row for each load, on one instance with a thread for each concurrent message.
 
-    The peak of its memory is that of the loads so far.
+    The peak memory of a row includes the loads before it.
     """
     loads = list(loads)
     assert upstream.control is not None  # it is the stand-in
@@ -58,7 +57,7 @@ def push_messages(
                 f"{case.action}-bench",
                 case.entry_point,
                 {
-                    **cloud_environment(emulators, folder),
+                    **prepare_cloud(emulators, folder),
                     **case.environment,
                     "VIDEO_VECTOR_BASE_URL": upstream.api_url,
                     "VIDEO_VECTOR_API_KEY": upstream.key,
@@ -80,15 +79,15 @@ def push_messages(
         upstream.control.clear_faults()
 
 
-def _measure(case: Case, load: Load, function: Function, emulators: Emulators | None) -> Row:
+def _measure(case: Case, load: MessageLoad, function: Function, emulators: Emulators | None) -> Row:
     posts = [
         case.post(0 if number % load.at_once else load.large_bytes)
         for number in range(load.messages)
     ]
     logged = function.log.stat().st_size
-    before = usage_of_session(function.session())
+    before = measure_session(function.session())
     posted = post_all(function.url, posts, load.at_once, _ACCEPTED)
-    after = usage_of_session(function.session())
+    after = measure_session(function.session())
     costs = _costs(function.log.read_bytes()[logged:].splitlines(), load.messages)
     backend = "embedded" if emulators is None else "emulators"
     size = f", one of {load.large_bytes / 1e6:g} MB" if load.large_bytes else ""
@@ -104,7 +103,7 @@ def _measure(case: Case, load: Load, function: Function, emulators: Emulators | 
 
 
 def _costs(lines: Sequence[bytes], messages: int) -> dict[str, float]:
-    """What a message costs by the log. Raises `RuntimeError` if a message had no effect."""
+    """Return the costs of one message from the log. Raises `RuntimeError` for a missing effect."""
     outcomes = [line for line in map(_parsed, lines) if "api_calls" in line]
     done = [line for line in outcomes if line["event"].endswith(".done")]
     if len(done) != messages:
@@ -116,6 +115,6 @@ def _costs(lines: Sequence[bytes], messages: int) -> dict[str, float]:
 def _parsed(line: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(line)
-    except ValueError:  # the host's own lines
+    except ValueError:  # a line of functions-framework
         return {}
     return fields if isinstance(fields, dict) else {}

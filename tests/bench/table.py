@@ -19,14 +19,14 @@ _NUMBERS: Final = {
 }
 
 
-def wide_console() -> Console:
-    """Standard output; as wide as the table where it is no terminal, such as a log."""
+def open_console() -> Console:
+    """Return a console for standard output; without a terminal, as wide as the table."""
     console = Console()
     return console if console.is_terminal else Console(width=_WIDTH)
 
 
-def table_of(rows: Sequence[Row], *, title: str, limit: float = 0.0) -> Table:
-    """The table. With `limit` (events/s), each rate is also a share of it."""
+def make_table(rows: Sequence[Row], *, title: str, limit: float = 0.0) -> Table:
+    """Return the table. With `limit` (events/s), each rate is also shown as a share of it."""
     table = Table(title=title, title_justify="left")
     table.add_column("row", no_wrap=True)
     shares = ("of parse",) if limit else ()

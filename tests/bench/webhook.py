@@ -1,4 +1,4 @@
-"""Deliveries to `receive_webhook` under functions-framework: one publish each, then an answer."""
+"""Benchmark of `receive_webhook` under functions-framework: one publish for each delivery."""
 
 import hashlib
 import hmac
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from infra.local.clouds.emulators import Emulators
 from infra.local.processes.functions import Function
-from tests.bench.bridge import cloud_environment
+from tests.bench.bridge import prepare_cloud
 from tests.bench.posting import Post, post_all
-from tests.bench.row import Row, usage_of_session
+from tests.bench.row import Row, measure_session
 
 _SECRET = "whsec_bench"  # pragma: allowlist secret
 _ACCEPTED = 204
@@ -19,30 +19,30 @@ _WARM_UP = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """So many deliveries, `at_once` of them under way, to an instance that takes `places`."""
+class DeliveryLoad:
+    """Deliveries, `at_once` of them concurrent, to an instance that accepts `max_deliveries`."""
 
     deliveries: int
     at_once: int
-    places: int
+    max_deliveries: int
     threads: int
 
     @property
     def name(self) -> str:
-        """What the row is called."""
-        return f"webhook, {self.at_once} at once, {self.places} places"
+        """The name of the row."""
+        return f"webhook, {self.at_once} at once, {self.max_deliveries} places"
 
 
-def receive_deliveries(load: Load, emulators: Emulators | None) -> Row:
-    """Deliver, each until it is accepted, as the vendor does: 503 is retried after Retry-After."""
+def receive_deliveries(load: DeliveryLoad, emulators: Emulators | None) -> Row:
+    """Send each delivery until it is accepted, like the vendor: 503 is retried."""
     with tempfile.TemporaryDirectory() as folder:
         function = Function(
             "webhook-bench",
             "receive_webhook",
             {
-                **cloud_environment(emulators, folder),
+                **prepare_cloud(emulators, folder),
                 "WEBHOOK_SECRETS": _SECRET,
-                "MAX_DELIVERIES": str(load.places),
+                "MAX_DELIVERIES": str(load.max_deliveries),
                 "THREADS": str(load.threads),
             },
         )
@@ -50,10 +50,10 @@ def receive_deliveries(load: Load, emulators: Emulators | None) -> Row:
         try:
             function.wait()
             post_all(function.url, [_delivery() for _ in range(_WARM_UP)], 4, _ACCEPTED)
-            before = usage_of_session(function.session())
+            before = measure_session(function.session())
             deliveries = [_delivery() for _ in range(load.deliveries)]
             posted = post_all(function.url, deliveries, load.at_once, _ACCEPTED)
-            after = usage_of_session(function.session())
+            after = measure_session(function.session())
         finally:
             function.close()
     backend = "embedded" if emulators is None else "Pub/Sub emulator"

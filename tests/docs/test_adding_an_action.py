@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft7Validator
 
 from tests.support import ROOT
+from tests.support.commands import run_command
 from tests.support.subscribing import Deployed, event
-from tests.unit.cli.test_cli import Ran
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.schema import automations_schema
 
@@ -69,16 +69,16 @@ def test_the_command_line_and_editors_know_it(tmp_path: Path) -> None:
     """Mistakes in it are named, its effects planned, its filter derived."""
     file = tmp_path / "a.toml"
     file.write_text(COUNT.replace("video_id =", "video ="), encoding="utf-8")
-    printed = Ran("automations", "check", str(file)).out
+    printed = run_command("automations", "check", str(file)).out
     assert "count_segments.video_id: is missing: the video" in printed
     assert "did you mean video_id?" in printed
 
     file.write_text(COUNT, encoding="utf-8")
-    assert Ran("automations", "check", str(file)).status == 0
+    assert run_command("automations", "check", str(file)).status == 0
     one = json.dumps(event(event_type="processing.video_completed", video_id="v1"))
-    ran = Ran("automations", "test", "-", "--file", str(file), "--json", answer=one)
+    ran = run_command("automations", "test", "-", "--file", str(file), "--json", stdin=one)
     assert ran.json["outcomes"][0]["target"] == "count:v1"
-    found = Ran("automations", "filters", "--file", str(file), "--json").json["filters"]
+    found = run_command("automations", "filters", "--file", str(file), "--json").json["filters"]
     assert found["count_segments"].endswith('"com.vectormethods.processing.video_completed"')
 
     automation = {"name": "a", "on": ["*"], "count_segments": {"video_id": "v"}}

@@ -1,4 +1,4 @@
-"""`webhook ensure`, from any state: exactly one of ours, as wanted, and others' untouched."""
+"""`webhook ensure` from any state: exactly one webhook as specified, others unchanged."""
 
 from contextlib import suppress
 from typing import Any
@@ -7,13 +7,18 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.secret_rotation import Killer, MemoryStore, killed
+from tests.support.secret_rotation import (
+    Killer,
+    MemoryStore,
+    assert_ensured,
+    killed,
+    run_ensure,
+)
 from tests.support.webhook_api import EVENTS, URL, WebhookApi, webhook
-from tests.unit.cli.webhook.test_ensure import assert_ensured, run
 from videovector_bridge.api import ApiError
-from videovector_bridge.cli.exits import NotReachedError
-from videovector_bridge.cli.webhook.ensure import Done
-from videovector_bridge.cli.webhook.webhook_spec import Wanted
+from videovector_bridge.cli.errors import NotReachedError
+from videovector_bridge.cli.webhook.ensure import Changes
+from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec
 
 MARKS = [
     None,
@@ -39,7 +44,7 @@ STORES = st.sampled_from(
 
 @st.composite
 def existing(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Webhooks of ours and of others, drifted in any way."""
+    """Webhooks of the bridge and of others, with any drift."""
     return [
         webhook(
             f"h{number}",
@@ -55,8 +60,8 @@ def existing(draw: st.DrawFn) -> list[dict[str, Any]]:
     ]
 
 
-WANTED = st.builds(
-    Wanted,
+SPECS = st.builds(
+    WebhookSpec,
     st.just("default"),
     st.just(URL),
     EVENT_LISTS.map(tuple),
@@ -65,62 +70,62 @@ WANTED = st.builds(
 
 
 @settings(max_examples=300)
-@given(hooks=existing(), wanted=WANTED, text=STORES, page=st.integers(0, 2))
-def test_exactly_one_as_wanted(
-    hooks: list[dict[str, Any]], wanted: Wanted, text: str, page: int
+@given(webhooks=existing(), spec=SPECS, text=STORES, page=st.integers(0, 2))
+def test_one_run_reaches_the_specified_state(
+    webhooks: list[dict[str, Any]], spec: WebhookSpec, text: str, page: int
 ) -> None:
-    """In one run, and the next run finds nothing to do."""
-    api, store = WebhookApi(hooks, page=page), MemoryStore(text)
+    """The next run has nothing to change."""
+    api, store = WebhookApi(webhooks, page=page), MemoryStore(text)
     others = api.others()
-    # A secret without a line that says whose it is, is taken to be the kept one's.
-    by_hand = text == "word-h0-0\n"
+    # A secret without an owner counts as that of the webhook that stays.
+    has_owner = text != "word-h0-0\n"
 
-    run(api, store, wanted=wanted)
+    run_ensure(api, store, spec=spec)
 
     assert others == api.others()
-    if not by_hand:
-        assert_ensured(api, store, wanted)
-    assert run(api, store, wanted=wanted).done == Done()
+    if has_owner:
+        assert_ensured(api, store, spec)
+    assert run_ensure(api, store, spec=spec).changes == Changes()
 
 
 @settings(max_examples=300)
 @given(
-    hooks=existing(),
-    wanted=WANTED,
+    webhooks=existing(),
+    spec=SPECS,
     text=STORES.filter(lambda text: text != "word-h0-0\n"),
     lost=st.sets(st.integers(0, 30)),
-    deaths=st.lists(st.integers(0, 8), max_size=3),
+    kills=st.lists(st.integers(0, 8), max_size=3),
     remembers_keys=st.booleans(),
 )
-def test_whatever_is_lost_and_whoever_dies(
-    hooks: list[dict[str, Any]],
-    wanted: Wanted,
+def test_a_run_after_losses_and_kills_reaches_the_specified_state(
+    webhooks: list[dict[str, Any]],
+    spec: WebhookSpec,
     text: str,
     lost: set[int],
-    deaths: list[int],
+    kills: list[int],
     *,
     remembers_keys: bool,
 ) -> None:
-    """Runs that lose answers and are killed, then one that is not: it ends as one run would."""
-    api, store = WebhookApi(hooks, remembers_keys=remembers_keys), MemoryStore(text)
-    others, seen = api.others(), 0
+    """The runs before it lose responses and are killed; the last one is undisturbed."""
+    api, store = WebhookApi(webhooks, remembers_keys=remembers_keys), MemoryStore(text)
+    others, steps = api.others(), 0
 
-    for after in deaths:
+    for after in kills:
         killer = Killer(after)
 
-        def trouble(what: str, killer: Killer = killer) -> None:
-            nonlocal seen
+        def on_step(what: str, killer: Killer = killer) -> None:
+            nonlocal steps
             killer.step(what)
-            seen += 1
-            if seen in lost:
+            steps += 1
+            if steps in lost:
                 raise httpx.ReadTimeout("lost")
 
-        api.trouble, store.trouble = trouble, killer.step
+        api.on_step, store.on_step = on_step, killer.step
         with killed(), suppress(ApiError, NotReachedError):
-            run(api, store, wanted=wanted)
-    api.trouble = store.trouble = lambda _what: None
+            run_ensure(api, store, spec=spec)
+    api.on_step = store.on_step = lambda _what: None
 
-    run(api, store, wanted=wanted)
+    run_ensure(api, store, spec=spec)
 
     assert others == api.others()
-    assert_ensured(api, store, wanted)
+    assert_ensured(api, store, spec)

@@ -1,4 +1,4 @@
-"""Enough of Pub/Sub's filter language to evaluate the filters that the bridge writes.
+"""Evaluate the subset of Pub/Sub's filter language that the bridge uses.
 
 https://cloud.google.com/pubsub/docs/subscription-message-filter
 """
@@ -17,8 +17,8 @@ def lets_through(filter_: str, attributes: Mapping[str, str]) -> bool:
         r'attributes:"([^"]+)"()': lambda k, _: k in attributes,
     }
     text = filter_
-    for pattern, holds in terms.items():
-        text = re.sub(pattern, lambda found, h=holds: str(h(*found.groups())), text)  # type: ignore[misc]
+    for pattern, matches in terms.items():
+        text = re.sub(pattern, lambda term, m=matches: str(m(*term.groups())), text)  # type: ignore[misc]
     assert re.fullmatch(r"(True|False|AND|OR|NOT|\(|\)|\s)*", text), f"not evaluated: {text}"
-    # Pub/Sub has no precedence between AND and OR: it wants parentheses where both stand.
+    # Pub/Sub has no precedence between AND and OR: it requires parentheses between them.
     return bool(eval(text.lower().replace("true", "True").replace("false", "False") or "True"))  # noqa: S307

@@ -1,4 +1,4 @@
-"""The few methods of Secret Manager that the command line uses, over real gRPC on loopback."""
+"""A fake of the Secret Manager methods that the command line uses, over gRPC on loopback."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ PERMISSIONS = ("secretmanager.versions.access", "secretmanager.versions.add")
 
 @dataclass
 class FakeSecretManager:
-    """Secrets by name, each a list of versions. `failures` are raised first, one a call."""
+    """Secrets by name, each a list of versions. Each call first raises the next of `failures`."""
 
     address: str = ""
     secrets: dict[str, list[bytes]] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class FakeSecretManager:
     calls: list[str] = field(default_factory=list)
 
     def access(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """The latest version."""
+        """Return the latest version."""
         secret, _, version = request.name.partition("/versions/")
         assert version == "latest"
         versions = self._versions(secret, context)
@@ -43,7 +43,7 @@ class FakeSecretManager:
         return types.SecretVersion(name=f"{request.parent}/versions/{len(versions)}")
 
     def test_permissions(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Those asked for that are granted."""
+        """Return the granted ones of the requested permissions."""
         self._versions(request.resource, context)
         granted = [each for each in request.permissions if each in self.permissions]
         return iam_policy_pb2.TestIamPermissionsResponse(permissions=granted)
@@ -53,21 +53,21 @@ class FakeSecretManager:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Secret [{secret}] not found")
         return self.secrets[secret]
 
-    def handler(self, name: str, answer: Callable[..., Any], asked: Any, answered: Any) -> Any:
-        """A gRPC method that notes its calls, and fails first if it is to."""
+    def handler(self, name: str, method: Callable[..., Any], parse: Any, render: Any) -> Any:
+        """Return a gRPC handler that records its calls and raises `failures` first."""
 
         def call(request: Any, context: grpc.ServicerContext) -> Any:
             self.calls.append(name)
             if self.failures:
-                context.abort(self.failures.pop(0), "as the test wants")
-            return answer(request, context)
+                context.abort(self.failures.pop(0), "scripted failure")
+            return method(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(call, asked, answered)
+        return grpc.unary_unary_rpc_method_handler(call, parse, render)
 
 
 @contextmanager
 def serving_secrets() -> Iterator[FakeSecretManager]:
-    """Serve it on a free port."""
+    """Serve a fake on a free port."""
     fake = FakeSecretManager()
     access, add = types.AccessSecretVersionRequest, types.AddSecretVersionRequest
     permissions = iam_policy_pb2.TestIamPermissionsRequest

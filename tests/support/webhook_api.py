@@ -1,16 +1,18 @@
-"""A VideoVector that keeps webhooks, in this process: answers get lost and doubt arises on cue."""
+"""A fake of VideoVector's webhook endpoints, in this process, with scripted failures."""
 
 import json
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from tests.unit.api.test_upstream import client_of
 from videovector_bridge.api import RetryPolicy
+from videovector_bridge.api.throttle import Throttle
+from videovector_bridge.api.transport import Pool, Transport
 from videovector_bridge.api.webhooks import WebhooksClient
-from videovector_bridge.cli.webhook.webhook_spec import MANAGER, shown_name
+from videovector_bridge.cli.webhook.webhook_spec import MANAGER, display_name
 
 EVENTS = ("media.created", "prompt_run.failed", "export.ready")
 URL = "https://receiver.example.test/receive-webhook"
@@ -20,25 +22,61 @@ Step = Callable[[str], None]
 
 
 def nothing(_what: str) -> None:
-    """Let everything pass."""
+    """Do nothing."""
 
 
-def _nothing_else() -> None:
-    """Do no more."""
+def _publish_nothing() -> None:
+    """Publish nothing for a test delivery."""
+
+
+class FakeClock:
+    """A clock in seconds that only sleeping advances; `sleeps` records each sleep."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Advance the clock without waiting."""
+        self.sleeps.append(seconds)
+        self.seconds += seconds
+
+
+def client_for(server: httpx.BaseTransport, retry: RetryPolicy | None = None) -> WebhooksClient:
+    """Return a client of `server` in virtual time, with the full jitter."""
+    clock = FakeClock()
+    transport = Transport(
+        base_url="https://api.example.test/api/v2",
+        key=lambda: "opaque-0123456789-credential",
+        pool=Pool(httpx.Client(transport=server)),
+        policy=retry or RetryPolicy(),
+        timeout_seconds=10.0,
+        user_agent="test",
+        sleep=clock.sleep,
+        clock=clock,
+        now=lambda: datetime(2026, 1, 2, tzinfo=UTC),
+        random=lambda: 1.0,
+        throttle=Throttle(clock=clock, sleep=clock.sleep, random=lambda: 1.0),
+    )
+    return WebhooksClient(transport)
 
 
 class WebhookApi(httpx.BaseTransport):
-    """Webhooks by id, as the API shows them; and what they sign with, in `secrets`.
+    """Webhooks by id, as the API returns them; their signing secrets are in `secrets`.
 
-    `trouble` is asked before and after each request has its effect, with what it is
-    (`before POST /webhooks`), and may raise what httpx would.
+    `on_step` is called before and after the effect of each request, with a description
+    (`before POST /webhooks`); it may raise what httpx would raise.
     """
 
     def __init__(
         self,
         webhooks: Iterable[dict[str, Any]] = (),
         *,
-        trouble: Step = nothing,
+        on_step: Step = nothing,
         remembers_keys: bool = True,
         shows_metadata: bool = True,
         page: int = 0,
@@ -46,85 +84,85 @@ class WebhookApi(httpx.BaseTransport):
         self.webhooks = {each["webhook_id"]: each for each in webhooks}
         self.secrets = {webhook_id: f"word-{webhook_id}-0" for webhook_id in self.webhooks}
         self.records: list[dict[str, Any]] = []
-        self.trouble = trouble
+        self.on_step = on_step
         self.lists = True
         self.refuses_known_keys = False
         self.bare_not_found = False
-        self.heeds_status = True
-        self.made = 0
+        self.applies_status_filter = True
+        self.created = 0
         self.rotations = 0
         self.requests: list[str] = []
         self.keys: list[str] = []
-        self.test_answer: dict[str, Any] = {"success": True, "status_code": 204}
-        self.on_test: Callable[[], None] = _nothing_else
+        self.test_response: dict[str, Any] = {"success": True, "status_code": 204}
+        self.on_test: Callable[[], None] = _publish_nothing
         self._remembers_keys = remembers_keys
         self._shows_metadata = shows_metadata
         self._page = page
-        self._answers: dict[str, tuple[int, Any]] = {}
+        self._responses: dict[str, tuple[int, Any]] = {}
 
     def client(self, retry: RetryPolicy | None = None) -> WebhooksClient:
-        """A client of it that never really sleeps."""
-        return WebhooksClient(client_of(self, retry=retry)._transport)
+        """Return a client of this fake that never really sleeps."""
+        return client_for(self, retry)
 
     def ours(self, name: str = "default") -> list[dict[str, Any]]:
-        """The webhooks of ours of that name."""
+        """Return the bridge's webhooks of this name."""
         mark = {"managed_by": MANAGER, "name": name}
         return [
             each
             for each in self.webhooks.values()
             if each["metadata"] == mark
-            or (not each["metadata"] and each["name"] == shown_name(name))
+            or (not each["metadata"] and each["name"] == display_name(name))
         ]
 
     def others(self) -> dict[str, Any]:
-        """A copy of all that are not ours."""
+        """Return a copy of all other webhooks."""
         ours = [each["webhook_id"] for each in self.ours()]
         return deepcopy({key: each for key, each in self.webhooks.items() if key not in ours})
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
+        """Respond to one request."""
         path = request.url.path.removeprefix("/api/v2")
         what = f"{request.method} {path}"
         self.requests.append(what)
-        self.trouble(f"before {what}")
+        self.on_step(f"before {what}")
         key = request.headers.get("Idempotency-Key", "")
         if key:
             self.keys.append(key)
         body = json.loads(request.read() or b"null")
-        if self.refuses_known_keys and key in self._answers:
-            status, answer = 409, {"detail": "This key was used already"}
-        elif self._remembers_keys and key and key in self._answers:
-            status, answer = self._answers[key]
+        if self.refuses_known_keys and key in self._responses:
+            status, content = 409, {"detail": "This key was used already"}
+        elif self._remembers_keys and key and key in self._responses:
+            status, content = self._responses[key]
         else:
-            status, answer = self._answer(request, path, body)
-            self._answers[key] = (status, answer)
-        self.trouble(f"after {what}")
+            status, content = self._respond(request, path, body)
+            self._responses[key] = (status, content)
+        self.on_step(f"after {what}")
         if status == 404 and self.bare_not_found:
             return httpx.Response(status)
-        return httpx.Response(status, json=answer)
+        return httpx.Response(status, json=content)
 
-    def _answer(self, request: httpx.Request, path: str, body: Any) -> tuple[int, Any]:
+    def _respond(self, request: httpx.Request, path: str, body: Any) -> tuple[int, Any]:
         query = request.url.params
         match [request.method, *path.strip("/").split("/")]:
             case ["GET", "webhooks"]:
-                return 200, self._listed(int(query.get("cursor", 0)))
+                return 200, self._list(int(query.get("cursor", 0)))
             case ["GET", "webhooks", "events"]:
                 return 200, list(EVENTS)
             case ["POST", "webhooks"]:
-                return 200, self._created(body)
+                return 200, self._create(body)
             case ["POST", "webhooks", "deliveries", delivery_id, "retry"]:
-                return self._retried(delivery_id)
+                return self._retry(delivery_id)
             case [method, "webhooks", webhook_id, *what]:
                 if webhook_id not in self.webhooks:
                     return 404, {"detail": "Webhook not found"}
-                return 200, self._of_one(webhook_id, [method, *what], body, query.get("status"))
+                return 200, self._handle_one(webhook_id, [method, *what], body, query.get("status"))
         raise AssertionError(f"{request.method} {path} is not expected")
 
-    def _of_one(self, webhook_id: str, what: list[str], body: Any, status: str | None) -> Any:
-        found = self.webhooks[webhook_id]
+    def _handle_one(self, webhook_id: str, what: list[str], body: Any, status: str | None) -> Any:
+        selected = self.webhooks[webhook_id]
         match what:
             case ["PATCH"]:
-                found |= body
+                selected |= body
             case ["DELETE"]:
                 del self.webhooks[webhook_id]
             case ["POST", "rotate-secret"]:
@@ -133,14 +171,14 @@ class WebhookApi(httpx.BaseTransport):
                 return {"webhook_id": webhook_id, "new_secret": self.secrets[webhook_id]}
             case ["POST", "test"]:
                 self.on_test()
-                return self.test_answer
+                return self.test_response
             case ["GET", "deliveries"]:
-                wanted = status if self.heeds_status else None
-                return [each for each in self.records if wanted in (None, each["status"])]
-        return self._shown(found)
+                accepted = status if self.applies_status_filter else None
+                return [each for each in self.records if accepted in (None, each["status"])]
+        return self._to_json(selected)
 
-    def _listed(self, start: int) -> Any:
-        rows = [self._shown(each) for each in self.webhooks.values() if self.lists]
+    def _list(self, start: int) -> Any:
+        rows = [self._to_json(each) for each in self.webhooks.values() if self.lists]
         if not self._page:
             return rows
         end = start + self._page
@@ -148,29 +186,29 @@ class WebhookApi(httpx.BaseTransport):
         pagination = {"has_more": more, "next_cursor": str(end) if more else None}
         return {"data": rows[start:end], "pagination": pagination}
 
-    def _created(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.made += 1
-        made = webhook(f"new{self.made}", **{"index_ids": None, "metadata": None, **body})
-        self.webhooks[made["webhook_id"]] = made
-        self.secrets[made["webhook_id"]] = f"word-{made['webhook_id']}-0"
-        return self._shown(made) | {"secret": self.secrets[made["webhook_id"]]}
+    def _create(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.created += 1
+        new = webhook(f"new{self.created}", **{"index_ids": None, "metadata": None, **body})
+        self.webhooks[new["webhook_id"]] = new
+        self.secrets[new["webhook_id"]] = f"word-{new['webhook_id']}-0"
+        return self._to_json(new) | {"secret": self.secrets[new["webhook_id"]]}
 
-    def _retried(self, delivery_id: str) -> tuple[int, Any]:
+    def _retry(self, delivery_id: str) -> tuple[int, Any]:
         record = next(each for each in self.records if each["delivery_id"] == delivery_id)
         if record["status"] != "failed" or record["attempts"] > 5:
             return 409, {"detail": "Only a failed delivery can be retried"}
         record["status"] = "pending"
         return 200, record
 
-    def _shown(self, each: dict[str, Any]) -> dict[str, Any]:
+    def _to_json(self, each: dict[str, Any]) -> dict[str, Any]:
         return deepcopy(each if self._shows_metadata else {**each, "metadata": None})
 
 
 def webhook(webhook_id: str, **fields: Any) -> dict[str, Any]:
-    """A webhook as the API shows it; by default ours, and as wanted."""
+    """Return a webhook as the API returns it; by default the bridge's, and as specified."""
     plain = {
         "webhook_id": webhook_id,
-        "name": shown_name("default"),
+        "name": display_name("default"),
         "url": URL,
         "events": list(EVENTS),
         "index_ids": None,
@@ -183,7 +221,7 @@ def webhook(webhook_id: str, **fields: Any) -> dict[str, Any]:
 
 
 def delivery(delivery_id: str, status: str = "failed", attempts: int = 5) -> dict[str, Any]:
-    """A record of a delivery."""
+    """Return the record of a delivery."""
     return {
         "delivery_id": delivery_id,
         "webhook_id": "w1",

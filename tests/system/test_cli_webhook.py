@@ -1,4 +1,4 @@
-"""`videovector-bridge webhook` as people run it: a process, the stand-in, and a real receiver."""
+"""`videovector-bridge webhook` as a process, with the stand-in and a running receiver."""
 
 import json
 import os
@@ -22,7 +22,7 @@ SCRIPT = Path(sys.executable).parent / "videovector-bridge"
 
 
 class Bridge:
-    """A stand-in, a receiver that reads a file of secrets, and the command line beside them."""
+    """A stand-in, a receiver that reads a file of secrets, and the command line."""
 
     def __init__(self, standin: StandIn, folder: Path) -> None:
         self.standin = standin
@@ -52,38 +52,38 @@ class Bridge:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-        said = done.stdout + done.stderr
+        output = done.stdout + done.stderr
 
-        assert "whsec_" not in said
-        assert self.standin.keys["admin"] not in said
-        assert "Traceback" not in said
+        assert "whsec_" not in output
+        assert self.standin.keys["admin"] not in output
+        assert "Traceback" not in output
         return done
 
-    def ask(self, *arguments: str) -> Any:
-        """Run it for its JSON."""
+    def run_json(self, *arguments: str) -> Any:
+        """Run a command that must succeed and return its JSON."""
         done = self.run(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def ensure(self, *more: str) -> Any:
         """Run `ensure`."""
-        return self.ask(
+        return self.run_json(
             "ensure", "--url", self.receiver.url, "--secret-file", str(self.file), *more
         )
 
     def sdk(self) -> VideoVector:
-        """The vendor's own client."""
+        """Return the vendor's client."""
         return VideoVector(api_key=self.standin.keys["admin"], base_url=self.standin.api_url)
 
     def published(self) -> list[str]:
-        """The ids of all events so far."""
-        found = Subscriber(self.settings, "events").receive(10_000)
-        return [message.attributes["ce-id"] for message in found]
+        """Return the ids of all events so far."""
+        messages = Subscriber(self.settings, "events").receive(10_000)
+        return [message.attributes["ce-id"] for message in messages]
 
 
 @pytest.fixture
 def bridge(tmp_path: Path) -> Iterator[Bridge]:
-    """A bridge whose receiver runs."""
+    """A bridge with a running receiver."""
     with StandIn(StandInConfig(webhook_attempts=2, webhook_retry_seconds=0.05)) as standin:
         running = Bridge(standin, tmp_path)
         running.receiver.start()
@@ -94,25 +94,25 @@ def bridge(tmp_path: Path) -> Iterator[Bridge]:
             running.receiver.close()
 
 
-def test_from_nothing_to_a_rotated_secret(bridge: Bridge) -> None:
-    """Created, tested, rotated, tested: the receiver follows the file, and others' are left."""
+def test_a_webhook_is_created_tested_and_rotated(bridge: Bridge) -> None:
+    """The receiver reads the new secret from the file; webhooks of others stay."""
     with bridge.sdk() as sdk:
         theirs = sdk.webhooks.create(name="theirs", url="https://x.test", events=["media.created"])
         made = bridge.ensure()
 
         assert made["created"]
-        assert bridge.ask("test")["status_code"] == 204
-        assert bridge.ask("rotate", "--secret-file", str(bridge.file))["webhook_id"]
-        seen = bridge.ask("test")
-        assert seen["event_id"] in bridge.published()
+        assert bridge.run_json("test")["status_code"] == 204
+        assert bridge.run_json("rotate", "--secret-file", str(bridge.file))["webhook_id"]
+        arrival = bridge.run_json("test")
+        assert arrival["event_id"] in bridge.published()
         again = bridge.ensure()
         assert (again["created"], again["secret_learned"], again["changed"]) == (False, False, [])
-        kept = {webhook.webhook_id for webhook in sdk.webhooks.list()}
-        assert kept == {theirs.webhook_id, made["webhook"]["webhook_id"]}
+        remaining = {webhook.webhook_id for webhook in sdk.webhooks.list()}
+        assert remaining == {theirs.webhook_id, made["webhook"]["webhook_id"]}
 
 
-def test_drift_and_doubles_are_repaired(bridge: Bridge) -> None:
-    """What others did to ours is undone; events arrive again."""
+def test_drift_and_surplus_webhooks_are_repaired(bridge: Bridge) -> None:
+    """Afterwards events are delivered again."""
     webhook_id = bridge.ensure("--index", "idx_1")["webhook"]["webhook_id"]
     with bridge.sdk() as sdk:
         mark = sdk.webhooks.retrieve(webhook_id).metadata
@@ -129,9 +129,9 @@ def test_drift_and_doubles_are_repaired(bridge: Bridge) -> None:
 
 
 def test_failed_deliveries_are_sent_again(bridge: Bridge) -> None:
-    """While the receiver had lost its secrets deliveries failed; then they are sent again."""
+    """They failed because the receiver had the wrong secret."""
     bridge.ensure()
-    kept = bridge.file.read_text()
+    secrets = bridge.file.read_text()
     bridge.file.write_text("another-word\n")
     ids = bridge.standin.control.news(3)
     control = bridge.standin.control
@@ -139,29 +139,29 @@ def test_failed_deliveries_are_sent_again(bridge: Bridge) -> None:
     refused = bridge.run("test")
     assert refused.returncode == 3
     assert "secrets are not this webhook's" in refused.stderr
-    bridge.file.write_text(kept)
+    bridge.file.write_text(secrets)
 
-    retried = bridge.ask("deliveries", "--failed", "--retry")["retried"]
+    retried = bridge.run_json("deliveries", "--failed", "--retry")["retried"]
 
     assert len(retried) == 3
     assert until(lambda: set(ids) <= set(bridge.published()))
-    assert bridge.ask("deliveries", "--failed")["deliveries"] == []
+    assert bridge.run_json("deliveries", "--failed")["deliveries"] == []
 
 
-def test_refusals_are_sentences(bridge: Bridge, tmp_path: Path) -> None:
-    """A key that may not, a place that is not there, an address where nobody answers."""
+def test_refusals_are_explained(bridge: Bridge, tmp_path: Path) -> None:
+    """A key without the scope, a missing folder, an address without a server, wrong settings."""
     read = bridge.standin.keys["read"]
     url, file = bridge.receiver.url, str(bridge.file)
     ensure = ("ensure", "--url", url, "--secret-file", file)
     scope = bridge.run(*ensure, VIDEO_VECTOR_API_KEY=read)
-    place = bridge.run("ensure", "--url", url, "--secret-file", str(tmp_path / "none" / "x"))
-    nobody = bridge.run("list", VIDEO_VECTOR_BASE_URL="http://127.0.0.1:9/api/v2")
+    folder = bridge.run("ensure", "--url", url, "--secret-file", str(tmp_path / "none" / "x"))
+    unreachable = bridge.run("list", VIDEO_VECTOR_BASE_URL="http://127.0.0.1:9/api/v2")
     settings = bridge.run("list", VIDEO_VECTOR_API_KEY="", VIDEO_VECTOR_BASE_URL="ftp://x")
 
-    assert (scope.returncode, place.returncode) == (1, 2)
+    assert (scope.returncode, folder.returncode) == (1, 2)
     assert "scope `write`" in scope.stderr
-    assert "folder must exist" in place.stderr
-    assert (nobody.returncode, settings.returncode) == (1, 2)
-    assert "did not answer" in nobody.stderr
+    assert "folder must exist" in folder.stderr
+    assert (unreachable.returncode, settings.returncode) == (1, 2)
+    assert "Run the command again" in unreachable.stderr
     assert "VIDEO_VECTOR_API_KEY is not set" in settings.stderr
     assert "VIDEO_VECTOR_BASE_URL must be" in settings.stderr

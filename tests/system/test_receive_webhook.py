@@ -13,7 +13,7 @@ import pytest
 
 from infra.local.processes.functions import Function
 from infra.local.topology import read_topology
-from tests.bench.row import usage_of_session
+from tests.bench.row import measure_session
 from tests.support.delivered import Subscriber
 from tests.support.patience import until
 from tests.support.webhooks import delivery, environment, headers
@@ -371,7 +371,7 @@ def test_callers_do_not_fill_the_memory(
     """80 connections with 5 MB each at once: within the budget, whoever they are."""
     head, body = large_request(kind)
     together = threading.Barrier(80)
-    before = usage_of_session(deployed.function.session()).peak_mb
+    before = measure_session(deployed.function.session()).peak_mb
 
     def send(_: int) -> list[int]:
         with deployed.connect() as connection:
@@ -384,7 +384,7 @@ def test_callers_do_not_fill_the_memory(
 
     with ThreadPoolExecutor(80) as pool:
         answers = list(pool.map(send, range(80)))
-    after = usage_of_session(deployed.function.session()).peak_mb
+    after = measure_session(deployed.function.session()).peak_mb
 
     assert {status for each in answers for status in each} <= statuses_
     assert after - before < limit_mb

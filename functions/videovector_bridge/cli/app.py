@@ -1,43 +1,72 @@
-"""The commands, and how each one's errors become a sentence and an exit status."""
+"""The root command: its groups, `--version`, and errors as messages with an exit status."""
 
-from typing import Any
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from videovector_bridge.api import Conflict, RateLimited, ServerTrouble, Unreachable
 from videovector_bridge.cli.automations import commands as automations
-from videovector_bridge.cli.exits import EXITS, exit_of
-from videovector_bridge.cli.output import tell
+from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
+from videovector_bridge.cli.output import print_message
 from videovector_bridge.cli.webhook import commands as webhook
-from videovector_bridge.errors import BridgeError, SettingsError
+from videovector_bridge.errors import BridgeError
 
-_PASSING = (Conflict, RateLimited, ServerTrouble, Unreachable)
+_PACKAGE = "videovector-bridge"
+_SOURCE_TREE = Path(__file__).resolve().parents[3]
 
 
-class Sentences(TyperGroup):
-    """Commands whose errors are told as sentences on standard error, without a traceback."""
+class ErrorReportingGroup(TyperGroup):
+    """Commands whose errors are printed on standard error as messages, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; what the bridge raises on purpose becomes its exit status."""
+        """Run a command; a `BridgeError` becomes a message and an exit status."""
         try:
             return super().invoke(ctx)
-        except SettingsError as error:
-            tell("Wrong usage or settings:" + "".join(f"\n  {p}" for p in error.problems))
-            raise typer.Exit(exit_of(error)) from None
         except BridgeError as error:
-            again = " Run the command again: it goes on from there."
-            tell(f"{error}{again if isinstance(error, _PASSING) else ''}")
-            raise typer.Exit(exit_of(error)) from None
+            print_message(describe_error(error))
+            raise typer.Exit(exit_status(error)) from None
+
+
+def find_version(source_tree: Path = _SOURCE_TREE) -> str:
+    """Return the version in pyproject.toml; without a source tree, that of the installed package.
+
+    The source tree comes first because another version may be installed beside it.
+    """
+    project = source_tree / "pyproject.toml"
+    if project.is_file():
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+    return version(_PACKAGE)
 
 
 app = typer.Typer(
-    cls=Sentences,
+    cls=ErrorReportingGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Sets up and watches over the VideoVector bridge.",
-    epilog=EXITS,
+    help="Set up and monitor the VideoVector bridge.",
+    epilog=EXIT_STATUSES,
 )
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(automations.app, name="automations")
+
+
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes it by position
+    if requested:
+        typer.echo(f"{_PACKAGE} {find_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Declare the options of the root command."""

@@ -2,41 +2,46 @@
 
 import sys
 import traceback
+from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
 from videovector_bridge.redact import clean_text
 
-# What the extra `cli` brings, as modules.
+# Top-level modules of the extra `cli`.
 _EXTRA = {"typer", "rich", "google"}
 
 
-def main() -> None:
-    """Run the command line and exit with its status."""
+def main(arguments: Sequence[str] | None = None, *, context: object = None) -> None:
+    """Run the command line and exit with its status.
+
+    Default: the arguments of the process and the `CommandContext` of the process. The type of
+    `context` is not named, because its module may fail to import.
+    """
     try:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
-                # What the terminal cannot show is no reason to fail half-way.
+                # A character that the terminal cannot show must not stop a command half-way.
                 stream.reconfigure(errors="backslashreplace")
         from videovector_bridge.cli.app import app  # noqa: PLC0415 - it may not be installed
 
-        app(prog_name="videovector-bridge")
-    except Exception as error:  # noqa: BLE001 - the edge: a traceback helps no operator
-        if isinstance(error, ModuleNotFoundError) and _root(error.name) in _EXTRA:
-            _end(f"The command line needs {error.name}: pip install 'videovector-bridge[cli]'", 2)
+        app(arguments, prog_name="videovector-bridge", obj=context)
+    except Exception as error:  # noqa: BLE001 - a traceback does not help an operator
+        if isinstance(error, ModuleNotFoundError) and _top_level(error.name) in _EXTRA:
+            _exit(f"The command line needs {error.name}: pip install 'videovector-bridge[cli]'", 2)
         place = traceback.extract_tb(error.__traceback__)[-1]
-        _end(
-            f"This is a mistake in videovector-bridge, please report it: {type(error).__name__}: "
+        _exit(
+            f"This is a bug in videovector-bridge, please report it: {type(error).__name__}: "
             f"{clean_text(str(error))} ({Path(place.filename).name}, line {place.lineno})",
             1,
         )
 
 
-def _root(module: str | None) -> str:
+def _top_level(module: str | None) -> str:
     return (module or "").partition(".")[0]
 
 
-def _end(message: str, status: int) -> NoReturn:
-    print(message, file=sys.stderr)  # noqa: T201 - a command line prints
+def _exit(message: str, status: int) -> NoReturn:
+    print(message, file=sys.stderr)  # noqa: T201 - Typer may be missing
     sys.exit(status)

@@ -1,37 +1,48 @@
-"""Options that several commands share."""
+"""Options that several commands share, and durations such as 30s, 15m, 1h, 7d."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from videovector_bridge.cli.durations import seconds_of
+_DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def parse_duration(text: str) -> float:
+    """Return the duration in seconds. Raises `typer.BadParameter`."""
+    parts = _DURATION.fullmatch(text.strip())
+    if parts is None:
+        raise typer.BadParameter(f"{text!r} is not a duration: write 30s, 15m, 1h or 7d.")
+    return float(int(parts[1]) * _SECONDS[parts[2]])
+
 
 Name = Annotated[
-    str, typer.Option("--name", help="Our name for the webhook: there is one of each.")
+    str, typer.Option("--name", help="The bridge's name for the webhook: one webhook a name.")
 ]
 SecretFile = Annotated[
     Path | None,
-    typer.Option("--secret-file", help="Keep its secrets in this file (mode 0600)."),
+    typer.Option("--secret-file", help="Store its secrets in this file (mode 0600)."),
 ]
 Secret = Annotated[
     str,
     typer.Option(
         "--secret",
         metavar="projects/P/secrets/S",
-        help="Keep its secrets in Secret Manager: each change is a new version; older versions "
-        "stay until you destroy them.",
+        help="Store its secrets in Secret Manager. Each change adds a version; you destroy old "
+        "versions.",
     ),
 ]
 Grace = Annotated[
     float,
     typer.Option(
         "--grace",
-        parser=seconds_of,
+        parser=parse_duration,
         metavar="DURATION",
-        help="How long the old secret still verifies, such as 15m, 1h, 7d.",
+        help="How long the old secret stays valid, such as 15m, 1h, 7d.",
     ),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Write JSON alone to standard output, for scripts.")
+    bool, typer.Option("--json", help="Write only JSON to standard output, for scripts.")
 ]

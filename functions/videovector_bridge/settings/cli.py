@@ -1,6 +1,6 @@
-"""The settings of the command line."""
+"""Settings of the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from videovector_bridge.environment import Environment
@@ -10,18 +10,21 @@ from videovector_bridge.settings.cloud import BackendSettings, read_backend, rea
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """Where events are watched: a topic of a backend, through `subscription` unless empty."""
+class WatchedTopic:
+    """A topic that a command reads messages from.
+
+    `subscription` is the path of an existing subscription to use, or empty.
+    """
 
     backend: BackendSettings
     topic: str
     subscription: str
 
 
-def api_settings(environ: Mapping[str, str], problems: list[str]) -> ApiSettings:
-    """Read how to reach VideoVector, as the functions do.
+def read_api_settings(environ: Mapping[str, str], problems: Sequence[str]) -> ApiSettings:
+    """Read how to reach VideoVector, from the same variables as the functions.
 
-    Raises `SettingsError` naming every wrong variable, after `problems` of the options.
+    Raises `SettingsError` with `problems` of the options and every wrong variable.
     """
     env = Environment(environ)
     settings = read_api(env)
@@ -30,12 +33,12 @@ def api_settings(environ: Mapping[str, str], problems: list[str]) -> ApiSettings
     return settings
 
 
-def watched(
+def read_watched_topic(
     environ: Mapping[str, str], *, project: str, topic: str, subscription: str, problems: list[str]
-) -> Watched:
-    """Read where events are watched; what is wrong is added to `problems`.
+) -> WatchedTopic:
+    """Read which topic to watch; append what is wrong to `problems`.
 
-    The options override `GOOGLE_CLOUD_PROJECT` and `EVENTS_TOPIC` unless empty. A `subscription`
+    Unless empty, the options override `GOOGLE_CLOUD_PROJECT` and `EVENTS_TOPIC`. A `subscription`
     is a full path, `projects/P/subscriptions/S`, and names its own project.
     """
     parts = subscription.split("/")
@@ -48,6 +51,6 @@ def watched(
         project = project or (parts[1] if fits else "unknown")
     options = {"GOOGLE_CLOUD_PROJECT": project, "EVENTS_TOPIC": topic}
     env = Environment({**environ, **{name: value for name, value in options.items() if value}})
-    place = Watched(read_backend(env), read_events_topic(env), subscription)
+    watched_topic = WatchedTopic(read_backend(env), read_events_topic(env), subscription)
     problems += env.problems
-    return place
+    return watched_topic

@@ -1,1 +1,1 @@
-"""Tests of cli."""
+"""Tests of the command line that do no I/O, apart from files."""

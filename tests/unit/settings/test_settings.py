@@ -17,7 +17,7 @@ from videovector_bridge.settings import (
     is_loopback_url,
     subscriber_settings,
 )
-from videovector_bridge.settings.cli import watched
+from videovector_bridge.settings.cli import read_watched_topic
 
 KEY = "sk_live_1234"
 GOOD = {"VIDEO_VECTOR_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "project"}
@@ -506,7 +506,9 @@ def test_a_bucket_with_a_path_is_told_what_to_write(name: str, value: str, probl
 def test_the_command_line_may_watch_any_topic() -> None:
     """A topic that the command line watches may be one of the others."""
     options: list[str] = []
-    place = watched(GOOD, project="", topic="rejected", subscription="", problems=options)
+    place = read_watched_topic(
+        GOOD, project="", topic="rejected", subscription="", problems=options
+    )
 
     assert (place.topic, options) == ("rejected", [])
 

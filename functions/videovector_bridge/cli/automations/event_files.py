@@ -1,6 +1,6 @@
-"""Events that an operator has at hand, read as a subscriber would receive them. Pure.
+"""Parse events from a file into what a subscriber would receive. All functions are pure.
 
-Each is the stream's JSON, the body of a webhook's delivery, or a message as `gcloud pubsub
+An event is the JSON of the stream, the body of a webhook delivery, or a message as `gcloud pubsub
 subscriptions pull --format=json` prints it.
 """
 
@@ -19,65 +19,66 @@ from videovector_bridge.ingest.delivery import CHANNEL as WEBHOOK
 from videovector_bridge.ingest.delivery import decode_delivery
 
 
-def split(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each event of a file, with its number from 1: lines of JSON, one document, or a list."""
+def split_events(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield each event of JSON Lines, one document, or a list; with its number from 1."""
     try:
-        whole = orjson.loads(content)
+        document = orjson.loads(content)
     except orjson.JSONDecodeError:
         lines = enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
         yield from ((number, line) for number, line in lines if line.strip())
         return
-    if isinstance(whole, list):
-        yield from ((number, orjson.dumps(each)) for number, each in enumerate(whole, 1))
+    if isinstance(document, list):
+        yield from ((number, orjson.dumps(each)) for number, each in enumerate(document, 1))
     else:
         yield 1, content
 
 
-def read_event(given: bytes) -> Received:
-    """Read one event. Raises `PermanentError` if the bridge would reject it, or never see it."""
+def parse_event(text: bytes) -> Received:
+    """Parse one event. Raises `PermanentError` if the bridge would reject or never receive it."""
     try:
-        fields = orjson.loads(given)
+        fields = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _unusable("bad_json", str(error)) from None
+        raise _rejected("bad_json", str(error)) from None
     if isinstance(fields, dict):
         message = fields.get("message", fields)
         if isinstance(message, dict) and isinstance(message.get("attributes"), dict):
             return _from_message(message)
         if "event" in fields and "event_type" not in fields:
-            return _from_event(decode_delivery(given), WEBHOOK)
-    return _from_event(decode_event(given), "stream")
+            return _from_event(decode_delivery(text), WEBHOOK)
+    return _from_event(decode_event(text), "stream")
 
 
 def _from_event(event: Event | Rejection, channel: str) -> Received:
     if isinstance(event, Rejection):
         raise PermanentError(event.detail, owner=event.owner, code=event.code)
-    return _received(event.data, attributes(event, source="", channel=channel))
+    return _receive(event.data, attributes(event, source="", channel=channel))
 
 
 def _from_message(message: Mapping[str, Any]) -> Received:
-    held = message["attributes"]
-    if not all(isinstance(held.get(name), str) for name in ("ce-id", "ce-type")):
-        raise _unusable("foreign_message", "the message has no attributes ce-id and ce-type")
-    if held.get("ce-dataref") and not message.get("data"):
-        raise _unusable("data_elsewhere", f"its data is not here but at {held['ce-dataref']}")
+    message_attributes = message["attributes"]
+    if not all(isinstance(message_attributes.get(name), str) for name in ("ce-id", "ce-type")):
+        raise _rejected("foreign_message", "the message has no attributes ce-id and ce-type")
+    reference = message_attributes.get("ce-dataref")
+    if reference and not message.get("data"):
+        raise _rejected("data_elsewhere", f"its data is not in this message but at {reference}")
     try:
         data = b64decode(message.get("data") or "", validate=True)
     except (binascii.Error, ValueError, TypeError):
-        raise _unusable("bad_data", "the data of the message is not base64") from None
-    return _received(data, held)
+        raise _rejected("bad_data", "the data of the message is not base64") from None
+    return _receive(data, message_attributes)
 
 
-def _received(data: bytes, attributes_: Mapping[str, str]) -> Received:
+def _receive(data: bytes, message_attributes: Mapping[str, str]) -> Received:
     return receive(
         data,
-        event_id=attributes_["ce-id"],
-        source=attributes_.get("ce-source", ""),
-        event_type=attributes_["ce-type"],
-        channel=attributes_.get("ce-channel") or "stream",
-        stated_time=attributes_.get("ce-time"),
+        event_id=message_attributes["ce-id"],
+        source=message_attributes.get("ce-source", ""),
+        event_type=message_attributes["ce-type"],
+        channel=message_attributes.get("ce-channel") or "stream",
+        stated_time=message_attributes.get("ce-time"),
         now=datetime.now(UTC),
     )
 
 
-def _unusable(code: str, detail: str) -> PermanentError:
+def _rejected(code: str, detail: str) -> PermanentError:
     return PermanentError(detail, owner="user", code=code)

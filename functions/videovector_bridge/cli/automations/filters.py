@@ -1,4 +1,4 @@
-"""The command `videovector-bridge automations filters`: what wakes each subscriber."""
+"""The command `videovector-bridge automations filters`: the filter of each subscription."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,14 +11,15 @@ from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.filters import filters
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.cli import options
-from videovector_bridge.cli.automations.automations_file import File, read_chosen
-from videovector_bridge.cli.exits import FAILED
-from videovector_bridge.cli.input import read_text
-from videovector_bridge.cli.output import show_json, show_table, tell
+from videovector_bridge.cli.automations.input_files import File, read_chosen_file, read_text
+from videovector_bridge.cli.context import CommandContext
+from videovector_bridge.cli.errors import FAILED
+from videovector_bridge.cli.output import print_json, print_message, print_table
 from videovector_bridge.errors import SettingsError
 
 
 def filters_command(
+    ctx: typer.Context,
     *,
     file: File = "",
     topology: Annotated[
@@ -26,59 +27,60 @@ def filters_command(
         typer.Option(
             "--topology",
             metavar="FILE",
-            help="Compare with the subscriptions in this topology.json; 1 if one is not as needed.",
+            help="Compare with the subscriptions in this topology.json; status 1 if one differs.",
         ),
     ] = "",
     write: Annotated[
-        bool, typer.Option("--write", help="Put the filters into the topology instead.")
+        bool, typer.Option("--write", help="Write the filters into the topology instead.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show the filter of each action's subscription, so that nothing is woken for nothing.
+    """Show the filter of each action's subscription, which passes only events that it needs.
 
-    A filter of a subscription that exists cannot be changed: deploying another one replaces the
+    Pub/Sub cannot change the filter of a subscription: deploying another filter replaces the
     subscription.
     """
     if write and not topology:
-        raise SettingsError(["--write needs --topology FILE, to say where to"])
-    needed = filters(read_chosen(file))
-    there = _there(topology) if topology else {}
-    stale = sorted(name for name, found in there.items() if found["filter"] != needed[name])
+        raise SettingsError(["--write needs --topology FILE"])
+    needed = filters(read_chosen_file(file, ctx.ensure_object(CommandContext).environ))
+    deployed = _read_topology(topology) if topology else {}
+    stale = sorted(name for name, each in deployed.items() if each["filter"] != needed[name])
     if as_json:
-        show_json({"filters": needed, "stale": stale})
+        print_json({"filters": needed, "stale": stale})
     else:
-        show_table(("action", "filter"), [(name, text or "all") for name, text in needed.items()])
+        print_table(("action", "filter"), [(name, text or "all") for name, text in needed.items()])
         for name in stale:
-            done = "now has" if write else "has another filter than"
-            tell(f"{topology}: subscription {there[name]['subscription']} {done} the one above.")
+            result = "now has" if write else "has another filter than"
+            subscription = deployed[name]["subscription"]
+            print_message(f"{topology}: subscription {subscription} {result} the one above.")
     if write and stale:
-        _write(Path(topology), there, needed)
+        _write(Path(topology), deployed, needed)
     elif stale:
-        tell("`--write` puts them in.")
+        print_message("`--write` writes the filters into the topology.")
         raise typer.Exit(FAILED)
 
 
-def _there(file: str) -> dict[str, dict[str, str]]:
-    """Each action's subscription and its filter, as a topology has them."""
+def _read_topology(file: str) -> dict[str, dict[str, str]]:
+    """Return the subscription and its filter for each action of a topology."""
     try:
-        found = json.loads(read_text(file))
+        topology = json.loads(read_text(file))
         actions = {
-            name: each["action"] for name, each in found["functions"].items() if "action" in each
+            name: each["action"] for name, each in topology["functions"].items() if "action" in each
         }
-        problems = list(_unknown_actions(file, actions))
+        problems = list(_check_actions(file, actions))
         if not problems:
             return {
                 actions[each["function"]]: {"subscription": name, "filter": each.get("filter", "")}
-                for name, each in found["subscriptions"].items()
+                for name, each in topology["subscriptions"].items()
                 if each.get("function") in actions
             }
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise SettingsError([f"{file!r} is no topology: {error!r}"]) from None
+        raise SettingsError([f"{file!r} is not a topology: {error!r}"]) from None
     raise SettingsError(problems)
 
 
-def _unknown_actions(file: str, actions: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the action of each function, by the function's name."""
+def _check_actions(file: str, actions: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the action of each function, by the function's name."""
     for function, action in actions.items():
         if not isinstance(action, str) or action not in ACTIONS:
             fix = did_you_mean(action, ACTIONS)
@@ -88,9 +90,11 @@ def _unknown_actions(file: str, actions: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _write(file: Path, there: Mapping[str, Mapping[str, str]], needed: Mapping[str, str]) -> None:
+def _write(
+    file: Path, deployed: Mapping[str, Mapping[str, str]], needed: Mapping[str, str]
+) -> None:
     topology = json.loads(file.read_text(encoding="utf-8"))
-    for action, found in there.items():
-        topology["subscriptions"][found["subscription"]]["filter"] = needed[action]
+    for action, each in deployed.items():
+        topology["subscriptions"][each["subscription"]]["filter"] = needed[action]
     text = json.dumps(topology, indent=2, ensure_ascii=False)
     file.write_text(text + "\n", encoding="utf-8")

@@ -1,6 +1,5 @@
 """The command `videovector-bridge webhook deliveries`."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -12,12 +11,10 @@ from videovector_bridge.api import ApiError, Delivery, NotFound
 from videovector_bridge.api.errors import Conflict, RequestRefused
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli import options
-from videovector_bridge.cli.connection import open_client
-from videovector_bridge.cli.exits import EXITS, NotReachedError
-from videovector_bridge.cli.output import show_json, show_table, tell
-from videovector_bridge.cli.webhook.find import find_the_one
-from videovector_bridge.cli.webhook.webhook_spec import problems_of_name
-from videovector_bridge.settings.cli import api_settings
+from videovector_bridge.cli.context import CommandContext
+from videovector_bridge.cli.errors import NotReachedError
+from videovector_bridge.cli.output import print_json, print_message, print_table
+from videovector_bridge.cli.webhook.webhook_spec import check_name, select_webhook
 
 _COLUMNS = (
     *("delivery_id", "event_type", "status", "attempts", "response_status_code"),
@@ -26,73 +23,66 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
-    """What became of asking for a delivery again: its new status, or why it was refused."""
+class RetryOutcome:
+    """The outcome of a manual retry: the delivery's new status, or why it was refused."""
 
     delivery_id: str
     status: str | None = None
     refused: str | None = None
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("deliveries", epilog=EXITS)(deliveries_command)
-
-
 def deliveries_command(
+    ctx: typer.Context,
     *,
     name: options.Name = "default",
-    failed: Annotated[bool, typer.Option("--failed", help="Only those given up on.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed deliveries.")] = False,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Have those shown that failed sent again.")
+        bool, typer.Option("--retry", help="Send the failed deliveries among them again.")
     ] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
     as_json: options.Json = False,
 ) -> None:
-    """Show the deliveries on record, and have failed ones sent again.
+    """Show recorded deliveries and, on request, send failed ones again.
 
     With --retry, the exit status is 3 if VideoVector refuses to send one of them again.
     """
-    with open_client(api_settings(os.environ, problems_of_name(name))) as client:
-        webhook_id = find_the_one(client, name).webhook_id
+    with ctx.ensure_object(CommandContext).open_client(check_name(name)) as client:
+        webhook_id = select_webhook(client.list_webhooks(), name, notify=print_message).webhook_id
         status, page = ("failed" if failed else None), min(limit, 100)
         records = client.deliveries(webhook_id, status=status, page_size=page)
-        # Whether the API heeds the filter is not documented.
-        asked_for = (each for each in records if not failed or each.status == "failed")
-        shown = list(islice(asked_for, limit))
-        retried: list[Retried] = []
-        stopped = _retry(client, shown, retried) if retry else None
+        # It is undocumented whether the API applies the filter.
+        matching = (each for each in records if not failed or each.status == "failed")
+        shown = list(islice(matching, limit))
+        outcomes: list[RetryOutcome] = []
+        error = _retry(client, shown, outcomes) if retry else None
     if as_json:
         result = {"webhook_id": webhook_id, "deliveries": [asdict(each) for each in shown]}
-        show_json(result | ({"retried": [asdict(each) for each in retried]} if retry else {}))
+        print_json(result | ({"retried": [asdict(each) for each in outcomes]} if retry else {}))
     else:
         rows = [asdict(each) for each in shown]
-        show_table(_COLUMNS, [[row[column] for column in _COLUMNS] for row in rows])
-    for each in retried:
-        tell(f"{each.delivery_id}: {each.refused or f'sent again, now {each.status}'}")
-    if stopped is not None:
-        raise stopped
-    if refused := sum(each.refused is not None for each in retried):
-        raise NotReachedError(f"{refused} of {len(retried)} deliveries were not sent again.")
+        print_table(_COLUMNS, [[row[column] for column in _COLUMNS] for row in rows])
+    for each in outcomes:
+        print_message(f"{each.delivery_id}: {each.refused or f'sent again, now {each.status}'}")
+    if error is not None:
+        raise error
+    if refused := sum(each.refused is not None for each in outcomes):
+        raise NotReachedError(f"{refused} of {len(outcomes)} deliveries were not sent again.")
 
 
 def _retry(
-    client: WebhooksClient, shown: Iterable[Delivery], retried: list[Retried]
+    client: WebhooksClient, shown: Iterable[Delivery], outcomes: list[RetryOutcome]
 ) -> ApiError | None:
-    """Note in `retried` what became of each; the error that ended it before the last, if any."""
+    """Retry failed deliveries and append their outcomes; return the error that stopped it."""
     for delivery in shown:
         if delivery.status != "failed":
             continue
         try:
             record = client.retry_delivery(delivery.delivery_id)
-        except (Conflict, NotFound, RequestRefused) as error:  # it alone is refused
-            retried.append(Retried(delivery.delivery_id, refused=_why(error)))
+        except (Conflict, NotFound, RequestRefused) as error:  # concerns this delivery only
+            refused = error.message or str(error)
+            outcomes.append(RetryOutcome(delivery.delivery_id, refused=refused))
         except ApiError as error:
             return error
         else:
-            retried.append(Retried(delivery.delivery_id, status=record.status))
+            outcomes.append(RetryOutcome(delivery.delivery_id, status=record.status))
     return None
-
-
-def _why(error: ApiError) -> str:
-    return error.message or str(error)

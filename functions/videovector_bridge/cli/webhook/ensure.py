@@ -1,4 +1,4 @@
-"""Making exactly one webhook of ours exist, as wanted, with its secret stored."""
+"""Ensure that exactly one webhook of a name exists as specified, with its secret stored."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 
 from videovector_bridge.api import NotFound, Webhook
 from videovector_bridge.api.webhooks import WebhooksClient
-from videovector_bridge.cli.exits import NotReachedError
-from videovector_bridge.cli.webhook.secret_rotator import SecretKeeper
-from videovector_bridge.cli.webhook.webhook_spec import Wanted, plan
+from videovector_bridge.cli.errors import NotReachedError
+from videovector_bridge.cli.webhook.secret_rotator import SecretRotator
+from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec, make_plan
 
-# The first brings everything about, the second finds it so. One more for each thing that another
-# process may do in between, or that an API takes a moment to show.
+# The first round makes the changes, the second confirms them. Two more cover a change by another
+# process and an API that shows changes late.
 _ROUNDS = 4
 
 
 @dataclass(slots=True)
-class Done:
-    """What it took: nothing at all if every field is empty or False."""
+class Changes:
+    """The changes of one run. If there were none, every field is empty or False."""
 
     created: bool = False
     secret_learned: bool = False
@@ -35,64 +35,64 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Ensured:
-    """The webhook as it is now, and what it took."""
+class EnsureResult:
+    """The webhook after the run, and the changes that led to it."""
 
     webhook: Webhook
-    done: Done
+    changes: Changes
 
 
 def ensure(
     client: WebhooksClient,
-    keeper: SecretKeeper,
-    wanted: Wanted,
+    rotator: SecretRotator,
+    spec: WebhookSpec,
     *,
     grace_seconds: float,
-    tell: Callable[[str], None],
-) -> Ensured:
-    """Look, do what is missing, and look again until nothing is.
+    notify: Callable[[str], None],
+) -> EnsureResult:
+    """Read the state, make the missing changes, and repeat until none is missing.
 
-    May be killed anywhere and run again. The webhook is not active before its secret is stored, as
-    far as it is up to us, and further ones of ours are deleted last. Raises `NotReachedError` if
-    VideoVector accepts everything and still shows something else.
+    A run may be killed anywhere; the next one continues. A webhook is activated only after its
+    secret is stored, and surplus webhooks are deleted last. Raises `NotReachedError` if
+    VideoVector accepts every change but does not show it.
     """
-    done = Done()
+    changes = Changes()
     missing = ""
     for _ in range(_ROUNDS):
-        stored = keeper.load()
-        step = plan(_survey(client, stored.webhook_id), wanted, stored.webhook_id)
-        if step.keep is None:
-            tell("There is none of ours: creating it...")
-            keeper.create(client, wanted, grace_seconds)
-            done.created = True
-            missing = "the webhook that it has created"
+        stored = rotator.load()
+        plan = make_plan(_list_webhooks(client, stored.webhook_id), spec, stored.webhook_id)
+        if plan.keep is None:
+            notify("No such webhook exists: creating it...")
+            rotator.create(client, spec, grace_seconds)
+            changes.created = True
+            missing = "the created webhook"
             continue
-        known = stored.knows(step.keep.webhook_id, keeper.now())
-        if step.done and known:
-            return Ensured(step.keep, done)
-        if not known:
-            tell(f"{keeper.store} does not hold its secret: rotating it to learn one...")
-            keeper.rotate(client, step.keep.webhook_id, grace_seconds)
-            done.secret_learned = True
-        if step.changes:
-            tell(f"Repairing {', '.join(step.changes)}...")
-            client.update(step.keep.webhook_id, step.changes)
-            done.changed += [name for name in step.changes if name not in done.changed]
-        for webhook in step.surplus:
-            tell(f"Deleting {webhook.webhook_id}, a further one of ours...")
+        has_secret = stored.has_secret_of(plan.keep.webhook_id, rotator.now())
+        if plan.is_empty and has_secret:
+            return EnsureResult(plan.keep, changes)
+        if not has_secret:
+            notify(f"{rotator.store} does not have its secret: rotating it to get a new one...")
+            rotator.rotate(client, plan.keep.webhook_id, grace_seconds)
+            changes.secret_learned = True
+        if plan.changes:
+            notify(f"Repairing {', '.join(plan.changes)}...")
+            client.update(plan.keep.webhook_id, plan.changes)
+            changes.changed += [name for name in plan.changes if name not in changes.changed]
+        for webhook in plan.surplus:
+            notify(f"Deleting the surplus webhook {webhook.webhook_id}...")
             client.delete(webhook.webhook_id)
-            done.removed.append(webhook.webhook_id)
-        missing = ", ".join([*step.changes, *(w.webhook_id for w in step.surplus)]) or "the secret"
+            changes.removed.append(webhook.webhook_id)
+        missing = ", ".join([*plan.changes, *(w.webhook_id for w in plan.surplus)]) or "the secret"
     raise NotReachedError(
-        f"VideoVector accepted every change but does not show it: {missing}. Run this again; if it "
-        "stays so, `videovector-bridge webhook delete` it and run this again."
+        f"VideoVector accepted every change but does not show it: {missing}. Run this again; if "
+        "that does not help, run `videovector-bridge webhook delete`, then this again."
     )
 
 
-def _survey(client: WebhooksClient, known_id: str) -> list[Webhook]:
-    """Every webhook; the known one also where a list does not show it yet."""
-    found = list(client.list_webhooks())
-    if known_id and all(webhook.webhook_id != known_id for webhook in found):
+def _list_webhooks(client: WebhooksClient, stored_id: str) -> list[Webhook]:
+    """List all webhooks, and get the stored one by its id if the list does not show it yet."""
+    webhooks = list(client.list_webhooks())
+    if stored_id and all(webhook.webhook_id != stored_id for webhook in webhooks):
         with suppress(NotFound):
-            found.append(client.get(known_id))
-    return found
+            webhooks.append(client.get(stored_id))
+    return webhooks

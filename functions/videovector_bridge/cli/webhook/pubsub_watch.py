@@ -1,4 +1,4 @@
-"""Seeing what is published on a topic of Pub/Sub."""
+"""Read messages that are published on a Pub/Sub topic from now on."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,33 +19,33 @@ from videovector_bridge.ingest.delivery import TEST
 
 _TYPE = TYPE_PREFIX + TEST
 _SECONDS = 20.0
-# For a subscription that we cannot delete ourselves; the least that Pub/Sub allows.
+# Removes a subscription that a killed process left behind; the minimum that Pub/Sub allows.
 _EXPIRES = timedelta(days=1)
 _RETAINED = timedelta(minutes=10)
-# Clocks differ, but a test event of long ago in a backlog must not count as this one.
-_OLD = timedelta(seconds=60)
+# Tolerates different clocks, but not an old test event in the backlog.
+_MAX_CLOCK_SKEW = timedelta(seconds=60)
 
 
 class PubSubWatch:
-    """The `Watch` port on Pub/Sub: by a subscription of its own, or by one that is named.
+    """The `Watch` port on Pub/Sub, with a temporary subscription or with `subscription`.
 
-    Its own is deleted at the end. Of one that is named only test events are acknowledged; all
-    else goes back at the end.
+    The temporary one is deleted at the end. On an existing one only test events are acknowledged;
+    other messages are nacked at the end.
     """
 
     def __init__(self, topic: str, project: str, subscription: str = "") -> None:
         self._topic = topic
-        self._own = not subscription
-        own = f"projects/{project}/subscriptions/videovector-bridge-test-{token_hex(6)}"
-        self._subscription = subscription or own
+        self._is_temporary = not subscription
+        temporary = f"projects/{project}/subscriptions/videovector-bridge-test-{token_hex(6)}"
+        self._subscription = subscription or temporary
         self._retry = Retry()
-        self._since = datetime.now(UTC) - _OLD
-        self._returned: list[str] = []
+        self._since = datetime.now(UTC) - _MAX_CLOCK_SKEW
+        self._to_nack: list[str] = []
         transport = open_transport(SubscriberGrpcTransport, "PUBSUB_EMULATOR_HOST")
         self._client = SubscriberClient(transport=transport)
 
     def __enter__(self) -> Self:
-        if self._own:
+        if self._is_temporary:
             self._call(
                 "create_subscription",
                 {
@@ -66,43 +66,43 @@ class PubSubWatch:
         trace: TracebackType | None,
     ) -> None:
         subscription = {"subscription": self._subscription}
-        # Whatever became of it: what we leave behind expires, or is delivered again.
+        # A failure here loses nothing: the subscription expires, messages are redelivered.
         with suppress(BackendError):
-            if self._own:
+            if self._is_temporary:
                 self._call("delete_subscription", subscription)
-            elif self._returned:
-                back = {"ack_ids": self._returned, "ack_deadline_seconds": 0}
-                self._call("modify_ack_deadline", subscription | back)
+            elif self._to_nack:
+                nack = {"ack_ids": self._to_nack, "ack_deadline_seconds": 0}
+                self._call("modify_ack_deadline", subscription | nack)
         transport: Any = self._client.transport
         transport.close()
 
     def poll(self, seconds: float) -> Sequence[Mapping[str, str]]:
-        """The attributes of new test events, waiting at most so long for the first."""
+        """Return the attributes of new test events; wait for the first at most `seconds`."""
         subscription = {"subscription": self._subscription}
         try:
-            answer = self._call("pull", subscription | {"max_messages": 100}, seconds)
+            response = self._call("pull", subscription | {"max_messages": 100}, seconds)
         except BackendError as error:
             if isinstance(error.__cause__, google_errors.DeadlineExceeded):
                 return []
             raise
-        taken, found = [], []
-        for received in answer.received_messages:
+        ack_ids, events = [], []
+        for received in response.received_messages:
             attributes = dict(received.message.attributes)
             if attributes.get("ce-type") == _TYPE:
-                taken.append(received.ack_id)
+                ack_ids.append(received.ack_id)
                 if received.message.publish_time >= self._since:
-                    found.append(attributes)
-            else:  # the emulator heeds no filter
-                self._returned.append(received.ack_id)
-        if taken:
-            self._call("acknowledge", subscription | {"ack_ids": taken})
-        return found
+                    events.append(attributes)
+            else:  # the emulator ignores filters
+                self._to_nack.append(received.ack_id)
+        if ack_ids:
+            self._call("acknowledge", subscription | {"ack_ids": ack_ids})
+        return events
 
     def _call(self, method: str, request: Mapping[str, Any], seconds: float = _SECONDS) -> Any:
-        called = getattr(self._client, method)
+        send = getattr(self._client, method)
         return self._retry.call(
             f"{method.replace('_', ' ').capitalize()} at Pub/Sub ({self._subscription})",
-            lambda left: called(request=request, timeout=left, retry=None),
+            lambda left: send(request=request, timeout=left, retry=None),
             seconds,
             self._explain,
         )
@@ -112,7 +112,7 @@ class PubSubWatch:
             return f"There is no topic {self._topic}, or no subscription {self._subscription}."
         if isinstance(error, google_errors.PermissionDenied):
             return (
-                "Grant yourself roles/pubsub.editor, or name a subscription of the topic that you "
-                f"may read by --subscription. ({error.message})"
+                "Grant yourself roles/pubsub.editor, or pass --subscription with a subscription of "
+                f"the topic that you may read. ({error.message})"
             )
         return None

@@ -1,4 +1,4 @@
-"""A text in Google's Secret Manager: each write is a new version, the latest one counts."""
+"""A store in Google's Secret Manager: a write adds a version, a read returns the latest."""
 
 import re
 from collections.abc import Callable
@@ -25,48 +25,48 @@ _NEEDED = ("secretmanager.versions.access", "secretmanager.versions.add")
 class SecretManagerStore:
     """The `SecretStore` port on one secret, `projects/P/secrets/S`, which must exist.
 
-    Older versions are left as they are, for the operator to destroy.
-    `SECRET_MANAGER_EMULATOR_HOST` (`host:port`) names a server to use in the place of Google's.
+    Old versions stay; the operator destroys them. `SECRET_MANAGER_EMULATOR_HOST` (`host:port`)
+    names a server to use instead of Google's.
     """
 
-    # A mounted volume does not tell of a change: the receiver looks every 30 s (`secret.Secret`).
-    settle_seconds = 35.0
+    # A mounted volume does not report changes: the receiver reads it every 30 s (`secret.Secret`).
+    propagation_seconds = 35.0
 
     def __init__(self, secret: str, retry: Retry | None = None) -> None:
-        """Raise `SettingsError` for another form. Connects nothing yet."""
+        """Raise `SettingsError` for a name in another form. Connects on the first call."""
         if not _SECRET.fullmatch(secret):
             raise SettingsError([f"--secret must be projects/PROJECT/secrets/NAME, not {secret!r}"])
         self._secret = secret
         self._retry = retry or Retry()
-        self._opened: SecretManagerServiceClient | None = None
-        self._seen = 0  # the version that was read or written last
+        self._client: SecretManagerServiceClient | None = None
+        self._last_version = 0  # the one that was read or written last
 
     def __str__(self) -> str:
         return self._secret
 
     def read(self) -> str:
-        """The text of the latest version, or nothing if there is none."""
+        """Return the text of the latest version, or an empty one if there is none."""
         try:
-            found = self._call(
+            response = self._call(
                 f"Reading {self._secret}",
                 lambda client, seconds: client.access_secret_version(
                     name=f"{self._secret}/versions/latest", timeout=seconds, retry=None
                 ),
             )
-            self._seen = _number(found.name)
-            return bytes(found.payload.data).decode()
+            self._last_version = _parse_version(response.name)
+            return bytes(response.payload.data).decode()
         except BackendError as error:
             if isinstance(error.__cause__, google_errors.NotFound):
-                self._seen = 0
+                self._last_version = 0
                 return ""
             raise
         except UnicodeDecodeError:
-            raise SettingsError([f"--secret {self._secret} does not hold text"]) from None
+            raise SettingsError([f"--secret {self._secret} is not UTF-8 text"]) from None
 
     def write(self, text: str) -> bool:
-        """Add a version; False if it is not the one after that which was read, or written, last.
+        """Add a version; False if it does not follow the version that was read or written last.
 
-        After a lost answer two may be added, which are the same; that is False too.
+        A retry after a lost response may add the same text twice; that returns False too.
         """
         added = self._call(
             f"Adding a version to {self._secret}",
@@ -77,17 +77,17 @@ class SecretManagerStore:
                 retry=None,
             ),
         )
-        before, self._seen = self._seen, _number(added.name)
-        return self._seen == before + 1
+        before, self._last_version = self._last_version, _parse_version(added.name)
+        return self._last_version == before + 1
 
-    def held(self) -> AbstractContextManager[None]:
-        """There is nothing to hold: `write` tells of others afterwards."""
+    def lock(self) -> AbstractContextManager[None]:
+        """Do nothing: Secret Manager has no lock, but `write` reports other writers."""
         return nullcontext()
 
     def check_writable(self) -> None:
-        """Ask whether we may read and add versions."""
+        """Check the permissions to read and add versions."""
         granted = self._call(
-            f"Looking at {self._secret}",
+            f"Checking the permissions on {self._secret}",
             lambda client, seconds: (
                 client.test_iam_permissions(
                     request={"resource": self._secret, "permissions": _NEEDED},
@@ -99,22 +99,23 @@ class SecretManagerStore:
         missing = [permission for permission in _NEEDED if permission not in granted]
         if missing:
             raise BackendError(
-                f"You may not use {self._secret}: {', '.join(missing)} is missing. {self._advice()}"
+                f"No permission for {self._secret}: {', '.join(missing)} is missing. "
+                f"{self._advice()}"
             )
 
     def _call(self, what: str, attempt: Callable[[SecretManagerServiceClient, float], T]) -> T:
-        client = self._client()
+        client = self._open_client()
         return self._retry.call(
             what, lambda seconds: attempt(client, seconds), _SECONDS, self._explain
         )
 
-    def _client(self) -> SecretManagerServiceClient:
-        if self._opened is None:
+    def _open_client(self) -> SecretManagerServiceClient:
+        if self._client is None:
             transport = open_transport(
                 SecretManagerServiceGrpcTransport, "SECRET_MANAGER_EMULATOR_HOST"
             )
-            self._opened = SecretManagerServiceClient(transport=transport)
-        return self._opened
+            self._client = SecretManagerServiceClient(transport=transport)
+        return self._client
 
     def _explain(self, error: Exception) -> str | None:
         if isinstance(error, google_errors.NotFound | google_errors.PermissionDenied):
@@ -124,13 +125,13 @@ class SecretManagerStore:
     def _advice(self) -> str:
         _, project, _, name = self._secret.split("/")
         return (
-            "If there is no such secret: gcloud secrets create "
-            f"{name} --project={project} --replication-policy=automatic. If there is, grant "
+            "If the secret does not exist: gcloud secrets create "
+            f"{name} --project={project} --replication-policy=automatic. If it exists, grant "
             "yourself roles/secretmanager.secretVersionAdder and "
             "roles/secretmanager.secretAccessor on it."
         )
 
 
-def _number(name: str) -> int:
-    """The number of a version, which is one more than that of the one before."""
+def _parse_version(name: str) -> int:
+    """Return the number at the end of a version's name. Versions are numbered from 1."""
     return int(name.rpartition("/")[2])

@@ -1,6 +1,7 @@
-"""Asking VideoVector for a secret so that none is lost: announced before, stored at once after.
+"""Request webhook secrets without losing one: announce the request, then store the response.
 
-A process that dies anywhere leaves a store that says so, and the next one ends what it began.
+When the process dies in between, the store shows the unfinished request, and the next run repeats
+it.
 """
 
 import hashlib
@@ -13,15 +14,15 @@ from datetime import UTC, datetime
 from videovector_bridge.api import Conflict, NewSecret, Webhook
 from videovector_bridge.api.errors import RequestRefused, UnexpectedAnswer
 from videovector_bridge.api.webhooks import WebhooksClient
-from videovector_bridge.cli.exits import NotReachedError
+from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.webhook.secret_store import SecretStore
 from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
-from videovector_bridge.cli.webhook.webhook_spec import Wanted, shown_name
+from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec, display_name
 from videovector_bridge.errors import SettingsError
 
-# Longer than every retry of a request, and than it takes to see a run fail and start another.
+# Longer than all retries of a request, plus the time to notice a failed run and start another.
 _ANNOUNCED_SECONDS = 900.0
-# So often is a secret asked for anew when others are at it too.
+# How often to request a secret when other processes write to the store at the same time.
 _ROUNDS = 3
 
 
@@ -30,18 +31,21 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretKeeper:
-    """The secrets of the webhook `name` in a store. `tell` tells the operator what takes long."""
+class SecretRotator:
+    """Keeps the secrets of the webhook `name` in a store. `notify` prints a message."""
 
     name: str
     store: SecretStore
-    tell: Callable[[str], None]
+    notify: Callable[[str], None]
     now: Callable[[], datetime] = _now
     sleep: Callable[[float], None] = time.sleep
     nonce: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
 
     def load(self) -> StoredSecrets:
-        """What is stored. Raises `SettingsError` if it is another webhook's, or not readable."""
+        """Return the content of the store.
+
+        Raises `SettingsError` if it belongs to another webhook or cannot be read.
+        """
         try:
             stored = StoredSecrets.parse(self.store.read())
         except SettingsError as error:
@@ -49,109 +53,114 @@ class SecretKeeper:
             raise SettingsError(problems) from None
         if stored.name not in ("", self.name):
             problem = (
-                f"{self.store} holds the secrets of the webhook {stored.name!r}, not of "
-                f"{self.name!r}: give each a store of its own, or name the right one"
+                f"{self.store} has the secrets of the webhook {stored.name!r}, not of "
+                f"{self.name!r}: use a separate store for each webhook"
             )
             raise SettingsError([problem])
         return stored
 
-    def create(self, client: WebhooksClient, wanted: Wanted, grace_seconds: float) -> Webhook:
-        """Make the webhook and store its secret. Made twice, it is the same webhook."""
-        wish = f"{wanted.name} {wanted.url} {wanted.events} {wanted.index_ids}"
-        made: list[Webhook] = []
+    def create(self, client: WebhooksClient, spec: WebhookSpec, grace_seconds: float) -> Webhook:
+        """Create the webhook and store its secret. A repeated request creates no second webhook."""
+        content = f"{spec.name} {spec.url} {spec.events} {spec.index_ids}"
+        created: list[Webhook] = []
 
-        def ask(nonce: str) -> NewSecret:
+        def request(nonce: str) -> NewSecret:
             webhook, secret = client.create(
-                name=shown_name(wanted.name),
-                url=wanted.url,
-                events=wanted.events,
-                index_ids=wanted.index_ids,
-                metadata=wanted.metadata,
-                idempotency_key=_key("create", nonce, wish),
+                name=display_name(spec.name),
+                url=spec.url,
+                events=spec.events,
+                index_ids=spec.index_ids,
+                metadata=spec.metadata,
+                idempotency_key=_idempotency_key("create", nonce, content),
             )
-            made.append(webhook)
+            created.append(webhook)
             return secret
 
-        with self.store.held():
-            ends = self._learn(ask, grace_seconds)
-        if ends is None:
-            # Others write there too: the webhook that there is now gets another secret.
-            self.rotate(client, made[-1].webhook_id, grace_seconds)
-        return made[-1]
+        with self.store.lock():
+            end = self._obtain_secret(request, grace_seconds)
+        if end is None:
+            # Another process wrote to the store too, so the webhook gets another secret.
+            self.rotate(client, created[-1].webhook_id, grace_seconds)
+        return created[-1]
 
     def rotate(self, client: WebhooksClient, webhook_id: str, grace_seconds: float) -> datetime:
-        """Give the webhook a new secret and store it; return when those before it end.
+        """Give the webhook a new secret and store it; return when the old secrets end.
 
-        Raises `NotReachedError` if others keep doing the same.
+        Raises `NotReachedError` if other processes keep writing to the store.
         """
 
-        def ask(nonce: str) -> NewSecret:
-            key = _key("rotate", nonce, webhook_id)
+        def request(nonce: str) -> NewSecret:
+            key = _idempotency_key("rotate", nonce, webhook_id)
             return client.rotate_secret(webhook_id, idempotency_key=key)
 
-        with self.store.held():
+        with self.store.lock():
             for _ in range(_ROUNDS):
-                ends = self._learn(ask, grace_seconds)
-                if ends is not None:
-                    return ends
-                self.tell(f"Somebody else wrote to {self.store} meanwhile: rotating once more...")
+                end = self._obtain_secret(request, grace_seconds)
+                if end is not None:
+                    return end
+                self.notify(f"Another process wrote to {self.store}: rotating once more...")
         raise NotReachedError(
-            f"Others keep writing to {self.store}, so that it may not hold the newest secret. Run "
-            "`videovector-bridge webhook rotate` when they have ended."
+            f"Others keep writing to {self.store}, so it may not have the newest secret. Run "
+            "`videovector-bridge webhook rotate` after they have ended."
         )
 
-    def _learn(self, ask: Callable[[str], NewSecret], grace_seconds: float) -> datetime | None:
-        """Ask for a secret and store it; None if somebody else may have got a newer one."""
-        stored, again = self._announce(self.load())
+    def _obtain_secret(
+        self, request: Callable[[str], NewSecret], grace_seconds: float
+    ) -> datetime | None:
+        """Request a secret and store it; return when the old ones end.
+
+        Returns None if another process may have received a newer secret.
+        """
+        stored, is_repeated = self._announce(self.load())
         try:
-            secret = ask(stored.request)
+            secret = request(stored.request)
         except (Conflict, RequestRefused, UnexpectedAnswer) as error:
-            if not again:
+            if not is_repeated:
                 raise
-            # What an earlier run asked for cannot be asked for again.
-            self.tell(f"VideoVector does not repeat its answer ({error}); asking anew...")
+            # VideoVector refuses to repeat the response of an earlier run.
+            self.notify(f"VideoVector does not repeat its response ({error}); requesting again...")
             stored, _ = self._announce(stored.without_request())
-            secret = ask(stored.request)
-        return self._keep(stored, secret, grace_seconds)
+            secret = request(stored.request)
+        return self._store_secret(stored, secret, grace_seconds)
 
     def _announce(self, before: StoredSecrets) -> tuple[StoredSecrets, bool]:
-        """Write that a new secret is asked for: also the proof that it can be stored.
+        """Store that a new secret is requested; also prove that the store is writable.
 
-        Until the announcement ends, receivers ask for what they cannot verify to come again. Also
-        returns whether the request was announced before.
+        Until the announcement ends, receivers return 503 for deliveries that they cannot verify,
+        so that they are retried. Also returns whether the request was already announced.
         """
         now = self.now()
-        stored = before.announced(self.name, self.nonce(), now, _ANNOUNCED_SECONDS)
+        stored = before.with_request(self.name, self.nonce(), now, _ANNOUNCED_SECONDS)
         self.store.write(stored.render())
-        # Receivers without any secret ask for everything to come again, announced or not.
-        if before.secrets.current(now) and self.store.settle_seconds:
-            seconds = self.store.settle_seconds
-            self.tell(f"Waiting {seconds:g} s until every receiver has read the announcement...")
+        # A receiver without any secret always returns 503, so it needs no announcement.
+        if before.secrets.current(now) and self.store.propagation_seconds:
+            seconds = self.store.propagation_seconds
+            self.notify(f"Waiting {seconds:g} s until every receiver has read the announcement...")
             self.sleep(seconds)
         return stored, stored.request == before.request
 
-    def _keep(
+    def _store_secret(
         self, announced: StoredSecrets, new: NewSecret, grace_seconds: float
     ) -> datetime | None:
-        """Store the secret, unless somebody else wrote since it was asked for."""
+        """Store the secret, unless another process wrote since the announcement."""
         stored, now = self.load(), self.now()
-        known = stored.secrets.current(now)[:1] == (new.value,) and not stored.request
-        if known:
-            return _last_end(stored, now)  # by a run that got the same answer
+        is_stored = stored.secrets.current(now)[:1] == (new.value,) and not stored.request
+        if is_stored:
+            return _last_end(stored, now)  # by a run that received the same response
         if stored.request != announced.request:
             return None
-        learned = stored.learned(new.webhook_id, new.value, now, grace_seconds)
-        if not self.store.write(learned.render()):
+        updated = stored.with_secret(new.webhook_id, new.value, now, grace_seconds)
+        if not self.store.write(updated.render()):
             return None
-        return _last_end(learned, now)
+        return _last_end(updated, now)
 
 
 def _last_end(stored: StoredSecrets, now: datetime) -> datetime:
-    """When the last of the old secrets ends."""
+    """The end of the old secret that ends last."""
     return max((each.until for each in stored.secrets.secrets if each.until), default=now)
 
 
-def _key(action: str, nonce: str, wish: str) -> str:
-    """The idempotency key of a request: another wish is another request."""
-    digest = hashlib.sha256(f"{action}\n{nonce}\n{wish}".encode()).hexdigest()
+def _idempotency_key(action: str, nonce: str, content: str) -> str:
+    """The idempotency key of a request. Another content is another request."""
+    digest = hashlib.sha256(f"{action}\n{nonce}\n{content}".encode()).hexdigest()
     return f"videovector-bridge-{action}-{digest}"

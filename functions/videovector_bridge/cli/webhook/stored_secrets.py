@@ -1,8 +1,9 @@
-"""What a store of secrets holds, as text and as a value. All of it is pure.
+"""The content of a secret store, as text and as a value. All functions are pure.
 
-The secrets are lines for `webhook_secrets`; ours are comments to it. `# webhook NAME ID` says
-whose the newest secret is. `# request NONCE TIME` says that a new secret was asked for, when, and
-perhaps never arrived: from its nonce follows the same idempotency key again.
+The secrets are lines for `webhook_secrets`; two comment lines are for the command line only.
+`# webhook NAME ID` names the webhook of the newest secret. `# request NONCE TIME` says when a new
+secret was requested whose response may be lost. The idempotency key of that request follows from
+the nonce, so the next run can repeat the request.
 """
 
 import re
@@ -19,9 +20,10 @@ _REQUEST = re.compile(r"# request ([0-9a-f]{32})(?: (\S+))?")
 
 @dataclass(frozen=True, slots=True)
 class StoredSecrets:
-    """Secrets, whose they are (empty: not said), and the nonce of a request under way, or empty.
+    """Secrets, their webhook (name and id, empty if unknown), and an unfinished request.
 
-    `requested_at` is when that request was announced first; None where it is not said.
+    `request` is the nonce of that request, or empty. `requested_at` is the time of its first
+    announcement, or None if unknown.
     """
 
     secrets: WebhookSecrets = field(default_factory=WebhookSecrets)
@@ -32,18 +34,18 @@ class StoredSecrets:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read it. Raises `SettingsError` naming every wrong line."""
+        """Parse the text of a store. Raises `SettingsError` with every wrong line."""
         name = webhook_id = request = ""
         requested_at: datetime | None = None
         for line in map(str.strip, text.split("\n")):
             if owner := _OWNER.fullmatch(line):
                 name, webhook_id = unquote(owner[1]), unquote(owner[2] or "")
-            elif asked := _REQUEST.fullmatch(line):
-                request, requested_at = asked[1], read_time(asked[2] or "")
+            elif requested := _REQUEST.fullmatch(line):
+                request, requested_at = requested[1], read_time(requested[2] or "")
         return cls(WebhookSecrets.parse(text), name, webhook_id, request, requested_at)
 
     def render(self) -> str:
-        """The text that `parse` reads back as this."""
+        """Return the text for `parse`."""
         lines = ""
         if self.name:
             owner = f"{quote(self.name, safe='')} {quote(self.webhook_id, safe='')}"
@@ -53,36 +55,37 @@ class StoredSecrets:
             lines += f"# request {self.request}{time}\n"
         return lines + self.secrets.render()
 
-    def knows(self, webhook_id: str, now: datetime) -> bool:
-        """Whether the newest secret is that webhook's. One put here by hand is taken to be."""
+    def has_secret_of(self, webhook_id: str, now: datetime) -> bool:
+        """Whether the newest secret is this webhook's. A secret without an owner counts as its."""
         return (
             bool(self.secrets.current(now))
             and not self.request
             and self.webhook_id in ("", webhook_id)
         )
 
-    def announced(self, name: str, nonce: str, now: datetime, seconds: float) -> Self:
-        """With a request for a new secret announced for so many seconds.
+    def with_request(self, name: str, nonce: str, now: datetime, seconds: float) -> Self:
+        """Announce a request for a new secret, for `seconds` from `now`.
 
-        One that was announced less than those seconds ago keeps its nonce, so that a request that
-        was already made is not made again; an older answer may be out of date, so it gets another.
+        A request that was announced less than `seconds` ago keeps its nonce, so that repeating it
+        returns the same response. An older response may be outdated, so the request gets `nonce`.
         """
-        asked_at = now
+        requested_at = now
         if (
             self.request
             and self.requested_at
             and now < self.requested_at + timedelta(seconds=seconds)
         ):
-            nonce, asked_at = self.request, self.requested_at
+            nonce, requested_at = self.request, self.requested_at
         secrets = self.secrets.announce(now, seconds)
-        return replace(self, secrets=secrets, name=name, request=nonce, requested_at=asked_at)
+        return replace(self, secrets=secrets, name=name, request=nonce, requested_at=requested_at)
 
     def without_request(self) -> Self:
-        """With no request under way, so that the next is another."""
+        """Forget the unfinished request, so that the next one gets another nonce."""
         return replace(self, request="", requested_at=None)
 
-    def learned(self, webhook_id: str, secret: str, now: datetime, grace_seconds: float) -> Self:
-        """With the secret that was asked for; those before it end after the grace period."""
+    def with_secret(
+        self, webhook_id: str, secret: str, now: datetime, grace_seconds: float
+    ) -> Self:
+        """Add the requested secret as the newest; older secrets end after the grace period."""
         secrets = self.secrets.rotated(secret, now, grace_seconds)
-        learned = replace(self, secrets=secrets, webhook_id=webhook_id)
-        return learned.without_request()
+        return replace(self, secrets=secrets, webhook_id=webhook_id).without_request()

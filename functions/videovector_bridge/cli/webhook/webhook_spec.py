@@ -1,28 +1,29 @@
-"""Which webhook is wanted, which of those that exist are ours, and what makes the one of the other.
+"""The webhook that should exist, which existing webhooks belong to the bridge, and what differs.
 
-All of it is pure.
+All functions are pure.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from videovector_bridge.api import Webhook
+from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.redact import redact
 from videovector_bridge.settings import is_loopback_url
 
 MANAGER: Final = "videovector-bridge"
-# With the prefix, within the 100 characters that VideoVector allows a name.
+# With the prefix, a name has at most the 100 characters that VideoVector allows.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _PORTS: Final = {"https": 443, "http": 80}
-_VISIBLE: Final = re.compile(r"[!-~]+")  # of an address; anything else is to be %-encoded
+_VISIBLE: Final = re.compile(r"[!-~]+")  # of a URL; other characters must be %-encoded
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The one webhook that is to exist. `name` is ours for it; `index_ids` None: every index."""
+class WebhookSpec:
+    """The webhook that should exist. `name` is the bridge's; `index_ids` None means all indexes."""
 
     name: str
     url: str = field(repr=False)
@@ -31,53 +32,52 @@ class Wanted:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The mark by which it is known again."""
+        """The mark that identifies the webhook as the bridge's."""
         return {"managed_by": MANAGER, "name": self.name}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done: nothing, unless there is none to `keep`, or `changes`, or `surplus`.
-
-    `changes` are the fields that are to be patched. `surplus` are further ones of ours.
-    """
+    """The changes to make: create a webhook if `keep` is None, patch `keep`, delete `surplus`."""
 
     keep: Webhook | None
     changes: Mapping[str, Any] = field(default_factory=dict)
     surplus: tuple[Webhook, ...] = ()
 
     @property
-    def done(self) -> bool:
-        """Whether everything is as wanted."""
+    def is_empty(self) -> bool:
+        """Whether there is nothing to change."""
         return self.keep is not None and not self.changes and not self.surplus
 
 
-def shown_name(name: str) -> str:
-    """The name under which VideoVector lists ours. The prefix is reserved for the bridge."""
+def display_name(name: str) -> str:
+    """The name under which VideoVector lists a webhook of the bridge. Its prefix is reserved."""
     return f"{MANAGER}:{name}"
 
 
-def our_name(webhook: Webhook) -> str | None:
-    """Our name for a webhook, or None if it is not the bridge's.
+def find_bridge_name(webhook: Webhook) -> str | None:
+    """Return the bridge's name for a webhook, or None if the webhook is not the bridge's.
 
-    The mark in its metadata decides. Only where VideoVector shows no metadata its name does.
+    The mark in the metadata decides. Without any metadata the display name decides.
     """
     if webhook.metadata:
-        marked = webhook.metadata.get("managed_by") == MANAGER
+        is_marked = webhook.metadata.get("managed_by") == MANAGER
         name = webhook.metadata.get("name")
-        return name if marked and isinstance(name, str) else None
+        return name if is_marked and isinstance(name, str) else None
     manager, separator, name = webhook.name.partition(":")
     return name if manager == MANAGER and separator and _NAME.fullmatch(name) else None
 
 
-def ours(webhooks: Iterable[Webhook], name: str, preferred_id: str = "") -> list[Webhook]:
-    """Ours of that name, the one to keep first.
+def select_webhooks(
+    webhooks: Iterable[Webhook], name: str, preferred_id: str = ""
+) -> list[Webhook]:
+    """Return the bridge's webhooks of this name, the one to keep first.
 
-    That is the one with `preferred_id` (its secret is the one that is stored), else an active one,
-    else the oldest.
+    That is the one with `preferred_id` (its secret is stored), otherwise an active one, otherwise
+    the oldest.
     """
     return sorted(
-        (webhook for webhook in webhooks if our_name(webhook) == name),
+        (webhook for webhook in webhooks if find_bridge_name(webhook) == name),
         key=lambda webhook: (
             webhook.webhook_id != preferred_id,
             webhook.status != "active",
@@ -87,37 +87,62 @@ def ours(webhooks: Iterable[Webhook], name: str, preferred_id: str = "") -> list
     )
 
 
-def plan(existing: Iterable[Webhook], wanted: Wanted, preferred_id: str = "") -> Plan:
-    """What makes exactly one of ours exist, as wanted. Others' webhooks are in no plan."""
-    found = ours(existing, wanted.name, preferred_id)
-    if not found:
+def select_webhook(
+    webhooks: Iterable[Webhook],
+    name: str,
+    preferred_id: str = "",
+    *,
+    notify: Callable[[str], None],
+) -> Webhook:
+    """Return the bridge's webhook of this name; `notify` prints a message about surplus ones.
+
+    Raises `NotReachedError` if there is none.
+    """
+    selected = select_webhooks(webhooks, name, preferred_id)
+    if not selected:
+        raise NotReachedError(
+            f"The bridge has no webhook named {name!r}: `videovector-bridge webhook ensure` "
+            "creates it, `videovector-bridge webhook list` lists all."
+        )
+    if surplus := ", ".join(webhook.webhook_id for webhook in selected[1:]):
+        notify(f"There are more webhooks of that name ({surplus}); `webhook ensure` deletes them.")
+    return selected[0]
+
+
+def make_plan(existing: Iterable[Webhook], spec: WebhookSpec, preferred_id: str = "") -> Plan:
+    """Return the changes after which exactly one webhook is as specified.
+
+    Webhooks of others are never in a plan.
+    """
+    selected = select_webhooks(existing, spec.name, preferred_id)
+    if not selected:
         return Plan(None)
-    return Plan(found[0], drift(found[0], wanted), tuple(found[1:]))
+    return Plan(selected[0], find_drift(selected[0], spec), tuple(selected[1:]))
 
 
-def drift(webhook: Webhook, wanted: Wanted) -> dict[str, Any]:
-    """The fields to patch, with their values. The order of events and indexes means nothing."""
+def find_drift(webhook: Webhook, spec: WebhookSpec) -> dict[str, Any]:
+    """Return the fields to patch with their values. Events and indexes are compared as sets."""
     changes: dict[str, Any] = {}
-    if webhook.name != shown_name(wanted.name):
-        changes["name"] = shown_name(wanted.name)
-    if _plain(webhook.url) != _plain(wanted.url):
-        changes["url"] = wanted.url
-    if set(webhook.events) != set(wanted.events):
-        changes["events"] = [*wanted.events]
-    if set(webhook.index_ids or ()) != set(wanted.index_ids or ()):
-        changes["index_ids"] = None if wanted.index_ids is None else [*wanted.index_ids]
+    if webhook.name != display_name(spec.name):
+        changes["name"] = display_name(spec.name)
+    if _normalize_url(webhook.url) != _normalize_url(spec.url):
+        changes["url"] = spec.url
+    if set(webhook.events) != set(spec.events):
+        changes["events"] = [*spec.events]
+    if set(webhook.index_ids or ()) != set(spec.index_ids or ()):
+        changes["index_ids"] = None if spec.index_ids is None else [*spec.index_ids]
     if webhook.status != "active":
         changes["status"] = "active"
     return changes
 
 
-def problems_of(name: str, url: str) -> list[str]:
-    """What is wrong with what the operator asks for, in sentences."""
-    problems = problems_of_name(name)
+def check_options(name: str, url: str) -> list[str]:
+    """Return what is wrong with `--name` and `--url`, in sentences."""
+    problems = check_name(name)
     try:
         parts = urlsplit(url if _VISIBLE.fullmatch(url) else "")
-        local = parts.scheme == "http" and is_loopback_url(url)
-        fits = bool(parts.hostname) and (parts.scheme == "https" or local)
+        is_local = parts.scheme == "http" and is_loopback_url(url)
+        fits = bool(parts.hostname) and (parts.scheme == "https" or is_local)
         fits = fits and "@" not in parts.netloc
         _ = parts.port
     except ValueError:
@@ -130,21 +155,21 @@ def problems_of(name: str, url: str) -> list[str]:
     return problems
 
 
-def problems_of_name(name: str) -> list[str]:
-    """What is wrong with our name for a webhook."""
+def check_name(name: str) -> list[str]:
+    """Return what is wrong with the bridge's name for a webhook."""
     if _NAME.fullmatch(name):
         return []
     return [f"--name must be 1 to 63 letters, digits, dots, - and _, not {name[:80]!r}"]
 
 
-def words_of(values: Sequence[str]) -> tuple[str, ...]:
-    """The words of a repeatable option that also takes them joined by commas, each once."""
+def split_words(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the words of a repeatable option that also accepts commas, without duplicates."""
     words = (word.strip() for value in values for word in value.split(","))
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-def _plain(url: str) -> str:
-    """An address as servers write it: host in lower case, no default port, a path."""
+def _normalize_url(url: str) -> str:
+    """The URL as servers write it: host in lower case, no default port, a path."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.topology import FILE
+from tests.support.commands import run_command
 from tests.support.pubsub_filter import lets_through
-from tests.unit.cli.test_cli import Ran
 from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, NOTHING, filters
 from videovector_bridge.automate.automations.reader import read_automations
 
@@ -80,15 +80,15 @@ def test_a_type_that_is_too_long_is_cut() -> None:
 def test_filters_are_compared_with_a_topology(tmp_path: Path) -> None:
     """The shipped one is as needed; another is named, and corrected by --write."""
     command = ("automations", "filters")
-    assert Ran(*command, "--topology", str(FILE)).status == 0
+    assert run_command(*command, "--topology", str(FILE)).status == 0
     file = tmp_path / "topology.json"
     text = FILE.read_text(encoding="utf-8")
     file.write_text(text.replace("prompt_run.completed", "prompt_run.c"), encoding="utf-8")
 
-    ran = Ran(*command, "--topology", str(file), "--json")
+    ran = run_command(*command, "--topology", str(file), "--json")
     assert (ran.status, ran.json["stale"]) == (1, ["delete_marker", "search"])
-    assert "run-searches has another filter" in Ran(*command, "--topology", str(file)).err
-    assert Ran(*command, "--topology", str(file), "--write").status == 0
+    assert "run-searches has another filter" in run_command(*command, "--topology", str(file)).err
+    assert run_command(*command, "--topology", str(file), "--write").status == 0
     assert file.read_text(encoding="utf-8") == text
     assert ran.json["filters"].keys() >= {"upsert_marker", "search"}
 
@@ -99,7 +99,7 @@ def test_an_action_that_is_not_known_is_named(tmp_path: Path) -> None:
     text = FILE.read_text(encoding="utf-8").replace('"upsert_marker"', '"upsert_markers"')
     file.write_text(text.replace('"action": "search"', '"action": 5'), encoding="utf-8")
 
-    ran = Ran("automations", "filters", "--topology", str(file), "--write")
+    ran = run_command("automations", "filters", "--topology", str(file), "--write")
 
     assert ran.status == 2
     assert (
@@ -117,8 +117,8 @@ def test_what_is_no_topology_is_wrong_usage(tmp_path: Path, text: str) -> None:
     file = tmp_path / "topology.json"
     file.write_text(text, encoding="utf-8")
 
-    assert Ran("automations", "filters", "--topology", str(file)).status == 2
-    assert Ran("automations", "filters", "--write").status == 2
+    assert run_command("automations", "filters", "--topology", str(file)).status == 2
+    assert run_command("automations", "filters", "--write").status == 2
 
 
 @pytest.mark.parametrize(

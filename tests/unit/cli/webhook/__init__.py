@@ -1,1 +1,1 @@
-"""Tests of cli/webhook."""
+"""Tests of the commands `webhook ...`."""

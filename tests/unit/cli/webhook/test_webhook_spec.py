@@ -1,4 +1,4 @@
-"""`cli.desired_webhook`: what is ours, what has drifted, and what is done about it."""
+"""`cli.webhook.webhook_spec`: which webhooks are the bridge's, drift, plans, and options."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from tests.support.webhook_api import EVENTS, URL
 from videovector_bridge.api import Webhook
 from videovector_bridge.cli.webhook.webhook_spec import (
     Plan,
-    Wanted,
-    drift,
-    our_name,
-    plan,
-    problems_of,
-    words_of,
+    WebhookSpec,
+    check_options,
+    find_bridge_name,
+    find_drift,
+    make_plan,
+    split_words,
 )
 
 MARK = {"managed_by": "videovector-bridge", "name": "default"}
-WANTED = Wanted("default", URL, EVENTS)
+SPEC = WebhookSpec("default", URL, EVENTS)
 
 
 def hook(webhook_id: str = "w1", **fields: Any) -> Webhook:
-    """A webhook; by default ours, and as wanted."""
+    """Return a webhook; by default the bridge's, and as specified."""
     plain = {"name": "videovector-bridge:default", "url": URL, "events": EVENTS, "metadata": MARK}
     return Webhook(webhook_id, **{**plain, **fields})
 
@@ -30,7 +30,7 @@ def hook(webhook_id: str = "w1", **fields: Any) -> Webhook:
     ("fields", "name"),
     [
         ({}, "default"),
-        ({"name": "renamed by somebody"}, "default"),
+        ({"name": "renamed"}, "default"),
         ({"metadata": None}, "default"),
         ({"metadata": {}}, "default"),
         ({"metadata": None, "name": "videovector-bridge:other"}, "other"),
@@ -43,9 +43,11 @@ def hook(webhook_id: str = "w1", **fields: Any) -> Webhook:
         ({"metadata": MARK | {"more": "theirs"}}, "default"),
     ],
 )
-def test_ours_by_its_mark_or_else_its_name(fields: dict[str, Any], name: str | None) -> None:
-    """The mark in the metadata decides; the name only where there is no metadata at all."""
-    assert name == our_name(hook(**fields))
+def test_the_mark_or_the_name_identifies_a_webhook(
+    fields: dict[str, Any], name: str | None
+) -> None:
+    """The mark in the metadata decides; the name decides only without any metadata."""
+    assert name == find_bridge_name(hook(**fields))
 
 
 @pytest.mark.parametrize(
@@ -69,39 +71,44 @@ def test_ours_by_its_mark_or_else_its_name(fields: dict[str, Any], name: str | N
         ),
     ],
 )
-def test_only_what_drifted_is_patched(fields: dict[str, Any], changes: dict[str, Any]) -> None:
-    """The patch holds the wanted value of each field that means something else now."""
-    assert changes == drift(hook(**fields), WANTED)
+def test_only_fields_that_differ_are_patched(
+    fields: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """The patch has the specified value of each field whose meaning differs."""
+    assert changes == find_drift(hook(**fields), SPEC)
 
 
 def test_indexes_are_compared_as_sets() -> None:
-    """Some indexes instead of all is drift; another order of them is not."""
-    wanted = Wanted("default", URL, EVENTS, ("a", "b"))
+    """Some indexes instead of all is drift; another order is not."""
+    spec = WebhookSpec("default", URL, EVENTS, ("a", "b"))
 
-    assert drift(hook(), wanted) == {"index_ids": ["a", "b"]}
-    assert drift(hook(index_ids=("b", "a")), wanted) == {}
-
-
-def test_an_address_without_a_path_is_the_same_with_a_slash() -> None:
-    """Servers write the one for the other."""
-    assert drift(hook(url="https://r.test/"), Wanted("default", "https://r.test", EVENTS)) == {}
+    assert find_drift(hook(), spec) == {"index_ids": ["a", "b"]}
+    assert find_drift(hook(index_ids=("b", "a")), spec) == {}
 
 
-def test_the_plans() -> None:
-    """None of ours: create. One: its drift. Several: keep one, the others are surplus."""
+def test_a_url_without_a_path_equals_one_with_a_slash() -> None:
+    """Servers write either form."""
+    assert (
+        find_drift(hook(url="https://r.test/"), WebhookSpec("default", "https://r.test", EVENTS))
+        == {}
+    )
+
+
+def test_the_plan_leads_to_one_webhook() -> None:
+    """None: create it. One: patch its drift. Several: the others are surplus."""
     theirs = hook("t", metadata={"managed_by": "x"})
     old, new = hook("b", created_at="2026-01-01"), hook("a", created_at="2026-01-02")
     paused = hook("c", created_at="2025-01-01", status="paused")
 
-    assert Plan(None) == plan([theirs, hook("o", metadata=MARK | {"name": "x"})], WANTED)
-    assert Plan(old) == plan([theirs, old], WANTED)
-    assert Plan(old, {}, (new, paused)) == plan([paused, new, theirs, old], WANTED)
-    assert Plan(new, {}, (old, paused)) == plan([paused, new, old], WANTED, preferred_id="a")
-    assert Plan(paused, {"status": "active"}, (old,)) == plan([old, paused], WANTED, "c")
-    assert plan([old], WANTED).done
-    assert not plan([], WANTED).done
-    assert not plan([paused], WANTED).done
-    assert not plan([old, new], WANTED).done
+    assert Plan(None) == make_plan([theirs, hook("o", metadata=MARK | {"name": "x"})], SPEC)
+    assert Plan(old) == make_plan([theirs, old], SPEC)
+    assert Plan(old, {}, (new, paused)) == make_plan([paused, new, theirs, old], SPEC)
+    assert Plan(new, {}, (old, paused)) == make_plan([paused, new, old], SPEC, preferred_id="a")
+    assert Plan(paused, {"status": "active"}, (old,)) == make_plan([old, paused], SPEC, "c")
+    assert make_plan([old], SPEC).is_empty
+    assert not make_plan([], SPEC).is_empty
+    assert not make_plan([paused], SPEC).is_empty
+    assert not make_plan([old, new], SPEC).is_empty
 
 
 @pytest.mark.parametrize(
@@ -122,14 +129,14 @@ def test_the_plans() -> None:
         ("a:b", URL, 1),
     ],
 )
-def test_wrong_wishes_are_named(name: str, url: str, count: int) -> None:
-    """Each wrong option is a sentence; a password in it is not repeated."""
-    problems = problems_of(name, url)
+def test_wrong_options_are_reported(name: str, url: str, count: int) -> None:
+    """One sentence for each wrong option; a password in it is not repeated."""
+    problems = check_options(name, url)
 
     assert count == len(problems)
     assert "pw" not in "".join(problems)
 
 
-def test_words_by_commas_or_repeated() -> None:
-    """Both forms mix; blanks, empty words and repeats are dropped."""
-    assert words_of(["a, b", "c", "", "b,"]) == ("a", "b", "c")
+def test_words_are_repeated_or_separated_by_commas() -> None:
+    """Both forms mix; spaces, empty words and duplicates are dropped."""
+    assert split_words(["a, b", "c", "", "b,"]) == ("a", "b", "c")

@@ -1,13 +1,12 @@
-"""`cli.arrival`: a test event is waited for, and what its absence means."""
+"""`cli.webhook.delivery_check`: wait for a test event, and explain its absence."""
 
 from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tests.support.webhook_api import WebhookApi, webhook
-from tests.unit.api.test_upstream import Clock
-from videovector_bridge.cli.exits import NotReachedError
-from videovector_bridge.cli.webhook.arrival import Arrival, await_test_event, is_test_of
+from tests.support.webhook_api import FakeClock, WebhookApi, webhook
+from videovector_bridge.cli.errors import NotReachedError
+from videovector_bridge.cli.webhook.delivery_check import Arrival, await_test_event, is_test_event
 
 TEST = {
     "ce-type": "com.vectormethods.test",
@@ -17,14 +16,14 @@ TEST = {
 
 
 class ScriptedWatch:
-    """The `Watch` port that sees what it is told to, one poll after another."""
+    """The `Watch` port with scripted results, one for each poll."""
 
-    def __init__(self, clock: Clock, *polls: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, clock: FakeClock, *polls: Sequence[Mapping[str, str]]) -> None:
         self._clock = clock
         self._polls = list(polls)
 
     def poll(self, seconds: float) -> Sequence[Mapping[str, str]]:
-        """The next, at once; when there is none, nothing after the time."""
+        """Return the next result at once; after the last, nothing once the time has passed."""
         if self._polls:
             return self._polls.pop(0)
         self._clock.sleep(seconds)
@@ -32,14 +31,14 @@ class ScriptedWatch:
 
 
 def wait(api: WebhookApi, *polls: Sequence[Mapping[str, str]]) -> Arrival:
-    """Wait for a test event, at most 10 s."""
-    clock = Clock()
+    """Wait at most 10 s for a test event."""
+    clock = FakeClock()
     watch = ScriptedWatch(clock, *polls)
     return await_test_event(api.client(), "w1", watch, seconds=10, where="topics/x", clock=clock)
 
 
-def test_it_is_seen() -> None:
-    """Other messages are passed over."""
+def test_the_test_event_is_found() -> None:
+    """Other messages are ignored."""
     other = TEST | {"ce-type": "com.vectormethods.media.created"}
 
     assert Arrival("evt_1", 204, 0.0) == wait(WebhookApi([webhook("w1")]), [other], [], [TEST])
@@ -56,13 +55,13 @@ def test_it_is_seen() -> None:
         ({"ce-type": "com.vectormethods.tested"}, False),
     ],
 )
-def test_which_events_are_meant(*, changes: dict[str, str], fits: bool) -> None:
-    """Test events of this webhook, by whatever host, or of one that did not say which."""
-    assert fits == is_test_of(TEST | changes, "w1")
+def test_which_events_match(*, changes: dict[str, str], fits: bool) -> None:
+    """Test events of this webhook, from any host, or without a webhook id."""
+    assert fits == is_test_event(TEST | changes, "w1")
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("response", "words"),
     [
         ({"success": False, "status_code": 401}, "secrets are not this webhook's"),
         ({"success": False, "status_code": 404}, "is --url that of receive_webhook"),
@@ -72,16 +71,16 @@ def test_which_events_are_meant(*, changes: dict[str, str], fits: bool) -> None:
         ({"success": False}, "whether VideoVector may call it"),
     ],
 )
-def test_a_refusal_says_what_to_look_at(answer: dict[str, object], words: str) -> None:
-    """There is no event to wait for."""
+def test_a_refusal_is_explained(response: dict[str, object], words: str) -> None:
+    """The message says what to check."""
     api = WebhookApi([webhook("w1")])
-    api.test_answer = answer
+    api.test_response = response
 
     with pytest.raises(NotReachedError, match=words):
         wait(api)
 
 
-def test_an_event_that_does_not_come() -> None:
-    """After the time a sentence says where to look."""
-    with pytest.raises(NotReachedError, match=r"answered 204.*topics/x within 10 s.*EVENTS_TOPIC"):
+def test_an_event_that_does_not_arrive_is_explained() -> None:
+    """When the time has passed, the message says what to check."""
+    with pytest.raises(NotReachedError, match=r"returned 204.*topics/x within 10 s.*EVENTS_TOPIC"):
         wait(WebhookApi([webhook("w1")]))

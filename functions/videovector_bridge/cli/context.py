@@ -1,0 +1,46 @@
+"""The environment and the API client of a command."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from videovector_bridge.api import RetryPolicy
+from videovector_bridge.api.transport import Pool, Transport
+from videovector_bridge.api.webhooks import WebhooksClient
+from videovector_bridge.settings import ApiSettings
+from videovector_bridge.settings.cli import read_api_settings
+
+
+def open_client(settings: ApiSettings) -> WebhooksClient:
+    """Return a client for webhooks. It connects on the first request."""
+    transport = Transport(
+        base_url=settings.base_url,
+        key=settings.key.current,
+        pool=Pool(),
+        policy=RetryPolicy(),
+        timeout_seconds=settings.timeout_seconds,
+        user_agent="videovector-bridge-cli",
+        sleep=time.sleep,
+        clock=time.monotonic,
+        now=lambda: datetime.now(UTC),
+        random=random.random,
+    )
+    return WebhooksClient(transport)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandContext:
+    """Everything that a command takes from outside its options. Typer passes it as `ctx.obj`."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    connect: Callable[[ApiSettings], WebhooksClient] = open_client
+
+    def open_client(self, problems: Sequence[str] = ()) -> WebhooksClient:
+        """Return a client for webhooks.
+
+        Raises `SettingsError` with `problems` of the options and every wrong variable.
+        """
+        return self.connect(read_api_settings(self.environ, problems))

@@ -1,0 +1,1 @@
+"""Commands that need a server, an embedded backend or a process of their own."""
