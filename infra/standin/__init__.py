@@ -8,7 +8,7 @@
 """
 
 from infra.standin.config import StandInConfig
-from infra.standin.control_client import Control
-from infra.standin.serve import StandIn
+from infra.standin.control.client import Control
+from infra.standin.server import StandIn
 
 __all__ = ["Control", "StandIn", "StandInConfig"]

@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from infra.standin import control, playground, videos, webhook_api
-from infra.standin.answers import NO_CONTENT, Answer, Call, json_answer
-from infra.standin.gate import Endpoint, Gate
-from infra.standin.world import World
+from infra.standin.api import playground, videos
+from infra.standin.api import webhooks as webhook_api
+from infra.standin.control import routes as control
+from infra.standin.http.pipeline import Endpoint, Gate
+from infra.standin.http.responses import NO_CONTENT, Answer, Call, json_answer
+from infra.standin.state import World
 
 API_PREFIX = "/api/v2"
 MEDIA_PREFIX = "/media"

@@ -11,7 +11,7 @@ import videovector
 from videovector import VideoVector
 
 from infra.standin import StandIn, StandInConfig
-from infra.standin.webhooks import EVENTS
+from infra.standin.webhooks.webhook import EVENTS
 from tests.support.patience import until
 from tests.support.receiver import Receiver, Request, receiving
 

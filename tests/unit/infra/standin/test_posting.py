@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from infra.standin import posting
-from infra.standin.posting import PostAnswer, Poster, PostError
+from infra.standin.webhooks import poster as posting
+from infra.standin.webhooks.poster import PostAnswer, Poster, PostError
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Serve = Callable[[Streams], Awaitable[None]]

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.standin.api.pages import page_of
+from infra.standin.api.stream_faults import Disturbance
 from infra.standin.config import StandInConfig
-from infra.standin.disturb import Disturbance
 from infra.standin.errors import ApiError
-from infra.standin.events import Event, Filter, frame, padded, without_id
+from infra.standin.events.event import Event, Filter, frame, padded, without_id
+from infra.standin.events.flood import Flood
+from infra.standin.events.log import EventLog
 from infra.standin.faults import Fault, Script
-from infra.standin.flood import Flood
+from infra.standin.http.rate_limit import RateLimiter
 from infra.standin.ids import EventIds
-from infra.standin.library import Library
-from infra.standin.limits import RateLimiter
-from infra.standin.log import EventLog
-from infra.standin.pages import page_of
-from infra.standin.records import Records
-from infra.standin.runs import plan_run
+from infra.standin.library.catalog import Library
+from infra.standin.runs.plan import plan_run
+from infra.standin.runs.records import Records
 
 EVERYTHING = Filter()
 

@@ -3,10 +3,10 @@
 import base64
 from typing import Any
 
-from infra.standin import media
-from infra.standin.library import Segment, Video
-from infra.standin.markers import Markers
-from infra.standin.records import Records, RunState, VideoState
+from infra.standin.library import media
+from infra.standin.library.catalog import Segment, Video
+from infra.standin.library.markers import Markers
+from infra.standin.runs.records import Records, RunState, VideoState
 
 
 class Views:

@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 
-from infra.standin.events import frame, padded, without_id
+from infra.standin.events.event import frame, padded, without_id
 from infra.standin.faults import Fault
 
 _ERROR_DATA = b'{"code":"stream_terminated","message":"The stream terminated unexpectedly"}'

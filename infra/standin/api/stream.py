@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
-from infra.standin import wire
-from infra.standin.disturb import Disturbance
+from infra.standin.api.stream_faults import Disturbance
 from infra.standin.errors import ApiError
-from infra.standin.events import Filter, frame
+from infra.standin.events.event import Filter, frame
 from infra.standin.faults import Fault
+from infra.standin.http import connection as wire
 
 if TYPE_CHECKING:
-    from infra.standin.world import World
+    from infra.standin.state import World
 
 _MAX_BYTES = 256 * 1024
 _MAX_BATCH = 10_000

@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from infra.standin.answers import Answer, Call, json_answer
-from infra.standin.conditions import parse_conditions
+from infra.standin.api.conditions import parse_conditions
+from infra.standin.api.pages import page_of
 from infra.standin.errors import invalid
-from infra.standin.library import Segment, Video
-from infra.standin.pages import page_of
+from infra.standin.http.responses import Answer, Call, json_answer
+from infra.standin.library.catalog import Segment, Video
 
 if TYPE_CHECKING:
-    from infra.standin.world import World
+    from infra.standin.state import World
 
 _MAX_PAGE = 100
 _MAX_TOP_K = 100

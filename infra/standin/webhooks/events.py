@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from infra.standin.events import Event
+from infra.standin.events.event import Event
 from infra.standin.ids import digest
 
 API_VERSION = "2026-01-01"

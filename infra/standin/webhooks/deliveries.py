@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.standin.errors import ApiError
 from infra.standin.ids import digest, timestamp
-from infra.standin.news import News
+from infra.standin.webhooks.events import News
 
 STATUSES = ("pending", "delivered", "failed", "retrying")
 _KEPT_OF_AN_ANSWER = 500  # characters

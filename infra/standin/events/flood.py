@@ -4,9 +4,9 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.standin.events import Facets
+from infra.standin.events.event import Facets
+from infra.standin.events.log import Block, EventLog
 from infra.standin.ids import timestamp
-from infra.standin.log import Block, EventLog
 
 EVENT_TYPE = "processing.segment_completed"
 _INDEX = "idx_flood"

@@ -10,9 +10,9 @@ import uvicorn
 
 from infra.standin.app import API_PREFIX, MEDIA_PREFIX, build_app
 from infra.standin.config import StandInConfig
-from infra.standin.control_client import Control
-from infra.standin.wire import WireProtocol
-from infra.standin.world import World
+from infra.standin.control.client import Control
+from infra.standin.http.connection import WireProtocol
+from infra.standin.state import World
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from infra.standin import media
-from infra.standin.answers import Answer, Call, json_answer
 from infra.standin.errors import ApiError, invalid
-from infra.standin.grants import checked_uri
+from infra.standin.http.responses import Answer, Call, json_answer
 from infra.standin.ids import timestamp
+from infra.standin.library import media
+from infra.standin.library.grants import checked_uri
 
 if TYPE_CHECKING:
-    from infra.standin.world import World
+    from infra.standin.state import World
 
 _MAX_VIDEOS = 100
 _MAX_SEGMENT_VIDEOS = 50

@@ -3,8 +3,8 @@
 import hashlib
 from collections import OrderedDict
 
-from infra.standin.answers import Answer
 from infra.standin.errors import ApiError
+from infra.standin.http.responses import Answer
 
 _REMEMBERED = 10_000
 

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from infra.standin.answers import Answer, Call, json_answer
-from infra.standin.deliveries import retryable
-from infra.standin.webhooks import EVENTS
+from infra.standin.http.responses import Answer, Call, json_answer
+from infra.standin.webhooks.deliveries import retryable
+from infra.standin.webhooks.webhook import EVENTS
 
 if TYPE_CHECKING:
-    from infra.standin.world import World
+    from infra.standin.state import World
 
 _TEST = "test"
 

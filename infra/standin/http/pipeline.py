@@ -11,16 +11,16 @@ import orjson
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from infra.standin import wire
-from infra.standin.answers import Answer, Call
-from infra.standin.auth import authorise, credential
+from infra.standin.api.stream import EventStream, cursor_expired, opening
 from infra.standin.config import Shape
 from infra.standin.errors import SHAPES, ApiError
 from infra.standin.faults import Fault
-from infra.standin.stream import EventStream, cursor_expired, opening
+from infra.standin.http import connection as wire
+from infra.standin.http.auth import authorise, credential
+from infra.standin.http.responses import Answer, Call
 
 if TYPE_CHECKING:
-    from infra.standin.world import World
+    from infra.standin.state import World
 
 Handler = Callable[["World", Call], Answer | Awaitable[Answer]]
 _IDEMPOTENT = ("PUT", "POST", "PATCH")

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from infra.standin import webhook_control
+from infra.standin.control import webhooks as webhook_control
 from infra.standin.errors import ApiError, invalid
+from infra.standin.events.flood import Flood
 from infra.standin.faults import parse_faults
-from infra.standin.flood import Flood
 
 if TYPE_CHECKING:
-    from infra.standin.world import World
+    from infra.standin.state import World
 
 Control = Callable[["World", Request], Awaitable[Response]]
 _TEXT_FIELDS = (

@@ -10,7 +10,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from infra.standin.config import StandInConfig
-from infra.standin.deliveries import (
+from infra.standin.errors import ApiError
+from infra.standin.faults import DELIVERY, Fault, Script
+from infra.standin.webhooks.deliveries import (
     Deliveries,
     Delivery,
     Ended,
@@ -20,11 +22,9 @@ from infra.standin.deliveries import (
     signature,
     wait_before_next,
 )
-from infra.standin.errors import ApiError
-from infra.standin.faults import DELIVERY, Fault, Script
-from infra.standin.news import News
-from infra.standin.posting import Poster, PostError
-from infra.standin.webhooks import Webhook, Webhooks
+from infra.standin.webhooks.events import News
+from infra.standin.webhooks.poster import Poster, PostError
+from infra.standin.webhooks.webhook import Webhook, Webhooks
 
 
 class Courier:

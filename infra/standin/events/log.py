@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from infra.standin.config import IdMode
-from infra.standin.events import Event, Facets, Filter, frame
+from infra.standin.events.event import Event, Facets, Filter, frame
 from infra.standin.ids import EventIds
 
 _OPEN_BLOCK_EVENTS = 512

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from infra.standin.deliveries import Delivery
 from infra.standin.errors import invalid
-from infra.standin.webhooks import EVENTS
+from infra.standin.webhooks.deliveries import Delivery
+from infra.standin.webhooks.webhook import EVENTS
 
 if TYPE_CHECKING:
-    from infra.standin.world import World
+    from infra.standin.state import World
 
 _MOST = 100_000
 _LONGEST_WAIT_SECONDS = 60

@@ -4,28 +4,28 @@ import itertools
 import time
 from typing import Any
 
-from infra.standin.answers import Answer
+from infra.standin.api.playground import styles
+from infra.standin.api.views import Views
 from infra.standin.config import StandInConfig
-from infra.standin.courier import Courier
-from infra.standin.deliveries import Deliveries
 from infra.standin.errors import ApiError, ErrorWriter
-from infra.standin.events import Event
+from infra.standin.events.event import Event
+from infra.standin.events.log import EventLog
 from infra.standin.faults import Script
-from infra.standin.gate import Visit, Visits, refusal
-from infra.standin.grants import Grants
-from infra.standin.idempotency import Idempotency
+from infra.standin.http.idempotency import Idempotency
+from infra.standin.http.pipeline import Visit, Visits, refusal
+from infra.standin.http.rate_limit import RateLimiter
+from infra.standin.http.responses import Answer
 from infra.standin.ids import EventIds, timestamp
-from infra.standin.library import Library
-from infra.standin.limits import RateLimiter
-from infra.standin.log import EventLog
-from infra.standin.markers import Markers
-from infra.standin.news import Newsroom
-from infra.standin.playground import styles
-from infra.standin.records import Records
-from infra.standin.runner import Runner
-from infra.standin.runs import Step, plan_run
-from infra.standin.views import Views
-from infra.standin.webhooks import Webhooks
+from infra.standin.library.catalog import Library
+from infra.standin.library.grants import Grants
+from infra.standin.library.markers import Markers
+from infra.standin.runs.plan import Step, plan_run
+from infra.standin.runs.records import Records
+from infra.standin.runs.runner import Runner
+from infra.standin.webhooks.deliveries import Deliveries
+from infra.standin.webhooks.dispatcher import Courier
+from infra.standin.webhooks.events import Newsroom
+from infra.standin.webhooks.webhook import Webhooks
 
 
 class World:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.standin.config import StandInConfig
-from infra.standin.library import Library, Video
-from infra.standin.runs import Step, plan_run, run_id_of
+from infra.standin.library.catalog import Library, Video
+from infra.standin.runs.plan import Step, plan_run, run_id_of
 
 _TICK_SECONDS = 0.02
 _BURST = 500  # events between two chances for others to run

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.standin.events import Event
+from infra.standin.events.event import Event
 
 _RUN_STATUS = {
     "run_started": "processing",

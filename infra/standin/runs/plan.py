@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.standin.config import StandInConfig
 from infra.standin.ids import digest
-from infra.standin.library import Segment, Video
+from infra.standin.library.catalog import Segment, Video
 
 _SEGMENT_ERRORS = ("field_extraction_timeout", "transcription_failed", "model_overloaded")
 
