@@ -13,7 +13,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from infra.local.clouds.emulators import Emulators
 from infra.local.processes.functions import Function
 from infra.local.processes.upstream import Upstream
-from infra.standin.flood import EVENT_TYPE
+from infra.standin.events.flood import EVENT_TYPE
 from tests.bench.row import Row, usage_of_session
 
 _WINDOW_SECONDS = 300

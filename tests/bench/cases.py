@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from infra.standin.config import StandInConfig
-from infra.standin.library import Library
+from infra.standin.library.catalog import Library
 from tests.bench.posting import Post
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.events import Event, decode_event, event_message

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from infra.standin import StandIn, StandInConfig
-from infra.standin.library import BUCKET, Library
+from infra.standin.library.catalog import BUCKET, Library
 from tests.support import ROOT
 from tests.support.subscribing import Deployed, event
 from videovector_bridge.automate.actions import ACTIONS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.standin.library import BUCKET
+from infra.standin.library.catalog import BUCKET
 from tests.functions.test_outcomes import redrive
 from tests.support.subscribing import SOURCE, Deployed, event, message_of
 from videovector_bridge.automate import subscriber, wiring
@@ -245,7 +245,7 @@ def test_an_answer_of_another_shape_is_not_shown(
 ) -> None:
     """An answer that cannot be used is the vendor's to correct, and its values stay unseen."""
     monkeypatch.setattr(
-        "infra.standin.grants.Grant.url", lambda *_: "ftp://x/y?X-Goog-Signature=abc"
+        "infra.standin.library.grants.Grant.url", lambda *_: "ftp://x/y?X-Goog-Signature=abc"
     )
 
     assert embedded.push(processed(stored_uri(embedded))) == 200

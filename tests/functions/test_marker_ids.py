@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from infra.standin.markers import Marker
+from infra.standin.library.markers import Marker
 from tests.functions.test_delete_marker import DELETE, GONE, LIST, Both, completed
 from tests.functions.test_subscriber import RED
 from tests.support.subscribing import Deployed, event
@@ -240,7 +240,7 @@ def test_a_marker_that_replaced_ours_by_hand_stays(
     assert world is not None
     (ours,) = world.markers.all()
     world.markers.delete(ours.marker_id)
-    monkeypatch.setattr("infra.standin.markers.digest", lambda *_: "by_hand")
+    monkeypatch.setattr("infra.standin.library.markers.digest", lambda *_: "by_hand")
     put_by_hand(both.deletes, "run_1", "blue")
 
     assert both.deletes.push(completed()) == 200

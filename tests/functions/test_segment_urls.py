@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.standin.library import BUCKET, StoredObject
+from infra.standin.library.catalog import BUCKET, StoredObject
 from tests.functions.test_issue_signed_url import POST, key_of, processed, ready
 from tests.functions.test_outcomes import redrive
 from tests.support.subscribing import Deployed

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from infra.standin import media
+from infra.standin.library import media
 from tests.support.subscribing import SOURCE, Deployed, event
 from videovector_bridge.api.models import Media
 from videovector_bridge.automate import wiring

@@ -9,7 +9,7 @@ from infra.local.configuration import (
     STANDIN_BUCKET,
     read_configuration,
 )
-from infra.standin.library import BUCKET
+from infra.standin.library.catalog import BUCKET
 from videovector_bridge.errors import SettingsError
 
 REAL = {"VIDEO_VECTOR_API_KEY": "sk_x", "VIDEO_VECTOR_BASE_URL": "https://api.example.com/api/v2"}

@@ -20,10 +20,10 @@ from infra.local.oracle.expected import expected_effects
 from infra.local.oracle.oracle import Oracle
 from infra.local.oracle.progress import Progress
 from infra.standin.config import StandInConfig
-from infra.standin.events import Event
-from infra.standin.library import Library
-from infra.standin.news import Newsroom
-from infra.standin.runs import plan_run
+from infra.standin.events.event import Event
+from infra.standin.library.catalog import Library
+from infra.standin.runs.plan import plan_run
+from infra.standin.webhooks.events import Newsroom
 from tests.support.local_run import at, event
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.plan import Automation, plan
