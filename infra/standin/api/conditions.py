@@ -1,4 +1,4 @@
-"""Filter conditions over the metadata of segments."""
+"""Filter conditions for the metadata of segments."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -50,15 +50,15 @@ Test = Callable[[Mapping[str, Any]], bool]
 
 
 def parse_conditions(conditions: object) -> Test:
-    """A test that holds for metadata that meets all of 1 to 4 conditions. Raises 422."""
+    """Return a test whether metadata meets all of 1 to 4 conditions. Raises 422."""
     if not isinstance(conditions, list) or not 1 <= len(conditions) <= MAX_CONDITIONS:
         raise invalid(f"conditions has 1 to {MAX_CONDITIONS} items", "conditions")
-    tests = [_parse(condition, place) for place, condition in enumerate(conditions)]
+    tests = [_parse(condition, index) for index, condition in enumerate(conditions)]
     return lambda metadata: all(test(metadata) for test in tests)
 
 
-def _parse(condition: object, place: int) -> Test:
-    where = ("conditions", place)
+def _parse(condition: object, index: int) -> Test:
+    where = ("conditions", index)
     if not isinstance(condition, Mapping):
         raise invalid("A condition is an object", *where)
     field, operator, kind = (condition.get(key) for key in ("field", "operator", "type"))
@@ -70,11 +70,11 @@ def _parse(condition: object, place: int) -> Test:
         raise invalid(f"operator is one of {', '.join(_OPERATORS[kind])}", *where, "operator")
     value = condition.get("value")
     if (operator in _VALUELESS) != (value is None):
-        needs = "takes no" if operator in _VALUELESS else "needs a"
-        raise invalid(f"The operator {operator} {needs} value", *where, "value")
+        requirement = "has no" if operator in _VALUELESS else "needs a"
+        raise invalid(f"The operator {operator} {requirement} value", *where, "value")
     if value is not None and not isinstance(value, _value_types(kind, operator)):
-        raise invalid(f"value does not suit the type {kind}", *where, "value")
-    return _test(field.strip(), operator, kind, value)
+        raise invalid(f"value is not of the type {kind}", *where, "value")
+    return _build_test(field.strip(), operator, kind, value)
 
 
 def _value_types(kind: str, operator: str) -> tuple[type, ...]:
@@ -85,7 +85,7 @@ def _value_types(kind: str, operator: str) -> tuple[type, ...]:
     return (int,) if operator.startswith("length") else (str, int, float, bool)
 
 
-def _test(field: str, operator: str, kind: str, value: object) -> Test:
+def _build_test(field: str, operator: str, kind: str, value: object) -> Test:
     def test(metadata: Mapping[str, Any]) -> bool:
         stored = metadata.get(field)
         if stored is None:

@@ -1,4 +1,4 @@
-"""Cursor pages: opaque cursors, and the page object the API answers with."""
+"""Pages of lists, with opaque cursors, in the two documented styles."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ class Page:
     limit: int
 
     def paginated(self) -> dict[str, Any]:
-        """`{"data", "pagination"}`."""
+        """Return `{"data", "pagination"}`."""
         return {
             "data": list(self.items),
             "pagination": {
@@ -31,7 +31,7 @@ class Page:
         }
 
     def token_style(self) -> dict[str, Any]:
-        """`{"results", "next_page_token", "total_shown"}`."""
+        """Return `{"results", "next_page_token", "total_shown"}`."""
         return {
             "results": list(self.items),
             "next_page_token": self.next_cursor,
@@ -39,19 +39,19 @@ class Page:
         }
 
 
-def page_of(items: Sequence[Any], limit: int, cursor: str | None) -> Page:
-    """The page of `items` that begins at `cursor`. Raises 422 on a cursor not ours."""
-    start = _offset(cursor) if cursor else 0
+def paginate(items: Sequence[Any], limit: int, cursor: str | None) -> Page:
+    """Return the page of `items` that begins at `cursor`. Raises 422 for an invalid cursor."""
+    start = _decode_cursor(cursor) if cursor else 0
     end = start + limit
-    following = _cursor(end) if end < len(items) else None
-    return Page(tuple(items[start:end]), following, len(items), limit)
+    next_cursor = _encode_cursor(end) if end < len(items) else None
+    return Page(tuple(items[start:end]), next_cursor, len(items), limit)
 
 
-def _cursor(offset: int) -> str:
+def _encode_cursor(offset: int) -> str:
     return base64.urlsafe_b64encode(f"o:{offset}".encode()).decode()
 
 
-def _offset(cursor: str) -> int:
+def _decode_cursor(cursor: str) -> int:
     try:
         kind, _, number = (
             base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode().partition(":")

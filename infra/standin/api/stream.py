@@ -1,21 +1,20 @@
-"""GET /processing/events/stream: replay, then live events, heartbeats and whatever goes wrong."""
+"""GET /processing/events/stream: replay, live events, heartbeats and stream faults."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from starlette.datastructures import QueryParams
-from starlette.types import Receive, Scope, Send
 
-from infra.standin.api.stream_faults import Disturbance
+from infra.standin.api.stream_faults import StreamFault
+from infra.standin.config import StandInConfig
 from infra.standin.errors import ApiError
-from infra.standin.events.event import Filter, frame
-from infra.standin.faults import Fault
-from infra.standin.http import connection as wire
-
-if TYPE_CHECKING:
-    from infra.standin.state import World
+from infra.standin.events.event import Filter
+from infra.standin.events.frames import encode_frame
+from infra.standin.events.log import EventLog
+from infra.standin.http import connection
+from infra.standin.http.pipeline import RequestContext
+from infra.standin.state import StandInState
 
 _MAX_BYTES = 256 * 1024
 _MAX_BATCH = 10_000
@@ -27,30 +26,50 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a client asked for: a filter, the sequence number to begin after, the batch size."""
+async def serve(state: StandInState, context: RequestContext) -> None:
+    """Serve one stream. Raises 422, or 410 (or the configured status) for an expired cursor."""
+    fault = context.fault
+    if fault is not None and fault.kind == "expired_cursor":
+        raise cursor_expired(state.config)
+    query, headers = context.request.query_params, context.request.headers
+    stream_request = parse_stream_request(state.log, state.config, query, headers)
+    if fault is not None and fault.kind == "drop":
+        await context.drop()
+        return
+    state.streams_open += 1
+    try:
+        await EventStream(state.log, state.config, stream_request, context).run()
+    finally:
+        state.streams_open -= 1
 
-    where: Filter
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """The request for a stream: its filter, the sequence number before it, the batch size."""
+
+    filters: Filter
     after: int
     batch_size: int
 
 
-def opening(world: "World", query: QueryParams, headers: Mapping[str, str]) -> Opening:
-    """Check the request for a stream. Raises 422, or 410 (as configured) for a lost cursor."""
+def parse_stream_request(
+    log: EventLog, config: StandInConfig, query: QueryParams, headers: Mapping[str, str]
+) -> StreamRequest:
+    """Parse the request for a stream. Raises as `serve` does."""
     batch_size = query.get("batch_size", str(_MAX_BATCH))
     if not batch_size.isdecimal() or not 1 <= int(batch_size) <= _MAX_BATCH:
         message = f"batch_size is a whole number between 1 and {_MAX_BATCH}"
         raise ApiError(422, message, where=("query", "batch_size"))
-    return Opening(parse_filter(query), _position(world, headers), int(batch_size))
+    after = _find_position(log, config, headers.get("last-event-id"))
+    return StreamRequest(parse_filter(query), after, int(batch_size))
 
 
 def parse_filter(query: QueryParams) -> Filter:
-    """The filters of a query; a list may repeat its key, be split by commas, or both."""
+    """Parse the filter of a query. A list repeats its key, or separates values by commas."""
 
     def values(name: str) -> frozenset[str]:
-        given = [item for value in query.getlist(name) for item in value.split(",")]
-        return frozenset(item.strip() for item in given if item.strip())
+        items = [item for value in query.getlist(name) for item in value.split(",")]
+        return frozenset(item.strip() for item in items if item.strip())
 
     return Filter(
         run_ids=values("run_id"),
@@ -60,94 +79,90 @@ def parse_filter(query: QueryParams) -> Filter:
     )
 
 
-def cursor_expired(world: "World") -> ApiError:
-    """The answer to an unknown or expired Last-Event-ID."""
+def cursor_expired(config: StandInConfig) -> ApiError:
+    """Return the error for an unknown or expired Last-Event-ID."""
     message = "The Last-Event-ID is unknown or has expired"
-    return ApiError(world.config.cursor_status, message, code="cursor_expired")
+    return ApiError(config.cursor_status, message, code="cursor_expired")
 
 
-def _position(world: "World", headers: Mapping[str, str]) -> int:
-    last_event_id = headers.get("last-event-id")
+def _find_position(log: EventLog, config: StandInConfig, last_event_id: str | None) -> int:
     if not last_event_id:
-        return world.log.floor if world.config.start == "earliest" else world.log.last
-    sequence = world.log.sequence_of(last_event_id)
-    if sequence is None or sequence <= world.log.floor:
-        raise cursor_expired(world)
+        return log.floor if config.start == "earliest" else log.last
+    sequence = log.sequence_of(last_event_id)
+    if sequence is None or sequence <= log.floor:
+        raise cursor_expired(config)
     return sequence
 
 
 class EventStream:
-    """One connection, from its head to its end."""
+    """One stream connection, from its response head to its end."""
 
     def __init__(
         self,
-        world: "World",
-        asked: Opening,
-        fault: Fault | None,
-        *,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
+        log: EventLog,
+        config: StandInConfig,
+        stream_request: StreamRequest,
+        context: RequestContext,
     ) -> None:
-        self._world = world
-        self._log = world.log
-        self._asked = asked
-        self._after = asked.after
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._trouble = Disturbance(fault)
+        self._log = log
+        self._config = config
+        self._filters = stream_request.filters
+        self._batch_size = stream_request.batch_size
+        self._after = stream_request.after
+        self._context = context
+        self._fault = StreamFault(context.fault)
         self._wake = asyncio.Event()
-        self._gone = False
-        self._quiet_since = 0.0
-        self._filtered = 0  # events passed over since the client was last told where it is
+        self._disconnected = False
+        self._last_sent_at = 0.0
+        self._filtered = 0  # events filtered out since the last frame with an id
 
-    async def run(self, headers: Mapping[str, str]) -> None:
-        """Serve until the client leaves, the server closes or a fault ends it."""
+    async def run(self) -> None:
+        """Serve until the client disconnects, the log closes or a fault ends the stream."""
         loop = asyncio.get_running_loop()
         watcher = loop.create_task(self._watch())
         self._log.wakers.add(self._wake)
-        self._quiet_since = loop.time()
-        ends_at = loop.time() + (self._world.config.stream_seconds or float("inf"))
+        self._last_sent_at = loop.time()
+        ends_at = loop.time() + (self._config.stream_seconds or float("inf"))
+        headers = {**_HEADERS, "x-request-id": self._context.request_id}
         try:
-            await wire.start(self._send, 200, {**_HEADERS, **headers})
-            await wire.body(self._send, b"", more=True)
-            while not self._over() and loop.time() < ends_at:
+            await connection.send_head(self._context.send, 200, headers)
+            await self._write(b"")
+            while not self._is_over() and loop.time() < ends_at:
                 self._wake.clear()
-                if not await self._step():
-                    await self._rest(ends_at)
-            if not self._trouble.broken and not self._gone:
-                await wire.body(self._send, b"", more=False)
+                if not await self._send_batch():
+                    await self._wait(ends_at)
+            if not self._fault.broken and not self._disconnected:
+                await connection.send_body(self._context.send, b"", more=False)
         finally:
             self._log.wakers.discard(self._wake)
             watcher.cancel()
-        if self._trouble.broken and not self._gone:
-            await wire.break_off(self._scope, self._receive, reset=self._trouble.reset)
+        if self._fault.broken and not self._disconnected:
+            await self._context.drop(reset=self._fault.reset)
 
-    def _over(self) -> bool:
-        return self._gone or self._world.closing or self._trouble.ended
+    def _is_over(self) -> bool:
+        return self._disconnected or self._log.closed or self._fault.ended
 
     async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self._context.receive())["type"] != "http.disconnect":
             pass
-        self._gone = True
+        self._disconnected = True
         self._wake.set()
 
-    async def _step(self) -> bool:
-        """Send what is there; False if there was nothing."""
+    async def _send_batch(self) -> bool:
+        """Send the next events. Return False if there are none."""
         if self._after < self._log.floor:
-            await self._fell_behind()
+            await self._end_with_error()
             return True
-        for piece in self._trouble.before_frames():
-            await self._out(piece)
-        if self._trouble.stall_seconds:
-            await self._stall(self._trouble.take_stall())
-        if self._over():
+        for data in self._fault.before_frames():
+            await self._send(data)
+        if self._fault.stall_seconds:
+            await self._stall(self._fault.take_stall())
+        if self._is_over():
             return True
         batch = self._log.read(
             self._after,
-            self._asked.where,
-            max_events=min(self._asked.batch_size, self._trouble.frames_until_next()),
+            self._filters,
+            max_events=min(self._batch_size, self._fault.frames_until_next()),
             max_bytes=_MAX_BYTES,
         )
         if batch.reached == self._after:
@@ -156,19 +171,19 @@ class EventStream:
         self._after = batch.reached
         if batch.count:
             self._filtered = 0
-            await self._out(self._trouble.frames(batch.data, batch.count))
+            await self._send(self._fault.change_frames(batch.data, batch.count))
         elif self._filtered >= _ID_ONLY_AFTER:
-            await self._tell_position()
-        await asyncio.sleep(0)  # sending need not yield, and others must not be kept waiting
+            await self._send_position()
+        await asyncio.sleep(0)  # sending does not always yield to the event loop
         return True
 
-    async def _rest(self, ends_at: float) -> None:
-        """Wait for news, and send a heartbeat if there is none for too long."""
+    async def _wait(self, ends_at: float) -> None:
+        """Wait for an event, or send a heartbeat when it is due."""
         now = asyncio.get_running_loop().time()
-        heartbeat_at = self._quiet_since + self._world.config.heartbeat_seconds
+        heartbeat_at = self._last_sent_at + self._config.heartbeat_seconds
         if now >= heartbeat_at:
-            await self._tell_position()
-            await self._out(b": heartbeat\n\n")
+            await self._send_position()
+            await self._send(b": heartbeat\n\n")
             return
         try:
             async with asyncio.timeout(min(heartbeat_at, ends_at) - now):
@@ -176,39 +191,43 @@ class EventStream:
         except TimeoutError:
             pass
 
-    async def _tell_position(self) -> None:
-        """Say where a client stands that was spared some events: an id without data."""
+    async def _send_position(self) -> None:
+        """Send a frame with an id and no data, if events were filtered out since the last id."""
         sse_id = self._log.sse_id(self._after) if self._after else None
-        if self._filtered and sse_id is not None and self._world.config.id_only_frames:
-            await self._out(f"id: {sse_id}\n\n".encode())
+        if self._filtered and sse_id is not None and self._config.id_only_frames:
+            await self._send(f"id: {sse_id}\n\n".encode())
         self._filtered = 0
 
-    async def _fell_behind(self) -> None:
-        error = cursor_expired(self._world)
+    async def _end_with_error(self) -> None:
+        """End a stream whose position has expired."""
+        error = cursor_expired(self._config)
         data = f'{{"code":"{error.code}","message":"{error.message}"}}'.encode()
-        await self._out(frame(None, "processing.stream_error", data))
-        self._trouble.ended = True
+        await self._send(encode_frame(None, "processing.stream_error", data))
+        self._fault.ended = True
 
-    async def _out(self, data: bytes) -> None:
+    async def _send(self, data: bytes) -> None:
         if not data:
             return
-        self._quiet_since = asyncio.get_running_loop().time()
-        data = self._trouble.limited(data)
-        drip = self._trouble.drip(data)
+        self._last_sent_at = asyncio.get_running_loop().time()
+        data = self._fault.truncate(data)
+        drip = self._fault.drip(data)
         if drip is None:
-            await wire.body(self._send, data, more=True)
+            await self._write(data)
             return
         for start in range(0, len(data), drip.bytes):
-            if self._gone or self._world.closing:
+            if self._disconnected or self._log.closed:
                 return
-            await wire.body(self._send, data[start : start + drip.bytes], more=True)
+            await self._write(data[start : start + drip.bytes])
             await asyncio.sleep(drip.seconds)
 
+    async def _write(self, data: bytes) -> None:
+        await connection.send_body(self._context.send, data, more=True)
+
     async def _stall(self, seconds: float) -> None:
-        """Send nothing at all, heartbeats included; a client that leaves ends it."""
+        """Send nothing, not even heartbeats, until the time is over or the client disconnects."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while not self._gone and not self._world.closing and loop.time() < until:
+        while not self._disconnected and not self._log.closed and loop.time() < until:
             self._wake.clear()
             try:
                 async with asyncio.timeout_at(until):

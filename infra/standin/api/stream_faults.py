@@ -1,20 +1,20 @@
-"""What a fault does to the bytes of one stream. No I/O: the stream asks, and sends."""
+"""The effect of a fault on the bytes of one stream. No I/O."""
 
 import sys
 from collections import deque
 from collections.abc import Iterator
 
-from infra.standin.events.event import frame, padded, without_id
+from infra.standin.events.frames import encode_frame, pad_frame, remove_id
 from infra.standin.faults import Fault
 
 _ERROR_DATA = b'{"code":"stream_terminated","message":"The stream terminated unexpectedly"}'
 _ENDLESS = sys.maxsize
 
 
-class Disturbance:
-    """Follows what was sent on a connection and strikes when its fault is due.
+class StreamFault:
+    """Counts the events and bytes sent on a connection, and applies the fault when it is due.
 
-    `ended`: nothing more is to be sent. `broken`: and the response is to be left unfinished.
+    `ended`: send nothing more. `broken`: also leave the response unfinished.
     """
 
     def __init__(self, fault: Fault | None) -> None:
@@ -29,7 +29,7 @@ class Disturbance:
         self.stall_seconds = 0.0
 
     def before_frames(self) -> Iterator[bytes]:
-        """What is to be sent before the next frame; may end the stream or ask for a stall."""
+        """Yield the bytes to send before the next frame. May end the stream or request a stall."""
         fault = self._due()
         if fault is None:
             return
@@ -38,23 +38,23 @@ class Disturbance:
         elif fault.kind == "duplicate":
             yield b"".join(self._tail)
         elif fault.kind == "stream_error":
-            yield frame(None, "processing.stream_error", _ERROR_DATA)
+            yield encode_frame(None, "processing.stream_error", _ERROR_DATA)
             self.ended = True
         elif fault.kind == "stall":
             self.stall_seconds = fault.seconds
         elif fault.kind == "cut" and fault.after_bytes is None and not fault.mid_frame:
             self._cut(fault)
         else:
-            return  # these wait for the next frame, or for a number of bytes
+            return  # applies to the next frame, or at a number of bytes
         self._fault = None
 
     def take_stall(self) -> float:
-        """The seconds of the stall that is due; it is then no longer due."""
+        """Return the seconds of the stall that is due, and reset it."""
         seconds, self.stall_seconds = self.stall_seconds, 0.0
         return seconds
 
     def frames_until_next(self) -> int:
-        """How many frames may be sent at once before the fault needs to be asked again."""
+        """Return the maximum number of frames for the next `change_frames`."""
         fault = self._fault
         if fault is None:
             return _ENDLESS
@@ -64,8 +64,8 @@ class Disturbance:
             return 1
         return _ENDLESS
 
-    def frames(self, data: bytes, count: int) -> bytes:
-        """The frames as they are to be sent; one only where `frames_until_next` said so."""
+    def change_frames(self, data: bytes, count: int) -> bytes:
+        """Return the frames, changed by the fault if it is due."""
         fault = self._due()
         self._sent_events += count
         if self._fault is not None and self._fault.kind == "duplicate":
@@ -74,33 +74,33 @@ class Disturbance:
             return data
         if fault.kind == "oversize":
             self._fault = None
-            return padded(data, fault.bytes)
+            return pad_frame(data, fault.bytes)
         if fault.kind == "no_id":
             self._frames_left -= 1
             if self._frames_left <= 0:
                 self._fault = None
-            return without_id(data)
+            return remove_id(data)
         if fault.kind == "cut" and fault.mid_frame:
             self._cut(fault)
             self._fault = None
             return data[: len(data) // 2]
         return data
 
-    def limited(self, data: bytes) -> bytes:
-        """As much of `data` as may still be sent before a cut at a number of bytes."""
+    def truncate(self, data: bytes) -> bytes:
+        """Return the part of `data` before a cut at a number of bytes."""
         fault = self._fault
         if fault is None or fault.kind != "cut" or fault.after_bytes is None:
             return data
-        room = fault.after_bytes - self._sent_bytes
+        remaining = fault.after_bytes - self._sent_bytes
         self._sent_bytes += len(data)
-        if len(data) < room:
+        if len(data) < remaining:
             return data
         self._cut(fault)
         self._fault = None
-        return data[:room]
+        return data[:remaining]
 
     def drip(self, data: bytes) -> Fault | None:
-        """The fault, if these bytes are to be dripped."""
+        """Return the fault if it drips these bytes."""
         fault = self._fault
         if fault is None or fault.kind != "drip" or self._sent_events <= fault.after_events:
             return None

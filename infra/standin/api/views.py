@@ -1,4 +1,4 @@
-"""Videos, segments and search results as the API shows them."""
+"""JSON representations of videos, segments and search results."""
 
 import base64
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 from infra.standin.library import media
 from infra.standin.library.catalog import Segment, Video
 from infra.standin.library.markers import Markers
-from infra.standin.runs.records import Records, RunState, VideoState
+from infra.standin.runs.records import RunRecords, RunState, VideoState
 
 
 class Views:
-    """Puts together what the library, the runs and the markers say."""
+    """Combines the library with the run records and the markers."""
 
-    def __init__(self, records: Records, markers: Markers) -> None:
+    def __init__(self, records: RunRecords, markers: Markers) -> None:
         self._records = records
         self._markers = markers
 
     def video(self, video: Video) -> dict[str, Any]:
-        """A video as in lists."""
+        """Return a video as in lists."""
         latest = self._records.latest(video.video_id)
         return {
             "video_id": video.video_id,
@@ -33,7 +33,7 @@ class Views:
         }
 
     def video_with_details(self, video: Video) -> dict[str, Any]:
-        """A video with its pictures in base64."""
+        """Return a video with its pictures in base64."""
         first = video.segments[0].segment_id if video.segments else video.video_id
         return {
             **self.video(video),
@@ -42,7 +42,7 @@ class Views:
         }
 
     def video_status(self, video: Video) -> dict[str, Any]:
-        """How far the processing of a video is, run by run."""
+        """Return the processing status of a video, by run."""
         return {
             "video_id": video.video_id,
             "status": self._records.video_status(video.video_id),
@@ -50,20 +50,20 @@ class Views:
         }
 
     def video_segments(self, video: Video, run_id: str | None) -> dict[str, Any]:
-        """The segments of a video, as one run left them (the latest, unless told)."""
-        found = self._run(video.video_id, run_id)
+        """Return the segments of a video with their results in one run (default: the latest)."""
+        in_run = self._find_run(video.video_id, run_id)
         return {
             "video_id": video.video_id,
-            "run_id": run_id if run_id is not None else found[0].run_id if found else None,
-            "segments": [self.segment(segment, found) for segment in video.segments],
+            "run_id": run_id if run_id is not None else in_run[0].run_id if in_run else None,
+            "segments": [self.segment(segment, in_run) for segment in video.segments],
         }
 
     def segment(
-        self, segment: Segment, found: tuple[RunState, VideoState] | None
+        self, segment: Segment, in_run: tuple[RunState, VideoState] | None
     ) -> dict[str, Any]:
-        """A segment, as a run left it."""
-        run, in_run = found or (None, None)
-        state = in_run.segments.get(segment.segment_id) if in_run else None
+        """Return a segment with its result in a run."""
+        run, video = in_run or (None, None)
+        state = video.segments.get(segment.segment_id) if video else None
         done = state is not None and state.status == "completed"
         return {
             "segment_id": segment.segment_id,
@@ -82,11 +82,11 @@ class Views:
             "thumbnail_available": True,
             "from_run_id": run.run_id if run and state else None,
             "marker": self._run_marker(run),
-            "metadata_markers": self._markers.of_fields(segment.segment_id),
+            "metadata_markers": self._markers.field_markers(segment.segment_id),
         }
 
     def search_result(self, video: Video, segment: Segment, score: float | None) -> dict[str, Any]:
-        """A segment as a search result."""
+        """Return a segment as a search result."""
         latest = self._records.latest(video.video_id)
         run = latest[0] if latest else None
         return {
@@ -111,7 +111,7 @@ class Views:
             "prompt_id": run.prompt_id if run else None,
             "source_index_id": video.index_id,
             "marker": self._run_marker(run),
-            "extracted_metadata_markers": self._markers.of_fields(segment.segment_id),
+            "extracted_metadata_markers": self._markers.field_markers(segment.segment_id),
         }
 
     def _processing_status(self, video: Video) -> list[dict[str, Any]]:
@@ -119,11 +119,11 @@ class Views:
             _run_status(video, run, state) for run, state in self._records.runs_of(video.video_id)
         ]
 
-    def _run(self, video_id: str, run_id: str | None) -> tuple[RunState, VideoState] | None:
+    def _find_run(self, video_id: str, run_id: str | None) -> tuple[RunState, VideoState] | None:
         if run_id is None:
             return self._records.latest(video_id)
         return next(
-            (found for found in self._records.runs_of(video_id) if found[0].run_id == run_id), None
+            (each for each in self._records.runs_of(video_id) if each[0].run_id == run_id), None
         )
 
     def _run_marker(self, run: RunState | None) -> dict[str, Any]:

@@ -1,87 +1,86 @@
-"""The endpoints of webhook management: "Webhooks" in the vendor's API reference."""
+"""The webhook endpoints."""
 
-from typing import TYPE_CHECKING
+from infra.standin.http.requests import ApiRequest
+from infra.standin.http.responses import Response, json_response
+from infra.standin.state import StandInState
+from infra.standin.webhooks.webhook import WEBHOOK_EVENTS
 
-from infra.standin.http.responses import Answer, Call, json_answer
-from infra.standin.webhooks.deliveries import retryable
-from infra.standin.webhooks.webhook import EVENTS
-
-if TYPE_CHECKING:
-    from infra.standin.state import World
-
-_TEST = "test"
+_TEST_EVENT = "test"
 
 
-def create(world: "World", call: Call) -> Answer:
-    """POST /webhooks: the one answer, but for a rotation, that shows a secret."""
-    webhook = world.webhooks.create(call.json(), world.moment())
-    return json_answer(webhook.json() | {"secret": webhook.secret}, 201)
+def create(state: StandInState, request: ApiRequest) -> Response:
+    """POST /webhooks. Only this response and that of a rotation contain a secret."""
+    webhook = state.webhooks.create(request.json(), state.next_timestamp())
+    return json_response(webhook.json() | {"secret": webhook.secret}, 201)
 
 
-def index(world: "World", _call: Call) -> Answer:
+def list_webhooks(state: StandInState, _request: ApiRequest) -> Response:
     """GET /webhooks: a bare array."""
-    return json_answer([webhook.json() for webhook in world.webhooks.all()])
+    return json_response([webhook.json() for webhook in state.webhooks.all()])
 
 
-def events(_world: "World", _call: Call) -> Answer:
+def list_events(_state: StandInState, _request: ApiRequest) -> Response:
     """GET /webhooks/events: a bare array."""
-    return json_answer(list(EVENTS))
+    return json_response(list(WEBHOOK_EVENTS))
 
 
-def show(world: "World", call: Call) -> Answer:
+def get(state: StandInState, request: ApiRequest) -> Response:
     """GET /webhooks/{webhook_id}."""
-    return json_answer(world.webhooks.find(call.path["webhook_id"]).json())
+    return json_response(state.webhooks.find(request.path["webhook_id"]).json())
 
 
-def update(world: "World", call: Call) -> Answer:
+def update(state: StandInState, request: ApiRequest) -> Response:
     """PATCH /webhooks/{webhook_id}."""
-    webhook_id = call.path["webhook_id"]
-    return json_answer(world.webhooks.update(webhook_id, call.json(), world.moment()).json())
+    webhook = state.webhooks.update(
+        request.path["webhook_id"], request.json(), state.next_timestamp()
+    )
+    return json_response(webhook.json())
 
 
-def delete(world: "World", call: Call) -> Answer:
+def delete(state: StandInState, request: ApiRequest) -> Response:
     """DELETE /webhooks/{webhook_id}."""
-    world.webhooks.delete(call.path["webhook_id"])
-    return json_answer({"message": "Webhook deleted"})
+    state.webhooks.delete(request.path["webhook_id"])
+    return json_response({"message": "Webhook deleted"})
 
 
-def rotate(world: "World", call: Call) -> Answer:
+def rotate_secret(state: StandInState, request: ApiRequest) -> Response:
     """POST /webhooks/{webhook_id}/rotate-secret."""
-    webhook = world.webhooks.rotate(call.path["webhook_id"], world.moment())
-    return json_answer({"webhook_id": webhook.webhook_id, "new_secret": webhook.secret})
+    webhook = state.webhooks.rotate(request.path["webhook_id"], state.next_timestamp())
+    return json_response({"webhook_id": webhook.webhook_id, "new_secret": webhook.secret})
 
 
-async def test(world: "World", call: Call) -> Answer:
-    """POST /webhooks/{webhook_id}/test: delivers once, and tells how that ended."""
-    webhook = world.webhooks.find(call.path["webhook_id"])
+async def send_test(state: StandInState, request: ApiRequest) -> Response:
+    """POST /webhooks/{webhook_id}/test: deliver once and return the result."""
+    webhook = state.webhooks.find(request.path["webhook_id"])
     data = {"webhook_id": webhook.webhook_id, "message": "A test delivery"}
-    ended = await world.courier.test(webhook, world.news.make(_TEST, data, world.moment()))
-    refused = None if ended.delivered else f"The receiver answered {ended.status_code}"
-    return json_answer(
+    event = state.webhook_events.create(_TEST_EVENT, data, state.next_timestamp())
+    attempt = await state.dispatcher.test(webhook, event)
+    refusal = None if attempt.delivered else f"The receiver responded with {attempt.status_code}"
+    return json_response(
         {
-            "success": ended.delivered,
-            "status_code": ended.status_code,
-            "error": ended.error or refused,
+            "success": attempt.delivered,
+            "status_code": attempt.status_code,
+            "error": attempt.error or refusal,
         }
     )
 
 
-def deliveries(world: "World", call: Call) -> Answer:
-    """GET /webhooks/{webhook_id}/deliveries?status=&limit=: a bare array, the newest first."""
-    webhook = world.webhooks.find(call.path["webhook_id"])
-    limit = call.integer("limit", 50, lowest=1, highest=100)
-    found = world.deliveries.of(webhook.webhook_id, call.query.get("status"))
-    return json_answer([delivery.json() for delivery in found[:limit]])
+def list_deliveries(state: StandInState, request: ApiRequest) -> Response:
+    """GET /webhooks/{webhook_id}/deliveries?status=&limit=: a bare array, newest first."""
+    webhook = state.webhooks.find(request.path["webhook_id"])
+    limit = request.integer("limit", 50, lowest=1, highest=100)
+    deliveries = state.deliveries.of_webhook(webhook.webhook_id, request.query.get("status"))
+    return json_response([delivery.json() for delivery in deliveries[:limit]])
 
 
-def delivery(world: "World", call: Call) -> Answer:
+def get_delivery(state: StandInState, request: ApiRequest) -> Response:
     """GET /webhooks/deliveries/{delivery_id}."""
-    return json_answer(world.deliveries.find(call.path["delivery_id"]).json())
+    return json_response(state.deliveries.find(request.path["delivery_id"]).json())
 
 
-def retry(world: "World", call: Call) -> Answer:
-    """POST /webhooks/deliveries/{delivery_id}/retry: a failed one is sent again."""
-    found = retryable(world.deliveries.find(call.path["delivery_id"]))
-    found.status = "pending"
-    world.courier.deliver(found)
-    return json_answer(found.json())
+def retry_delivery(state: StandInState, request: ApiRequest) -> Response:
+    """POST /webhooks/deliveries/{delivery_id}/retry: send a failed delivery again."""
+    delivery = state.deliveries.find(request.path["delivery_id"])
+    delivery.reset()
+    state.dispatcher.deliver(delivery)
+    return json_response(delivery.json())

@@ -1,4 +1,4 @@
-"""A processing event, its SSE frame, and what a stream filters on."""
+"""A processing event, and the filter of a stream."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import orjson
 
 
 class Facets(NamedTuple):
-    """The parts of an event that filters look at."""
+    """The fields of an event that filters compare."""
 
     event_type: str
     run_id: str | None
@@ -17,7 +17,7 @@ class Facets(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event. `raw_data`, if given, stands verbatim where the JSON would."""
+    """One event. `raw_data`, if not None, replaces the JSON verbatim."""
 
     event_id: str
     event_type: str
@@ -31,11 +31,11 @@ class Event:
     raw_data: str | None = None
 
     def facets(self) -> Facets:
-        """What filters look at."""
+        """Return the fields that filters compare."""
         return Facets(self.event_type, self.run_id, self.video_id, self.index_id)
 
     def data(self) -> bytes:
-        """The event as compact JSON on one line, or the raw data."""
+        """Return the event as compact JSON on one line, or the raw data."""
         if self.raw_data is not None:
             return self.raw_data.encode()
         return orjson.dumps(
@@ -55,7 +55,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a stream asks for; an empty set asks for everything."""
+    """The filter of a stream. An empty set matches everything."""
 
     run_ids: frozenset[str] = frozenset()
     index_ids: frozenset[str] = frozenset()
@@ -63,46 +63,15 @@ class Filter:
     event_types: frozenset[str] = frozenset()
 
     @property
-    def everything(self) -> bool:
-        """True if nothing is filtered out."""
+    def matches_everything(self) -> bool:
+        """Whether no event is filtered out."""
         return not (self.run_ids or self.index_ids or self.video_ids or self.event_types)
 
     def matches(self, facets: Facets) -> bool:
-        """True if every part that was asked for is met."""
+        """Whether every set is empty or contains the field."""
         return (
             (not self.event_types or facets.event_type in self.event_types)
             and (not self.run_ids or facets.run_id in self.run_ids)
             and (not self.video_ids or facets.video_id in self.video_ids)
             and (not self.index_ids or facets.index_id in self.index_ids)
         )
-
-
-def frame(sse_id: str | None, event_type: str, data: bytes) -> bytes:
-    """An SSE frame: the id line (unless None, or impossible in one line), the type, the data."""
-    lines = []
-    if sse_id is not None and not any(mark in sse_id for mark in "\r\n\0"):
-        lines.append(f"id: {sse_id}".encode())
-    lines.append(f"event: {event_type}".encode())
-    lines.extend(b"data: " + line for line in data.splitlines() or [b""])
-    return b"\n".join(lines) + b"\n\n"
-
-
-def without_id(framed: bytes) -> bytes:
-    """The frame less its id line."""
-    return framed.partition(b"\n")[2] if framed.startswith(b"id:") else framed
-
-
-def padded(framed: bytes, size: int) -> bytes:
-    """The frame with its payload padded so that the data is `size` bytes (no smaller than it was).
-
-    Data that is not a JSON object stays as it is.
-    """
-    head, _, rest = framed.partition(b"data: ")
-    line = rest.removesuffix(b"\n\n")
-    try:
-        event = orjson.loads(line)
-        event["payload"]["pad"] = ""
-    except (orjson.JSONDecodeError, TypeError, KeyError):
-        return framed
-    event["payload"]["pad"] = "x" * max(0, size - len(orjson.dumps(event)))
-    return head + b"data: " + orjson.dumps(event) + b"\n\n"

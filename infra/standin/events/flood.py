@@ -1,4 +1,4 @@
-"""Very many events, encoded ahead, so that serving them costs next to nothing."""
+"""A flood: very many events, encoded in advance so that serving them needs little CPU."""
 
 from array import array
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from infra.standin.events.event import Facets
 from infra.standin.events.log import Block, EventLog
 from infra.standin.ids import timestamp
 
-EVENT_TYPE = "processing.segment_completed"
+FLOOD_EVENT_TYPE = "processing.segment_completed"
 _INDEX = "idx_flood"
 _BLOCK_BYTES = 256 * 1024
 _SECOND = 1_000_000  # microseconds
@@ -16,11 +16,10 @@ _SECOND = 1_000_000  # microseconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flood:
-    """`events` events of `entities` runs in turn, one microsecond apart from `now` on.
+    """`events` events of `entities` runs in turn, one microsecond apart, beginning at `now`.
 
-    `data_bytes` is the length of each event's JSON; it is more only if the event does not fit.
-    The events of one run carry a counter `n` in their payload that rises by one from 0, so that a
-    reader can check order.
+    `data_bytes` is the length of each event's JSON, unless the unpadded event is longer. Within a
+    run the payload's counter `n` rises by one from 0, so that a reader can check the order.
     """
 
     events: int
@@ -29,8 +28,8 @@ class Flood:
     user_id: str
     now: float
 
-    def pour(self, log: EventLog) -> Iterator[int]:
-        """Append the events block by block; yields the size of each block."""
+    def append_to(self, log: EventLog) -> Iterator[int]:
+        """Append the events block by block. Yield the number of events of each block."""
         per_block = max(1, _BLOCK_BYTES // (self.data_bytes + 80))
         for start in range(0, self.events, per_block):
             stop = min(self.events, start + per_block)
@@ -54,15 +53,17 @@ class Flood:
 
         def facets(offset: int) -> Facets:
             entity = (start + offset) % self.entities
-            return Facets(EVENT_TYPE, f"run_flood_{entity:04d}", f"vid_flood_{entity:04d}", _INDEX)
+            return Facets(
+                FLOOD_EVENT_TYPE, f"run_flood_{entity:04d}", f"vid_flood_{entity:04d}", _INDEX
+            )
 
         return Block(first, bytes(data), ends, facets)
 
     def _frame(self, log: EventLog, sequence: int, number: int, created_at: str) -> bytes:
-        # Written by hand: a million dicts take longer to build and encode than to serve.
+        # Not orjson: to build and encode a million dicts takes longer than to serve them.
         turn, entity = divmod(number, self.entities)
         event = (
-            f'{{"event_id":"{log.id_of(sequence)}","event_type":"{EVENT_TYPE}",'
+            f'{{"event_id":"{log.id_of(sequence)}","event_type":"{FLOOD_EVENT_TYPE}",'
             f'"user_id":"{self.user_id}","run_id":"run_flood_{entity:04d}",'
             f'"video_id":"vid_flood_{entity:04d}","segment_id":"seg_flood_{number:09d}",'
             f'"index_id":"{_INDEX}","created_at":"{created_at}",'
@@ -71,4 +72,4 @@ class Flood:
         sse_id = log.sse_id(sequence)
         id_line = "" if sse_id is None else f"id: {sse_id}\n"
         pad = "x" * max(0, self.data_bytes - len(event) - 3)
-        return f'{id_line}event: {EVENT_TYPE}\ndata: {event}{pad}"}}}}\n\n'.encode()
+        return f'{id_line}event: {FLOOD_EVENT_TYPE}\ndata: {event}{pad}"}}}}\n\n'.encode()

@@ -1,7 +1,7 @@
-"""The event log: frames ready to send, kept for replay until they expire.
+"""The event log: encoded frames, kept for replay until they expire.
 
-Events sit in blocks of bytes with the offset of each frame's end, so that a reader who filters
-nothing is served whole slices, and a million events cost their bytes and little more.
+The frames are stored in blocks of bytes, with the end offset of each frame. A reader without a
+filter receives whole slices, and a million events need little more memory than their bytes.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from infra.standin.config import IdMode
-from infra.standin.events.event import Event, Facets, Filter, frame
+from infra.standin.events.event import Event, Facets, Filter
+from infra.standin.events.frames import encode_frame
 from infra.standin.ids import EventIds
 
 _OPEN_BLOCK_EVENTS = 512
@@ -20,7 +21,7 @@ _SCAN_EVENTS = 5_000
 
 @dataclass(slots=True)
 class Block:
-    """Consecutive events from number `first` on; `ends[n]` is where frame n ends in `data`."""
+    """Consecutive events, beginning at number `first`. Frame n ends at `data[ends[n]]`."""
 
     first: int
     data: bytes | bytearray
@@ -33,7 +34,7 @@ class Block:
         return len(self.ends)
 
     def frames(self, start: int, stop: int) -> bytes:
-        """Frames `start` to `stop` (exclusive) as one piece; the whole block is not copied."""
+        """Return the frames `start` to `stop` (exclusive). A whole block is not copied."""
         if start == 0 and stop == self.count and isinstance(self.data, bytes):
             return self.data
         begin = self.ends[start - 1] if start else 0
@@ -42,7 +43,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a reader gets: frames, how many, and the sequence number the reader has now reached."""
+    """Frames for a reader, their number, and the sequence number of the reader's new position."""
 
     data: bytes
     count: int
@@ -51,14 +52,14 @@ class Batch:
 
 @dataclass(slots=True)
 class _OpenBlock:
-    """The block that single events are appended to."""
+    """The block to which single events are appended."""
 
     block: Block
     facets: list[Facets] = field(default_factory=list)
 
 
 class EventLog:
-    """Append, read from a position, expire. Sequence numbers begin at 1 and never repeat."""
+    """Events by sequence number. Numbers begin at 1 and are never reused."""
 
     def __init__(self, ids: EventIds, *, mode: IdMode, retain: int | None) -> None:
         self._ids = ids
@@ -66,92 +67,93 @@ class EventLog:
         self.retain = retain
         self.last = 0
         self.floor = 0
-        """Everything up to here is expired."""
+        """Sequence number of the last expired event."""
+        self.closed = False
         self.wakers: set[asyncio.Event] = set()
-        """Set at every append."""
+        """Set at every append, and when the log closes."""
         self._firsts: list[int] = []
         self._blocks: list[Block] = []
         self._open: _OpenBlock | None = None
-        self._given: dict[int, str] = {}
-        self._given_sequence: dict[str, int] = {}
+        self._custom_ids: dict[int, str] = {}
+        self._custom_sequences: dict[str, int] = {}
 
     def next_id(self) -> str:
-        """The id that the next event gets unless it brings its own."""
+        """Return the default id of the next event."""
         return self._ids.of(self.last + 1)
 
     def id_of(self, sequence: int) -> str:
-        """The event id of a sequence number."""
-        return self._given.get(sequence) or self._ids.of(sequence)
+        """Return the event id of a sequence number."""
+        return self._custom_ids.get(sequence) or self._ids.of(sequence)
 
     def sse_id(self, sequence: int) -> str | None:
-        """What the `id:` line of that event carries."""
+        """Return the content of the event's `id:` line, or None for no line."""
         if self._mode == "none":
             return None
         return str(sequence) if self._mode == "sequence" else self.id_of(sequence)
 
     def ids_after(self, sequence: int) -> Iterator[str]:
-        """Ids of every event ever emitted after `sequence`, expired or not."""
+        """Return the ids of all events after `sequence`, expired events included."""
         return map(self.id_of, range(sequence + 1, self.last + 1))
 
     def sequence_of(self, name: str) -> int | None:
-        """The sequence number behind an event id or SSE id; None if no such event was emitted."""
-        sequence = self._given_sequence.get(name) or self._ids.sequence(name)
+        """Return the sequence number of an event id or SSE id, or None if it is unknown."""
+        sequence = self._custom_sequences.get(name) or self._ids.sequence(name)
         if sequence is None and self._mode == "sequence" and name.isdecimal():
             sequence = int(name)
         return sequence if sequence is not None and 0 < sequence <= self.last else None
 
     def append(self, event: Event) -> None:
-        """Add one event and wake the readers."""
+        """Append one event and wake the readers."""
         sequence = self.last + 1
         if event.event_id != self._ids.of(sequence):
-            self._given[sequence] = event.event_id
-            # A repeated id resumes after its first occurrence: repeats, but no loss.
-            self._given_sequence.setdefault(event.event_id, sequence)
-        framed = frame(self.sse_id_for(event, sequence), event.event_type, event.data())
-        block = self._room()
+            self._custom_ids[sequence] = event.event_id
+            # A repeated id resumes after its first occurrence: this may repeat, but never loses.
+            self._custom_sequences.setdefault(event.event_id, sequence)
+        sse_id = event.event_id if self._mode == "event_id" else self.sse_id(sequence)
+        block = self._writable_block()
         assert isinstance(block.block.data, bytearray)
-        block.block.data += framed
+        block.block.data += encode_frame(sse_id, event.event_type, event.data())
         block.block.ends.append(len(block.block.data))
         block.facets.append(event.facets())
         self.last = sequence
         self._appended()
 
-    def sse_id_for(self, event: Event, sequence: int) -> str | None:
-        """As `sse_id`, for an event about to be appended."""
-        return event.event_id if self._mode == "event_id" else self.sse_id(sequence)
-
     def append_block(self, block: Block) -> None:
-        """Add a block of ready frames that begins at `last + 1`, and wake the readers."""
+        """Append a block of encoded frames that begins at `last + 1`, and wake the readers."""
         assert block.first == self.last + 1
         self._open = None
         self._add(block)
         self.last += block.count
         self._appended()
 
-    def read(self, after: int, where: Filter, *, max_events: int, max_bytes: int) -> Batch:
-        """Matching frames after `after`: at most `max_events`, and about `max_bytes`.
+    def read(self, after: int, filters: Filter, *, max_events: int, max_bytes: int) -> Batch:
+        """Return matching frames after `after`: at most `max_events`, and about `max_bytes`.
 
-        `reached` may have moved although nothing matched. One call looks at a bounded number of
-        events when it has to filter.
+        `reached` can advance although no event matches. With a filter, one call compares a bounded
+        number of events.
         """
-        if where.everything:
+        if filters.matches_everything:
             return self._slices(after, max_events, max_bytes)
-        return self._scan(after, where, max_events, max_bytes)
+        return self._scan(after, filters, max_events, max_bytes)
 
     def expire_through(self, sequence: int) -> None:
-        """Forget everything up to and including `sequence`."""
+        """Expire all events up to and including `sequence`."""
         self.floor = max(self.floor, min(sequence, self.last))
         while self._blocks and self._blocks[0].first + self._blocks[0].count - 1 <= self.floor:
             if self._open is not None and self._open.block is self._blocks[0]:
                 self._open = None
             del self._blocks[0], self._firsts[0]
 
-    def wake(self) -> None:
-        """Let every reader look again."""
+    def close(self) -> None:
+        """End every reader."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
         for waker in self.wakers:
             waker.set()
 
-    def _room(self) -> _OpenBlock:
+    def _writable_block(self) -> _OpenBlock:
         if self._open is None or self._open.block.count >= _OPEN_BLOCK_EVENTS:
             facets: list[Facets] = []
             block = Block(self.last + 1, bytearray(), array("Q"), facets.__getitem__)
@@ -166,10 +168,10 @@ class EventLog:
     def _appended(self) -> None:
         if self.retain is not None:
             self.expire_through(self.last - self.retain)
-        self.wake()
+        self._wake()
 
-    def _from(self, after: int) -> Iterator[tuple[Block, int]]:
-        """Blocks with events after `after`, each with the offset of the first such event."""
+    def _blocks_after(self, after: int) -> Iterator[tuple[Block, int]]:
+        """Yield the blocks with events after `after`, and the offset of the first such event."""
         position = max(after, self.floor) + 1
         if position > self.last:
             return
@@ -181,7 +183,7 @@ class EventLog:
         pieces: list[bytes] = []
         count = size = 0
         reached = after
-        for block, start in self._from(after):
+        for block, start in self._blocks_after(after):
             stop = min(block.count, start + max_events - count)
             piece = block.frames(start, stop)
             pieces.append(piece)
@@ -192,17 +194,17 @@ class EventLog:
                 break
         return Batch(pieces[0] if len(pieces) == 1 else b"".join(pieces), count, reached)
 
-    def _scan(self, after: int, where: Filter, max_events: int, max_bytes: int) -> Batch:
+    def _scan(self, after: int, filters: Filter, max_events: int, max_bytes: int) -> Batch:
         pieces: list[bytes] = []
-        size = seen = 0
+        size = compared = 0
         reached = after
-        for block, start in self._from(after):
+        for block, start in self._blocks_after(after):
             for offset in range(start, block.count):
                 reached = block.first + offset
-                seen += 1
-                if where.matches(block.facets(offset)):
+                compared += 1
+                if filters.matches(block.facets(offset)):
                     pieces.append(block.frames(offset, offset + 1))
                     size += len(pieces[-1])
-                if len(pieces) >= max_events or size >= max_bytes or seen >= _SCAN_EVENTS:
+                if len(pieces) >= max_events or size >= max_bytes or compared >= _SCAN_EVENTS:
                     return Batch(b"".join(pieces), len(pieces), reached)
         return Batch(b"".join(pieces), len(pieces), reached)

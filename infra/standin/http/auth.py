@@ -1,4 +1,4 @@
-"""Who calls, and what they may do: admin > write > read > search."""
+"""Authentication and authorisation. Scopes in order: admin > write > read > search."""
 
 import hmac
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from infra.standin.config import SCOPES
 from infra.standin.errors import ApiError
 
 
-def credential(headers: Mapping[str, str]) -> str | None:
-    """The key or token that a request carries, X-API-Key before Authorization."""
+def extract_credential(headers: Mapping[str, str]) -> str | None:
+    """Return the key or token of a request. X-API-Key precedes Authorization."""
     key = headers.get("x-api-key")
     if key:
         return key
@@ -16,22 +16,22 @@ def credential(headers: Mapping[str, str]) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def authorise(headers: Mapping[str, str], keys: Mapping[str, str], needed: str) -> str:
-    """The caller's scope, if it covers `needed`. Raises 401 or 403."""
-    given = credential(headers)
-    if given is None:
+def authorise(headers: Mapping[str, str], keys: Mapping[str, str], required: str) -> str:
+    """Return the caller's credential if its scope covers `required`. Raises 401 or 403."""
+    credential = extract_credential(headers)
+    if credential is None:
         raise ApiError(401, "Missing credentials", code="missing_credentials")
-    scope = _scope_of(given, keys)
+    scope = _find_scope(credential, keys)
     if scope is None:
         raise ApiError(401, "Invalid API key", code="invalid_api_key")
-    if SCOPES.index(scope) > SCOPES.index(needed):
-        message = f"This operation needs the scope '{needed}'; the key has '{scope}'"
+    if SCOPES.index(scope) > SCOPES.index(required):
+        message = f"This operation needs the scope '{required}'; the key has '{scope}'"
         raise ApiError(403, message, code="insufficient_scope")
-    return scope
+    return credential
 
 
-def _scope_of(given: str, keys: Mapping[str, str]) -> str | None:
+def _find_scope(credential: str, keys: Mapping[str, str]) -> str | None:
     for scope, key in keys.items():
-        if hmac.compare_digest(given.encode(), key.encode()):
+        if hmac.compare_digest(credential.encode(), key.encode()):
             return scope
     return None

@@ -1,4 +1,4 @@
-"""Hold of the connection behind a request, to break it off without an answer."""
+"""The connection of a request: send parts of a response, or close it without one."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -11,17 +11,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 _transports: WeakValueDictionary[tuple[Any, Any], asyncio.Transport] = WeakValueDictionary()
 
 
-class WireProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol, which also notes the transport of every connection."""
+class TrackingProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 protocol, which also records the transport of every connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Note the transport under both ends of the connection."""
+        """Record the transport under the addresses of both ends."""
         super().connection_made(transport)
         _transports[(self.client, self.server)] = transport
 
 
-async def break_off(scope: Scope, receive: Receive, *, reset: bool = False) -> None:
-    """Close the connection without (the rest of) an answer: FIN after what was sent, or RST."""
+async def drop(scope: Scope, receive: Receive, *, reset: bool = False) -> None:
+    """Close the connection without (the rest of) a response: with FIN, or with RST (`reset`)."""
     transport = _transports.get((scope["client"], scope["server"]))
     if transport is None:
         return
@@ -29,12 +29,12 @@ async def break_off(scope: Scope, receive: Receive, *, reset: bool = False) -> N
         transport.abort()
     else:
         transport.close()
-    # uvicorn answers 500 for an application that returns before it has seen the disconnection.
+    # uvicorn sends 500 for an application that returns before it receives the disconnect message.
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def start(send: Send, status: int, headers: MutableMapping[str, str]) -> None:
+async def send_head(send: Send, status: int, headers: MutableMapping[str, str]) -> None:
     """Send the head of a response."""
     message: Message = {
         "type": "http.response.start",
@@ -44,6 +44,6 @@ async def start(send: Send, status: int, headers: MutableMapping[str, str]) -> N
     await send(message)
 
 
-async def body(send: Send, data: bytes, *, more: bool) -> None:
-    """Send a piece of the body, the last one unless `more`."""
+async def send_body(send: Send, data: bytes, *, more: bool) -> None:
+    """Send a part of the body; without `more` it is the last part."""
     await send({"type": "http.response.body", "body": data, "more_body": more})

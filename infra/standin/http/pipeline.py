@@ -1,170 +1,161 @@
-"""The way every API request goes: count, fault, credentials, limit, handler, answer."""
+"""The path of every API request: count, fault, credentials, rate limit, handler, response."""
 
 import asyncio
-import itertools
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import orjson
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from infra.standin.api.stream import EventStream, cursor_expired, opening
 from infra.standin.config import Shape
-from infra.standin.errors import SHAPES, ApiError
-from infra.standin.faults import Fault
-from infra.standin.http import connection as wire
-from infra.standin.http.auth import authorise, credential
-from infra.standin.http.responses import Answer, Call
+from infra.standin.errors import ApiError
+from infra.standin.faults import Fault, FaultScript
+from infra.standin.http import connection
+from infra.standin.http.auth import authorise
+from infra.standin.http.error_shapes import SHAPES, ErrorWriter
+from infra.standin.http.idempotency import Idempotency
+from infra.standin.http.rate_limit import RateLimiter
+from infra.standin.http.requests import ApiRequest
+from infra.standin.http.responses import Response, send_response
+from infra.standin.state import StandInState
 
-if TYPE_CHECKING:
-    from infra.standin.state import World
-
-Handler = Callable[["World", Call], Answer | Awaitable[Answer]]
 _IDEMPOTENT = ("PUT", "POST", "PATCH")
 
 
 @dataclass(frozen=True, slots=True)
+class RequestContext:
+    """One HTTP request: its ASGI channels, its id, and the fault that applies to it."""
+
+    request: Request
+    request_id: str
+    fault: Fault | None
+    scope: Scope
+    receive: Receive
+    send: Send
+
+    @property
+    def error_shape(self) -> Shape | None:
+        """The error shape that the header X-Standin-Error-Shape asks for."""
+        shape = self.request.headers.get("x-standin-error-shape")
+        return shape if shape in SHAPES else None
+
+    async def drop(self, *, reset: bool = False) -> None:
+        """Close the connection without a response."""
+        await connection.drop(self.scope, self.receive, reset=reset)
+
+
+Handler = Callable[[StandInState, ApiRequest], Response | Awaitable[Response]]
+StreamHandler = Callable[[StandInState, RequestContext], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One line of the route table. No scope: the URL itself is the credential."""
+    """One row of the route table. Scope None: the URL itself is the credential."""
 
     method: str
     path: str
     scope: str | None
-    handler: Handler | None
-    """None for the event stream, which answers for itself."""
+    handler: Handler | None = None
+    stream: StreamHandler | None = None
+    """Sends the response itself; set instead of `handler`."""
 
     @property
     def name(self) -> str:
-        """How faults and the journal call it."""
+        """Name in faults and in the journal."""
         return f"{self.method} {self.path}"
 
 
-class Gate:
-    """The ASGI application behind one endpoint."""
+class RequestPipeline:
+    """Serves the endpoints of one stand-in."""
 
-    def __init__(self, world: "World", endpoint: Endpoint) -> None:
-        self._world = world
-        self._endpoint = endpoint
+    def __init__(self, state: StandInState) -> None:
+        config = state.config
+        self._state = state
+        self._limiter = RateLimiter(config.rate_limit_per_second, config.rate_limit_burst)
+        self._idempotency = Idempotency(config.idempotency_conflict_status)
+        shapes = SHAPES if config.error_shapes == "rotate" else (config.error_shapes,)
+        self._errors = ErrorWriter(shapes, config.retry_after)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def app(self, endpoint: Endpoint) -> ASGIApp:
+        """Return the ASGI application of one endpoint."""
+        return _EndpointApp(self, endpoint)
+
+    async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        world = self._world
-        visit = Visit(Request(scope, receive), world.visits.arrive(self._endpoint.name))
-        fault = await self._fault(visit)
+        request = Request(scope, receive)
+        self._state.requests[endpoint.name] += 1
+        request_id = f"req_{self._state.requests.total():08d}"
+        fault = await _take_fault(self._state.faults, endpoint, request)
+        context = RequestContext(request, request_id, fault, scope, receive, send)
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind == "drop" and not fault.act:
-            await wire.break_off(scope, receive, reset=fault.reset)
+            await context.drop(reset=fault.reset)
             return
         try:
-            caller = self._admit(visit, fault)
-            if self._endpoint.handler is None:
-                await self._stream(visit, fault, scope, receive, send)
+            caller = self._admit(endpoint, context)
+            if endpoint.stream is not None:
+                await endpoint.stream(self._state, context)
                 return
-            answer = await self._handle(visit, caller, self._endpoint.handler)
+            assert endpoint.handler is not None
+            response = await self._handle(endpoint, endpoint.handler, context, caller)
         except ApiError as error:
-            answer = world.refuse(error, visit)
+            response = self._errors.write(
+                error, request_id=request_id, now=self._state.clock(), shape=context.error_shape
+            )
         if fault is not None and fault.kind == "drop":
-            await wire.break_off(scope, receive, reset=fault.reset)
+            await context.drop(reset=fault.reset)
             return
-        await reply(send, answer, visit.request_id)
+        await send_response(send, response, request_id)
 
-    async def _fault(self, visit: "Visit") -> Fault | None:
-        script, route = self._world.script, self._endpoint.name
-        if not script.reads(route):
-            return script.take(route)
-        body = await visit.request.body()
-        return script.take(route, visit.request.url.path, body.decode(errors="replace"))
-
-    def _admit(self, visit: "Visit", fault: Fault | None) -> str:
-        world = self._world
+    def _admit(self, endpoint: Endpoint, context: RequestContext) -> str:
+        """Return the caller's credential. Raises the `status` fault, 401, 403 or 429."""
+        state, fault = self._state, context.fault
         if fault is not None and fault.kind == "status":
             raise fault.error()
-        if self._endpoint.scope is None:
+        if endpoint.scope is None:
             return ""
-        authorise(visit.request.headers, world.keys, self._endpoint.scope)
-        caller = credential(visit.request.headers) or ""
-        wait = world.limiter.wait(caller, world.clock())
+        caller = authorise(context.request.headers, state.keys, endpoint.scope)
+        wait = self._limiter.wait(caller, state.clock())
         if wait > 0:
             raise ApiError(429, "Rate limit exceeded", retry_after=wait)
         return caller
 
-    async def _handle(self, visit: "Visit", caller: str, handler: Handler) -> Answer:
-        world = self._world
-        # By path, so that one key does not join what is asked of two things.
-        route = f"{self._endpoint.method} {visit.request.url.path}"
-        body = await visit.request.body()
-        key = visit.request.headers.get("idempotency-key")
-        if key and self._endpoint.method in _IDEMPOTENT:
-            known = world.idempotency.recall(caller, route, key, body)
-            if known is not None:
-                return known
-        request = visit.request
-        answered = handler(
-            world, Call(caller, request.path_params, request.query_params, body, world.clock())
+    async def _handle(
+        self, endpoint: Endpoint, handler: Handler, context: RequestContext, caller: str
+    ) -> Response:
+        request = context.request
+        body = await request.body()
+        # The actual path: one key may serve two webhooks of the same route.
+        route = f"{endpoint.method} {request.url.path}"
+        key = request.headers.get("idempotency-key")
+        if key and endpoint.method in _IDEMPOTENT:
+            stored = self._idempotency.recall(caller, route, key, body)
+            if stored is not None:
+                return stored
+        now = self._state.clock()
+        result = handler(
+            self._state, ApiRequest(caller, request.path_params, request.query_params, body, now)
         )
-        answer = answered if isinstance(answered, Answer) else await answered
-        if key and self._endpoint.method in _IDEMPOTENT:
-            world.idempotency.remember(caller, route, key, body, answer)
-        return answer
-
-    async def _stream(
-        self, visit: "Visit", fault: Fault | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        if fault is not None and fault.kind == "expired_cursor":
-            raise cursor_expired(self._world)
-        request = visit.request
-        asked = opening(self._world, request.query_params, request.headers)
-        dropped = fault is not None and fault.kind == "drop"
-        if dropped:
-            await wire.break_off(scope, receive)
-            return
-        stream = EventStream(self._world, asked, fault, scope=scope, receive=receive, send=send)
-        self._world.streams_open += 1
-        try:
-            await stream.run({"x-request-id": visit.request_id})
-        finally:
-            self._world.streams_open -= 1
+        response = result if isinstance(result, Response) else await result
+        if key and endpoint.method in _IDEMPOTENT:
+            self._idempotency.remember(caller, route, key, body, response)
+        return response
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One request and the id it was given."""
+class _EndpointApp:
+    """An object, because Starlette does not accept a plain function as an ASGI application."""
 
-    request: Request
-    request_id: str
+    def __init__(self, pipeline: RequestPipeline, endpoint: Endpoint) -> None:
+        self._pipeline = pipeline
+        self._endpoint = endpoint
 
-    def wished_shape(self) -> Shape | None:
-        """The error shape that the header X-Standin-Error-Shape asks for."""
-        wish = self.request.headers.get("x-standin-error-shape")
-        return wish if wish in SHAPES else None
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._pipeline.serve(self._endpoint, scope, receive, send)
 
 
-class Visits:
-    """Counts requests by endpoint and numbers them."""
-
-    def __init__(self) -> None:
-        self.by_endpoint: Counter[str] = Counter()
-        self._numbers = itertools.count(1)
-
-    def arrive(self, name: str) -> str:
-        """Count one request; its id."""
-        self.by_endpoint[name] += 1
-        return f"req_{next(self._numbers):08d}"
-
-
-async def reply(send: Send, answer: Answer, request_id: str) -> None:
-    """Send a finished answer."""
-    headers = {"x-request-id": request_id, **answer.headers}
-    if answer.status != 204:
-        headers |= {"content-type": answer.media_type, "content-length": str(len(answer.content))}
-    await wire.start(send, answer.status, headers)
-    await wire.body(send, answer.content, more=False)
-
-
-def refusal(status: int, body: object, headers: dict[str, str]) -> Answer:
-    """An error as a finished answer."""
-    return Answer(orjson.dumps(body), status, headers=headers)
+async def _take_fault(script: FaultScript, endpoint: Endpoint, request: Request) -> Fault | None:
+    if not script.needs_content(endpoint.name):
+        return script.take(endpoint.name)
+    body = await request.body()
+    return script.take(endpoint.name, request.url.path, body.decode(errors="replace"))

@@ -1,11 +1,11 @@
-"""A token bucket for each API key."""
+"""Rate limit: a token bucket for each API key."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class TokenBucket:
-    """`rate` tokens a second, at most `burst` saved up."""
+    """Gains `rate` tokens a second, up to `burst`."""
 
     rate: float
     burst: int
@@ -13,7 +13,7 @@ class TokenBucket:
     filled_at: float
 
     def take(self, now: float) -> float:
-        """0 if a token was there to take; otherwise the seconds until one is."""
+        """Take a token and return 0, or return the seconds until one is available."""
         self.tokens = min(self.burst, self.tokens + (now - self.filled_at) * self.rate)
         self.filled_at = now
         if self.tokens >= 1:
@@ -23,7 +23,7 @@ class TokenBucket:
 
 
 class RateLimiter:
-    """One bucket for each caller; no rate, no limit."""
+    """One bucket for each caller. `rate` None: no limit."""
 
     def __init__(self, rate: float | None, burst: int) -> None:
         self._rate = rate
@@ -31,7 +31,7 @@ class RateLimiter:
         self._buckets: dict[str, TokenBucket] = {}
 
     def wait(self, caller: str, now: float) -> float:
-        """0 if the caller may go on; otherwise the seconds to wait."""
+        """Return 0 if the request is allowed; otherwise the seconds to wait."""
         if self._rate is None:
             return 0.0
         bucket = self._buckets.setdefault(

@@ -1,46 +1,17 @@
-"""What a handler is given, and what it gives back."""
+"""The response of a handler, and how it is sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
-from starlette.datastructures import QueryParams
+from starlette.types import Send
 
-from infra.standin.errors import ApiError
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request that was let in: who calls, the path's and the query's parameters, the body."""
-
-    caller: str
-    path: Mapping[str, str]
-    query: QueryParams
-    body: bytes
-    now: float
-
-    def json(self) -> Any:
-        """The body as JSON. Raises 422."""
-        try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            raise ApiError(422, "The body is not valid JSON", where=("body",)) from None
-
-    def integer(self, name: str, default: int, *, lowest: int, highest: int) -> int:
-        """A whole number from the query. Raises 422 when out of bounds."""
-        given = self.query.get(name)
-        if given is None:
-            return default
-        if not given.isdecimal() or not lowest <= int(given) <= highest:
-            message = f"{name} is a whole number between {lowest} and {highest}"
-            raise ApiError(422, message, where=("query", name))
-        return int(given)
+from infra.standin.http import connection
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A finished answer: `content` as the body of that media type."""
+class Response:
+    """A complete response; `content` is the body, of type `media_type`."""
 
     content: bytes
     status: int = 200
@@ -48,9 +19,21 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def json_answer(value: object, status: int = 200) -> Answer:
-    """JSON as an answer."""
-    return Answer(orjson.dumps(value), status)
+def json_response(value: object, status: int = 200) -> Response:
+    """Return a JSON response."""
+    return Response(orjson.dumps(value), status)
 
 
-NO_CONTENT = Answer(b"", 204)
+NO_CONTENT = Response(b"", 204)
+
+
+async def send_response(send: Send, response: Response, request_id: str) -> None:
+    """Send a complete response."""
+    headers = {"x-request-id": request_id, **response.headers}
+    if response.status != 204:
+        headers |= {
+            "content-type": response.media_type,
+            "content-length": str(len(response.content)),
+        }
+    await connection.send_head(send, response.status, headers)
+    await connection.send_body(send, response.content, more=False)

@@ -1,4 +1,4 @@
-"""The videos there are: made up from the seed, the same every time."""
+"""The videos: derived from the seed, so they are the same in every run."""
 
 import random
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import Any
 from infra.standin.config import StandInConfig
 from infra.standin.ids import digest, timestamp
 
-BUCKET = "standin-media"
+MEDIA_BUCKET = "standin-media"
 SEGMENT_SECONDS = 10.0
-_BEGAN = 1_767_225_600.0  # 2026-01-01T00:00:00Z: the library must not depend on the clock
-_WHO = ("a cyclist", "two children", "a delivery van", "a red car", "a crowd", "an orange cat")
-_DOES = ("crosses", "waits beside", "turns away from", "circles", "stops in front of")
-_WHERE = ("the wet crossing", "an empty stage", "the loading dock", "a park bench", "the stadium")
+_FIRST_CREATED_AT = 1_767_225_600.0  # 2026-01-01: the library must not depend on the clock
+_SUBJECTS = ("a cyclist", "two children", "a delivery van", "a red car", "a crowd", "an orange cat")
+_VERBS = ("crosses", "waits beside", "turns away from", "circles", "stops in front of")
+_PLACES = ("the wet crossing", "an empty stage", "the loading dock", "a park bench", "the stadium")
 _CATEGORIES = ("sports", "traffic", "people", "animals")
 _TAGS = ("outdoor", "night", "rain", "crowd", "close-up", "drone")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a video, in seconds from its start, with what was seen in it."""
+    """A part of a video, in seconds from its start, with its extracted metadata."""
 
     segment_id: str
     video_id: str
@@ -33,7 +33,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A video; `index_id` is None for one of the playground."""
+    """A video. `index_id` is None for a video of the playground."""
 
     video_id: str
     title: str
@@ -45,20 +45,20 @@ class Video:
 
     @property
     def duration_seconds(self) -> float:
-        """Length of the video."""
+        """Length of the video in seconds."""
         return self.segments[-1].end_time if self.segments else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """A file behind a gs:// address: its content type, and the key its bytes are made from."""
+    """A file with a gs:// URI: its content type, and the key that its bytes are derived from."""
 
     content_type: str
     key: str
 
 
 class Library:
-    """Videos, segments and stored objects, found by id."""
+    """Videos, segments and stored objects by id."""
 
     def __init__(self, config: StandInConfig) -> None:
         self.index_ids = tuple(
@@ -71,18 +71,18 @@ class Library:
         self.objects = dict(_objects(videos))
 
     def playground(self) -> list[Video]:
-        """Videos without an index."""
+        """Return the videos without an index."""
         return [video for video in self.videos.values() if video.index_id is None]
 
     def indexed(self, index_id: str) -> list[Video]:
-        """Videos of one index."""
+        """Return the videos of one index."""
         return [video for video in self.videos.values() if video.index_id == index_id]
 
 
 def _video(config: StandInConfig, number: int, index_ids: tuple[str, ...]) -> Video:
     video_id = f"vid_{digest(config.seed, 'video', number)}"
-    folder = f"gs://{BUCKET}/videos/{video_id}"
-    pick = random.Random(f"{config.seed}:video:{number}")
+    folder = f"gs://{MEDIA_BUCKET}/videos/{video_id}"
+    chance = random.Random(f"{config.seed}:video:{number}")
     indexed = number < config.videos
     return Video(
         video_id=video_id,
@@ -90,15 +90,15 @@ def _video(config: StandInConfig, number: int, index_ids: tuple[str, ...]) -> Vi
         index_id=index_ids[number % len(index_ids)] if indexed else None,
         video_uri=f"{folder}/source.mp4",
         gif_gcs_uri=f"{folder}/preview.gif",
-        created_at=timestamp(_BEGAN + 60 * number),
+        created_at=timestamp(_FIRST_CREATED_AT + 60 * number),
         segments=tuple(
-            _segment(pick, config.seed, video_id, folder, n)
+            _segment(chance, config.seed, video_id, folder, n)
             for n in range(config.segments_per_video)
         ),
     )
 
 
-def _segment(pick: random.Random, seed: int, video_id: str, folder: str, number: int) -> Segment:
+def _segment(chance: random.Random, seed: int, video_id: str, folder: str, number: int) -> Segment:
     segment_id = f"seg_{digest(seed, video_id, number)}"
     return Segment(
         segment_id=segment_id,
@@ -107,25 +107,25 @@ def _segment(pick: random.Random, seed: int, video_id: str, folder: str, number:
         end_time=(number + 1) * SEGMENT_SECONDS,
         gcs_uri=f"{folder}/{segment_id}.mp4",
         thumbnail_gcs_uri=f"{folder}/{segment_id}.jpg",
-        text=f"{pick.choice(_WHO)} {pick.choice(_DOES)} {pick.choice(_WHERE)}",
+        text=f"{chance.choice(_SUBJECTS)} {chance.choice(_VERBS)} {chance.choice(_PLACES)}",
         metadata={
-            "category": pick.choice(_CATEGORIES),
-            "people": pick.randrange(6),
-            "confidence": round(pick.random(), 3),
-            "indoor": pick.random() < 0.4,
-            "tags": sorted(pick.sample(_TAGS, pick.randrange(4))),
+            "category": chance.choice(_CATEGORIES),
+            "people": chance.randrange(6),
+            "confidence": round(chance.random(), 3),
+            "indoor": chance.random() < 0.4,
+            "tags": sorted(chance.sample(_TAGS, chance.randrange(4))),
         },
     )
 
 
 def _objects(videos: list[Video]) -> list[tuple[str, StoredObject]]:
-    found = []
+    objects: list[tuple[str, StoredObject]] = []
     for video in videos:
-        found.append((video.video_uri, StoredObject("video/mp4", video.video_id)))
-        found.append((video.gif_gcs_uri, StoredObject("image/gif", video.video_id)))
+        objects.append((video.video_uri, StoredObject("video/mp4", video.video_id)))
+        objects.append((video.gif_gcs_uri, StoredObject("image/gif", video.video_id)))
         for segment in video.segments:
-            found.append((segment.gcs_uri, StoredObject("video/mp4", segment.segment_id)))
-            found.append(
+            objects.append((segment.gcs_uri, StoredObject("video/mp4", segment.segment_id)))
+            objects.append(
                 (segment.thumbnail_gcs_uri, StoredObject("image/jpeg", segment.segment_id))
             )
-    return found
+    return objects

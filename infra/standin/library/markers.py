@@ -1,4 +1,4 @@
-"""Markers: one for each (target_type, target_id, field_path), and the checks on what is put."""
+"""Markers: one for each (target_type, target_id, field_path)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Target = tuple[str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A colour and a note on a prompt, a run or an extracted field."""
+    """A colour and a note for a prompt, a run or an extracted field."""
 
     marker_id: str
     target_type: str
@@ -28,7 +28,7 @@ class Marker:
     updated_at: str
 
     def json(self) -> dict[str, Any]:
-        """The marker as the marker endpoints show it."""
+        """Return the marker as the marker endpoints show it."""
         return {
             **self.info(),
             "target_type": self.target_type,
@@ -37,7 +37,7 @@ class Marker:
         }
 
     def info(self) -> dict[str, Any]:
-        """The marker as it shows on whatever it is attached to."""
+        """Return the marker as its target shows it."""
         return {
             "marker_id": self.marker_id,
             "color": self.color,
@@ -50,20 +50,20 @@ NO_MARKER: dict[str, Any] = {"marker_id": None, "color": None, "note": None, "up
 
 
 class Markers:
-    """The user's markers. A put replaces the whole marker of its target."""
+    """The markers of the user."""
 
     def __init__(self) -> None:
         self._by_target: dict[Target, Marker] = {}
 
     def put(self, body: object, now: str) -> Marker:
-        """Create or replace; the id of a target's marker stays. Raises 422."""
-        target, color, note = _checked(body)
+        """Create or replace the marker of a target. Its id stays the same. Raises 422."""
+        target, color, note = _parse(body)
         marker = Marker(f"mrk_{digest(*target)}", *target, color, note, now)
         self._by_target[target] = marker
         return marker
 
     def delete(self, marker_id: str) -> None:
-        """Remove by id. Raises 404."""
+        """Delete a marker. Raises 404."""
         for target, marker in self._by_target.items():
             if marker.marker_id == marker_id:
                 del self._by_target[target]
@@ -71,18 +71,18 @@ class Markers:
         raise ApiError(404, "Marker not found")
 
     def all(self) -> Iterator[Marker]:
-        """Every marker, the oldest target first."""
+        """Return every marker, oldest target first."""
         return iter(self._by_target.values())
 
     def info(self, target_type: str, target_id: str | None) -> dict[str, Any]:
-        """What shows as `marker`: the marker of a prompt or run, or an empty one."""
+        """Return the value of a `marker` field: the marker of a prompt or run, or an empty one."""
         if target_id is None:
             return NO_MARKER
         marker = self._by_target.get((target_type, target_id, None))
         return NO_MARKER if marker is None else marker.info()
 
-    def of_fields(self, target_id: str) -> dict[str, dict[str, Any]]:
-        """What shows as `metadata_markers`: field path to marker."""
+    def field_markers(self, target_id: str) -> dict[str, dict[str, Any]]:
+        """Return the value of a `metadata_markers` field: field path to marker."""
         return {
             marker.field_path or "": marker.info()
             for marker in self._by_target.values()
@@ -90,26 +90,26 @@ class Markers:
         }
 
 
-def _checked(body: object) -> tuple[Target, str | None, str | None]:
+def _parse(body: object) -> tuple[Target, str | None, str | None]:
     if not isinstance(body, Mapping):
         raise invalid("The body is a JSON object")
     target_type = body.get("target_type")
     if target_type not in TARGET_TYPES:
         raise invalid(f"target_type is one of {', '.join(TARGET_TYPES)}", "target_type")
-    target_id = _text(body, "target_id", _MAX_ID)
+    target_id = _parse_text(body, "target_id", _MAX_ID)
     if not target_id:
         raise invalid("target_id is required", "target_id")
-    field_path = _text(body, "field_path", _MAX_ID)
-    color = _text(body, "color", _MAX_COLOR)
-    return (target_type, target_id, field_path), color, _text(body, "note", _MAX_NOTE)
+    field_path = _parse_text(body, "field_path", _MAX_ID)
+    color = _parse_text(body, "color", _MAX_COLOR)
+    return (target_type, target_id, field_path), color, _parse_text(body, "note", _MAX_NOTE)
 
 
-def _text(body: Mapping[str, Any], name: str, longest: int) -> str | None:
+def _parse_text(body: Mapping[str, Any], name: str, max_length: int) -> str | None:
     value = body.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
         raise invalid(f"{name} is a string", name)
-    if len(value) > longest:
-        raise invalid(f"{name} has at most {longest} characters", name)
+    if len(value) > max_length:
+        raise invalid(f"{name} has at most {max_length} characters", name)
     return value

@@ -1,7 +1,7 @@
-"""Bytes of the library's media, made when first asked for.
+"""The bytes of the library's media, generated on the first request.
 
-GIFs and JPEGs are real pictures that any decoder opens. An MP4 is a valid box structure around
-filler: enough to download and compare, not to play.
+GIFs and JPEGs are valid pictures. An MP4 is a valid box structure around filler bytes: it can be
+downloaded and compared, but not played.
 """
 
 import hashlib
@@ -15,14 +15,14 @@ _FRAMES = 4
 _MP4_FILLER_BLOCKS = 128
 
 
-def content(content_type: str, key: str) -> bytes:
-    """The bytes of an object of one of the three content types."""
-    return _MAKERS[content_type](key)
+def generate(content_type: str, key: str) -> bytes:
+    """Return the bytes of an object of one of the three content types."""
+    return _GENERATORS[content_type](key)
 
 
 @lru_cache(maxsize=256)
 def gif(key: str) -> bytes:
-    """An animated GIF of a square that moves over a plain ground."""
+    """Return an animated GIF of a square that moves over a plain background."""
     frames = [_picture(key, step) for step in range(_FRAMES)]
     out = io.BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=200, loop=0)
@@ -31,7 +31,7 @@ def gif(key: str) -> bytes:
 
 @lru_cache(maxsize=256)
 def jpeg(key: str) -> bytes:
-    """A small JPEG in the colours of `key`."""
+    """Return a small JPEG in colours derived from `key`."""
     out = io.BytesIO()
     _picture(key, 0).save(out, "JPEG", quality=70)
     return out.getvalue()
@@ -39,7 +39,7 @@ def jpeg(key: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def mp4(key: str) -> bytes:
-    """An `ftyp` and an `mdat` box, the latter filled from `key`."""
+    """Return an `ftyp` box and an `mdat` box with filler derived from `key`."""
     filler = b"".join(
         hashlib.sha256(f"{key}:{n}".encode()).digest() for n in range(_MP4_FILLER_BLOCKS)
     )
@@ -59,4 +59,4 @@ def _picture(key: str, step: int) -> Image.Image:
     return picture
 
 
-_MAKERS = {"image/gif": gif, "image/jpeg": jpeg, "video/mp4": mp4}
+_GENERATORS = {"image/gif": gif, "image/jpeg": jpeg, "video/mp4": mp4}

@@ -1,4 +1,4 @@
-"""The course of a run, planned from a seed: which events come, in which order, and what fails."""
+"""The plan of a run, derived from the seed: its events, their order, and the failures."""
 
 import random
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ _SEGMENT_ERRORS = ("field_extraction_timeout", "transcription_failed", "model_ov
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One event of a run, before it has an id and a time."""
+class RunStep:
+    """One event of a run, without id and time."""
 
     event_type: str
     run_id: str
@@ -25,13 +25,13 @@ class Step:
 
 
 @dataclass(slots=True)
-class _Course:
-    """The steps of one attempt as they are planned, and the counts so far."""
+class _Attempt:
+    """The steps of one attempt, and the counts so far."""
 
     run_id: str
     index_id: str | None
-    attempt: int
-    steps: list[Step] = field(default_factory=list)
+    number: int
+    steps: list[RunStep] = field(default_factory=list)
     completed_videos: int = 0
     failed_videos: int = 0
     completed_segments: int = 0
@@ -39,7 +39,7 @@ class _Course:
 
     def add(
         self,
-        what: str,
+        name: str,
         video: Video | None = None,
         segment: Segment | None = None,
         *,
@@ -48,13 +48,13 @@ class _Course:
     ) -> None:
         counts = self.counts() if counted else {}
         self.steps.append(
-            Step(
-                event_type=f"processing.{what}",
+            RunStep(
+                event_type=f"processing.{name}",
                 run_id=self.run_id,
                 index_id=self.index_id,
                 video_id=video.video_id if video else None,
                 segment_id=segment.segment_id if segment else None,
-                payload={"attempt": self.attempt, **payload, **counts},
+                payload={"attempt": self.number, **payload, **counts},
             )
         )
 
@@ -68,62 +68,65 @@ class _Course:
 
 
 def run_id_of(seed: int, number: int) -> str:
-    """The id of the `number`th run."""
+    """Return the id of run `number`."""
     return f"run_{digest(seed, 'run', number)}"
 
 
 def prompt_id_of(seed: int, number: int) -> str:
-    """The prompt that the `number`th run executes; three of them take turns."""
+    """Return the id of the prompt that run `number` executes. Three prompts alternate."""
     return f"prm_{digest(seed, 'prompt', number % 3)}"
 
 
-def plan_run(config: StandInConfig, number: int, videos: Sequence[Video]) -> list[Step]:
-    """Every step of run `number` over `videos`, a failed attempt and its retry included.
+def plan_run(config: StandInConfig, number: int, videos: Sequence[Video]) -> list[RunStep]:
+    """Plan run `number` over `videos`: every step, including a failed attempt and its retry.
 
     The same arguments always give the same steps.
     """
     chance = random.Random(f"{config.seed}:run:{number}")
     run_id = run_id_of(config.seed, number)
     index_id = videos[0].index_id if videos else None
-    doomed = config.retry_every_runs > 0 and number % config.retry_every_runs == 2
+    retried = config.retry_every_runs > 0 and number % config.retry_every_runs == 2
     prompt_id = prompt_id_of(config.seed, number)
-    steps: list[Step] = []
-    if doomed:
-        steps += _failing(_Course(run_id, index_id, attempt=1), videos, prompt_id)
-    last = _Course(run_id, index_id, attempt=2 if doomed else 1)
-    last.add("run_started", prompt_id=prompt_id, total_videos=len(videos))
+    steps: list[RunStep] = []
+    if retried:
+        failed = _Attempt(run_id, index_id, number=1)
+        steps += _plan_failed_attempt(failed, videos, prompt_id)
+    final = _Attempt(run_id, index_id, number=2 if retried else 1)
+    final.add("run_started", prompt_id=prompt_id, total_videos=len(videos))
     for video in videos:
-        # A retry goes well: it is there to turn what was red green.
-        _video(last, video, config, None if doomed else chance)
-    end = "run_completed_with_failures" if last.failed_videos else "run_completed"
-    last.add(end, prompt_id=prompt_id, counted=True)
-    return steps + last.steps
+        # A retry always succeeds, so that a red marker can turn green.
+        _add_video(final, video, config, None if retried else chance)
+    last_event = "run_completed_with_failures" if final.failed_videos else "run_completed"
+    final.add(last_event, prompt_id=prompt_id, counted=True)
+    return steps + final.steps
 
 
-def _failing(course: _Course, videos: Sequence[Video], prompt_id: str) -> list[Step]:
-    course.add("run_started", prompt_id=prompt_id, total_videos=len(videos))
+def _plan_failed_attempt(
+    attempt: _Attempt, videos: Sequence[Video], prompt_id: str
+) -> list[RunStep]:
+    attempt.add("run_started", prompt_id=prompt_id, total_videos=len(videos))
     for video in videos[:1]:
-        course.add("video_started", video, total_segments=len(video.segments))
-        course.failed_videos += 1
-        course.add("video_failed", video, gcs_uri=video.video_uri, error="model_unavailable")
+        attempt.add("video_started", video, total_segments=len(video.segments))
+        attempt.failed_videos += 1
+        attempt.add("video_failed", video, gcs_uri=video.video_uri, error="model_unavailable")
     error = "The processing model was unavailable"
-    course.add("run_failed", prompt_id=prompt_id, error=error, counted=True)
-    return course.steps
+    attempt.add("run_failed", prompt_id=prompt_id, error=error, counted=True)
+    return attempt.steps
 
 
-def _video(
-    course: _Course, video: Video, config: StandInConfig, chance: random.Random | None
+def _add_video(
+    attempt: _Attempt, video: Video, config: StandInConfig, chance: random.Random | None
 ) -> None:
-    course.add("video_started", video, total_segments=len(video.segments))
+    attempt.add("video_started", video, total_segments=len(video.segments))
     failed = 0
     for segment in video.segments:
         if chance is not None and chance.random() < config.segment_failure_rate:
             failed += 1
-            course.failed_segments += 1
-            course.add("segment_failed", video, segment, error=chance.choice(_SEGMENT_ERRORS))
+            attempt.failed_segments += 1
+            attempt.add("segment_failed", video, segment, error=chance.choice(_SEGMENT_ERRORS))
         else:
-            course.completed_segments += 1
-            course.add(
+            attempt.completed_segments += 1
+            attempt.add(
                 "segment_completed",
                 video,
                 segment,
@@ -132,11 +135,11 @@ def _video(
                 thumbnail_gcs_uri=segment.thumbnail_gcs_uri,
             )
     if chance is not None and chance.random() < config.video_failure_rate:
-        course.failed_videos += 1
-        course.add("video_failed", video, gcs_uri=video.video_uri, error="video_processing_failed")
+        attempt.failed_videos += 1
+        attempt.add("video_failed", video, gcs_uri=video.video_uri, error="video_processing_failed")
         return
-    course.completed_videos += 1
-    course.add(
+    attempt.completed_videos += 1
+    attempt.add(
         "video_completed",
         video,
         gcs_uri=video.video_uri,

@@ -1,4 +1,4 @@
-"""What the API knows of runs and videos, as told by the events so far."""
+"""The status of runs, videos and segments, derived from the events so far."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ _VIDEO_STATUS = {
     "video_failed": "failed",
 }
 _SEGMENT_STATUS = {"segment_completed": "completed", "segment_failed": "failed"}
-_RUNS_OF_VIDEO = 50  # a stand-in that runs for days must not grow for days
+_MAX_RUNS_PER_VIDEO = 50  # bounds the memory of a stand-in that runs for days
 _MEDIA_STATUS = {"processing": "processing", "completed": "processed", "failed": "failed"}
 
 
 @dataclass(slots=True)
 class SegmentState:
-    """How one segment fared in one run."""
+    """Status of one segment in one run."""
 
     status: str
     updated_at: str
@@ -34,7 +34,7 @@ class SegmentState:
 
 @dataclass(slots=True)
 class VideoState:
-    """How one video fares in one run."""
+    """Status of one video in one run."""
 
     status: str
     total_segments: int
@@ -42,13 +42,13 @@ class VideoState:
     segments: dict[str, SegmentState] = field(default_factory=dict)
 
     def count(self, status: str) -> int:
-        """Number of segments with that status."""
+        """Return the number of segments with this status."""
         return Counter(state.status for state in self.segments.values())[status]
 
 
 @dataclass(slots=True)
 class RunState:
-    """One run: its status, and how each of its videos fares."""
+    """Status of one run and of each of its videos."""
 
     run_id: str
     prompt_id: str | None
@@ -58,66 +58,66 @@ class RunState:
     videos: dict[str, VideoState] = field(default_factory=dict)
 
 
-class Records:
-    """Runs by id, brought up to date by events. Events without a run are of no interest."""
+class RunRecords:
+    """Runs by id, updated from events. Events without a run are ignored."""
 
     def __init__(self) -> None:
         self.runs: dict[str, RunState] = {}
         self._runs_of_video: dict[str, list[str]] = {}
 
     def apply(self, event: Event) -> None:
-        """Take note of one event."""
+        """Update the records from one event."""
         if event.run_id is None:
             return
-        what = event.event_type.removeprefix("processing.")
+        name = event.event_type.removeprefix("processing.")
         run = self.runs.get(event.run_id)
         if run is None:
             run = RunState(event.run_id, None, "pending", event.created_at, event.created_at)
             self.runs[event.run_id] = run
         run.prompt_id = event.payload.get("prompt_id") or run.prompt_id
-        run.status = _RUN_STATUS.get(what, run.status)
+        run.status = _RUN_STATUS.get(name, run.status)
         run.updated_at = event.created_at
         if event.video_id is not None:
-            self._apply_to_video(run, event.video_id, what, event)
+            self._apply_to_video(run, event.video_id, name, event)
 
     def runs_of(self, video_id: str) -> Iterator[tuple[RunState, VideoState]]:
-        """The runs of a video, the latest last."""
+        """Yield the runs of a video, latest last."""
         for run_id in self._runs_of_video.get(video_id, ()):
             run = self.runs[run_id]
             yield run, run.videos[video_id]
 
     def latest(self, video_id: str) -> tuple[RunState, VideoState] | None:
-        """The last run that a video was part of."""
+        """Return the latest run of a video."""
         return next(reversed(list(self.runs_of(video_id))), None)
 
     def video_status(self, video_id: str) -> str:
-        """`not_processed`, `processing`, `processed` or `failed`."""
+        """Return `not_processed`, `processing`, `processed` or `failed`."""
         latest = self.latest(video_id)
         return "not_processed" if latest is None else _MEDIA_STATUS[latest[1].status]
 
-    def _forget_oldest(self, video_id: str) -> None:
+    def _drop_oldest(self, video_id: str) -> None:
         run_ids = self._runs_of_video[video_id]
-        if len(run_ids) <= _RUNS_OF_VIDEO:
+        if len(run_ids) <= _MAX_RUNS_PER_VIDEO:
             return
         oldest = self.runs[run_ids.pop(0)]
         del oldest.videos[video_id]
         if not oldest.videos:
             del self.runs[oldest.run_id]
 
-    def _apply_to_video(self, run: RunState, video_id: str, what: str, event: Event) -> None:
+    def _apply_to_video(self, run: RunState, video_id: str, name: str, event: Event) -> None:
         video = run.videos.get(video_id)
         if video is None:
             video = run.videos[video_id] = VideoState("processing", 0, event.created_at)
             self._runs_of_video.setdefault(video_id, []).append(run.run_id)
-            self._forget_oldest(video_id)
-        video.status = _VIDEO_STATUS.get(what, video.status)
+            self._drop_oldest(video_id)
+        video.status = _VIDEO_STATUS.get(name, video.status)
         video.updated_at = event.created_at
         total: Any = event.payload.get("total_segments")
         video.total_segments = total if isinstance(total, int) else video.total_segments
-        if event.segment_id is not None and what in _SEGMENT_STATUS:
+        if event.segment_id is not None and name in _SEGMENT_STATUS:
             error: Any = event.payload.get("error")
             video.segments[event.segment_id] = SegmentState(
-                _SEGMENT_STATUS[what],
+                _SEGMENT_STATUS[name],
                 event.created_at,
                 error if isinstance(error, str) else None,
             )

@@ -1,6 +1,6 @@
-"""What webhooks are told of: the events of runs in the words of webhooks, and what goes with them.
+"""Webhook events, derived from processing events. No I/O.
 
-All of it is pure. The events themselves never stand on the event stream.
+Webhook events are not part of the event stream.
 """
 
 from dataclasses import dataclass, field
@@ -28,23 +28,23 @@ _ENDED = ("media.processing.completed", "media.processing.failed")
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """One event that webhooks are told of."""
+class WebhookEvent:
+    """One event that is delivered to webhooks."""
 
     id: str
-    event: str
+    event_type: str
     data: dict[str, Any]
     created_at: str
 
     def body(self) -> bytes:
-        """The bytes that are delivered, and signed."""
+        """Return the bytes to sign and deliver."""
         return orjson.dumps(self.payload())
 
     def payload(self) -> dict[str, Any]:
-        """The body's fields."""
+        """Return the fields of the body."""
         return {
             "id": self.id,
-            "event": self.event,
+            "event": self.event_type,
             "data": self.data,
             "created_at": self.created_at,
             "api_version": API_VERSION,
@@ -52,61 +52,57 @@ class News:
 
 
 @dataclass(slots=True)
-class Newsroom:
-    """Turns what happens into news. Remembers which videos and indexes it has told of."""
+class WebhookEventMapper:
+    """Derives webhook events. Announces each video and each index once."""
 
     seed: int
-    _told: set[str] = field(default_factory=set)
+    _announced: set[str] = field(default_factory=set)
     _count: int = 0
 
-    def of(self, event: Event) -> list[News]:
-        """The news that a processing event is, in order; most events are none."""
+    def from_event(self, event: Event) -> list[WebhookEvent]:
+        """Return the webhook events of a processing event, in order. Most events have none."""
         entities = {"run_id": event.run_id, "index_id": event.index_id, "video_id": event.video_id}
         data = {name: value for name, value in entities.items() if value is not None}
         if event.event_type in _RUN:
-            return self._of_run(_RUN[event.event_type], data | event.payload, event)
+            return self._from_run(_RUN[event.event_type], data | event.payload, event)
         if event.event_type in _MEDIA:
-            return self._of_media(_MEDIA[event.event_type], data | event.payload, event)
+            return self._from_media(_MEDIA[event.event_type], data | event.payload, event)
         return []
 
-    def make(self, event: str, data: dict[str, Any], created_at: str) -> News:
-        """News of any type."""
+    def create(self, event_type: str, data: dict[str, Any], created_at: str) -> WebhookEvent:
+        """Create a webhook event of any type."""
         self._count += 1
-        return News(f"whe_{digest(self.seed, 'news', self._count)}", event, data, created_at)
+        event_id = f"whe_{digest(self.seed, 'webhook event', self._count)}"
+        return WebhookEvent(event_id, event_type, data, created_at)
 
-    def _of_run(self, what: str, data: dict[str, Any], event: Event) -> list[News]:
-        found: list[tuple[str, dict[str, Any]]] = []
+    def _from_run(self, name: str, data: dict[str, Any], event: Event) -> list[WebhookEvent]:
+        events: list[tuple[str, dict[str, Any]]] = []
         index_id = event.index_id
-        if what == "prompt_run.started" and index_id is not None and self._is_new(index_id):
-            # A library comes into being by an import, over before its first run.
+        if name == "prompt_run.started" and index_id is not None and self._is_new(index_id):
+            # An import, which ends before the first run, creates the library.
             job = {"import_job_id": f"imp_{digest(index_id)}", "index_id": index_id}
-            found += [("import_job.started", job), ("import_job.completed", job)]
-        found.append((what, data))
-        if what in _EXPORTED:
+            events += [("import_job.started", job), ("import_job.completed", job)]
+        events.append((name, data))
+        if name in _EXPORTED:
             export = {"export_id": f"exp_{digest(event.event_id)}", "format": "json"}
-            found.append(("export.ready", _only(data, "run_id", "index_id") | export))
-        return [self.make(name, given, event.created_at) for name, given in found]
+            events.append(("export.ready", _select(data, "run_id", "index_id") | export))
+        return [self.create(*each, event.created_at) for each in events]
 
-    def _of_media(self, what: str, data: dict[str, Any], event: Event) -> list[News]:
-        found: list[tuple[str, dict[str, Any]]] = []
-        ids: dict[str, Any] = {
-            name: data[name] for name in ("video_id", "index_id") if name in data
-        }
+    def _from_media(self, name: str, data: dict[str, Any], event: Event) -> list[WebhookEvent]:
+        events: list[tuple[str, dict[str, Any]]] = []
         if event.video_id is not None and self._is_new(event.video_id):
-            found.append(("media.created", ids))
-        found.append((what, data))
-        if what in _ENDED:
-            run: dict[str, Any] = {
-                name: data[name] for name in ("run_id", "index_id") if name in data
-            }
-            found.append(("prompt_run.progress", run | {"last_video": ids.get("video_id")}))
-        return [self.make(name, given, event.created_at) for name, given in found]
+            events.append(("media.created", _select(data, "video_id", "index_id")))
+        events.append((name, data))
+        if name in _ENDED:
+            run = _select(data, "run_id", "index_id")
+            events.append(("prompt_run.progress", run | {"last_video": data.get("video_id")}))
+        return [self.create(*each, event.created_at) for each in events]
 
-    def _is_new(self, what: str) -> bool:
-        new = what not in self._told
-        self._told.add(what)
+    def _is_new(self, entity_id: str) -> bool:
+        new = entity_id not in self._announced
+        self._announced.add(entity_id)
         return new
 
 
-def _only(data: dict[str, Any], *names: str) -> dict[str, Any]:
+def _select(data: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: data[name] for name in names if name in data}

@@ -1,8 +1,7 @@
-"""HTTP POST requests to webhook receivers, over connections that are kept for the next request.
+"""HTTP POST requests to webhook receivers, over reused connections.
 
-Written on h11, which serves the stand-in too, because httpx takes ten times the CPU: its pool looks
-at all its connections several times in a request. Deliveries share a machine with all that they
-set in motion.
+Uses h11 directly, as uvicorn does. httpx needs ten times the CPU, because its pool examines all its
+connections several times per request. The stand-in shares one machine with the receivers.
 """
 
 import asyncio
@@ -16,19 +15,19 @@ from urllib.parse import SplitResult, urlsplit
 
 import h11
 
-_KEPT_BYTES = 4_096  # of an answer's body; the rest is read and dropped
+_MAX_CONTENT_BYTES = 4_096  # of a response body; the rest is read and discarded
 _READ_BYTES = 65_536
-# Shorter than receivers keep an idle connection (gunicorn: 2 s), so that no request meets the end.
-_IDLE_SECONDS = 1.0
+IDLE_SECONDS = 1.0
+"""Maximum idle time of a reused connection. Receivers close theirs later (gunicorn: 2 s)."""
 
 
 class PostError(Exception):
-    """No answer came; the message says why."""
+    """There is no response; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class PostAnswer:
-    """An answer: its headers by name in lower case, and the beginning of its body."""
+class PostResponse:
+    """A response: its headers by lower-case name, and the beginning of its body."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -36,48 +35,51 @@ class PostAnswer:
 
 
 class Poster:
-    """Sends requests, each within `seconds`. As many connections as requests at one time."""
+    """Sends requests, each with a timeout of `seconds`. Concurrent requests do not share one."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._seconds = seconds
-        # By scheme and authority, the one used last at the end.
+        self._idle_seconds = idle_seconds
+        # By scheme and authority; the most recently used connection is the last.
         self._idle: defaultdict[tuple[str, str], list[_Connection]] = defaultdict(list)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> PostAnswer:
-        """Send `body` there; redirects are answers. Raises `PostError` if no answer comes."""
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> PostResponse:
+        """Send `body` to `url`, without following redirects. Raises `PostError`."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._post(urlsplit(url), body, headers)
         except TimeoutError:
-            raise PostError(f"No answer within {self._seconds:g} s") from None
-        # ValueError: an address or a header that HTTP cannot carry.
+            raise PostError(f"No response within {self._seconds:g} s") from None
+        # ValueError: a URL or a header that is invalid in HTTP.
         except (OSError, ValueError, h11.ProtocolError) as error:
             raise PostError(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
-        """Close the connections that no request uses."""
+        """Close the idle connections."""
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
         self._idle.clear()
 
-    async def _post(self, url: SplitResult, body: bytes, headers: Mapping[str, str]) -> PostAnswer:
+    async def _post(
+        self, url: SplitResult, body: bytes, headers: Mapping[str, str]
+    ) -> PostResponse:
         idle = self._idle[url.scheme, url.netloc]
-        connection = _usable(idle) or await _Connection.open(url)
+        connection = _take_usable(idle, self._idle_seconds) or await _Connection.open(url)
         try:
-            answer = await connection.exchange(url, body, headers)
+            response = await connection.exchange(url, body, headers)
         except BaseException:
             connection.close()
             raise
-        if connection.renew():
+        if connection.reset():
             idle.append(connection)
         else:
             connection.close()
-        return answer
+        return response
 
 
 class _Connection:
-    """One connection, for one request after the other."""
+    """One connection, for one request at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -89,21 +91,23 @@ class _Connection:
     async def open(cls, url: SplitResult) -> Self:
         """Connect to the host of `url`."""
         secure = url.scheme == "https"
-        # An empty TLS context: nothing is trusted, and no certificate need be loaded.
+        # An empty TLS context: it loads and trusts no certificates.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if secure else None
         port = url.port or (443 if secure else 80)
         return cls(*await asyncio.open_connection(url.hostname, port, ssl=context))
 
-    @property
-    def usable(self) -> bool:
-        """Whether the other side is surely still there."""
-        recent = time.monotonic() - self._used_at < _IDLE_SECONDS
-        return recent and not self._reader.at_eof() and not self._writer.is_closing()
+    def is_open(self) -> bool:
+        """Whether neither side has closed it."""
+        return not self._reader.at_eof() and not self._writer.is_closing()
+
+    def is_idle_too_long(self, idle_seconds: float) -> bool:
+        """Whether it was last used at least `idle_seconds` ago."""
+        return time.monotonic() - self._used_at >= idle_seconds
 
     async def exchange(
         self, url: SplitResult, body: bytes, headers: Mapping[str, str]
-    ) -> PostAnswer:
-        """Send a request and read its answer."""
+    ) -> PostResponse:
+        """Send a request and read the response."""
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         fixed = {"host": url.netloc.rpartition("@")[2], "content-length": str(len(body))}
         request = h11.Request(
@@ -117,37 +121,37 @@ class _Connection:
             if isinstance(event, h11.Response):
                 head = event
             elif isinstance(event, h11.Data):
-                content += event.data[: _KEPT_BYTES - len(content)]
+                content += event.data[: _MAX_CONTENT_BYTES - len(content)]
             elif isinstance(event, h11.ConnectionClosed):
                 raise ConnectionResetError("The receiver closed the connection")
         assert head is not None
-        found = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
-        return PostAnswer(head.status_code, found, bytes(content))
+        fields = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
+        return PostResponse(head.status_code, fields, bytes(content))
 
-    def renew(self) -> bool:
-        """Prepare for the next request; False if there can be none."""
+    def reset(self) -> bool:
+        """Prepare for the next request; False if the connection cannot be reused."""
         if self._http.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
             return False
         self._http.start_next_cycle()
         self._used_at = time.monotonic()
-        return self.usable
+        return self.is_open()
 
     def close(self) -> None:
-        """Close it at once."""
+        """Close it immediately."""
         self._writer.transport.abort()
 
     async def _event(self) -> h11.Event:
         while (event := self._http.next_event()) is h11.NEED_DATA:
             self._http.receive_data(await self._reader.read(_READ_BYTES))
-        assert not isinstance(event, type)  # not paused: one request at a time
+        assert not isinstance(event, type)  # h11 pauses only for pipelined requests
         return event
 
 
-def _usable(idle: list[_Connection]) -> _Connection | None:
-    """Take a connection that is still good; the others are closed."""
+def _take_usable(idle: list[_Connection], idle_seconds: float) -> _Connection | None:
+    """Remove and return a usable connection; close the others."""
     while idle:
         connection = idle.pop()
-        if connection.usable:
+        if connection.is_open() and not connection.is_idle_too_long(idle_seconds):
             return connection
         connection.close()
     return None

@@ -1,4 +1,4 @@
-"""Webhooks as the API keeps them: what may be set, which events each one is for, its secret."""
+"""Webhooks: their settings, subscribed events and secrets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from infra.standin.errors import ApiError, invalid
 from infra.standin.ids import digest
 
-EVENTS = (
+WEBHOOK_EVENTS = (
     "media.created",
-    *(f"media.processing.{what}" for what in ("started", "completed", "failed")),
-    *(f"prompt_run.{what}" for what in ("started", "completed", "failed", "cancelled")),
-    *(f"prompt_run.{what}" for what in ("partial_completed", "progress")),
-    *(f"export.{what}" for what in ("ready", "failed")),
-    *(f"import_job.{what}" for what in ("started", "completed", "failed")),
-    *(f"import_job.{what}" for what in ("partial_completed", "progress")),
+    *(f"media.processing.{state}" for state in ("started", "completed", "failed")),
+    *(f"prompt_run.{state}" for state in ("started", "completed", "failed", "cancelled")),
+    *(f"prompt_run.{state}" for state in ("partial_completed", "progress")),
+    *(f"export.{state}" for state in ("ready", "failed")),
+    *(f"import_job.{state}" for state in ("started", "completed", "failed")),
+    *(f"import_job.{state}" for state in ("partial_completed", "progress")),
 )
 
 _MAX_NAME = 100
@@ -26,7 +26,7 @@ _SETTABLE = ("active", "paused")
 
 @dataclass(slots=True)
 class Webhook:
-    """One webhook. `generation` counts its secrets from 1; the last is the one that signs."""
+    """One webhook. `generation` counts its secrets from 1; the latest secret signs."""
 
     webhook_id: str
     name: str
@@ -44,7 +44,7 @@ class Webhook:
     last_success_at: str | None = None
 
     def json(self) -> dict[str, Any]:
-        """The webhook as it is shown: without its secret."""
+        """Return the webhook as the API shows it, without its secret."""
         return {
             "webhook_id": self.webhook_id,
             "name": self.name,
@@ -60,32 +60,32 @@ class Webhook:
             "metadata": self.metadata,
         }
 
-    def wants(self, event: str, index_id: object) -> bool:
-        """Whether an event of that type, in that index if any, is for it."""
+    def accepts(self, event_type: str, index_id: object) -> bool:
+        """Whether it is active and subscribed to the event type and the index."""
         in_scope = self.index_ids is None or index_id in self.index_ids
-        return self.status == "active" and event in self.events and in_scope
+        return self.status == "active" and event_type in self.events and in_scope
 
 
 class Webhooks:
-    """The user's webhooks, in the order of their making."""
+    """The webhooks of the user, oldest first."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._by_id: dict[str, Webhook] = {}
-        self._made = 0
+        self._created = 0
 
     def create(self, body: object, now: str) -> Webhook:
-        """Make one. Raises 422."""
-        found = _checked(body, required=("name", "url", "events"))
-        self._made += 1
-        webhook_id = f"whk_{digest(self._seed, 'webhook', self._made)}"
+        """Create a webhook. Raises 422."""
+        fields = _parse(body, required=("name", "url", "events"))
+        self._created += 1
+        webhook_id = f"whk_{digest(self._seed, 'webhook', self._created)}"
         webhook = Webhook(
             webhook_id,
-            found["name"],
-            found["url"],
-            found["events"],
-            found.get("index_ids"),
-            found.get("metadata"),
+            fields["name"],
+            fields["url"],
+            fields["events"],
+            fields.get("index_ids"),
+            fields.get("metadata"),
             now,
             now,
             self._secret(webhook_id, 1),
@@ -94,15 +94,15 @@ class Webhooks:
         return webhook
 
     def find(self, webhook_id: str) -> Webhook:
-        """The one of that id. Raises 404."""
+        """Return a webhook by id. Raises 404."""
         if webhook_id not in self._by_id:
             raise ApiError(404, "Webhook not found")
         return self._by_id[webhook_id]
 
     def update(self, webhook_id: str, body: object, now: str) -> Webhook:
-        """Change what `body` names. Setting it active forgets its failures. Raises 404 and 422."""
+        """Change fields. Status `active` resets the failure count. Raises 404 or 422."""
         webhook = self.find(webhook_id)
-        for name, value in _checked(body, required=(), more=("status",)).items():
+        for name, value in _parse(body, required=(), more=("status",)).items():
             setattr(webhook, name, value)
             if (name, value) == ("status", "active"):
                 webhook.failure_count = 0
@@ -110,7 +110,7 @@ class Webhooks:
         return webhook
 
     def rotate(self, webhook_id: str, now: str) -> Webhook:
-        """Give it a new secret, which signs from now on. Raises 404."""
+        """Replace the secret; the new one signs immediately. Raises 404."""
         webhook = self.find(webhook_id)
         webhook.generation += 1
         webhook.secret = self._secret(webhook_id, webhook.generation)
@@ -118,18 +118,18 @@ class Webhooks:
         return webhook
 
     def delete(self, webhook_id: str) -> None:
-        """Remove it. Raises 404."""
+        """Delete a webhook. Raises 404."""
         del self._by_id[self.find(webhook_id).webhook_id]
 
     def all(self) -> Iterator[Webhook]:
-        """Every webhook, the oldest first."""
+        """Return every webhook, oldest first."""
         return iter(self._by_id.values())
 
     def _secret(self, webhook_id: str, generation: int) -> str:
         return f"whsec_{digest(self._seed, webhook_id, generation, length=40)}"
 
 
-def _checked(
+def _parse(
     body: object, *, required: tuple[str, ...], more: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     if not isinstance(body, dict):
@@ -137,40 +137,40 @@ def _checked(
     for name in required:
         if body.get(name) is None:
             raise invalid(f"{name} is required", name)
-    found = {name: body[name] for name in (*_FIELDS, *more) if name in body}
-    name, status = found.get("name", "x"), found.get("status", "active")
+    fields = {name: body[name] for name in (*_FIELDS, *more) if name in body}
+    name, status = fields.get("name", "x"), fields.get("status", "active")
     if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME:
         raise invalid(f"name has 1 to {_MAX_NAME} characters", "name")
     if status not in _SETTABLE:
         raise invalid(f"status is one of {', '.join(_SETTABLE)}", "status")
-    if "url" in found and not _may_be_called(found["url"]):
-        raise invalid("url is an https address (http on this machine only)", "url")
-    if "events" in found:
-        found["events"] = _known_events(found["events"])
-    if found.get("index_ids") is not None:
-        found["index_ids"] = _texts(found["index_ids"], "index_ids")
-    if not isinstance(found.get("metadata"), dict | None):
+    if "url" in fields and not _is_allowed_url(fields["url"]):
+        raise invalid("url is an https URL (http only for a loopback address)", "url")
+    if "events" in fields:
+        fields["events"] = _parse_events(fields["events"])
+    if fields.get("index_ids") is not None:
+        fields["index_ids"] = _parse_strings(fields["index_ids"], "index_ids")
+    if not isinstance(fields.get("metadata"), dict | None):
         raise invalid("metadata is an object", "metadata")
-    return found
+    return fields
 
 
-def _known_events(value: object) -> tuple[str, ...]:
-    events = _texts(value, "events")
+def _parse_events(value: object) -> tuple[str, ...]:
+    events = _parse_strings(value, "events")
     if not events:
-        raise invalid("events names at least one event", "events")
+        raise invalid("events has at least one item", "events")
     for event in events:
-        if event not in EVENTS:
-            raise invalid(f"{event!r} is no event; GET /webhooks/events lists them", "events")
+        if event not in WEBHOOK_EVENTS:
+            raise invalid(f"{event!r} is not an event; GET /webhooks/events lists them", "events")
     return events
 
 
-def _texts(value: object, name: str) -> tuple[str, ...]:
+def _parse_strings(value: object, name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
         raise invalid(f"{name} is a list of strings", name)
     return tuple(dict.fromkeys(value))
 
 
-def _may_be_called(url: object) -> bool:
+def _is_allowed_url(url: object) -> bool:
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
         host, _ = parts.hostname or "", parts.port

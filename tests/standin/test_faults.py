@@ -1,4 +1,4 @@
-"""Each fault does what it says, once, and the next request finds nothing wrong."""
+"""Each fault has its documented effect, once; the next request is normal."""
 
 import time
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ import orjson
 import pytest
 
 from infra.standin import StandIn, StandInConfig
-from tests.support.standin_sse import frames, is_heartbeat, stream, take, until
+from tests.support.standin_sse import is_heartbeat, read_events, read_frames, read_until, stream
 
 MARKER = {"target_type": "run", "target_id": "run_1", "color": "red"}
 
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """A stand-in with five events and quick heartbeats."""
+    """A stand-in with five events and short heartbeat intervals."""
     with StandIn(StandInConfig(heartbeat_seconds=0.05)) as running:
         running.control.events(*({"payload": {"n": n}} for n in range(5)))
         yield running
@@ -29,164 +29,164 @@ def put_marker(standin: StandIn, **headers: str) -> httpx.Response:
 
 
 def ids_of(standin: StandIn) -> list[str]:
-    """Ids of everything emitted."""
+    """Return the ids of all events."""
     ids: list[str] = standin.control.journal()["event_ids"]
     return ids
 
 
-def broken(standin: StandIn, **fault: Any) -> bytes:
-    """The bytes of a stream's body up to where it breaks off."""
+def read_until_broken(standin: StandIn, **fault: Any) -> bytes:
+    """Return the bytes of a stream's body until the connection breaks."""
     standin.control.faults({"on": "stream", "kind": "cut", **fault})
-    got: list[bytes] = []
+    received: list[bytes] = []
     with stream(standin) as response, pytest.raises(httpx.TransportError):
-        got.extend(response.iter_raw())
-    return b"".join(got)
+        received.extend(response.iter_raw())
+    return b"".join(received)
 
 
 def test_cut_after_events(standin: StandIn) -> None:
-    """So many whole frames, then no terminating chunk."""
-    assert broken(standin, after_events=2).count(b"\n\n") == 2
-    assert len(take(standin, 5)) == 5
+    """Two whole frames arrive, then the connection breaks without a final chunk."""
+    assert read_until_broken(standin, after_events=2).count(b"\n\n") == 2
+    assert len(read_events(standin, 5)) == 5
 
 
 def test_cut_in_the_middle_of_a_frame(standin: StandIn) -> None:
-    """The frame after the last whole one arrives by half."""
-    got = broken(standin, after_events=2, mid_frame=True)
+    """Half a frame follows the last whole frame."""
+    received = read_until_broken(standin, after_events=2, mid_frame=True)
 
-    assert got.count(b"\n\n") == 2
-    assert not got.endswith(b"\n\n")
+    assert received.count(b"\n\n") == 2
+    assert not received.endswith(b"\n\n")
 
 
 def test_cut_after_bytes(standin: StandIn) -> None:
-    """Exactly so many bytes of the body arrive."""
-    assert len(broken(standin, after_bytes=100)) == 100
+    """Exactly this number of body bytes arrives."""
+    assert len(read_until_broken(standin, after_bytes=100)) == 100
 
 
 def test_clean_cut_ends_properly(standin: StandIn) -> None:
-    """The response is finished as HTTP wants it: an end of stream, no error."""
+    """The response is complete: the stream ends without an error."""
     standin.control.faults({"on": "stream", "kind": "cut", "after_events": 3, "clean": True})
     with stream(standin) as response:
-        assert len(list(frames(response))) == 3
+        assert len(list(read_frames(response))) == 3
 
 
 def test_stall_stops_heartbeats_too(standin: StandIn) -> None:
-    """Nothing comes for the time of the stall; afterwards the stream goes on."""
+    """Nothing arrives during the stall; then the stream continues."""
     standin.control.faults({"on": "stream", "kind": "stall", "after_events": 2, "seconds": 0.5})
+    started_at = time.monotonic()
     with stream(standin) as response:
-        reader = frames(response)
-        began = time.monotonic()
+        reader = read_frames(response)
         first = [next(reader).id for _ in range(2)]
         third = next(reader)
-        waited = time.monotonic() - began
+        waited = time.monotonic() - started_at
 
     assert ids_of(standin)[:3] == [*first, third.id]
     assert waited > 0.4
 
 
 def test_drip_sends_single_bytes(standin: StandIn) -> None:
-    """The frames are the same; they come a byte at a time."""
+    """The frames are unchanged and arrive byte by byte."""
     standin.control.faults({"on": "stream", "kind": "drip", "n": 2, "seconds": 0})
     with stream(standin) as response:
-        got = until(response, is_heartbeat)
+        received = read_until(response, is_heartbeat)
 
-    assert ids_of(standin) == [one.id for one in got if "data" in one.fields]
+    assert ids_of(standin) == [frame.id for frame in received if "data" in frame.fields]
 
 
-def test_garbage_comes_between_events(standin: StandIn) -> None:
-    """The raw bytes stand where they were asked for; no event is missing."""
+def test_garbage_is_sent_between_events(standin: StandIn) -> None:
+    """The raw bytes follow the first event; no event is missing."""
     raw = "id\ndata: <html>\nnonsense\n\n"
     standin.control.faults({"on": "stream", "kind": "garbage", "after_events": 1, "raw": raw})
-    got = take(standin, 6)
+    received = read_events(standin, 6)
 
-    assert got[1].fields["data"] == "<html>"
-    assert ids_of(standin) == [one.id for one in got[:1] + got[2:]]
+    assert received[1].fields["data"] == "<html>"
+    assert ids_of(standin) == [frame.id for frame in received[:1] + received[2:]]
 
 
 def test_garbage_is_not_json_by_default(standin: StandIn) -> None:
-    """Left alone, garbage is a frame whose data no JSON parser takes."""
+    """The default garbage is a frame whose data is not JSON."""
     standin.control.faults({"on": "stream", "kind": "garbage"})
 
     with pytest.raises(orjson.JSONDecodeError):
-        _ = take(standin, 1)[0].event
+        _ = read_events(standin, 1)[0].event
 
 
 def test_duplicate_repeats_the_last_frames(standin: StandIn) -> None:
-    """The last n frames come again, ids and all."""
+    """The last n frames are sent again, with their ids."""
     standin.control.faults({"on": "stream", "kind": "duplicate", "after_events": 3, "n": 2})
     ids = ids_of(standin)
 
-    assert [*ids[:3], *ids[1:3], *ids[3:]] == [one.id for one in take(standin, 7)]
+    assert [*ids[:3], *ids[1:3], *ids[3:]] == [frame.id for frame in read_events(standin, 7)]
 
 
 def test_stream_error_ends_the_stream(standin: StandIn) -> None:
-    """The event processing.stream_error, without an id, is the last thing sent."""
+    """`processing.stream_error`, without an id, is the last frame."""
     standin.control.faults({"on": "stream", "kind": "stream_error", "after_events": 2})
     with stream(standin) as response:
-        got = list(frames(response))
+        received = list(read_frames(response))
 
-    assert len(got) == 3
-    assert (got[-1].fields["event"], got[-1].id) == ("processing.stream_error", None)
+    assert len(received) == 3
+    assert (received[-1].fields["event"], received[-1].id) == ("processing.stream_error", None)
 
 
 def test_oversize_pads_a_real_event(standin: StandIn) -> None:
-    """The next event's data has the asked size; its id and content stay, and replay is normal."""
+    """The next event's data has the requested size, with its id and content; a replay is normal."""
     standin.control.faults(
         {"on": "stream", "kind": "oversize", "after_events": 1, "bytes": 200_000}
     )
-    padded = take(standin, 3)[1]
+    padded = read_events(standin, 3)[1]
 
     assert len(padded.fields["data"]) == 200_000
     assert (ids_of(standin)[1], 1) == (padded.event["event_id"], padded.event["payload"]["n"])
-    assert len(take(standin, 2)[1].fields["data"]) < 1_000
+    assert len(read_events(standin, 2)[1].fields["data"]) < 1_000
 
 
-def test_no_id_leaves_id_lines_out(standin: StandIn) -> None:
-    """The next n frames have no id line; the ones after do."""
+def test_no_id_omits_id_lines(standin: StandIn) -> None:
+    """The next n frames have no id line; later frames have one."""
     standin.control.faults({"on": "stream", "kind": "no_id", "after_events": 1, "n": 2})
     ids = ids_of(standin)
 
-    assert [ids[0], None, None, ids[3], ids[4]] == [one.id for one in take(standin, 5)]
+    assert [ids[0], None, None, ids[3], ids[4]] == [frame.id for frame in read_events(standin, 5)]
 
 
-def test_expired_cursor_refuses_any_cursor(standin: StandIn) -> None:
-    """Even a good Last-Event-ID gets 410, once."""
+def test_expired_cursor_rejects_any_cursor(standin: StandIn) -> None:
+    """A valid Last-Event-ID gets 410, once."""
     standin.control.faults({"on": "stream", "kind": "expired_cursor"})
     last = ids_of(standin)[0]
 
     with stream(standin, last=last) as response:
         assert response.status_code == 410
-    assert len(take(standin, 4, last=last)) == 4
+    assert len(read_events(standin, 4, last=last)) == 4
 
 
 @pytest.mark.parametrize(("form", "header"), [("seconds", "3"), ("date", "GMT"), ("body", None)])
 def test_status_with_retry_after_in_each_form(
     standin: StandIn, form: str, header: str | None
 ) -> None:
-    """The wait stands in the header as seconds or a date, or in the body."""
+    """The wait is in the header, as seconds or a date, or in the body."""
     fault = {"kind": "status", "status": 503, "retry_after": 3, "retry_after_form": form}
     standin.control.faults({**fault, "on": "stream", "shape": "flat"})
 
     with stream(standin) as response:
         response.read()
-        given = response.headers.get("retry-after")
+        retry_after = response.headers.get("retry-after")
         assert response.status_code == 503
-        assert given is None if header is None else header in given
+        assert retry_after is None if header is None else header in retry_after
         assert (form == "body") == ("retry_after" in response.json())
 
 
-def test_delay_holds_the_answer_back(standin: StandIn) -> None:
-    """The answer is right, but late."""
+def test_delay_delays_the_response(standin: StandIn) -> None:
+    """The response is correct, but late."""
     standin.control.faults({"on": "PUT /markers", "kind": "delay", "seconds": 0.3})
-    began = time.monotonic()
+    started_at = time.monotonic()
 
     assert put_marker(standin).status_code == 200
-    assert time.monotonic() - began >= 0.3
+    assert time.monotonic() - started_at >= 0.3
 
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("act", [False, True])
-def test_drop_loses_the_answer(standin: StandIn, *, act: bool, reset: bool) -> None:
-    """No answer comes; whether the marker was put is as asked."""
+def test_drop_loses_the_response(standin: StandIn, *, act: bool, reset: bool) -> None:
+    """There is no response; `act` decides whether the marker exists."""
     standin.control.faults({"on": "PUT /markers", "kind": "drop", "act": act, "reset": reset})
     with pytest.raises(httpx.TransportError):
         put_marker(standin)
@@ -196,8 +196,8 @@ def test_drop_loses_the_answer(standin: StandIn, *, act: bool, reset: bool) -> N
     assert journal["requests"]["PUT /markers"] == 1
 
 
-def test_idempotency_key_survives_a_lost_answer(standin: StandIn) -> None:
-    """Asked again with the same key, the first answer comes; with another body, a conflict."""
+def test_idempotency_key_survives_a_lost_response(standin: StandIn) -> None:
+    """A repeat with the same key gets the first response; with another body, a conflict."""
     standin.control.faults({"on": "PUT *", "kind": "drop", "act": True})
     key = {"Idempotency-Key": "k1"}
     with pytest.raises(httpx.TransportError):
@@ -213,8 +213,8 @@ def test_idempotency_key_survives_a_lost_answer(standin: StandIn) -> None:
     assert other.status_code == 409
 
 
-def test_faults_strike_in_order_as_often_as_told(standin: StandIn) -> None:
-    """A request takes the first that fits; the script shows what is left; clearing forgets it."""
+def test_faults_apply_in_order_and_are_counted_down(standin: StandIn) -> None:
+    """A request takes the first fault that applies. The script can be listed and cleared."""
     standin.control.faults(
         {"on": "PUT /markers", "kind": "status", "status": 500, "times": 2},
         {"on": "GET /markers", "kind": "status", "status": 502},
@@ -230,8 +230,8 @@ def test_faults_strike_in_order_as_often_as_told(standin: StandIn) -> None:
     assert put_marker(standin).status_code == 200
 
 
-def test_a_fault_can_be_about_one_thing(standin: StandIn) -> None:
-    """It befalls every request with that text in its path or body, and no other request."""
+def test_a_fault_can_apply_to_one_target(standin: StandIn) -> None:
+    """It applies to every request with the text in its path or body, and to no other."""
     standin.control.faults(
         {"on": "* /markers*", "kind": "status", "status": 422, "containing": "run_1", "times": None}
     )
@@ -254,7 +254,7 @@ def test_a_fault_can_be_about_one_thing(standin: StandIn) -> None:
     [
         {"kind": "cut", "containing": "run_1"},
         {"kind": "delay", "on": "delivery", "containing": "run_1"},
-        {"kind": "unheard"},
+        {"kind": "unknown"},
         {"kind": "cut", "aftr_events": 1},
         {"kind": "status", "status": 200},
         {"kind": "status", "shape": "round"},
@@ -262,43 +262,7 @@ def test_a_fault_can_be_about_one_thing(standin: StandIn) -> None:
         {"kind": "cut", "after_events": "2"},
     ],
 )
-def test_a_fault_with_a_mistake_is_refused(standin: StandIn, fault: dict[str, Any]) -> None:
-    """A script with a mistake in it is 422 at once, not a test that proves nothing."""
+def test_an_invalid_fault_is_rejected(standin: StandIn, fault: dict[str, Any]) -> None:
+    """A mistake in a script is 422 immediately, so that no test passes without its fault."""
     with pytest.raises(httpx.HTTPStatusError, match="422"):
         standin.control.faults(fault)
-
-
-def test_markers_are_listed_deleted_and_guarded(standin: StandIn) -> None:
-    """PUT replaces per target, GET is a bare array, DELETE needs admin, and types are checked."""
-    url = standin.api_url + "/markers"
-    first = put_marker(standin).json()
-    second = put_marker(standin).json()
-    read, admin = ({"X-API-Key": standin.keys[scope]} for scope in ("read", "admin"))
-    write = {"X-API-Key": standin.keys["write"]}
-
-    assert first["marker_id"] == second["marker_id"]
-    assert [second] == httpx.get(url, headers=read).json()
-    assert httpx.put(url, json=MARKER, headers=read).status_code == 403
-    assert httpx.put(url, json={**MARKER, "target_type": "x"}, headers=write).status_code == 422
-    one = f"{url}/{second['marker_id']}"
-    assert [
-        httpx.delete(one, headers=headers).status_code for headers in (write, admin, admin)
-    ] == [403, 204, 404]
-
-
-def test_previews_are_pictures(standin: StandIn) -> None:
-    """GIF and thumbnail come with their types; unknown ids are 404."""
-    headers = {"X-API-Key": standin.keys["read"]}
-    url = standin.api_url
-    page = httpx.get(url + "/playground/videos", headers=headers).json()["data"]
-    body = {"video_ids": [page[0]["video_id"]]}
-    (found,) = httpx.post(url + "/videos/batch/segments", json=body, headers=headers).json()
-    segment_id = found["segments"][0]["segment_id"]
-
-    gif = httpx.get(f"{url}/videos/{page[0]['video_id']}/gif", headers=headers)
-    jpeg = httpx.get(f"{url}/videos/segments/{segment_id}/thumbnail", headers=headers)
-
-    assert (gif.headers["content-type"], gif.content[:6]) == ("image/gif", b"GIF89a")
-    assert (jpeg.headers["content-type"], jpeg.content[:2]) == ("image/jpeg", b"\xff\xd8")
-    assert httpx.get(url + "/videos/vid_none/gif", headers=headers).status_code == 404
-    assert httpx.get(url + "/nowhere", headers=headers).json() == {"detail": "Not Found"}

@@ -1,4 +1,4 @@
-"""The vendor's SDK against the stand-in: what it covers works, what fails fails as typed."""
+"""The vendor's SDK against the stand-in: results, and typed errors."""
 
 import base64
 import io
@@ -25,24 +25,24 @@ def standin() -> Iterator[StandIn]:
 
 @pytest.fixture
 def client(standin: StandIn) -> Iterator[VideoVector]:
-    """The SDK with a key that may read."""
+    """The SDK with a `read` key."""
     with sdk(standin, "read") as client:
         yield client
 
 
 def sdk(standin: StandIn, scope: str) -> VideoVector:
-    """The SDK with the key of a scope, and no retries of its own."""
+    """Return the SDK with the key of a scope, without retries."""
     return VideoVector(api_key=standin.keys[scope], base_url=standin.api_url, max_retries=0)
 
 
-def processed_videos(client: VideoVector) -> list[str]:
-    """Ids of the playground's videos, which are processed from the beginning."""
+def processed_video_ids(client: VideoVector) -> list[str]:
+    """Return the ids of the playground's videos, which are processed before the start."""
     return [video.video_id for video in client.videos.list_playground().data]
 
 
 def test_playground_pages_cover_every_video_once(client: VideoVector) -> None:
-    """Following the cursor lists the same videos as one large page, each once."""
-    whole = processed_videos(client)
+    """Small pages together have the same videos as one large page."""
+    whole = processed_video_ids(client)
     first = client.videos.list_playground(limit=3)
 
     assert (len(first.data), first.has_more) == (3, True)
@@ -50,13 +50,13 @@ def test_playground_pages_cover_every_video_once(client: VideoVector) -> None:
     assert len(whole) == StandInConfig().playground_videos
 
 
-def test_batch_retrieve_gives_details_in_the_order_asked(client: VideoVector) -> None:
-    """A batch answers with decodable previews, in the order of the ids."""
-    wanted = list(reversed(processed_videos(client)[:3]))
+def test_batch_retrieve_returns_details_in_request_order(client: VideoVector) -> None:
+    """A batch has valid previews, in the order of the ids."""
+    video_ids = list(reversed(processed_video_ids(client)[:3]))
 
-    videos = client.videos.batch_retrieve(wanted)
+    videos = client.videos.batch_retrieve(video_ids)
 
-    assert wanted == [video.video_id for video in videos]
+    assert video_ids == [video.video_id for video in videos]
     assert {"processed"} == {video.status for video in videos}
     for data, kind in ((videos[0].gif_data, "GIF"), (videos[0].first_thumbnail, "JPEG")):
         assert data is not None
@@ -66,8 +66,8 @@ def test_batch_retrieve_gives_details_in_the_order_asked(client: VideoVector) ->
 
 
 def test_batch_status_counts_add_up(client: VideoVector) -> None:
-    """In every run of a video the segments by status add up to the total."""
-    statuses = client.videos.batch_status(processed_videos(client))
+    """For every run of a video the segments by status add up to the total."""
+    statuses = client.videos.batch_status(processed_video_ids(client))
 
     assert statuses
     for video in statuses:
@@ -80,34 +80,35 @@ def test_batch_status_counts_add_up(client: VideoVector) -> None:
 
 
 def test_batch_segments_by_video_and_by_run(client: VideoVector) -> None:
-    """Segments come by video, or scoped to a run of it, and name the run they are from."""
-    video_id = processed_videos(client)[0]
-    (found,) = client.videos.batch_segments([video_id])
-    target = videovector.BatchVideoSegmentsTarget(video_id=video_id, run_id=found.run_id)
+    """Segments are those of a video or of one of its runs, and name their run."""
+    video_id = processed_video_ids(client)[0]
+    (latest,) = client.videos.batch_segments([video_id])
+    target = videovector.BatchVideoSegmentsTarget(video_id=video_id, run_id=latest.run_id)
     other = videovector.BatchVideoSegmentsTarget(video_id=video_id, run_id="run_unknown")
 
     (scoped,) = client.videos.batch_segments_for_targets([target])
     (unknown,) = client.videos.batch_segments_for_targets([other])
 
-    assert StandInConfig().segments_per_video == len(found.segments)
-    assert scoped == found
+    assert StandInConfig().segments_per_video == len(latest.segments)
+    assert scoped == latest
     assert {"pending"} == {segment.segment_status for segment in unknown.segments}
 
 
 @pytest.mark.parametrize(
-    ("call", "most"), [("batch_retrieve", 100), ("batch_status", 100), ("batch_segments", 50)]
+    ("method_name", "limit"),
+    [("batch_retrieve", 100), ("batch_status", 100), ("batch_segments", 50)],
 )
-def test_batches_are_limited(client: VideoVector, call: str, most: int) -> None:
-    """As many ids as documented pass; one more, or none, is a validation error."""
-    method = getattr(client.videos, call)
+def test_batches_are_limited(client: VideoVector, method_name: str, limit: int) -> None:
+    """The documented number of ids is accepted; one more is a validation error."""
+    method = getattr(client.videos, method_name)
 
-    assert method(["vid_unknown"] * most) == []
+    assert method(["vid_unknown"] * limit) == []
     with pytest.raises(videovector.ValidationError):
-        method(["vid_unknown"] * (most + 1))
+        method(["vid_unknown"] * (limit + 1))
 
 
 def test_batch_segments_takes_ids_or_targets_but_not_both(standin: StandIn) -> None:
-    """Both keys, or neither, is a validation error (the SDK itself never sends either)."""
+    """Both keys or neither is a validation error. The SDK never sends such a request."""
     headers = {"X-API-Key": standin.keys["read"]}
     bodies: list[object] = [
         {},
@@ -115,17 +116,17 @@ def test_batch_segments_takes_ids_or_targets_but_not_both(standin: StandIn) -> N
         {"targets": []},
     ]
 
-    answers = [
+    responses = [
         httpx.post(standin.api_url + "/videos/batch/segments", json=body, headers=headers)
         for body in bodies
     ]
 
-    assert [answer.status_code for answer in answers] == [422, 422, 422]
+    assert [response.status_code for response in responses] == [422, 422, 422]
 
 
 def test_signed_url_downloads_the_object(client: VideoVector) -> None:
-    """A signed URL serves the bytes without any key."""
-    (segments,) = client.videos.batch_segments(processed_videos(client)[:1])
+    """A signed URL returns the bytes without an API key."""
+    (segments,) = client.videos.batch_segments(processed_video_ids(client)[:1])
     thumbnail = segments.segments[0].thumbnail_gcs_uri
     assert thumbnail is not None
 
@@ -139,8 +140,8 @@ def test_signed_url_downloads_the_object(client: VideoVector) -> None:
     assert httpx.get(signed.signed_url[:-1] + "x").status_code == 403
 
 
-def test_signed_url_grants_run_out_and_rotate(client: VideoVector) -> None:
-    """Beyond the bound a grant is refused; `force_refresh` revokes the oldest and issues anew."""
+def test_signed_url_grants_are_limited_and_rotate(client: VideoVector) -> None:
+    """Beyond the limit a grant is a conflict; `force_refresh` revokes the oldest instead."""
     uri = client.videos.list_playground().data[1].video_uri
     oldest = client.videos.get_signed_url(uri)
     client.videos.get_signed_url(uri)
@@ -153,20 +154,20 @@ def test_signed_url_grants_run_out_and_rotate(client: VideoVector) -> None:
 
 
 @pytest.mark.parametrize("uri", ["https://x/y", "gs://", "gs://bucket", "gs://bucket/"])
-def test_signed_url_wants_a_gs_address(client: VideoVector, uri: str) -> None:
-    """Anything but gs://bucket/path is a validation error."""
+def test_signed_url_needs_a_gs_uri(client: VideoVector, uri: str) -> None:
+    """Any form except gs://bucket/path is a validation error."""
     with pytest.raises(videovector.ValidationError):
         client.videos.get_signed_url(uri)
 
 
 def test_signed_url_of_an_unknown_object_is_not_found(client: VideoVector) -> None:
-    """A well-formed address of nothing is 404."""
+    """A valid URI without an object is 404."""
     with pytest.raises(videovector.NotFoundError):
         client.videos.get_signed_url("gs://standin-media/nothing.mp4")
 
 
-def test_playground_search_ranks_and_repeats(standin: StandIn) -> None:
-    """A text search is deterministic, ranked, cut at top_k, and all a search key may do."""
+def test_playground_search_is_ranked_and_repeatable(standin: StandIn) -> None:
+    """A text search is deterministic, ranked and limited by top_k. A search key suffices."""
     with sdk(standin, "search") as client:
         results = client.search.playground(query="the red car", top_k=5)
         again = client.search.playground(query="the red car", top_k=5)
@@ -181,8 +182,8 @@ def test_playground_search_ranks_and_repeats(standin: StandIn) -> None:
     assert none == elsewhere == []
 
 
-def test_filter_search_reads_the_same_in_both_styles(standin: StandIn) -> None:
-    """Two searches in a row are answered in the two documented styles; the SDK evens them out."""
+def test_filter_search_has_the_same_results_in_both_styles(standin: StandIn) -> None:
+    """Consecutive searches use the two documented page styles; the SDK reads both."""
     condition: videovector.FilterCondition = {
         "field": "people",
         "operator": "greater_equal",
@@ -190,16 +191,16 @@ def test_filter_search_reads_the_same_in_both_styles(standin: StandIn) -> None:
         "type": "integer",
     }
     with sdk(standin, "search") as client:
-        one = client.search.filter_playground(conditions=[condition], page_size=100)
-        two = client.search.filter_playground(conditions=[condition], page_size=100)
+        first = client.search.filter_playground(conditions=[condition], page_size=100)
+        second = client.search.filter_playground(conditions=[condition], page_size=100)
         page = client.search.filter_playground(conditions=[condition], page_size=2)
         rest = client.search.filter_playground(
             conditions=[condition], page_size=100, cursor=page.next_page_token
         )
 
-    assert one.results == two.results == page.results + rest.results
-    assert all((result.metadata or {})["people"] >= 2 for result in one.results)
-    assert one.results
+    assert first.results == second.results == page.results + rest.results
+    assert all((result.metadata or {})["people"] >= 2 for result in first.results)
+    assert first.results
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -219,16 +220,16 @@ def test_filter_search_reads_the_same_in_both_styles(standin: StandIn) -> None:
 def test_every_error_is_typed_in_every_shape(
     standin: StandIn, client: VideoVector, status: int, error: type[Exception], shape: str
 ) -> None:
-    """The SDK maps the status to its type whatever the body's shape; the code is in two of them."""
+    """The SDK maps the status to its type for every shape; two shapes have the code."""
     fault = {"on": "POST /videos/batch", "kind": "status", "status": status, "shape": shape}
-    standin.control.faults({**fault, "code": "told_you", "message": "No"})
+    standin.control.faults({**fault, "code": "custom_code", "message": "No"})
 
     with pytest.raises(error) as raised:
         client.videos.batch_retrieve(["vid_any"])
 
     assert isinstance(raised.value, videovector.VideoVectorError)
     assert status == raised.value.status_code
-    expected = (None, "Unknown error") if shape == "detail" else ("told_you", "No")
+    expected = (None, "Unknown error") if shape == "detail" else ("custom_code", "No")
     assert expected == (raised.value.error_code, raised.value.message)
     assert (raised.value.request_id is None) == (shape == "detail")
 
@@ -237,7 +238,7 @@ def test_every_error_is_typed_in_every_shape(
 def test_retry_after_is_understood_as_seconds_and_as_a_date(
     standin: StandIn, client: VideoVector, form: str
 ) -> None:
-    """The SDK reads the same wait from either form."""
+    """The SDK reads the same wait from both forms."""
     standin.control.faults(
         {"kind": "status", "status": 429, "retry_after": 7, "retry_after_form": form}
     )
@@ -248,8 +249,8 @@ def test_retry_after_is_understood_as_seconds_and_as_a_date(
     assert raised.value.retry_after in (7, 8)
 
 
-def test_sdk_gets_over_a_fault_by_its_own_retry(standin: StandIn) -> None:
-    """A GET refused once with Retry-After 0 succeeds in the SDK's second attempt."""
+def test_sdk_retries_after_a_fault(standin: StandIn) -> None:
+    """A GET that gets 429 with Retry-After 0 succeeds in the second attempt."""
     standin.control.faults({"kind": "status", "status": 429, "retry_after": 0})
     with VideoVector(
         api_key=standin.keys["read"], base_url=standin.api_url, max_retries=1
@@ -257,8 +258,8 @@ def test_sdk_gets_over_a_fault_by_its_own_retry(standin: StandIn) -> None:
         assert client.videos.list_playground().data
 
 
-def test_bad_and_missing_credentials_are_refused(standin: StandIn) -> None:
-    """An unknown key is 401 for the SDK, and so is no key at all."""
+def test_wrong_and_missing_credentials_are_rejected(standin: StandIn) -> None:
+    """An unknown key is 401, and so is a missing key."""
     with (
         VideoVector(api_key="sk_wrong", base_url=standin.api_url, max_retries=0) as client,
         pytest.raises(videovector.AuthenticationError),
@@ -268,20 +269,20 @@ def test_bad_and_missing_credentials_are_refused(standin: StandIn) -> None:
     assert httpx.get(standin.api_url + "/markers").status_code == 401
 
 
-def test_bearer_token_is_as_good_as_a_key(standin: StandIn) -> None:
-    """The same credential is accepted as Authorization: Bearer."""
+def test_a_bearer_token_is_accepted(standin: StandIn) -> None:
+    """The key is also accepted as Authorization: Bearer."""
     with VideoVector(bearer_token=standin.keys["read"], base_url=standin.api_url) as client:
         assert client.videos.list_playground().data
 
 
-def test_search_key_may_not_read(standin: StandIn) -> None:
-    """The lowest scope searches and nothing else."""
+def test_a_search_key_cannot_read(standin: StandIn) -> None:
+    """The lowest scope allows searches only."""
     with sdk(standin, "search") as client, pytest.raises(videovector.AuthorizationError):
         client.videos.list_playground()
 
 
-def test_rate_limit_answers_429() -> None:
-    """When the bucket is empty the SDK raises its rate limit error with a wait."""
+def test_rate_limit_returns_429() -> None:
+    """When the bucket is empty, the SDK raises its rate limit error with a wait."""
     config = StandInConfig(rate_limit_per_second=0.5, rate_limit_burst=2)
     with StandIn(config) as limited, sdk(limited, "read") as client:
         client.videos.list_playground()
@@ -292,9 +293,9 @@ def test_rate_limit_answers_429() -> None:
     assert raised.value.retry_after in (1, 2)
 
 
-def test_markers_show_on_the_media_they_attach_to(standin: StandIn, client: VideoVector) -> None:
-    """A run's marker shows as `marker`, a field's as `metadata_markers`."""
-    (before,) = client.videos.batch_segments(processed_videos(client)[:1])
+def test_markers_show_on_their_targets(standin: StandIn, client: VideoVector) -> None:
+    """The marker of a run shows as `marker`, that of a field in `metadata_markers`."""
+    (before,) = client.videos.batch_segments(processed_video_ids(client)[:1])
     segment = before.segments[0]
     headers = {"X-API-Key": standin.keys["write"]}
     for body in (
