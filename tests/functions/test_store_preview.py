@@ -65,16 +65,12 @@ def files(deployed: Deployed) -> Files:
 
 def video(deployed: Deployed) -> str:
     """A video that the stand-in has."""
-    world = deployed.standin._world
-    assert world is not None
-    return next(iter(world.library.videos))
+    return next(iter(deployed.standin.state.library.videos))
 
 
 def segment(deployed: Deployed) -> str:
     """A segment that the stand-in has."""
-    world = deployed.standin._world
-    assert world is not None
-    return next(iter(world.library.segments))
+    return next(iter(deployed.standin.state.library.segments))
 
 
 def done(video_id: Any, name: str = "evt_1", second: int = 0) -> dict[str, Any]:
