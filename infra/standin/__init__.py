@@ -4,7 +4,7 @@
         standin.control.runs(2)
         httpx.get(standin.api_url + "/markers", headers={"X-API-Key": standin.keys["read"]})
 
-`python -m infra.standin` starts it in a process of its own. Its README has the details.
+`python -m infra.standin` starts it as a separate process. The README has the details.
 
 Other packages import from here only. The stand-in imports nothing of the bridge or the local stack.
 """

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from infra.standin import StandIn, StandInConfig
+from tests.support.standin_api import request
 from tests.support.standin_sse import is_heartbeat, read_events, read_frames, read_until, stream
 
 MARKER = {"target_type": "run", "target_id": "run_1", "color": "red"}
@@ -24,8 +25,7 @@ def standin() -> Iterator[StandIn]:
 
 def put_marker(standin: StandIn, **headers: str) -> httpx.Response:
     """Upsert the marker."""
-    headers = {"X-API-Key": standin.keys["write"], **headers}
-    return httpx.put(standin.api_url + "/markers", json=MARKER, headers=headers)
+    return request(standin, "PUT", "/markers", scope="write", json=MARKER, headers=headers)
 
 
 def ids_of(standin: StandIn) -> list[str]:
@@ -205,11 +205,8 @@ def test_idempotency_key_survives_a_lost_response(standin: StandIn) -> None:
     (put,) = standin.control.journal()["markers"]
 
     assert put == put_marker(standin, **key).json()
-    other = httpx.put(
-        standin.api_url + "/markers",
-        json={**MARKER, "color": "green"},
-        headers={"X-API-Key": standin.keys["write"], **key},
-    )
+    green = {**MARKER, "color": "green"}
+    other = request(standin, "PUT", "/markers", scope="write", json=green, headers=key)
     assert other.status_code == 409
 
 
@@ -236,15 +233,14 @@ def test_a_fault_can_apply_to_one_target(standin: StandIn) -> None:
         {"on": "* /markers*", "kind": "status", "status": 422, "containing": "run_1", "times": None}
     )
     other = {**MARKER, "target_id": "run_2"}
-    headers = {"X-API-Key": standin.keys["admin"]}
-    url = standin.api_url + "/markers"
 
-    put = httpx.put(url, json=other, headers=headers)
+    put = request(standin, "PUT", "/markers", scope="admin", json=other)
+    path = f"/markers/{put.json()['marker_id']}"
 
     assert put.status_code == 200
     assert put_marker(standin).status_code == 422
-    assert httpx.delete(f"{url}/run_1", headers=headers).status_code == 422
-    assert httpx.delete(f"{url}/{put.json()['marker_id']}", headers=headers).status_code == 204
+    assert request(standin, "DELETE", "/markers/run_1", scope="admin").status_code == 422
+    assert request(standin, "DELETE", path, scope="admin").status_code == 204
     standin.control.clear_faults()
     assert put_marker(standin).status_code == 200
 

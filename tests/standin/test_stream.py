@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from httpx_sse import connect_sse
 
 from infra.standin import StandIn, StandInConfig
+from tests.support.standin_api import open_client, request
 from tests.support.standin_sse import (
     PATH,
     is_heartbeat,
@@ -198,10 +198,8 @@ def test_batch_size_is_checked(standin: StandIn) -> None:
 
 def test_the_stream_needs_the_read_scope(standin: StandIn) -> None:
     """No key is 401; a search key is 403."""
-    url = standin.api_url + PATH
-
-    assert httpx.get(url).status_code == 401
-    assert httpx.get(url, headers={"X-API-Key": standin.keys["search"]}).status_code == 403
+    assert request(standin, "GET", PATH).status_code == 401
+    assert request(standin, "GET", PATH, scope="search").status_code == 403
 
 
 def test_httpx_sse_reads_the_stream(standin: StandIn) -> None:
@@ -209,7 +207,7 @@ def test_httpx_sse_reads_the_stream(standin: StandIn) -> None:
     ids = emit_numbered(standin, 3)
     headers = {"X-API-Key": standin.keys["read"]}
     with (
-        httpx.Client() as client,
+        open_client() as client,
         connect_sse(client, "GET", standin.api_url + PATH, headers=headers) as source,
     ):
         reader = source.iter_sse()

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 
-import httpx
 import orjson
 import pytest
 import videovector
@@ -13,6 +12,7 @@ from videovector import VideoVector
 from infra.standin import WEBHOOK_EVENTS, StandIn, StandInConfig
 from tests.support.patience import until
 from tests.support.receiver import Receiver, Request, receiving
+from tests.support.standin_api import open_sdk, request
 
 
 @pytest.fixture
@@ -28,8 +28,7 @@ def standin() -> Iterator[StandIn]:
 @pytest.fixture
 def client(standin: StandIn) -> Iterator[VideoVector]:
     """The SDK with an `admin` key."""
-    key = standin.keys["admin"]
-    with VideoVector(api_key=key, base_url=standin.api_url, max_retries=0) as client:
+    with open_sdk(standin, "admin") as client:
         yield client
 
 
@@ -118,9 +117,7 @@ def test_a_repeated_create_has_no_effect(client: VideoVector) -> None:
 )
 def test_scopes_are_required(standin: StandIn, method: str, path: str, scope: str) -> None:
     """Reads need `read`, changes `write`, deletes `admin`."""
-    headers = {"X-API-Key": standin.keys[scope]}
-
-    assert httpx.request(method, standin.api_url + path, headers=headers).status_code == 403
+    assert request(standin, method, path, scope=scope).status_code == 403
 
 
 def test_a_delivery_is_signed_and_recorded(
@@ -216,8 +213,7 @@ def test_only_subscribed_events_are_delivered(
     count: int,
 ) -> None:
     """Events, indexes and status decide about delivery."""
-    key = standin.keys["admin"]
-    with VideoVector(api_key=key, base_url=standin.api_url, max_retries=0) as client:
+    with open_sdk(standin, "admin") as client:
         created = client.webhooks.create(name="x", url=receiver.url, **subscription)  # type: ignore[arg-type]
         client.webhooks.update(created.webhook_id, status=status)
     standin.control.webhook_events(data={"index_id": "idx_1"})

@@ -1,6 +1,5 @@
 """Reading the event stream of the stand-in: raw responses and whole frames."""
 
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ import httpx
 import orjson
 
 from infra.standin import StandIn
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.standin_api import open_client
 
 PATH = "/processing/events/stream"
 
@@ -24,7 +23,7 @@ class Frame:
 
     @property
     def id(self) -> str | None:
-        """The content of its own id line."""
+        """The content of its id line."""
         return self.fields.get("id")
 
     @property
@@ -43,10 +42,8 @@ def stream(
     if last is not None:
         headers["Last-Event-ID"] = last
     url = standin.api_url + PATH
-    # An empty TLS context: this is HTTP, and loading certificates takes longer than a test.
-    empty = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with (
-        httpx.Client(timeout=PATIENCE_SECONDS, trust_env=False, verify=empty) as client,
+        open_client() as client,
         client.stream("GET", url, headers=headers, params=params) as response,
     ):
         yield response

@@ -9,11 +9,11 @@ from infra.standin.http.responses import Response, json_response
 from infra.standin.ids import timestamp
 from infra.standin.library import media
 from infra.standin.library.catalog import Video
-from infra.standin.library.grants import parse_url_request
 from infra.standin.state import StandInState
 
 _MAX_VIDEOS = 100
 _MAX_SEGMENT_VIDEOS = 50
+_MAX_URI_LENGTH = 2048
 
 
 def retrieve_batch(state: StandInState, request: ApiRequest) -> Response:
@@ -68,7 +68,7 @@ def get_thumbnail(state: StandInState, request: ApiRequest) -> Response:
 
 def sign_url(state: StandInState, request: ApiRequest) -> Response:
     """POST /videos/signed-url."""
-    gcs_uri, force_refresh = parse_url_request(request.json())
+    gcs_uri, force_refresh = _parse_url_request(request.json_object())
     if gcs_uri not in state.library.objects:
         raise ApiError(404, "The object does not exist")
     grant = state.grants.issue(gcs_uri, rotate=force_refresh, now=request.now)
@@ -114,3 +114,16 @@ def _parse_target(target: object, index: int) -> tuple[str, str | None]:
     if run_id is not None and not isinstance(run_id, str):
         raise invalid("run_id is a string", "targets", index, "run_id")
     return target["video_id"], run_id
+
+
+def _parse_url_request(body: dict[str, Any]) -> tuple[str, bool]:
+    gcs_uri = body.get("gcs_uri")
+    if not isinstance(gcs_uri, str) or len(gcs_uri) > _MAX_URI_LENGTH:
+        raise invalid("gcs_uri is a string", "gcs_uri")
+    bucket, _, path = gcs_uri.removeprefix("gs://").partition("/")
+    if not gcs_uri.startswith("gs://") or not bucket or not path:
+        raise invalid("gcs_uri has the form gs://bucket/path", "gcs_uri")
+    force_refresh = body.get("force_refresh", False)
+    if not isinstance(force_refresh, bool):
+        raise invalid("force_refresh is a boolean", "force_refresh")
+    return gcs_uri, force_refresh

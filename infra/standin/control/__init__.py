@@ -1,5 +1,5 @@
 """The control plane under /_standin/, and its client.
 
-The routes are imported by the application, the client by whoever drives a stand-in. Neither is part
-of the vendor's API.
+The application imports the routes. Tests and the local stack use the client, from the package's
+door. Neither is part of the vendor's API.
 """

@@ -87,7 +87,7 @@ class Control:
     def settled_webhooks(self) -> dict[str, Any]:
         """Return `webhooks(attempts=True)` once every delivery is accepted or abandoned.
 
-        The wait has no timeout of its own: the number and the duration of attempts are limited.
+        The wait has no timeout, because the number and the duration of attempts are limited.
         """
         while self.webhooks(wait=_WAIT_SECONDS)["unsettled"]:
             pass

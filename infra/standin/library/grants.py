@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from infra.standin.config import StandInConfig
-from infra.standin.errors import ApiError, invalid
-
-_MAX_URI_LENGTH = 2048
+from infra.standin.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +80,3 @@ class Grants:
     def _sign(self, gcs_uri: str, nonce: str, expires_at: int) -> str:
         message = f"{gcs_uri}\n{nonce}\n{expires_at}".encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
-
-
-def parse_url_request(body: object) -> tuple[str, bool]:
-    """Parse the `gcs_uri` and `force_refresh` of a request for a signed URL. Raises 422."""
-    if not isinstance(body, Mapping):
-        raise invalid("The body is a JSON object")
-    gcs_uri = body.get("gcs_uri")
-    if not isinstance(gcs_uri, str) or len(gcs_uri) > _MAX_URI_LENGTH:
-        raise invalid("gcs_uri is a string", "gcs_uri")
-    bucket, _, path = gcs_uri.removeprefix("gs://").partition("/")
-    if not gcs_uri.startswith("gs://") or not bucket or not path:
-        raise invalid("gcs_uri has the form gs://bucket/path", "gcs_uri")
-    force_refresh = body.get("force_refresh", False)
-    if not isinstance(force_refresh, bool):
-        raise invalid("force_refresh is a boolean", "force_refresh")
-    return gcs_uri, force_refresh

@@ -1,18 +1,14 @@
 """Markers: one for each (target_type, target_id, field_path)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.standin.errors import ApiError, invalid
+from infra.standin.errors import ApiError
 from infra.standin.ids import digest
 
-TARGET_TYPES = ("prompt", "run", "field")
-_MAX_ID = 512
-_MAX_COLOR = 64
-_MAX_NOTE = 10_000
-
 Target = tuple[str, str, str | None]
+"""(target_type, target_id, field_path)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +51,8 @@ class Markers:
     def __init__(self) -> None:
         self._by_target: dict[Target, Marker] = {}
 
-    def put(self, body: object, now: str) -> Marker:
-        """Create or replace the marker of a target. Its id stays the same. Raises 422."""
-        target, color, note = _parse(body)
+    def put(self, target: Target, color: str | None, note: str | None, now: str) -> Marker:
+        """Create or replace the marker of a target. Its id stays the same."""
         marker = Marker(f"mrk_{digest(*target)}", *target, color, note, now)
         self._by_target[target] = marker
         return marker
@@ -88,28 +83,3 @@ class Markers:
             for marker in self._by_target.values()
             if marker.target_type == "field" and marker.target_id == target_id
         }
-
-
-def _parse(body: object) -> tuple[Target, str | None, str | None]:
-    if not isinstance(body, Mapping):
-        raise invalid("The body is a JSON object")
-    target_type = body.get("target_type")
-    if target_type not in TARGET_TYPES:
-        raise invalid(f"target_type is one of {', '.join(TARGET_TYPES)}", "target_type")
-    target_id = _parse_text(body, "target_id", _MAX_ID)
-    if not target_id:
-        raise invalid("target_id is required", "target_id")
-    field_path = _parse_text(body, "field_path", _MAX_ID)
-    color = _parse_text(body, "color", _MAX_COLOR)
-    return (target_type, target_id, field_path), color, _parse_text(body, "note", _MAX_NOTE)
-
-
-def _parse_text(body: Mapping[str, Any], name: str, max_length: int) -> str | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise invalid(f"{name} is a string", name)
-    if len(value) > max_length:
-        raise invalid(f"{name} has at most {max_length} characters", name)
-    return value
