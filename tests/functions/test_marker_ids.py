@@ -37,8 +37,8 @@ def colors(deployed: Deployed) -> list[str | None]:
 def put_by_hand(deployed: Deployed, target_id: str, color: str) -> str:
     """Set a marker on a run as another client does; its id."""
     state = deployed.standin.state
-    body = {"target_type": "run", "target_id": target_id, "color": color}
-    return state.markers.put(body, state.next_timestamp()).marker_id
+    target = ("run", target_id, None)
+    return state.markers.put(target, color, None, state.next_timestamp()).marker_id
 
 
 def rejected_code(deployed: Deployed) -> tuple[str, str]:
