@@ -41,7 +41,12 @@ class StandInState:
         self.deliveries = Deliveries(config.seed)
         self.webhook_events = WebhookEventMapper(config.seed)
         self.dispatcher = WebhookDispatcher(
-            config, self.webhooks, self.deliveries, self.faults, self.next_timestamp
+            config,
+            self.webhooks,
+            self.deliveries,
+            self.faults,
+            self.next_timestamp,
+            clock=clock,
         )
         self.filter_styles = itertools.cycle(
             ("results", "pagination") if config.filter_pages == "rotate" else (config.filter_pages,)

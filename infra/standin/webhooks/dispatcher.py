@@ -36,12 +36,15 @@ class WebhookDispatcher:
         deliveries: Deliveries,
         faults: FaultScript,
         next_timestamp: Callable[[], str],
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._webhooks = webhooks
         self._deliveries = deliveries
         self._faults = faults
         self._next_timestamp = next_timestamp
+        self._clock = clock
         self._poster = Poster(config.webhook_timeout_seconds)
         self._slots = asyncio.Semaphore(config.webhook_concurrency)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -171,12 +174,12 @@ class WebhookDispatcher:
                 signature=sign(body, webhook.secret),
                 number=len(delivery.attempts) + 1 if delivery else 1,
             )
-            sent_at = time.time()
+            sent_at = self._clock()
             try:
                 response = await self._poster.post(webhook.url, body, headers)
             except PostError as error:
-                return Attempt(time.time(), generation, sent_at, error=str(error))
-        now = time.time()
+                return Attempt(self._clock(), generation, sent_at, error=str(error))
+        now = self._clock()
         return Attempt(
             now,
             generation,

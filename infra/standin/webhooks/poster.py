@@ -35,7 +35,7 @@ class PostResponse:
 
 
 class Poster:
-    """Sends requests, each with a timeout of `seconds`. Concurrent requests do not share one."""
+    """Sends requests, each with a timeout of `seconds` and a connection of its own."""
 
     def __init__(self, seconds: float, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._seconds = seconds
