@@ -4,11 +4,24 @@
         standin.control.runs(2)
         httpx.get(standin.api_url + "/markers", headers={"X-API-Key": standin.keys["read"]})
 
-`python -m infra.standin` is the same in a process of its own.
+`python -m infra.standin` starts it as a separate process. The README has the details.
+
+Other packages import from here only. The stand-in imports nothing of the bridge or the local stack.
 """
 
 from infra.standin.config import StandInConfig
-from infra.standin.control_client import Control
-from infra.standin.serve import StandIn
+from infra.standin.control.client import Control
+from infra.standin.events.flood import FLOOD_EVENT_TYPE
+from infra.standin.library.catalog import MEDIA_BUCKET, Library
+from infra.standin.server import StandIn
+from infra.standin.webhooks.webhook import WEBHOOK_EVENTS
 
-__all__ = ["Control", "StandIn", "StandInConfig"]
+__all__ = [
+    "FLOOD_EVENT_TYPE",
+    "MEDIA_BUCKET",
+    "WEBHOOK_EVENTS",
+    "Control",
+    "Library",
+    "StandIn",
+    "StandInConfig",
+]

@@ -1,4 +1,4 @@
-"""Faults as data: a script that requests consume, the first fitting fault each."""
+"""Faults as data: a script from which each request takes the first fault that applies to it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -22,41 +22,41 @@ STREAM_KINDS = (
 )
 GENERAL_KINDS = ("status", "delay", "drop")
 DELIVERY = "delivery"
-"""Stands for a webhook's deliveries, which no general fault befalls."""
+"""Route name of webhook deliveries. Only faults on this route apply to them."""
 DELIVERY_KINDS = ("repeat", "hold", "delay")
 _DEFAULT_RAW = "event: processing.video_completed\ndata: {this is not JSON\n\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong. Which of the fields count depends on `kind`."""
+    """One fault. `kind` decides which of the other fields are used."""
 
     on: str = "*"
     kind: str
     times: int | None = 1
-    """How many requests it befalls; None: every one."""
+    """Number of requests that it applies to; None: every one."""
     containing: str = ""
-    """General faults only: befalls requests with this text in their path or body, if not empty."""
+    """General faults only: apply to requests with this text in the path or body."""
 
     after_events: int = 0
-    """A stream's fault strikes when so many events were sent on the connection."""
+    """Stream faults: apply after this number of events on the connection."""
     after_bytes: int | None = None
-    """`cut` only: strikes after exactly so many bytes of the body."""
+    """`cut` only: apply after exactly this number of bytes of the body."""
     mid_frame: bool = False
-    """`cut` only: sends half of the next frame first."""
+    """`cut` only: send half of the next frame first."""
     clean: bool = False
-    """`cut` only: ends the response properly instead of breaking it off."""
+    """`cut` only: end the response properly instead of closing the connection."""
     reset: bool = False
     """`cut` and `drop`: reset the connection (RST) instead of closing it."""
     seconds: float = 1.0
-    """How long a `delay` or `stall` lasts, or how far apart the writes of a `drip` are."""
+    """Duration of a `delay` or `stall`; time between the writes of a `drip`."""
     bytes: int = 1
     """`drip`: bytes of each write. `oversize`: bytes of the event's data."""
     n: int = 1
-    """`duplicate`, `no_id`: how many frames. `drip`: how many frames, 0 for all that follow.
-    `repeat`: how many copies of a delivery. `hold`: how many others arrive before it."""
+    """`duplicate`, `no_id`: number of frames. `drip`: number of frames, 0 for all that follow.
+    `repeat`: number of extra copies. `hold`: number of other deliveries that arrive first."""
     raw: str = _DEFAULT_RAW
-    """`garbage`: what is sent, verbatim."""
+    """`garbage`: the bytes to send, verbatim."""
 
     status: int = 503
     code: str | None = None
@@ -65,23 +65,23 @@ class Fault:
     retry_after: float | None = None
     retry_after_form: RetryAfterForm | None = None
     act: bool = False
-    """`drop`: handle the request first; only the answer is lost."""
+    """`drop`: handle the request first, and lose only the response."""
 
     def fits(self, route: str) -> bool:
-        """True if it can befall a request of that route, if the request contains what it should."""
+        """Whether the fault applies to the route, regardless of `containing`."""
         if DELIVERY in (route, self.on):
             return self.on == route and self.kind in DELIVERY_KINDS
         on = STREAM if self.on == "stream" else self.on
         return fnmatchcase(route, on) and (self.kind in GENERAL_KINDS or route == STREAM)
 
-    def befalls(self, route: str, *texts: str) -> bool:
-        """True if it befalls a request of that route whose path and body are `texts`."""
+    def applies_to(self, route: str, *texts: str) -> bool:
+        """Whether the fault applies to a request of the route with this path and body."""
         return self.fits(route) and (
             not self.containing or any(self.containing in text for text in texts)
         )
 
     def error(self) -> ApiError:
-        """What a `status` fault answers with."""
+        """Return the error of a `status` fault."""
         return ApiError(
             self.status,
             self.message,
@@ -92,8 +92,8 @@ class Fault:
         )
 
 
-class Script:
-    """Faults in order, each with the number of times it may still strike."""
+class FaultScript:
+    """Faults in order, each with the number of times it still applies."""
 
     def __init__(self) -> None:
         self._left: list[tuple[Fault, int | None]] = []
@@ -102,27 +102,27 @@ class Script:
         """Append to the script."""
         self._left += [(fault, fault.times) for fault in faults]
 
-    def reads(self, route: str) -> bool:
-        """Whether the path and the body of a request decide if a fault befalls it."""
+    def needs_content(self, route: str) -> bool:
+        """Whether a fault for the route depends on the path and body of the request."""
         return any(fault.containing and fault.fits(route) for fault, _ in self._left)
 
     def take(self, route: str, *texts: str) -> Fault | None:
-        """Consume the first fault that befalls a request of that route with those texts."""
-        for place, (fault, left) in enumerate(self._left):
-            if fault.befalls(route, *texts):
+        """Return and count down the first fault that applies to the request."""
+        for index, (fault, left) in enumerate(self._left):
+            if fault.applies_to(route, *texts):
                 if left is None or left > 1:
-                    self._left[place] = (fault, None if left is None else left - 1)
+                    self._left[index] = (fault, None if left is None else left - 1)
                 else:
-                    del self._left[place]
+                    del self._left[index]
                 return fault
         return None
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Remove every fault."""
         self._left.clear()
 
     def remaining(self) -> list[dict[str, Any]]:
-        """The faults yet to strike, `times` counted down."""
+        """Return the faults that are left, with `times` counted down."""
         return [asdict(fault) | {"times": left} for fault, left in self._left]
 
 
@@ -151,7 +151,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def parse_faults(body: object) -> list[Fault]:
-    """One fault object or a list of them. Raises 422 on anything else."""
+    """Parse one fault object or a list of them. Raises 422."""
     items = body if isinstance(body, list) else [body]
     return [_parse(item) for item in items]
 

@@ -1,4 +1,4 @@
-"""Ids: event ids that look random but know their place, and short digests for everything else."""
+"""Event ids, digests for other ids, and timestamps."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -13,18 +13,18 @@ _DIGITS = 16
 class EventIds:
     """A one-to-one map between sequence numbers (from 1) and opaque event ids.
 
-    Nobody can tell the order of two ids, as with the vendor's, yet a million of them need no table.
+    Like the vendor's ids they do not reveal their order; the map needs no table in memory.
     """
 
     def __init__(self, seed: int) -> None:
         self._salt = int.from_bytes(hashlib.sha256(f"events:{seed}".encode()).digest()[:8])
 
     def of(self, sequence: int) -> str:
-        """The event id of a sequence number."""
+        """Return the event id of a sequence number."""
         return f"{_PREFIX}{(sequence * _ODD + self._salt) & _MASK:016x}"
 
     def sequence(self, event_id: str) -> int | None:
-        """The sequence number behind an event id; None if it was never one of ours."""
+        """Return the sequence number of an event id, or None if this map did not create it."""
         digits = event_id.removeprefix(_PREFIX)
         if len(event_id) != len(_PREFIX) + _DIGITS or len(digits) != _DIGITS:
             return None
@@ -37,11 +37,10 @@ class EventIds:
 
 
 def digest(*parts: object, length: int = 12) -> str:
-    """A short hexadecimal digest of the parts, for ids that follow from the seed."""
+    """Return a short hexadecimal digest of the parts, for ids derived from the seed."""
     return hashlib.sha256(":".join(map(str, parts)).encode()).hexdigest()[:length]
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, with microseconds and Z."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """Format seconds since the epoch as ISO 8601 in UTC, with microseconds and Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

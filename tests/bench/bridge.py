@@ -13,7 +13,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from infra.local.clouds.emulators import Emulators
 from infra.local.processes.functions import Function
 from infra.local.processes.upstream import Upstream
-from infra.standin.flood import EVENT_TYPE
+from infra.standin import FLOOD_EVENT_TYPE
 from tests.bench.row import Row, measure_session
 
 _WINDOW_SECONDS = 300
@@ -66,7 +66,7 @@ def prepare_cloud(emulators: Emulators | None, folder: str) -> dict[str, str]:
 
 def _streams(events: int) -> dict[str, Any]:
     """Two streams of the same events, with different filters because settings require that."""
-    warm_up = {"event_types": [EVENT_TYPE], "max_events": 1_000}
+    warm_up = {"event_types": [FLOOD_EVENT_TYPE], "max_events": 1_000}
     return {"warm-up": warm_up, "bench": {"max_events": events}}
 
 

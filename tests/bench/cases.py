@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from infra.standin.config import StandInConfig
-from infra.standin.library import Library
+from infra.standin import Library, StandInConfig
 from tests.bench.posting import Post
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.events import Event, decode_event, event_message

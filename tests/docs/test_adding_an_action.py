@@ -49,9 +49,7 @@ def test_it_has_an_effect_once(deploy: Callable[[str], Deployed]) -> None:
     """Its entry point is there, and a redelivery changes nothing."""
     counts = deploy("count_segments")
     counts.automations(COUNT)
-    world = counts.standin._world
-    assert world is not None
-    video = next(iter(world.library.videos.values()))
+    video = next(iter(counts.standin.state.library.videos.values()))
     one = event(event_type="processing.video_completed", video_id=video.video_id)
 
     assert counts.push(one) == 200

@@ -1,6 +1,5 @@
 """Invariant 5 with real threads, HTTP and stores: overlap, lost answers, late requests."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -74,10 +73,7 @@ def let_everything_land(standin: StandIn) -> None:
 
     The wait runs on the stand-in's own loop, where it began after theirs.
     """
-    assert standin._server is not None
-    assert standin._server.loop is not None
-    wait = asyncio.sleep(2 * LATE_SECONDS)
-    asyncio.run_coroutine_threadsafe(wait, standin._server.loop).result()
+    standin.wait_for_pending(2 * LATE_SECONDS)
 
 
 def deliver(deployed: Deployed, events: list[dict[str, Any]]) -> list[int]:
@@ -175,9 +171,7 @@ def test_markers_end_as_one_pass_in_order_leaves_them(
 
 def processed(deployed: Deployed) -> dict[str, Any]:
     """An event about an object that the stand-in has."""
-    world = deployed.standin._world
-    assert world is not None
-    gcs_uri = next(iter(world.library.objects))
+    gcs_uri = next(iter(deployed.standin.state.library.objects))
     deployed.set("SIGNED_URL_BUCKETS", gcs_uri.split("/")[2])
     return event(event_type="processing.video_completed", payload={"gcs_uri": gcs_uri})
 

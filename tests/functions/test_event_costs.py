@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from infra.standin import StandIn, StandInConfig
-from infra.standin.library import BUCKET, Library
+from infra.standin import MEDIA_BUCKET, Library, StandIn, StandInConfig
 from tests.support import ROOT
 from tests.support.subscribing import Deployed, event
 from videovector_bridge.automate.actions import ACTIONS
@@ -103,7 +102,7 @@ class Meter:
     def deployed(self, action: str, automation: str) -> Deployed:
         """The function of an action, with one automation."""
         deployed = self._deploy(ACTIONS[action].entry_point)
-        deployed.set("SIGNED_URL_BUCKETS", BUCKET)
+        deployed.set("SIGNED_URL_BUCKETS", MEDIA_BUCKET)
         deployed.automations(automation)
         return deployed
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.standin.library import BUCKET
+from infra.standin import MEDIA_BUCKET
 from tests.functions.test_outcomes import redrive
 from tests.support.subscribing import SOURCE, Deployed, event, message_of
 from videovector_bridge.automate import subscriber, wiring
@@ -30,7 +30,7 @@ Deploy = Callable[[str], Deployed]
 def ready(deploy: Deploy) -> Deployed:
     """`issue_signed_urls`, allowed for the stand-in's bucket."""
     deployed = deploy("issue_signed_urls")
-    deployed.set("SIGNED_URL_BUCKETS", f"other, gs://{BUCKET}/")
+    deployed.set("SIGNED_URL_BUCKETS", f"other, gs://{MEDIA_BUCKET}/")
     deployed.automations(LINK)
     return deployed
 
@@ -54,9 +54,7 @@ def key_of(automation: str, event_id: str = "evt_1") -> str:
 
 def stored_uri(deployed: Deployed) -> str:
     """The address of an object that the stand-in has."""
-    world = deployed.standin._world
-    assert world is not None
-    return next(iter(world.library.objects))
+    return next(iter(deployed.standin.state.library.objects))
 
 
 def processed(gcs_uri: Any, name: str = "evt_1") -> dict[str, Any]:
@@ -214,7 +212,7 @@ def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
         False,
     )
 
-    links.set("SIGNED_URL_BUCKETS", BUCKET)
+    links.set("SIGNED_URL_BUCKETS", MEDIA_BUCKET)
     wiring.instance._made = None
     for _ in range(2):
         assert redrive(links, rejected) == 200
@@ -234,7 +232,7 @@ def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None
 
 def test_an_object_that_is_not_there_is_rejected(embedded: Deployed) -> None:
     """VideoVector's 404 is final."""
-    assert embedded.push(processed(f"gs://{BUCKET}/none.mp4")) == 200
+    assert embedded.push(processed(f"gs://{MEDIA_BUCKET}/none.mp4")) == 200
 
     (found,) = embedded.published("rejected")
     assert found.attributes["code"] == "not_found"
@@ -245,7 +243,7 @@ def test_an_answer_of_another_shape_is_not_shown(
 ) -> None:
     """An answer that cannot be used is the vendor's to correct, and its values stay unseen."""
     monkeypatch.setattr(
-        "infra.standin.grants.Grant.url", lambda *_: "ftp://x/y?X-Goog-Signature=abc"
+        "infra.standin.library.grants.Grant.url", lambda *_: "ftp://x/y?X-Goog-Signature=abc"
     )
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
@@ -269,10 +267,10 @@ def test_storage_signs_for_buckets_of_ones_own(
         return SignedObject(f"gs://{bucket}/{name}", "https://x/y?X-Goog-Signature=1", "soon")
 
     monkeypatch.setattr(LazySigner, "sign", sign)
-    assert links.push(processed(f"gs://{BUCKET}/a b.mp4")) == 200
-    assert links.push(processed(f"gs://{BUCKET}/a b.mp4")) == 200
+    assert links.push(processed(f"gs://{MEDIA_BUCKET}/a b.mp4")) == 200
+    assert links.push(processed(f"gs://{MEDIA_BUCKET}/a b.mp4")) == 200
 
-    assert asked == [(BUCKET, "a b.mp4", 120)]
+    assert asked == [(MEDIA_BUCKET, "a b.mp4", 120)]
     (found,) = links.published("media-urls")
     assert json.loads(found.data)["signed_url"] == "https://x/y?X-Goog-Signature=1"
     assert json.loads(found.data)["expires_at"] == "soon"
@@ -297,7 +295,7 @@ def test_without_credentials_the_event_is_redelivered(
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/nowhere")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     embedded.automations(LINK + 'signer = "storage"\n')
-    message = message_of(processed(f"gs://{BUCKET}/x"))
+    message = message_of(processed(f"gs://{MEDIA_BUCKET}/x"))
 
     status, body = embedded.post(message.data, message.attributes)
 

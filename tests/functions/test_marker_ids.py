@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from infra.standin.markers import Marker
+from infra.standin.library.markers import Marker
 from tests.functions.test_delete_marker import DELETE, GONE, LIST, Both, completed
 from tests.functions.test_subscriber import RED
 from tests.support.subscribing import Deployed, event
@@ -31,17 +31,14 @@ def in_sdk_shape(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def colors(deployed: Deployed) -> list[str | None]:
     """The colours of all markers, whatever the API shows of them."""
-    world = deployed.standin._world
-    assert world is not None
-    return [marker.color for marker in world.markers.all()]
+    return [marker.color for marker in deployed.standin.state.markers.all()]
 
 
 def put_by_hand(deployed: Deployed, target_id: str, color: str) -> str:
     """Set a marker on a run as another client does; its id."""
-    world = deployed.standin._world
-    assert world is not None
-    body = {"target_type": "run", "target_id": target_id, "color": color}
-    return world.markers.put(body, world.moment()).marker_id
+    state = deployed.standin.state
+    target = ("run", target_id, None)
+    return state.markers.put(target, color, None, state.next_timestamp()).marker_id
 
 
 def rejected_code(deployed: Deployed) -> tuple[str, str]:
@@ -236,11 +233,10 @@ def test_a_marker_that_replaced_ours_by_hand_stays(
     """The remembered id is gone, so the marker that is there is another's; `any` deletes it."""
     both = Both(deploy_embedded, RED, GONE + "any = true\n" * any_too)
     both.upserts.push(event())
-    world = both.deletes.standin._world
-    assert world is not None
-    (ours,) = world.markers.all()
-    world.markers.delete(ours.marker_id)
-    monkeypatch.setattr("infra.standin.markers.digest", lambda *_: "by_hand")
+    state = both.deletes.standin.state
+    (ours,) = state.markers.all()
+    state.markers.delete(ours.marker_id)
+    monkeypatch.setattr("infra.standin.library.markers.digest", lambda *_: "by_hand")
     put_by_hand(both.deletes, "run_1", "blue")
 
     assert both.deletes.push(completed()) == 200

@@ -75,9 +75,7 @@ def matches(deployed: Deployed) -> list[dict[str, Any]]:
 
 def all_segments(deployed: Deployed) -> set[str]:
     """The segments that the stand-in's playground has."""
-    world = deployed.standin._world
-    assert world is not None
-    return set(world.library.segments)
+    return set(deployed.standin.state.library.segments)
 
 
 def test_each_match_is_published(searches: Deployed) -> None:

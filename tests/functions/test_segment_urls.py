@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.standin.library import BUCKET, StoredObject
+from infra.standin import MEDIA_BUCKET
+from infra.standin.library.catalog import StoredObject
 from tests.functions.test_issue_signed_url import POST, key_of, processed, ready
 from tests.functions.test_outcomes import redrive
 from tests.support.subscribing import Deployed
@@ -50,17 +51,17 @@ def embedded(deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch) -> Deploy
 
 def segments(deployed: Deployed) -> dict[str, str]:
     """The segments of a video that the stand-in has, with their addresses."""
-    world = deployed.standin._world
-    assert world is not None
-    (video, *_) = world.library.videos.values()
+    (video, *_) = deployed.standin.state.library.videos.values()
     return {each.segment_id: each.gcs_uri for each in video.segments}
 
 
 def of_video(deployed: Deployed, name: str = "evt_1") -> dict[str, Any]:
     """An event about a video that the stand-in has, and about no run."""
-    world = deployed.standin._world
-    assert world is not None
-    return {**processed("", name), "video_id": next(iter(world.library.videos)), "run_id": None}
+    return {
+        **processed("", name),
+        "video_id": next(iter(deployed.standin.state.library.videos)),
+        "run_id": None,
+    }
 
 
 def change(deployed: Deployed, monkeypatch: pytest.MonkeyPatch, *changes: dict[str, Any]) -> None:
@@ -180,7 +181,12 @@ def test_a_refused_segment_is_reported_alone(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By its id; the others have their URLs, and a redelivery of the message changes nothing."""
-    change(embedded, monkeypatch, {"gcs_uri": "gs://elsewhere/x"}, {"gcs_uri": f"gs://{BUCKET}/no"})
+    change(
+        embedded,
+        monkeypatch,
+        {"gcs_uri": "gs://elsewhere/x"},
+        {"gcs_uri": f"gs://{MEDIA_BUCKET}/no"},
+    )
     first, second, *others = segments(embedded)
 
     assert embedded.push(of_video(embedded)) == 200
@@ -215,15 +221,13 @@ def test_after_a_correction_only_refused_segments_are_asked_for(
     links: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rejected message is published again when the bucket is on the list."""
-    world = links.standin._world
-    assert world is not None
     uri = "gs://elsewhere/x.mp4"
-    monkeypatch.setitem(world.library.objects, uri, StoredObject("video/mp4", "x"))
+    monkeypatch.setitem(links.standin.state.library.objects, uri, StoredObject("video/mp4", "x"))
     change(links, monkeypatch, {"gcs_uri": uri})
     first, *others = segments(links)
     assert links.push(of_video(links)) == 200
     (rejected,) = links.published("rejected")
-    links.set("SIGNED_URL_BUCKETS", f"elsewhere, {BUCKET}")
+    links.set("SIGNED_URL_BUCKETS", f"elsewhere, {MEDIA_BUCKET}")
     wiring.instance._made = None
     asked = links.requests(POST)
 

@@ -58,9 +58,7 @@ def embedded(deploy_embedded: Deploy) -> Deployed:
 
 def videos(deployed: Deployed) -> list[str]:
     """The videos that the stand-in has."""
-    world = deployed.standin._world
-    assert world is not None
-    return list(world.library.videos)
+    return list(deployed.standin.state.library.videos)
 
 
 def about(video_id: Any, name: str = "evt_1", second: int = 0) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from infra.standin import media
+from infra.standin.library import media
 from tests.support.subscribing import SOURCE, Deployed, event
 from videovector_bridge.api.models import Media
 from videovector_bridge.automate import wiring
@@ -65,16 +65,12 @@ def files(deployed: Deployed) -> Files:
 
 def video(deployed: Deployed) -> str:
     """A video that the stand-in has."""
-    world = deployed.standin._world
-    assert world is not None
-    return next(iter(world.library.videos))
+    return next(iter(deployed.standin.state.library.videos))
 
 
 def segment(deployed: Deployed) -> str:
     """A segment that the stand-in has."""
-    world = deployed.standin._world
-    assert world is not None
-    return next(iter(world.library.segments))
+    return next(iter(deployed.standin.state.library.segments))
 
 
 def done(video_id: Any, name: str = "evt_1", second: int = 0) -> dict[str, Any]:

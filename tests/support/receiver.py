@@ -1,4 +1,4 @@
-"""A webhook's receiver over real HTTP, which keeps what it is sent and answers as it is told."""
+"""A webhook receiver over real HTTP. It records requests and sends the responses a test chooses."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from tests.support.patience import PATIENCE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came; header names in lower case."""
+    """One request, with header names in lower case."""
 
     headers: dict[str, str]
     body: bytes
@@ -19,32 +19,32 @@ class Request:
 
 @dataclass(slots=True)
 class Receiver:
-    """What came so far. `answer` gives the status, and headers if any, for a request."""
+    """The requests so far. `respond` returns the status and the headers for a request."""
 
     url: str
-    answer: Callable[[Request], tuple[int, dict[str, str]]] = lambda _request: (204, {})
+    respond: Callable[[Request], tuple[int, dict[str, str]]] = lambda _request: (204, {})
     requests: list[Request] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def note(self, request: Request) -> tuple[int, dict[str, str]]:
-        """Keep a request; the answer to it."""
+    def record(self, request: Request) -> tuple[int, dict[str, str]]:
+        """Record a request. Return the status and the headers of its response."""
         with self._changed:
-            answer = self.answer(request)
+            response = self.respond(request)
             self.requests.append(request)
             self._changed.notify_all()
-        return answer
+        return response
 
     def wait(self, count: int) -> list[Request]:
-        """Return the requests once there are so many. Raises `TimeoutError`."""
+        """Return the requests once there are `count` of them. Raises `TimeoutError`."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.requests) >= count, PATIENCE_SECONDS):
-                raise TimeoutError(f"{len(self.requests)} of {count} requests came.")
+                raise TimeoutError(f"{len(self.requests)} of {count} requests arrived.")
             return list(self.requests)
 
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """Listen on a free port of loopback."""
+    """Listen on a free loopback port."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -52,9 +52,9 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", "0"))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, more = receiver.note(Request(headers, self.rfile.read(length)))
+            status, fields = receiver.record(Request(headers, self.rfile.read(length)))
             self.send_response(status)
-            for name, value in more.items():
+            for name, value in fields.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -1,6 +1,5 @@
-"""Reading the stand-in's event stream in tests: raw bytes and whole frames, to a stated end."""
+"""Reading the event stream of the stand-in: raw responses and whole frames."""
 
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,21 +9,21 @@ import httpx
 import orjson
 
 from infra.standin import StandIn
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.standin_api import open_client
 
 PATH = "/processing/events/stream"
 
 
 @dataclass(slots=True)
 class Frame:
-    """One SSE frame as it stood on the wire."""
+    """One SSE frame as it was received."""
 
     fields: dict[str, str] = field(default_factory=dict)
     comment: str | None = None
 
     @property
     def id(self) -> str | None:
-        """Its own id line."""
+        """The content of its id line."""
         return self.fields.get("id")
 
     @property
@@ -38,59 +37,57 @@ class Frame:
 def stream(
     standin: StandIn, *, last: str | None = None, params: Any = None
 ) -> Iterator[httpx.Response]:
-    """An open stream; the answer's status is not checked."""
+    """Open a stream, without a check of the status."""
     headers = {"X-API-Key": standin.keys["read"]}
     if last is not None:
         headers["Last-Event-ID"] = last
     url = standin.api_url + PATH
-    # An empty TLS context: loading certificates takes longer than a test, and this is HTTP.
-    empty = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with (
-        httpx.Client(timeout=PATIENCE_SECONDS, trust_env=False, verify=empty) as client,
+        open_client() as client,
         client.stream("GET", url, headers=headers, params=params) as response,
     ):
         yield response
 
 
-def frames(response: httpx.Response) -> Iterator[Frame]:
-    """Whole frames as they arrive; raises what httpx raises when the connection breaks."""
+def read_frames(response: httpx.Response) -> Iterator[Frame]:
+    """Yield whole frames as they arrive. Raises httpx.TransportError if the connection breaks."""
     assert response.status_code == 200, response.read()
     rest = b""
     for chunk in response.iter_raw():
         *whole, rest = (rest + chunk).split(b"\n\n")
-        yield from map(_frame, whole)
+        yield from map(_parse_frame, whole)
 
 
-def until(response: httpx.Response, done: Callable[[Frame], bool]) -> list[Frame]:
-    """Frames up to and including the first that is `done`."""
-    got = []
-    for one in frames(response):
-        got.append(one)
-        if done(one):
-            return got
-    raise AssertionError(f"The stream ended before it was done: {got}")
+def read_until(response: httpx.Response, done: Callable[[Frame], bool]) -> list[Frame]:
+    """Return the frames up to and including the first that is `done`."""
+    frames = []
+    for frame in read_frames(response):
+        frames.append(frame)
+        if done(frame):
+            return frames
+    raise AssertionError(f"The stream ended early: {frames}")
 
 
-def take(
+def read_events(
     standin: StandIn, count: int, *, last: str | None = None, params: Any = None
 ) -> list[Frame]:
-    """The first `count` frames that carry an event."""
+    """Return the first `count` frames that have data."""
     with stream(standin, last=last, params=params) as response:
-        events = (one for one in frames(response) if "data" in one.fields)
+        events = (frame for frame in read_frames(response) if "data" in frame.fields)
         return [next(events) for _ in range(count)]
 
 
-def is_heartbeat(one: Frame) -> bool:
-    """True for a comment."""
-    return one.comment is not None
+def is_heartbeat(frame: Frame) -> bool:
+    """Whether it is a comment."""
+    return frame.comment is not None
 
 
-def _frame(raw: bytes) -> Frame:
-    one = Frame()
+def _parse_frame(raw: bytes) -> Frame:
+    frame = Frame()
     for line in raw.decode().split("\n"):
         name, _, value = line.partition(":")
         if not name:
-            one.comment = value.strip()
+            frame.comment = value.strip()
         else:
-            one.fields[name] = value.removeprefix(" ")
-    return one
+            frame.fields[name] = value.removeprefix(" ")
+    return frame

@@ -124,7 +124,7 @@ def test_drift_and_surplus_webhooks_are_repaired(bridge: Bridge) -> None:
 
     assert set(done["changed"]) == {"status", "url", "name", "index_ids"}
     assert done["removed"] == [double.webhook_id]
-    ids = bridge.standin.control.news(5)
+    ids = bridge.standin.control.webhook_events(5)
     assert until(lambda: set(ids) <= set(bridge.published()))
 
 
@@ -133,7 +133,7 @@ def test_failed_deliveries_are_sent_again(bridge: Bridge) -> None:
     bridge.ensure()
     secrets = bridge.file.read_text()
     bridge.file.write_text("another-word\n")
-    ids = bridge.standin.control.news(3)
+    ids = bridge.standin.control.webhook_events(3)
     control = bridge.standin.control
     assert until(lambda: control.webhooks()["statuses"] == {"failed": 3})
     refused = bridge.run("test")

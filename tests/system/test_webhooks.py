@@ -14,8 +14,7 @@ import pytest
 from videovector import VideoVector
 
 from infra.local.processes.functions import ROOT, Function
-from infra.standin import StandIn, StandInConfig
-from infra.standin.webhooks import EVENTS
+from infra.standin import WEBHOOK_EVENTS, StandIn, StandInConfig
 from videovector_bridge.backends.embedded.log import MessageLog
 from videovector_bridge.backends.ports import Message
 
@@ -95,14 +94,18 @@ def channel(tmp_path: Path) -> Iterator[Channel]:
 def test_what_the_sdk_sets_up_arrives(channel: Channel) -> None:
     """The SDK creates the webhook, rotates its secret and tests it; each event is on the topic."""
     with channel.sdk() as client:
-        made = client.webhooks.create(name="x", url=channel.function.url, events=list(EVENTS))
+        made = client.webhooks.create(
+            name="x", url=channel.function.url, events=list(WEBHOOK_EVENTS)
+        )
         channel.secrets_file.write_text(made.secret + "\n")
         assert client.webhooks.test(made.webhook_id).status_code == 204
         rotated = client.webhooks.rotate_secret(made.webhook_id)
         assert client.webhooks.test(made.webhook_id).status_code == 401
         channel.secrets_file.write_text(f"{rotated.new_secret}\n{made.secret}\n")
         assert client.webhooks.test(made.webhook_id).success is True
-        (event_id,) = channel.standin.control.news(event="export.ready", data={"run_id": "r1"})
+        (event_id,) = channel.standin.control.webhook_events(
+            event="export.ready", data={"run_id": "r1"}
+        )
         channel.standin.control.settled_webhooks()
     first, second, third = channel.events()
 
@@ -119,11 +122,11 @@ def test_a_rotation_under_load_refuses_nothing_valid(channel: Channel) -> None:
     """Of 2,000 deliveries while the secret rotates twice every one arrives, and none is refused."""
     channel.cli("ensure", "--url", channel.function.url)
     control = channel.standin.control
-    expected = control.news(700)
+    expected = control.webhook_events(700)
     channel.cli("rotate", "--grace", "1h")
-    expected += control.news(700)
+    expected += control.webhook_events(700)
     channel.cli("rotate", "--grace", "1h")
-    expected += control.news(600)
+    expected += control.webhook_events(600)
     announced = control.settled_webhooks()
     attempts = announced["attempts"]
 
@@ -140,7 +143,7 @@ def test_a_dropped_secret_verifies_nothing(channel: Channel) -> None:
     channel.cli("ensure", "--url", channel.function.url)
     stolen = channel.secrets_file.read_text()
     channel.cli("rotate", "--grace", "0s")
-    channel.standin.control.news(5)
+    channel.standin.control.webhook_events(5)
     new = channel.secrets_file.read_text()
 
     attempts = channel.standin.control.settled_webhooks()["attempts"]

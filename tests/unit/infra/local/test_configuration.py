@@ -9,7 +9,7 @@ from infra.local.configuration import (
     STANDIN_BUCKET,
     read_configuration,
 )
-from infra.standin.library import BUCKET
+from infra.standin import MEDIA_BUCKET
 from videovector_bridge.errors import SettingsError
 
 REAL = {"VIDEO_VECTOR_API_KEY": "sk_x", "VIDEO_VECTOR_BASE_URL": "https://api.example.com/api/v2"}
@@ -35,7 +35,7 @@ def test_nothing_set_is_the_stand_in_with_short_windows() -> None:
 
 def test_the_bucket_is_that_of_the_stand_in() -> None:
     """URLs are issued for what the stand-in has; its code is not loaded to learn the name."""
-    assert STANDIN_BUCKET == BUCKET
+    assert STANDIN_BUCKET == MEDIA_BUCKET
 
 
 def test_what_is_set_is_passed_on() -> None:

@@ -19,11 +19,10 @@ from infra.local.oracle.effects import Effects, Observation, effects_found
 from infra.local.oracle.expected import expected_effects
 from infra.local.oracle.oracle import Oracle
 from infra.local.oracle.progress import Progress
-from infra.standin.config import StandInConfig
-from infra.standin.events import Event
-from infra.standin.library import Library
-from infra.standin.news import Newsroom
-from infra.standin.runs import plan_run
+from infra.standin import Library, StandInConfig
+from infra.standin.events.event import Event
+from infra.standin.runs.plan import plan_run
+from infra.standin.webhooks.events import WebhookEventMapper
 from tests.support.local_run import at, event
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.plan import Automation, plan
@@ -46,7 +45,7 @@ RUNS: Final = (
 def history() -> tuple[Observed, ...]:
     """What runs over a library bring to topic `events`."""
     config = StandInConfig(segment_failure_rate=0.3, video_failure_rate=0.3)
-    library, newsroom = Library(config), Newsroom(config.seed)
+    library, mapper = Library(config), WebhookEventMapper(config.seed)
     videos = library.indexed(library.index_ids[0])[:3]
     messages: list[Observed] = []
     for run, channels, end in RUNS:
@@ -67,8 +66,11 @@ def history() -> tuple[Observed, ...]:
                 data = happened.data()
                 messages.append(message(happened.event_id, happened.event_type, "stream", data))
             if "webhook" in channels:
-                news = newsroom.of(happened)
-                messages += [message(each.id, each.event, "webhook", each.body()) for each in news]
+                webhook_events = mapper.from_event(happened)
+                messages += [
+                    message(each.id, each.event_type, "webhook", each.body())
+                    for each in webhook_events
+                ]
             if step.event_type == end:
                 break
     return tuple(messages)
