@@ -206,7 +206,8 @@ def insert(connection: duckdb.DuckDBPyConnection, one: dict[str, Any], when: dat
 def run(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
     """Run a query of the page; its dialect is BigQuery's, and DuckDB has no projects."""
     (statement,) = sqlglot.transpile(query, read="bigquery", write="duckdb")
-    return connection.execute(statement.replace('"my-project".', "")).fetchall()
+    rows: list[Any] = connection.execute(statement.replace('"my-project".', "")).fetchall()
+    return rows
 
 
 def test_the_queries_answer_what_the_page_says(warehouse: duckdb.DuckDBPyConnection) -> None:
