@@ -17,6 +17,17 @@ PAGES = sorted(
 )
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 ADDRESS = re.compile(r"[a-z]+:")
+# Pages shorten paths to where most of their files are.
+ROOTS = [
+    ROOT / folder
+    for folder in (
+        "",
+        "functions",
+        "functions/videovector_bridge",
+        "functions/videovector_bridge/backends",
+    )
+]
+FILE = re.compile(r"[a-z_][a-z0-9_/.-]*\.(?:py|tf|toml|md)")
 
 
 def tokens(page: Path) -> list[Token]:
@@ -69,6 +80,21 @@ def test_relative_links_resolve(name: str) -> None:
             broken.append(link)
 
     assert not broken
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("infra/")])
+def test_named_files_exist(name: str) -> None:
+    """A file that a page names in code style is in the repository."""
+    spans = (
+        child.content
+        for token in tokens(ROOT / name)
+        for child in token.children or []
+        if child.type == "code_inline"
+    )
+    paths = [span for span in spans if FILE.fullmatch(span)]
+    missing = [path for path in paths if not any((root / path).exists() for root in ROOTS)]
+
+    assert not missing
 
 
 def test_every_page_is_linked() -> None:
