@@ -175,7 +175,7 @@ def test_a_push_function_receives_the_event(
         assert host.post("/", data=message.data, headers=headers).status_code == 200
 
     printed = capsys.readouterr().out.splitlines()
-    assert printed == ["evt_1: run run_1 failed at 2026-01-01T00:00:00.000Z: {}"]
+    assert printed == ["2026-01-01T00:00:00.000Z: run run_1 failed: {}"]
 
 
 # BigQuery
