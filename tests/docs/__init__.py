@@ -1,1 +1,1 @@
-"""What docs/ says, done as it says."""
+"""The pages: links, commands, settings and walks agree with the code, and examples run."""

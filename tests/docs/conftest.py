@@ -1,4 +1,4 @@
-"""Fixtures of tests of documented actions."""
+"""Fixtures of tests that run what a page says."""
 
 from tests.support.subscribing import deploy, deploy_embedded, deploy_gcp, standin
 

@@ -1,4 +1,4 @@
-"""An action is one module and one row: everything else follows (docs/adding-an-action.md)."""
+"""docs/adding-an-action.md: an action is one module and one row, and everything else follows."""
 
 import json
 import re
@@ -34,7 +34,7 @@ video_id = "{event.video_id}"
 
 @pytest.fixture
 def row() -> Iterator[None]:
-    """The module of the page, with a body for its effect, and its row in the table."""
+    """Add the module of the page to the table, with a body for `apply`."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     module = types.ModuleType("count_segments")
     assert "    raise NotImplementedError  #" in code
@@ -45,26 +45,26 @@ def row() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("row")
-def test_it_has_an_effect_once(deploy: Callable[[str], Deployed]) -> None:
-    """Its entry point is there, and a redelivery changes nothing."""
+def test_a_redelivery_changes_nothing(deploy: Callable[[str], Deployed]) -> None:
+    """The host serves its entry point; the document is written once."""
     counts = deploy("count_segments")
     counts.automations(COUNT)
     video = next(iter(counts.standin.state.library.videos.values()))
-    one = event(event_type="processing.video_completed", video_id=video.video_id)
+    completed = event(event_type="processing.video_completed", video_id=video.video_id)
 
-    assert counts.push(one) == 200
-    assert counts.push(one) == 200
+    assert counts.push(completed) == 200
+    assert counts.push(completed) == 200
 
-    found = counts.backend.documents.read("counts", video.video_id, timeout=10)
-    assert found is not None
-    assert found.fields == {"segments": len(video.segments)}
+    document = counts.backend.documents.read("counts", video.video_id, timeout=10)
+    assert document is not None
+    assert document.fields == {"segments": len(video.segments)}
     assert counts.requests("POST /videos/batch/segments") == 1
     assert counts.record(f"count:{video.video_id}").fields["pending"] == {}
 
 
 @pytest.mark.usefixtures("row")
-def test_the_command_line_and_editors_know_it(tmp_path: Path) -> None:
-    """Mistakes in it are named, its effects planned, its filter derived."""
+def test_the_command_line_and_the_schema_know_the_action(tmp_path: Path) -> None:
+    """`check` names mistakes, `test` plans the effect, `filters` derives the filter."""
     file = tmp_path / "a.toml"
     file.write_text(COUNT.replace("video_id =", "video ="), encoding="utf-8")
     printed = run_command("automations", "check", str(file)).out
@@ -73,11 +73,11 @@ def test_the_command_line_and_editors_know_it(tmp_path: Path) -> None:
 
     file.write_text(COUNT, encoding="utf-8")
     assert run_command("automations", "check", str(file)).status == 0
-    one = json.dumps(event(event_type="processing.video_completed", video_id="v1"))
-    ran = run_command("automations", "test", "-", "--file", str(file), "--json", stdin=one)
+    completed = json.dumps(event(event_type="processing.video_completed", video_id="v1"))
+    ran = run_command("automations", "test", "-", "--file", str(file), "--json", stdin=completed)
     assert ran.json["outcomes"][0]["target"] == "count:v1"
-    found = run_command("automations", "filters", "--file", str(file), "--json").json["filters"]
-    assert found["count_segments"].endswith('"com.vectormethods.processing.video_completed"')
+    filters = run_command("automations", "filters", "--file", str(file), "--json").json["filters"]
+    assert filters["count_segments"].endswith('"com.vectormethods.processing.video_completed"')
 
     automation = {"name": "a", "on": ["*"], "count_segments": {"video_id": "v"}}
     validator = Draft7Validator(automations_schema())
@@ -85,6 +85,6 @@ def test_the_command_line_and_editors_know_it(tmp_path: Path) -> None:
     assert not validator.is_valid({"automation": [automation | {"count_segments": {}}]})
 
 
-def test_without_the_row_it_is_not_known() -> None:
-    """The table is the one place."""
+def test_an_action_without_a_row_is_unknown() -> None:
+    """The table is the only registry of actions."""
     assert "count_segments" not in ACTIONS
