@@ -15,7 +15,8 @@ import orjson
 import pytest
 
 from infra.standin import StandIn, StandInConfig
-from tests.support.fakes import WatchedTopics, document, only_stream, settings, watched
+from tests.support.watched_ports import WatchedTopics, watched
+from tests.support.windows import document, make_settings, only_stream
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.ingest.outcome import WindowReport
@@ -45,7 +46,7 @@ class Scene:
 
     def window(self, **limits: Any) -> WindowReport:
         """One window, as long as it takes to reach `limits`."""
-        given = settings(**self.environ)
+        given = make_settings(**self.environ)
         limits = {"window_seconds": WHATEVER_IT_TAKES, "idle_seconds": WHATEVER_IT_TAKES} | limits
         return asyncio.run(drain_window(given, only_stream(given, **limits), self._backend))
 

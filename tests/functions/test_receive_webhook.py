@@ -17,8 +17,8 @@ import pytest
 from flask import Flask
 
 from tests.support.delivered import Subscriber
-from tests.support.fakes import WatchedTopics
 from tests.support.peers import dead_server
+from tests.support.watched_ports import WatchedTopics
 from tests.support.webhooks import SECRET, delivery, deploy, environment, headers, signature
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.backends.ports import Message

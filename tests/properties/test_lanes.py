@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.fakes import Replay, WatchedDocuments, WatchedTopics, event, watched, window
+from tests.support.upstream import Replay
+from tests.support.vendor_events import event
+from tests.support.watched_ports import WatchedDocuments, WatchedTopics, watched
+from tests.support.windows import run_window
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.errors import BackendError
 
@@ -70,7 +73,7 @@ def test_an_entitys_order_holds_through_failures(
         documents = WatchedDocuments(real.documents, older_by=10**6)
         backend = watched(real, topics, documents)
         for _ in range(len(failing) + len(lost) + 1):
-            report = window(backend, Replay(upstream), lanes=lanes, linger_ms=0)
+            report = run_window(backend, Replay(upstream), lanes=lanes, linger_ms=0)
             if report.outcome != "failed":
                 break
 

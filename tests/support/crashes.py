@@ -24,8 +24,8 @@ from tests.support.crash_history import (
 )
 from tests.support.crash_ports import Fault, Process, Semantics
 from tests.support.crash_world import STARTS_AT, World
-from tests.support.fakes import NOW, only_stream, settings
 from tests.support.step_loop import Died, StepLoop, nothing
+from tests.support.windows import NOW, make_settings, only_stream
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
@@ -33,7 +33,7 @@ from videovector_bridge.ingest.window import drain_window
 LEASE_SECONDS = 5.0
 _WINDOW_SECONDS = 100.0
 _EVERY_SECONDS = 200.0  # a window begins, long after the lease of the one before
-_SETTINGS = settings({"default": {}}, START_FROM="earliest")
+_SETTINGS = make_settings({"default": {}}, START_FROM="earliest")
 _INGEST = "videovector_bridge.ingest"
 
 Step = Callable[[str], None]

@@ -6,8 +6,9 @@ from typing import cast
 
 import httpx
 
-from tests.support.fakes import GONE, NOW, Answer, Upstream, settings
+from tests.support.upstream import NO_CONTENT, Upstream, event_stream
 from tests.support.virtual_time import VirtualTime
+from tests.support.windows import NOW, make_settings
 from videovector_bridge.api.frames import Frame, FramePart
 from videovector_bridge.api.stream import EventStream, Position
 from videovector_bridge.errors import BridgeError
@@ -106,7 +107,7 @@ def stream_of(
     """The event stream of the scripted upstream; a connection silent for 50 ms is dead."""
     return EventStream(
         http,
-        api or settings().api,
+        api or make_settings().api,
         filters or StreamFilters(),
         heartbeat_seconds=0.05,
         max_frame_bytes=limit,
@@ -115,6 +116,6 @@ def stream_of(
 
 def parsed(pieces: Iterable[bytes]) -> list[tuple[bytes, str]]:
     """The frames of one answer that arrives in these pieces."""
-    reading = read(Upstream(Answer(list(pieces)), GONE))
+    reading = read(Upstream(event_stream(list(pieces)), NO_CONTENT))
     assert reading.stop.reason == "server_closed"
     return [(frame.data, frame.last_event_id) for frame in reading.frames]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import event
+from tests.support.vendor_events import event
 from tests.support.virtual_time import VirtualTime
 from videovector_bridge.api.frames import Frame, FramePart
 from videovector_bridge.api.stream import Position

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import NOW, WatchedDocuments
+from tests.support.watched_ports import WatchedDocuments
+from tests.support.windows import NOW
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Document, Documents, Timeout, seconds_left
 from videovector_bridge.errors import BackendError, ConflictError, OutOfTimeError

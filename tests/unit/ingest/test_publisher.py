@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.fakes import Kill, WatchedTopics, event, watched
+from tests.support.vendor_events import event
 from tests.support.virtual_time import VirtualTime
+from tests.support.watched_ports import Kill, WatchedTopics, watched
 from videovector_bridge.api.frames import Frame
 from videovector_bridge.api.stream import Position
 from videovector_bridge.backends import Backend
