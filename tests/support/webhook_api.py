@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.unit.api.test_upstream import client_of
+from tests.support.api_client import client_of
 from videovector_bridge.api import RetryPolicy
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.webhook.webhook_spec import MANAGER, shown_name

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.api.test_upstream import NOW, Clock
+from tests.support.api_client import NOW, Clock
 from videovector_bridge.api.retry import (
     RetryPolicy,
     call_with_retries,

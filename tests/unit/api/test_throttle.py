@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.api.test_upstream import KEY, Clock, Reply, Upstream, client_of
+from tests.support.api_client import KEY, Clock, client_of
+from tests.support.upstream import Response, Upstream, json_response
 from videovector_bridge.api import RateLimited, RetryPolicy, VideoVectorClient
 from videovector_bridge.api.calls import Call
 from videovector_bridge.api.throttle import LONGEST_HOLD, Throttle
@@ -158,7 +159,7 @@ def test_whoever_waits_goes_after_the_hold_and_in_time(
 
 def test_a_hold_outlasts_the_call_that_met_it() -> None:
     """Later calls fail without a request until it is nearly over, then wait for its end."""
-    upstream = Upstream(Reply(status=429, headers={"Retry-After": "30"}), Reply([]))
+    upstream = Upstream(Response(status=429, headers={"Retry-After": "30"}), json_response([]))
     clock = Clock()
     client = client_of(upstream, clock=clock)
 
@@ -174,7 +175,7 @@ def test_a_hold_outlasts_the_call_that_met_it() -> None:
 
 def test_what_was_held_has_the_rest_of_its_budget() -> None:
     """The timeout of the request is what the wait has left."""
-    upstream = Upstream(Reply(status=429, headers={"Retry-After": "25"}), Reply([]))
+    upstream = Upstream(Response(status=429, headers={"Retry-After": "25"}), json_response([]))
     clock = Clock()
     client = client_of(upstream, clock=clock)
 
@@ -188,7 +189,7 @@ def test_what_was_held_has_the_rest_of_its_budget() -> None:
 
 def test_a_call_that_may_not_be_repeated_is_held_too() -> None:
     """It waits before it is sent for the first time, so nothing is done twice."""
-    upstream = Upstream(Reply(status=429, headers={"Retry-After": "2"}), Reply({}))
+    upstream = Upstream(Response(status=429, headers={"Retry-After": "2"}), json_response({}))
     clock = Clock()
     transport = client_of(upstream, clock=clock)._transport
     write = Call("POST", "/anything", body={})
@@ -202,7 +203,7 @@ def test_a_call_that_may_not_be_repeated_is_held_too() -> None:
 
 def test_only_a_rate_limit_holds() -> None:
     """Other trouble, though it asks to wait, is the trouble of one request."""
-    upstream = Upstream(Reply(status=503, headers={"Retry-After": "30"}), Reply([]))
+    upstream = Upstream(Response(status=503, headers={"Retry-After": "30"}), json_response([]))
     clock = Clock()
     client = client_of(upstream, clock=clock, retry=RetryPolicy(attempts=1))
 

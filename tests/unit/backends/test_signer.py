@@ -19,7 +19,7 @@ from google.auth.compute_engine import _metadata
 from google.cloud.storage import _signing
 from google.oauth2 import credentials as user_credentials
 
-from tests.unit.api.test_upstream import Clock
+from tests.support.api_client import Clock
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.gcp.signer import MAX_SECONDS, V4Signer
 from videovector_bridge.backends.ports import SignedObject

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from tests.support.api_client import Clock
 from tests.support.webhook_api import WebhookApi, webhook
-from tests.unit.api.test_upstream import Clock
 from videovector_bridge.cli.exits import NotReachedError
 from videovector_bridge.cli.webhook.arrival import Arrival, await_test_event, is_test_of
 
