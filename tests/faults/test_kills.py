@@ -17,19 +17,16 @@ from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Timeout
 from videovector_bridge.errors import BackendError
 from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.stages import Tuning
 from videovector_bridge.ingest.window import drain_window
 
 COUNT = 24
 LEASE_IS_OVER = 10.0**6
-PAGE = 4
+BATCH_EVENTS = 4
 
 
-@pytest.fixture(autouse=True)
-def busy_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many small pages, commits as often as possible, reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", PAGE)
-    monkeypatch.setattr("videovector_bridge.ingest.committer._COMMIT_SECONDS", 0.002)
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
+BUSY = Tuning(batch_events=BATCH_EVENTS, commit_seconds=0.002, random=lambda: 0.0)
+"""Many small batches, and commits as often as possible."""
 
 
 class World:
@@ -57,6 +54,7 @@ class World:
             watched(self._backend, watched_topics, state),
             Replay(self._upstream),
             settings=make_settings({self._name: {}}),
+            tuning=BUSY,
             lanes=3,
             linger_ms=0,
             **limits,
@@ -159,7 +157,7 @@ def test_a_cancelled_window_loses_nothing_and_leaves_nothing_running(
             stream = only_stream(given, lanes=3, linger_ms=0)
             transport = Replay(events(COUNT), then=heartbeats)
             draining = drain_window(
-                given, stream, watched(backend, topics, state), transport=transport
+                given, stream, watched(backend, topics, state), transport=transport, tuning=BUSY
             )
             task = asyncio.create_task(draining)
             await asyncio.wait([task], timeout=1)
@@ -196,7 +194,11 @@ def test_lanes_that_fail_hold_the_cursor(backend: Backend, lanes_that_fail: set[
     topics.stored = world.topics.stored
     given = make_settings({"lanes": {}})
     report = run_window(
-        watched(backend, topics, _Checked(world)), Replay(events(COUNT)), settings=given, lanes=3
+        watched(backend, topics, _Checked(world)),
+        Replay(events(COUNT)),
+        settings=given,
+        tuning=BUSY,
+        lanes=3,
     )
     assert report.stop_reason == "publish_failed"
     committed = document(backend, "lanes")["cursor"]
@@ -221,6 +223,7 @@ def test_garbage_between_kills_is_lost_neither(backend: Backend) -> None:
                 watched(backend, attempt, state),
                 _Spoilt(upstream),
                 settings=make_settings({name: {}}),
+                tuning=BUSY,
                 linger_ms=0,
             )
         rejected = [m.data for t, m in topics.stored if t == "rejected"]
@@ -241,7 +244,7 @@ def test_an_upstream_that_dies_too(backend: Backend) -> None:
     """Cuts after any number of bytes: every event comes through, exactly once."""
     topics = WatchedTopics(backend.topics)
     upstream = _Cutting(events(12))
-    report = run_window(watched(backend, topics), upstream)
+    report = run_window(watched(backend, topics), upstream, tuning=BUSY)
 
     assert sorted(topics.ids()) == upstream.ids
     assert report.outcome == "drained"

@@ -21,12 +21,6 @@ LARGE = event(2, payload={"pad": "é" * 1_400_000})  # 2.8 MB
 GARBAGE = b'{"payload": "' + b"x" * 2_500_000
 
 
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
-
-
 def pieces(body: bytes) -> Iterator[bytes]:
     """The body as a socket gives it."""
     return (body[at : at + PIECE] for at in range(0, len(body), PIECE))

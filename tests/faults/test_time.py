@@ -35,12 +35,15 @@ from videovector_bridge.errors import BackendError
 from videovector_bridge.ingest.batcher import BATCH_EVENTS
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.publisher import BATCHES_IN_FLIGHT
+from videovector_bridge.ingest.stages import Tuning
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import DrainSettings
 
 WINDOW = 6.0
 IDLE = 2.0
 SLACK = 1.0  # what the invariant allows
+ONE_EVENT = Tuning(batch_events=1, random=lambda: 0.0)
+"""Batches of one event."""
 REAL_WINDOW = 1.5  # over real sockets,
 FAULT = 90.0  # where a fault lasts so long
 
@@ -218,16 +221,15 @@ def test_waiting_for_pub_sub_is_not_idleness(embedded_backend: Backend) -> None:
     """A window does not end as idle while it cannot read on because Pub/Sub is slow."""
     time = VirtualTime()
     topics = SlowTopics(embedded_backend.topics, time, 3 * IDLE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 1)
-        report = run_window(
-            watched(embedded_backend, topics),
-            Replay(EVENTS[:20], then=heartbeats),
-            time=time,
-            lanes=1,
-            window_seconds=600,
-            idle_seconds=IDLE,
-        )
+    report = run_window(
+        watched(embedded_backend, topics),
+        Replay(EVENTS[:20], then=heartbeats),
+        time=time,
+        tuning=ONE_EVENT,
+        lanes=1,
+        window_seconds=600,
+        idle_seconds=IDLE,
+    )
 
     assert (report.stop_reason, report.published) == ("idle", 20)
     assert report.window_seconds >= 20 * 3 * IDLE
@@ -285,14 +287,11 @@ def test_a_store_that_stalls_past_the_lease_stops_publishing(embedded_backend: B
     assert report.window_seconds <= 20.0 + SLACK
 
 
-def test_the_lease_is_renewed_through_the_flush(
-    embedded_backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_lease_is_renewed_through_the_flush(embedded_backend: Backend) -> None:
     """Reading is over at once, publishing takes three leases: none of it is refused.
 
     A request may take as long as the lease is sure to last, which is a little less than two thirds.
     """
-    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 1)
     time = VirtualTime()
     topics = SlowTopics(embedded_backend.topics, time, 5.0)
     written: list[float] = []
@@ -303,6 +302,7 @@ def test_the_lease_is_renewed_through_the_flush(
         watched(embedded_backend, topics, documents),
         Replay(EVENTS[:6]),
         time=time,
+        tuning=ONE_EVENT,
         lanes=1,
         window_seconds=40.0,
         lease_seconds=10.0,

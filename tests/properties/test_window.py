@@ -4,7 +4,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,13 +13,10 @@ from tests.support.watched_ports import WatchedDocuments, WatchedTopics, watched
 from tests.support.windows import document, run_window
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.errors import BackendError
+from videovector_bridge.ingest.stages import Tuning
 
-
-@pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several pages in flight, and reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 3)
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
+SMALL = Tuning(batch_events=3, random=lambda: 0.0)
+"""Several batches in flight."""
 
 
 class Frames(Upstream):
@@ -101,7 +97,11 @@ def test_windows_in_a_row_lose_nothing(
         backend = watched(real, topics, documents)
         for _ in range(len(kinds) + len(failing) + len(losing) + 1):
             report = run_window(
-                backend, Frames(frames, cuts), max_events=max_events, max_bytes=max_bytes
+                backend,
+                Frames(frames, cuts),
+                max_events=max_events,
+                max_bytes=max_bytes,
+                tuning=SMALL,
             )
             assert report.events <= max_events
             if report.stop_reason == "server_closed":

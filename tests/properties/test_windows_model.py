@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-import pytest
 from hypothesis import settings as run_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -31,12 +30,6 @@ from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.ingest.outcome import WindowReport
 
 WAIT_SECONDS = 900
-
-
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exact times, and reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 def _id(number: int) -> str:

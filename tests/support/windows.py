@@ -12,12 +12,15 @@ from tests.support.upstream import BASE_URL
 from tests.support.virtual_time import VirtualTime
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.stages import Tuning
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
 
 KEY: Final = "opaque-0123456789-credential"
 """Not of the vendor's form, so that no pattern but only knowledge of the key can hide it."""
 NOW: Final = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
+NO_JITTER: Final = Tuning(random=lambda: 0.0)
+"""Reconnect at once, unless the server asks for a delay."""
 
 
 def make_settings(streams: Mapping[str, Any] | None = None, **environ: str) -> DrainSettings:
@@ -49,13 +52,16 @@ def run_window(
     settings: DrainSettings | None = None,
     time: VirtualTime | None = None,
     now: Callable[[], datetime] = lambda: NOW,
+    tuning: Tuning = NO_JITTER,
     **limits: Any,
 ) -> WindowReport:
     """Drain the only stream for one window, in virtual time."""
     settings = settings or make_settings()
     stream = only_stream(settings, **limits)
     time = time or VirtualTime()
-    return time.run(drain_window(settings, stream, backend, transport=upstream, now=now))
+    return time.run(
+        drain_window(settings, stream, backend, transport=upstream, now=now, tuning=tuning)
+    )
 
 
 def document(backend: Backend, stream: str = "default") -> Mapping[str, Any]:

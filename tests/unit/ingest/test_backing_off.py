@@ -21,6 +21,7 @@ from tests.support.windows import NOW, document, run_window
 from videovector_bridge.backends import Backend
 from videovector_bridge.events import parse_time
 from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.stages import Tuning
 
 ASKED = [
     (error_response(429, "slow down", Retry_After="600"), "rate_limited", 600),
@@ -30,12 +31,6 @@ ASKED = [
      "stream_error", 600),
     (error_response(429, "slow down", Retry_After="999999999"), "rate_limited", 3_600),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exact times."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 def at(backend: Backend, upstream: Upstream, seconds: float, **limits: Any) -> WindowReport:
@@ -91,18 +86,16 @@ def test_a_wait_longer_than_the_idle_time_ends_the_window(embedded_backend: Back
     assert timedelta(seconds=14) <= until - NOW <= timedelta(seconds=20)
 
 
-def test_streams_do_not_return_together(
-    embedded_backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_streams_do_not_return_together(embedded_backend: Backend) -> None:
     """Full jitter is added to what was asked for; never less than that."""
     # Every other number is that of the reader's own delay.
     jitter = itertools.chain.from_iterable((0.0, each) for each in (0.0, 0.25, 0.5, 0.75))
-    monkeypatch.setattr("videovector_bridge.ingest.window.random.random", lambda: next(jitter))
+    tuning = Tuning(random=lambda: next(jitter))
     waits = []
     for hour in range(4):
         now = NOW + timedelta(hours=hour)
         answer = error_response(429, "slow", Retry_After="600")
-        at(embedded_backend, Upstream(answer), hour * 3_600)
+        at(embedded_backend, Upstream(answer), hour * 3_600, tuning=tuning)
         until = parse_time(document(embedded_backend)["not_before"])
         assert until is not None
         waits.append((until - now).total_seconds())

@@ -22,12 +22,6 @@ from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Document
 
 
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
-
-
 def edit(backend: Backend, **fields: object) -> Document:
     """Change the stream's document, as a person does."""
     stored = backend.documents.read("streams", "default", timeout=5)

@@ -1,6 +1,5 @@
 """`ingest.reader`: connections that end or fail are made again, in time and politely."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -23,22 +22,6 @@ from tests.support.windows import KEY
 from videovector_bridge.api.errors import RateLimited, ServerTrouble, Unreachable
 from videovector_bridge.api.stream import StreamFailed
 from videovector_bridge.errors import BridgeError
-
-
-@pytest.fixture(autouse=True)
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """No jitter; the pauses that are slept."""
-    taken: list[float] = []
-    sleep = asyncio.sleep
-
-    async def nap(seconds: float) -> None:
-        if seconds:
-            taken.append(seconds)
-        await sleep(0)
-
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
-    monkeypatch.setattr("videovector_bridge.ingest.reader.asyncio.sleep", nap)
-    return taken
 
 
 def test_a_cut_is_resumed_behind_the_last_whole_frame() -> None:
@@ -70,28 +53,26 @@ def test_a_cut_is_resumed_behind_the_last_whole_frame() -> None:
     ],
     ids=["429", "503", "500", "in the body"],
 )
-def test_retry_after_is_honoured(
-    answer: Response, kind: type[BridgeError], naps: list[float]
-) -> None:
-    """The pause is what the server asked for, in seconds, whatever the jitter says."""
-    read(Upstream(answer, event_stream([sse(event(1), "a")]), NO_CONTENT))
-    assert naps[0] == 3
+def test_retry_after_is_honoured(answer: Response, kind: type[BridgeError]) -> None:
+    """The delay is what the server asked for, in seconds, whatever the jitter is."""
+    reading = read(Upstream(answer, event_stream([sse(event(1), "a")]), NO_CONTENT))
+    assert reading.delays[0] == 3
 
     reading = read(Upstream(answer), seconds=2)
     assert isinstance(reading.error, kind)
 
 
-def test_retry_after_may_be_a_date(naps: list[float]) -> None:
+def test_retry_after_may_be_a_date() -> None:
     """An HTTP date is a pause until then."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    read(Upstream(error_response(429, "slow down", Retry_After=date), NO_CONTENT))
+    reading = read(Upstream(error_response(429, "slow down", Retry_After=date), NO_CONTENT))
 
-    assert 25 < naps[0] <= 30
+    assert 25 < reading.delays[0] <= 30
 
 
-def test_the_servers_retry_is_honoured(naps: list[float]) -> None:
+def test_the_servers_retry_is_honoured() -> None:
     """`retry:` is the least pause from then on; the last one counts."""
-    read(
+    reading = read(
         Upstream(
             event_stream([b"retry: 9000\n\nretry: 2500\ndata: a\n\n"]),
             event_stream([b"data: b\n\n"]),
@@ -99,7 +80,7 @@ def test_the_servers_retry_is_honoured(naps: list[float]) -> None:
         )
     )
 
-    assert naps == [2.5, 2.5]
+    assert reading.delays == [2.5, 2.5]
 
 
 @pytest.mark.parametrize("retry", [b"9" * 400, b"9" * 5_000, b"-1", b"soon", b"1.5"])
@@ -110,24 +91,25 @@ def test_no_retry_breaks_the_loop(retry: bytes) -> None:
     assert [frame.data for frame in reading.frames] == [b"a"]
 
 
-def test_a_pause_never_passes_the_deadline(naps: list[float]) -> None:
+def test_a_pause_never_passes_the_deadline() -> None:
     """Rather than to sleep past the deadline, reading ends and says why."""
     reading = read(Upstream(error_response(503, "later", Retry_After="61")))
 
-    assert naps == []
+    assert reading.delays == []
     assert isinstance(reading.error, ServerTrouble)
     assert reading.reconnects == 0
 
 
-def test_pauses_grow_until_a_frame_comes(
-    naps: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_delays_grow_until_a_frame_arrives() -> None:
     """The upper bound of the jitter doubles with each failure in a row, and starts again."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 1.0)
     down = Fault()
-    read(Upstream(*[down] * 7, event_stream([b"data: a\n\n"]), down, NO_CONTENT), seconds=600)
+    reading = read(
+        Upstream(*[down] * 7, event_stream([b"data: a\n\n"]), down, NO_CONTENT),
+        seconds=600,
+        random=lambda: 1.0,
+    )
 
-    assert naps == [0.5, 1, 2, 4, 8, 15, 15, 0.5, 1]
+    assert reading.delays == [0.5, 1, 2, 4, 8, 15, 15, 0.5, 1]
 
 
 def test_a_silent_connection_counts_as_dead() -> None:

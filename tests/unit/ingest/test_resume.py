@@ -22,12 +22,6 @@ from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
 
 
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
-
-
 def published(topics: WatchedTopics, topic: str = "events") -> list[Message]:
     """What was published to a topic."""
     return [message for name, message in topics.stored if name == topic]

@@ -28,12 +28,6 @@ from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 
 
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
-
-
 def clear_backoff(backend: Backend) -> None:
     """Let the next window make requests at once, as a person may."""
     stored = backend.documents.read("streams", "default", timeout=5)
