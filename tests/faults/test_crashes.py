@@ -14,7 +14,8 @@ from tests.support.crash_ports import SEMANTICS, Semantics
 from tests.support.crash_world import World
 from tests.support.crash_zombies import stand_still
 from tests.support.crashes import Watch, die, go_wrong, really_die, run_window, small_windows
-from tests.support.fakes import WatchedTopics, document, watched
+from tests.support.watched_ports import WatchedTopics, watched
+from tests.support.windows import document
 from videovector_bridge.backends import Backend
 
 # Counted in schedules, not in seconds: a machine that is busy may take its time.

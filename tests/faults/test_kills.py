@@ -9,40 +9,24 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.fakes import (
-    Answer,
-    Kill,
-    Replay,
-    Upstream,
-    WatchedDocuments,
-    WatchedTopics,
-    cut,
-    document,
-    event,
-    events,
-    heartbeats,
-    only_stream,
-    settings,
-    watched,
-    window,
-)
+from tests.support.upstream import Replay, Response, cut, event_stream, heartbeats
+from tests.support.vendor_events import event, events
+from tests.support.watched_ports import Kill, WatchedDocuments, WatchedTopics, watched
+from tests.support.windows import document, make_settings, only_stream, run_window
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Timeout
 from videovector_bridge.errors import BackendError
 from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.stages import Tuning
 from videovector_bridge.ingest.window import drain_window
 
 COUNT = 24
 LEASE_IS_OVER = 10.0**6
-PAGE = 4
+BATCH_EVENTS = 4
 
 
-@pytest.fixture(autouse=True)
-def busy_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many small pages, commits as often as possible, reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", PAGE)
-    monkeypatch.setattr("videovector_bridge.ingest.committer._COMMIT_SECONDS", 0.002)
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
+BUSY = Tuning(batch_events=BATCH_EVENTS, commit_seconds=0.002, random=lambda: 0.0)
+"""Many small batches, and commits as often as possible."""
 
 
 class World:
@@ -66,10 +50,11 @@ class World:
         watched_topics = WatchedTopics(self._backend.topics, **(topics or {}))
         watched_topics.stored = self.topics.stored
         state = _Checked(self, older_by=LEASE_IS_OVER, **(documents or {}))
-        return window(
+        return run_window(
             watched(self._backend, watched_topics, state),
             Replay(self._upstream),
-            given=settings({self._name: {}}),
+            settings=make_settings({self._name: {}}),
+            tuning=BUSY,
             lanes=3,
             linger_ms=0,
             **limits,
@@ -168,11 +153,11 @@ def test_a_cancelled_window_loses_nothing_and_leaves_nothing_running(
             topics = WatchedTopics(backend.topics, **(hook if call == "publish" else {}))
             topics.stored = world.topics.stored
             state = _Checked(world, **(hook if call == "write" else {}))
-            given = settings({name: {}})
+            given = make_settings({name: {}})
             stream = only_stream(given, lanes=3, linger_ms=0)
             transport = Replay(events(COUNT), then=heartbeats)
             draining = drain_window(
-                given, stream, watched(backend, topics, state), transport=transport
+                given, stream, watched(backend, topics, state), transport=transport, tuning=BUSY
             )
             task = asyncio.create_task(draining)
             await asyncio.wait([task], timeout=1)
@@ -207,9 +192,13 @@ def test_lanes_that_fail_hold_the_cursor(backend: Backend, lanes_that_fail: set[
 
     topics = Some(inner)
     topics.stored = world.topics.stored
-    given = settings({"lanes": {}})
-    report = window(
-        watched(backend, topics, _Checked(world)), Replay(events(COUNT)), given=given, lanes=3
+    given = make_settings({"lanes": {}})
+    report = run_window(
+        watched(backend, topics, _Checked(world)),
+        Replay(events(COUNT)),
+        settings=given,
+        tuning=BUSY,
+        lanes=3,
     )
     assert report.stop_reason == "publish_failed"
     committed = document(backend, "lanes")["cursor"]
@@ -230,10 +219,11 @@ def test_garbage_between_kills_is_lost_neither(backend: Backend) -> None:
             attempt = WatchedTopics(backend.topics, before=hook)
             attempt.stored = topics.stored
             state = WatchedDocuments(backend.documents, older_by=LEASE_IS_OVER)
-            window(
+            run_window(
                 watched(backend, attempt, state),
                 _Spoilt(upstream),
-                given=settings({name: {}}),
+                settings=make_settings({name: {}}),
+                tuning=BUSY,
                 linger_ms=0,
             )
         rejected = [m.data for t, m in topics.stored if t == "rejected"]
@@ -254,7 +244,7 @@ def test_an_upstream_that_dies_too(backend: Backend) -> None:
     """Cuts after any number of bytes: every event comes through, exactly once."""
     topics = WatchedTopics(backend.topics)
     upstream = _Cutting(events(12))
-    report = window(watched(backend, topics), upstream)
+    report = run_window(watched(backend, topics), upstream, tuning=BUSY)
 
     assert sorted(topics.ids()) == upstream.ids
     assert report.outcome == "drained"
@@ -264,16 +254,10 @@ def test_an_upstream_that_dies_too(backend: Backend) -> None:
 class _Cutting(Replay):
     """Each connection breaks after some bytes more than the one before, wherever that is."""
 
-    def _next(self, request: httpx.Request) -> Answer:
-        answer = super()._next(request)
-        body = b"".join(answer.pieces)
+    def respond(self, request: httpx.Request) -> Response:
+        response = super().respond(request)
+        body = b"".join(piece for piece in response.pieces if isinstance(piece, bytes))
         if not body:
-            return answer
+            return response
         room = 97 * len(self.requests) % 611
-        return Answer([body[: room + 1]], then=cut)
-
-
-def test_the_scripts_refuse_more_than_they_hold() -> None:
-    """The fakes themselves: an upstream at its end fails the test, not the request."""
-    with pytest.raises(AssertionError, match="no more requests"):
-        asyncio.run(Upstream().handle_async_request(None))  # type: ignore[arg-type]
+        return event_stream([body[: room + 1]], then=cut)

@@ -6,22 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.fakes import (
-    GONE,
-    Answer,
-    Kill,
-    Upstream,
-    WatchedDocuments,
-    WatchedTopics,
-    cut,
-    document,
-    event,
-    heartbeats,
-    settings,
-    sse,
-    watched,
-    window,
-)
+from tests.support.upstream import NO_CONTENT, Response, Upstream, cut, event_stream, heartbeats
+from tests.support.vendor_events import event, sse
+from tests.support.watched_ports import Kill, WatchedDocuments, WatchedTopics, watched
+from tests.support.windows import document, make_settings, run_window
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.ingest.outcome import WindowReport
@@ -31,12 +19,6 @@ PIECE = 65_536
 PARTS = 3
 LARGE = event(2, payload={"pad": "é" * 1_400_000})  # 2.8 MB
 GARBAGE = b'{"payload": "' + b"x" * 2_500_000
-
-
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 def pieces(body: bytes) -> Iterator[bytes]:
@@ -49,9 +31,9 @@ def stream(large: bytes = LARGE) -> bytes:
     return sse(event(1), "evt-0001") + sse(large, "evt-0002") + sse(event(3), "evt-0003")
 
 
-def drained(backend: Backend, *script: Answer) -> WindowReport:
+def drained(backend: Backend, *script: Response) -> WindowReport:
     """One window over these answers."""
-    return window(backend, Upstream(*script), max_frame_bytes=LIMIT)
+    return run_window(backend, Upstream(*script), max_frame_bytes=LIMIT)
 
 
 def of_topic(topics: WatchedTopics, name: str) -> list[Message]:
@@ -63,7 +45,7 @@ def test_with_a_bucket_it_is_an_event_like_any_other(backend: Backend) -> None:
     """Its data is one object, byte for byte; its message refers to it and can be routed."""
     assert backend.blobs is not None
     topics = WatchedTopics(backend.topics)
-    report = drained(watched(backend, topics), Answer(pieces(stream())), GONE)
+    report = drained(watched(backend, topics), event_stream(pieces(stream())), NO_CONTENT)
     first, claim, last = of_topic(topics, "events")
 
     assert (report.outcome, report.stop_reason) == ("drained", "server_closed")
@@ -84,7 +66,9 @@ def test_with_a_bucket_it_is_an_event_like_any_other(backend: Backend) -> None:
 def test_without_a_bucket_its_parts_are_rejected(backend: Backend) -> None:
     """Each part as it arrives, numbered; the last one with their number and the whole's hash."""
     topics = WatchedTopics(backend.topics)
-    report = drained(replace(watched(backend, topics), blobs=None), Answer(pieces(stream())), GONE)
+    report = drained(
+        replace(watched(backend, topics), blobs=None), event_stream(pieces(stream())), NO_CONTENT
+    )
     parts = of_topic(topics, "rejected")
 
     assert (report.events, report.published, report.rejected) == (3, 2, 1)
@@ -105,7 +89,7 @@ def test_what_is_no_event_is_rejected_by_reference(backend: Backend) -> None:
     """With a bucket its bytes are there, and `rejected` says where and why."""
     assert backend.blobs is not None
     topics = WatchedTopics(backend.topics)
-    report = drained(watched(backend, topics), Answer(pieces(stream(GARBAGE))), GONE)
+    report = drained(watched(backend, topics), event_stream(pieces(stream(GARBAGE))), NO_CONTENT)
     (message,) = of_topic(topics, "rejected")
 
     assert (report.published, report.rejected, report.cursor_after) == (2, 1, "evt-0003")
@@ -126,13 +110,13 @@ def test_a_connection_that_breaks_within_it_reads_it_again(
     backend = backend if bucket else replace(backend, blobs=None)
     body = stream()
     upstream = Upstream(
-        Answer(pieces(body[:1_500_000]), then=cut),
-        Answer(pieces(body[len(sse(event(1), "evt-0001")) :])),
-        GONE,
+        event_stream(pieces(body[:1_500_000]), then=cut),
+        event_stream(pieces(body[len(sse(event(1), "evt-0001")) :])),
+        NO_CONTENT,
     )
-    report = window(backend, upstream, max_frame_bytes=LIMIT)
+    report = run_window(backend, upstream, max_frame_bytes=LIMIT)
 
-    assert upstream.asked == [None, "evt-0001", "evt-0003"]
+    assert upstream.last_event_ids == [None, "evt-0001", "evt-0003"]
     assert report.cursor_after == "evt-0003"
     if bucket:
         assert topics.ids() == ["evt-0001", "evt-0002", "evt-0003"]
@@ -152,7 +136,7 @@ def test_a_kill_at_any_part_loses_nothing(
         number += 1
         kill = Kill(number)
         name = f"{moment}-{bucket}-{number}"
-        given = settings({name: {}})
+        given = make_settings({name: {}})
         topics = WatchedTopics(embedded_backend.topics)
         if moment == "before":
             dying = WatchedTopics(embedded_backend.topics, before=kill)
@@ -170,10 +154,10 @@ def test_a_kill_at_any_part_loses_nothing(
             cursor = document(embedded_backend, name).get("cursor")
             rest = {None: stream(), "evt-0001": stream()[len(sse(event(1), "evt-0001")) :]}
             body = rest.get(cursor, sse(event(3), "evt-0003") if cursor == "evt-0002" else b"")
-            window(
+            run_window(
                 backend,
-                Upstream(Answer(pieces(body), then=heartbeats)),
-                given=given,
+                Upstream(event_stream(pieces(body), then=heartbeats)),
+                settings=given,
                 max_frame_bytes=LIMIT,
                 linger_ms=0,
                 window_seconds=10,
@@ -195,9 +179,9 @@ def test_a_frame_without_end_ends_with_the_window(embedded_backend: Backend) -> 
     """What never ends is passed on as long as the window lasts; the cursor stays before it."""
     topics = WatchedTopics(embedded_backend.topics)
     body = sse(event(1), "evt-0001") + b"id: evt-0002\ndata: " + b"x" * 3_000_000
-    report = window(
+    report = run_window(
         replace(watched(embedded_backend, topics), blobs=None),
-        Upstream(Answer(pieces(body), then=heartbeats_within_the_line)),
+        Upstream(event_stream(pieces(body), then=heartbeats_within_the_line)),
         max_frame_bytes=LIMIT,
         window_seconds=5,
         idle_seconds=60,
@@ -211,9 +195,11 @@ def test_a_frame_without_end_ends_with_the_window(embedded_backend: Backend) -> 
 
 def test_a_window_that_gets_no_further_than_one_frame_has_failed(embedded_backend: Backend) -> None:
     """The next one would stop at the same place, so the report must say it."""
-    report = window(
+    report = run_window(
         embedded_backend,
-        Upstream(Answer(iter([b"data: " + b"x" * 3_000_000]), then=heartbeats_within_the_line)),
+        Upstream(
+            event_stream(iter([b"data: " + b"x" * 3_000_000]), then=heartbeats_within_the_line)
+        ),
         max_frame_bytes=LIMIT,
         window_seconds=5,
     )

@@ -18,6 +18,7 @@ from videovector_bridge.ingest.batcher import Batch, Batcher
 from videovector_bridge.ingest.large_frames import LargeFramePublisher
 from videovector_bridge.ingest.lease import Lease
 from videovector_bridge.ingest.publisher import Publisher
+from videovector_bridge.ingest.stream_document import COLLECTION, claimed
 
 BUCKET, NO_BUCKET, REFUSED, FILTERS = HISTORIES
 
@@ -74,7 +75,7 @@ def test_a_lease_without_its_token_is_found(
 
     def anyones(self: Lease, deadline: float) -> Document:
         stored = self._documents.read(
-            lease_module.COLLECTION, self._name, timeout=lambda: deadline - self._clock()
+            COLLECTION, self._name, timeout=lambda: deadline - self._clock()
         )
         assert stored is not None
         return stored
@@ -88,12 +89,12 @@ def test_a_lease_without_its_token_is_found(
 
 def test_a_lease_taken_without_a_new_token_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Taking the lease leaves the token as it was."""
-    honest = lease_module._taken
+    honest = claimed
 
     def same_token(known: Mapping[str, Any], *others: Any) -> dict[str, Any]:
         return honest(known, *others) | {"fencing_token": known.get("fencing_token", 1)}
 
-    monkeypatch.setattr(lease_module, "_taken", same_token)
+    monkeypatch.setattr(lease_module, "claimed", same_token)
 
     assert "without a new token" in find(lambda: die(REFUSED, EMBEDDED, 1))
 
@@ -137,7 +138,7 @@ def test_a_claim_before_its_object_is_complete_is_found(monkeypatch: pytest.Monk
             assert self._upload is not None
             uri = f"blob:{self._upload._name}"  # type: ignore[attr-defined]
             names = {"ce-id": large.event.id, "ce-dataref": uri}
-            self._send("events", Message(b"", names, "lane-01"))
+            self._publish("events", Message(b"", names, "lane-01"))
         honest(self, large)
 
     monkeypatch.setattr(LargeFramePublisher, "_store_part", early)
@@ -196,12 +197,12 @@ def test_a_lane_that_goes_on_after_a_failure_is_found(monkeypatch: pytest.Monkey
 
 def test_a_window_that_forgets_the_cursor_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A window begins at the start of the stream after a death."""
-    honest = lease_module._taken
+    honest = claimed
 
     def forget(known: Mapping[str, Any], *others: Any) -> dict[str, Any]:
         return honest(known, *others) | {"cursor": None}
 
-    monkeypatch.setattr(lease_module, "_taken", forget)
+    monkeypatch.setattr(lease_module, "claimed", forget)
 
     assert "moves the cursor while it takes the lease" in find(lambda: die(BUCKET, EMBEDDED, 1))
 

@@ -15,7 +15,8 @@ import orjson
 import pytest
 
 from infra.standin import StandIn, StandInConfig
-from tests.support.fakes import WatchedTopics, document, only_stream, settings, watched
+from tests.support.watched_ports import WatchedTopics, watched
+from tests.support.windows import NO_JITTER, document, make_settings, only_stream
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.ingest.outcome import WindowReport
@@ -23,12 +24,6 @@ from videovector_bridge.ingest.window import drain_window
 
 IDLE = 0.4
 WHATEVER_IT_TAKES = 600.0  # seconds, for windows that another limit ends
-
-
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 class Scene:
@@ -45,9 +40,11 @@ class Scene:
 
     def window(self, **limits: Any) -> WindowReport:
         """One window, as long as it takes to reach `limits`."""
-        given = settings(**self.environ)
+        given = make_settings(**self.environ)
         limits = {"window_seconds": WHATEVER_IT_TAKES, "idle_seconds": WHATEVER_IT_TAKES} | limits
-        return asyncio.run(drain_window(given, only_stream(given, **limits), self._backend))
+        return asyncio.run(
+            drain_window(given, only_stream(given, **limits), self._backend, tuning=NO_JITTER)
+        )
 
     def window_to(self, event_id: str) -> WindowReport:
         """Windows until the cursor is there; the last one's report."""

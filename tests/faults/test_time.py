@@ -14,40 +14,36 @@ import httpx
 import pytest
 
 from infra.standin import StandIn, StandInConfig
-from tests.support.fakes import (
-    GONE,
-    Answer,
-    Ending,
-    Replay,
-    SlowTopics,
-    Upstream,
-    WatchedDocuments,
-    WatchedTopics,
-    document,
-    event,
-    events,
-    heartbeats,
-    only_stream,
-    settings,
-    silence,
-    sse,
-    watched,
-    window,
-)
 from tests.support.peers import dead_server, stalled_server
+from tests.support.upstream import (
+    NO_CONTENT,
+    Ending,
+    Fault,
+    Replay,
+    Upstream,
+    event_stream,
+    heartbeats,
+    silence,
+)
+from tests.support.vendor_events import event, events, sse
 from tests.support.virtual_time import VirtualTime
+from tests.support.watched_ports import SlowTopics, WatchedDocuments, WatchedTopics, watched
+from tests.support.windows import document, make_settings, only_stream, run_window
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Timeout, seconds_left
 from videovector_bridge.errors import BackendError
 from videovector_bridge.ingest.batcher import BATCH_EVENTS
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.publisher import BATCHES_IN_FLIGHT
+from videovector_bridge.ingest.stages import Tuning
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import DrainSettings
 
 WINDOW = 6.0
 IDLE = 2.0
 SLACK = 1.0  # what the invariant allows
+ONE_EVENT = Tuning(batch_events=1, random=lambda: 0.0)
+"""Batches of one event."""
 REAL_WINDOW = 1.5  # over real sockets,
 FAULT = 90.0  # where a fault lasts so long
 
@@ -75,7 +71,7 @@ async def trickle(_request: httpx.Request) -> AsyncIterator[bytes]:
 
 def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
     """Leave the stream at a cursor, for without one there is no idle timeout."""
-    window(backend, Upstream(Answer([sse(event(1), cursor)]), GONE))
+    run_window(backend, Upstream(event_stream([sse(event(1), cursor)]), NO_CONTENT))
 
 
 @pytest.mark.parametrize("cursor", [True, False])
@@ -84,9 +80,9 @@ def test_the_deadline_holds(embedded_backend: Backend, ending: Ending, *, cursor
     """Under heartbeats, silence, drip or a trickle, a window is over on time."""
     if cursor:
         with_cursor(embedded_backend)
-    report = window(
+    report = run_window(
         embedded_backend,
-        Upstream(Answer(then=ending)),
+        Upstream(event_stream(then=ending)),
         window_seconds=WINDOW,
         idle_seconds=60.0,
         heartbeat_seconds=60.0,
@@ -100,9 +96,9 @@ def test_the_deadline_holds(embedded_backend: Backend, ending: Ending, *, cursor
 @pytest.mark.parametrize("ending", [heartbeats, silence, drip])
 def test_the_idle_timeout_holds(embedded_backend: Backend, ending: Ending) -> None:
     """Without events a window ends after the idle time, heartbeats or not."""
-    report = window(
+    report = run_window(
         embedded_backend,
-        Upstream(Answer([sse(event(1), "1")], then=ending)),
+        Upstream(event_stream([sse(event(1), "1")], then=ending)),
         idle_seconds=IDLE,
         heartbeat_seconds=60.0,
     )
@@ -114,9 +110,9 @@ def test_the_idle_timeout_holds(embedded_backend: Backend, ending: Ending) -> No
 
 def test_a_trickle_is_not_idle(embedded_backend: Backend) -> None:
     """Events keep a window open."""
-    report = window(
+    report = run_window(
         embedded_backend,
-        Upstream(Answer(then=trickle)),
+        Upstream(event_stream(then=trickle)),
         window_seconds=WINDOW,
         idle_seconds=1.0,
     )
@@ -132,7 +128,7 @@ def test_a_trickle_is_not_idle(embedded_backend: Backend) -> None:
 def test_a_flood_stops_at_its_limits(backend: Backend, limits: dict[str, Any], reason: str) -> None:
     """Exactly so many events, not more than so many bytes, and the rest stays upstream."""
     topics = WatchedTopics(backend.topics)
-    report = window(watched(backend, topics), Upstream(Answer(then=flood)), **limits)
+    report = run_window(watched(backend, topics), Upstream(event_stream(then=flood)), **limits)
 
     size = sum(len(message.data) for _, message in topics.stored)
     assert report.stop_reason == reason
@@ -144,9 +140,9 @@ def test_publishing_that_stalls_ends_with_the_window(embedded_backend: Backend) 
     """Pub/Sub that accepts and never answers costs the window, on time, and no event."""
     time = VirtualTime()
     topics = SlowTopics(embedded_backend.topics, time, 10**6)
-    report = window(
+    report = run_window(
         watched(embedded_backend, topics),
-        Upstream(Answer(then=flood)),
+        Upstream(event_stream(then=flood)),
         time=time,
         window_seconds=WINDOW,
         idle_seconds=0.2,
@@ -167,11 +163,11 @@ def test_slow_publishing_of_many_lanes_ends_with_the_window(
     """More lanes than threads, and each request takes long: over on time, and nothing lost."""
     time = VirtualTime()
     topics = SlowTopics(embedded_backend.topics, time, seconds)
-    given, upstream = settings(LANES="16"), Replay(EVENTS, then=heartbeats)
-    report = window(
+    given, upstream = make_settings(LANES="16"), Replay(EVENTS, then=heartbeats)
+    report = run_window(
         watched(embedded_backend, topics),
         upstream,
-        given=given,
+        settings=given,
         time=time,
         window_seconds=WINDOW,
         idle_seconds=60.0,
@@ -183,7 +179,7 @@ def test_slow_publishing_of_many_lanes_ends_with_the_window(
     assert (f"{left} of the {report.events} events" in report.message) is (left > 0)
     topics.seconds = 0.0
     backend = watched(embedded_backend, topics)
-    window(backend, upstream, given=given, time=time, idle_seconds=IDLE)
+    run_window(backend, upstream, settings=given, time=time, idle_seconds=IDLE)
     assert set(topics.ids()) == set(upstream.ids)
     assert document(embedded_backend)["cursor"] == upstream.ids[-1]
 
@@ -208,9 +204,9 @@ def test_a_pub_sub_that_fails_at_the_end_is_a_failure(embedded_backend: Backend)
         async for piece in heartbeats(request):
             yield piece
 
-    report = window(
+    report = run_window(
         watched(embedded_backend, Failing(embedded_backend.topics, time)),
-        Upstream(Answer([sse(event(1), "evt-0001")], then=second)),
+        Upstream(event_stream([sse(event(1), "evt-0001")], then=second)),
         time=time,
         window_seconds=WINDOW,
         idle_seconds=60.0,
@@ -225,16 +221,15 @@ def test_waiting_for_pub_sub_is_not_idleness(embedded_backend: Backend) -> None:
     """A window does not end as idle while it cannot read on because Pub/Sub is slow."""
     time = VirtualTime()
     topics = SlowTopics(embedded_backend.topics, time, 3 * IDLE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 1)
-        report = window(
-            watched(embedded_backend, topics),
-            Replay(EVENTS[:20], then=heartbeats),
-            time=time,
-            lanes=1,
-            window_seconds=600,
-            idle_seconds=IDLE,
-        )
+    report = run_window(
+        watched(embedded_backend, topics),
+        Replay(EVENTS[:20], then=heartbeats),
+        time=time,
+        tuning=ONE_EVENT,
+        lanes=1,
+        window_seconds=600,
+        idle_seconds=IDLE,
+    )
 
     assert (report.stop_reason, report.published) == ("idle", 20)
     assert report.window_seconds >= 20 * 3 * IDLE
@@ -255,9 +250,9 @@ def test_a_store_that_stalls_ends_with_the_window(
     documents = WatchedDocuments(embedded_backend.documents, after=stall, time=time)
     documents.stall = number == 0
     started = time.time()
-    report = window(
+    report = run_window(
         watched(embedded_backend, documents=documents),
-        Upstream(Answer([sse(event(1), "1")], then=ending)),
+        Upstream(event_stream([sse(event(1), "1")], then=ending)),
         time=time,
         window_seconds=2.5,
         idle_seconds=60.0,
@@ -277,9 +272,9 @@ def test_a_store_that_stalls_past_the_lease_stops_publishing(embedded_backend: B
     topics = WatchedTopics(
         embedded_backend.topics, before=lambda _n: published_at.append(time.time() - started)
     )
-    report = window(
+    report = run_window(
         watched(embedded_backend, topics, documents),
-        Upstream(Answer(then=trickle)),
+        Upstream(event_stream(then=trickle)),
         time=time,
         window_seconds=20.0,
         idle_seconds=60.0,
@@ -292,24 +287,22 @@ def test_a_store_that_stalls_past_the_lease_stops_publishing(embedded_backend: B
     assert report.window_seconds <= 20.0 + SLACK
 
 
-def test_the_lease_is_renewed_through_the_flush(
-    embedded_backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_lease_is_renewed_through_the_flush(embedded_backend: Backend) -> None:
     """Reading is over at once, publishing takes three leases: none of it is refused.
 
     A request may take as long as the lease is sure to last, which is a little less than two thirds.
     """
-    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 1)
     time = VirtualTime()
     topics = SlowTopics(embedded_backend.topics, time, 5.0)
     written: list[float] = []
     documents = WatchedDocuments(
         embedded_backend.documents, before=lambda _n: written.append(time.time())
     )
-    report = window(
+    report = run_window(
         watched(embedded_backend, topics, documents),
         Replay(EVENTS[:6]),
         time=time,
+        tuning=ONE_EVENT,
         lanes=1,
         window_seconds=40.0,
         lease_seconds=10.0,
@@ -334,7 +327,7 @@ def test_a_lease_that_is_lost_stops_the_flush(embedded_backend: Backend) -> None
             )
 
     documents = WatchedDocuments(embedded_backend.documents, before=overtake)
-    report = window(
+    report = run_window(
         watched(embedded_backend, topics, documents),
         Replay(EVENTS, then=heartbeats),
         time=time,
@@ -358,7 +351,7 @@ def test_real_clients_do_not_outlast_the_window(
     with stalled_server() as address:
         monkeypatch.setenv(variable, address)
         upstream = Replay(events(10), then=heartbeats)
-        report, seconds = in_real_time(open_backend(gcp_settings), upstream, settings())
+        report, seconds = in_real_time(open_backend(gcp_settings), upstream, make_settings())
 
     assert report.outcome == "failed"
     assert report.stop_reason in ("publish_failed", "state_unavailable")
@@ -377,8 +370,8 @@ def in_real_time(
 
 def test_reconnecting_never_passes_the_deadline(embedded_backend: Backend) -> None:
     """Refused connections and pauses asked for end with the window."""
-    down = [httpx.ConnectError("refused")] * 1_000
-    report = window(embedded_backend, Upstream(*down), window_seconds=WINDOW, idle_seconds=60.0)
+    down = [Fault()] * 1_000
+    report = run_window(embedded_backend, Upstream(*down), window_seconds=WINDOW, idle_seconds=60.0)
 
     assert (report.stop_reason, report.http_status) == ("unreachable", 503)
     assert report.window_seconds <= WINDOW + SLACK
@@ -390,7 +383,7 @@ def test_a_host_that_is_not_there_is_unreachable(embedded_backend: Backend, serv
     """Over real sockets: no server listens, or one does and never answers."""
     with stalled_server() as mute:
         address = dead_server() if server == "dead" else mute
-        given = settings(VIDEO_VECTOR_BASE_URL=f"http://{address}/api/v2")
+        given = make_settings(VIDEO_VECTOR_BASE_URL=f"http://{address}/api/v2")
         report, seconds = in_real_time(embedded_backend, httpx.AsyncHTTPTransport(), given)
 
     assert (report.stop_reason, report.http_status) == ("unreachable", 503)
@@ -415,7 +408,7 @@ def test_a_real_connection_does_not_outlast_the_window(
     with StandIn(StandInConfig(heartbeat_seconds=0.1)) as standin:
         standin.control.events(*({"payload": {"n": n}} for n in range(5)))
         standin.control.faults({"on": "stream", **fault})
-        given = settings(
+        given = make_settings(
             VIDEO_VECTOR_BASE_URL=standin.api_url,
             VIDEO_VECTOR_API_KEY=standin.keys["read"],
         )
@@ -432,9 +425,9 @@ def test_a_window_of_a_lease_shorter_than_itself_keeps_it(embedded_backend: Back
     documents = WatchedDocuments(
         embedded_backend.documents, before=lambda _n: written.append(time.time())
     )
-    report = window(
+    report = run_window(
         watched(embedded_backend, documents=documents),
-        Upstream(Answer(then=heartbeats)),
+        Upstream(event_stream(then=heartbeats)),
         time=time,
         window_seconds=12.0,
         idle_seconds=60.0,
@@ -459,9 +452,9 @@ def test_a_slow_start_is_not_idleness(embedded_backend: Backend) -> None:
         async for piece in heartbeats(request):
             yield piece
 
-    report = window(
+    report = run_window(
         watched(embedded_backend, documents=documents),
-        Upstream(Answer(then=soon)),
+        Upstream(event_stream(then=soon)),
         time=time,
         idle_seconds=2.0,
     )
@@ -471,7 +464,7 @@ def test_a_slow_start_is_not_idleness(embedded_backend: Backend) -> None:
 
 def test_204_ends_a_window_at_once(embedded_backend: Backend) -> None:
     """Nothing more to send is a good end."""
-    report = window(embedded_backend, Upstream(GONE))
+    report = run_window(embedded_backend, Upstream(NO_CONTENT))
 
     assert (report.outcome, report.stop_reason) == ("idle", "server_closed")
     assert report.window_seconds < 1

@@ -11,10 +11,10 @@ _path_before: list[str] = []
 
 
 @pytest.mark.parametrize("turn", ["first", "second"])
-def test_import_path_does_not_grow(monkeypatch: pytest.MonkeyPatch, turn: str) -> None:
+def test_import_path_does_not_grow(turn: str) -> None:
     """The host appends to `sys.path` for each function; the next test has the path as it was."""
     _path_before.append("\n".join(sys.path))
-    deploy(monkeypatch, {})
+    deploy({})
 
     assert len(sys.path) > len(_path_before[0].split("\n"))
     assert set(_path_before) == {_path_before[0]}

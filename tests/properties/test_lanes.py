@@ -4,21 +4,19 @@ import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.fakes import Replay, WatchedDocuments, WatchedTopics, event, watched, window
+from tests.support.upstream import Replay
+from tests.support.vendor_events import event
+from tests.support.watched_ports import WatchedDocuments, WatchedTopics, watched
+from tests.support.windows import run_window
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.errors import BackendError
+from videovector_bridge.ingest.stages import Tuning
 
-
-@pytest.fixture(autouse=True)
-def many_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several pages in flight, and reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 4)
-    monkeypatch.setattr("videovector_bridge.ingest.publisher.MAX_REQUEST_MESSAGES", 2)
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
+SMALL = Tuning(batch_events=4, request_messages=2, random=lambda: 0.0)
+"""Several batches in flight, of several requests each."""
 
 
 class Unruly:
@@ -70,7 +68,7 @@ def test_an_entitys_order_holds_through_failures(
         documents = WatchedDocuments(real.documents, older_by=10**6)
         backend = watched(real, topics, documents)
         for _ in range(len(failing) + len(lost) + 1):
-            report = window(backend, Replay(upstream), lanes=lanes, linger_ms=0)
+            report = run_window(backend, Replay(upstream), tuning=SMALL, lanes=lanes, linger_ms=0)
             if report.outcome != "failed":
                 break
 

@@ -24,7 +24,9 @@ from tests.support.lease_world import HOUR, REMOVED, Drain, Intent, LeaseWorld
 from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.ingest import lease as leases
-from videovector_bridge.ingest.lease import Lease, Origin
+from videovector_bridge.ingest import stream_document
+from videovector_bridge.ingest.lease import Lease
+from videovector_bridge.ingest.stream_document import Origin
 
 DRAINS = 3
 
@@ -260,18 +262,19 @@ def _compare_nothing(patch: pytest.MonkeyPatch) -> None:
 def _change_what_is_taken(
     patch: pytest.MonkeyPatch, change: Callable[[Mapping[str, Any], Origin], dict[str, Any]]
 ) -> None:
-    taken = leases._taken
+    honest = stream_document.claimed
 
     def wrong(known: Mapping[str, Any], owner: str, origin: Origin, seconds: float) -> Any:
-        return taken(known, owner, origin, seconds) | change(known, origin)
+        return honest(known, owner, origin, seconds) | change(known, origin)
 
-    patch.setattr(leases, "_taken", wrong)
+    patch.setattr(leases, "claimed", wrong)
 
 
 def _keep_the_token(patch: pytest.MonkeyPatch) -> None:
     """Taking the lease does not raise the fencing token."""
     _change_what_is_taken(
-        patch, lambda known, _: {"fencing_token": leases._whole(known.get("fencing_token")) or 1}
+        patch,
+        lambda known, _: {"fencing_token": stream_document._whole(known.get("fencing_token")) or 1},
     )
 
 
@@ -289,7 +292,7 @@ def _follow_the_setting_never(patch: pytest.MonkeyPatch) -> None:
     """The first setting counts for ever."""
 
     def change(known: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
-        return {"start_from": leases._text(known.get("start_from")) or origin.start_from}
+        return {"start_from": stream_document._text(known.get("start_from")) or origin.start_from}
 
     _change_what_is_taken(patch, change)
 
@@ -301,12 +304,12 @@ def _forget_the_host(patch: pytest.MonkeyPatch) -> None:
 
 def _ignore_not_before(patch: pytest.MonkeyPatch) -> None:
     """A stream that backs off is drained."""
-    patch.setattr(leases, "_backing_off", lambda _known, _now: None)
+    patch.setattr(leases, "backoff_until", lambda _known, _now: None)
 
 
 def _take_early(patch: pytest.MonkeyPatch) -> None:
     """A lease is taken before it has ended."""
-    patch.setattr(leases, "LONGEST_LEASE_SECONDS", 3.0)
+    patch.setattr(stream_document, "LONGEST_LEASE_SECONDS", 3.0)
 
 
 def _believe_too_long(patch: pytest.MonkeyPatch) -> None:
@@ -320,7 +323,7 @@ def _write_over_anybody(patch: pytest.MonkeyPatch) -> None:
     """After a conflict the owner does not look who wrote."""
 
     def unchecked(self: Lease, _deadline: float) -> Any:
-        return self._documents.read(leases.COLLECTION, self._name, timeout=5.0)
+        return self._documents.read(stream_document.COLLECTION, self._name, timeout=5.0)
 
     patch.setattr(Lease, "_own_document", unchecked)
 

@@ -1,7 +1,10 @@
 """Property: any headers and bytes give a documented status, and only signed ones a message."""
 
+import os
 import string
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,42 +20,43 @@ from tests.support.webhooks import SECRET, delivery, deploy, environment, signat
 from videovector_bridge.backends import Backend, BackendSettings
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.events import Rejection
-from videovector_bridge.ingest import webhook
 from videovector_bridge.ingest.delivery import decode_delivery
+from videovector_bridge.ingest.webhook import open_receiver
 
 STATUSES = {204, 400, 401, 405, 411, 413, 503}
 LIMIT = 2_000
 
 
-class Kept:
-    """Topics that keep what is published."""
+class RecordingTopics:
+    """Topics that record what is published."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, Message]] = []
 
     def publish(self, topic: str, messages: Any, *, timeout: float) -> None:
-        """Keep the messages."""
+        """Record the messages."""
         assert timeout > 0
         self.messages += [(topic, message) for message in messages]
 
 
 @pytest.fixture(scope="module")
-def kept() -> Kept:
-    """What was published so far."""
-    return Kept()
+def topics() -> RecordingTopics:
+    """The topics that the function publishes to."""
+    return RecordingTopics()
 
 
 @pytest.fixture(scope="module")
-def app(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """The function in its host, publishing to `kept`."""
+def app(topics: RecordingTopics, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The function in its host."""
     folder = tmp_path_factory.mktemp("webhook")
     embedded = BackendSettings("embedded", "", str(Path(folder) / "e"), "")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(webhook, "open_backend", lambda _: Backend(kept, None, None))  # type: ignore[arg-type]
-        # The log would be as long as the examples are many.
-        patch.setattr(webhook, "log", lambda *_args, **_named: None)
-        variables = environment(embedded) | {"MAX_WEBHOOK_BYTES": str(LIMIT)}
-        yield deploy(patch, variables)
+    backend = Backend(topics, None, None)  # type: ignore[arg-type]
+    variables = environment(embedded) | {"MAX_WEBHOOK_BYTES": str(LIMIT)}
+    # The log would be as long as the examples are many.
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield deploy(
+            variables, open_=lambda environ: replace(open_receiver(environ), backend=backend)
+        )
 
 
 class Body:
@@ -65,8 +69,8 @@ class Body:
     def read(self, size: int = -1) -> bytes:
         """The next piece."""
         count = self._piece if size < 0 else min(size, self._piece)
-        found, self._data = self._data[:count], self._data[count:]
-        return found
+        piece, self._data = self._data[:count], self._data[count:]
+        return piece
 
 
 # What a host can hand over in a header: any bytes but line ends, as Latin-1.
@@ -118,8 +122,7 @@ def ask(app: Flask, body: bytes, *, piece: int, headers: dict[str, str], method:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    found = run_wsgi_app(app, environ | headers, buffered=True)
-    return Response(*found)
+    return Response(*run_wsgi_app(app, environ | headers, buffered=True))
 
 
 @settings(max_examples=400, deadline=None)
@@ -134,7 +137,7 @@ def ask(app: Flask, body: bytes, *, piece: int, headers: dict[str, str], method:
 def test_any_request_gives_a_documented_status(
     *,
     app: Flask,
-    kept: Kept,
+    topics: RecordingTopics,
     body: bytes,
     piece: int,
     headers: dict[str, str],
@@ -142,22 +145,22 @@ def test_any_request_gives_a_documented_status(
     method: str,
     signed: bool,
 ) -> None:
-    """Never a 500. Something is published just when the status says so."""
-    kept.messages.clear()
+    """Never a 500. A message is published exactly when the status is 204."""
+    topics.messages.clear()
     sent = {"CONTENT_TYPE": type_, **headers}
     if signed:
         sent["HTTP_X_WEBHOOK_SIGNATURE"] = signature(body)
-    answer = ask(app, body, piece=piece, headers=sent, method=method)
-    published = [topic for topic, _ in kept.messages]
+    response = ask(app, body, piece=piece, headers=sent, method=method)
+    published = [topic for topic, _ in topics.messages]
 
-    assert answer.status_code in STATUSES
-    assert len(published) == (answer.status_code == 204)
+    assert response.status_code in STATUSES
+    assert len(published) == (response.status_code == 204)
     if not signed:
-        assert answer.status_code != 204
+        assert response.status_code != 204
         assert published == []
-    assert all(message.data in body for _, message in kept.messages)
-    assert SECRET not in answer.get_data(as_text=True)
-    assert ("Retry-After" in answer.headers) == (answer.status_code == 503)
+    assert all(message.data in body for _, message in topics.messages)
+    assert SECRET not in response.get_data(as_text=True)
+    assert ("Retry-After" in response.headers) == (response.status_code == 503)
 
 
 @settings(max_examples=300, deadline=None)
@@ -165,15 +168,17 @@ def test_any_request_gives_a_documented_status(
     body=st.one_of(st.binary(max_size=LIMIT), st.builds(delivery, st.text(max_size=20))),
     type_=_types | _text,
 )
-def test_nothing_that_was_signed_is_lost(app: Flask, kept: Kept, body: bytes, type_: str) -> None:
+def test_nothing_that_was_signed_is_lost(
+    app: Flask, topics: RecordingTopics, body: bytes, type_: str
+) -> None:
     """Any signed body is published byte for byte with 204: as an event, or as rejected."""
-    kept.messages.clear()
+    topics.messages.clear()
     headers = {"CONTENT_TYPE": type_, "HTTP_X_WEBHOOK_SIGNATURE": signature(body)}
-    answer = ask(app, body, piece=3_000, headers=headers, method="POST")
-    ((topic, message),) = kept.messages
+    response = ask(app, body, piece=3_000, headers=headers, method="POST")
+    ((topic, message),) = topics.messages
     event = decode_delivery(body)
 
-    assert answer.status_code == 204
+    assert response.status_code == 204
     assert topic == ("rejected" if isinstance(event, Rejection) else "events")
     assert message.data == body
 
@@ -185,37 +190,37 @@ def test_nothing_that_was_signed_is_lost(app: Flask, kept: Kept, body: bytes, ty
     more=st.lists(st.tuples(st.sampled_from(["id", "data", "created_at", "x"]), _json), max_size=4),
 )
 def test_a_readable_id_and_type_make_an_event(
-    app: Flask, kept: Kept, data: Any, id_: str, more: list[tuple[str, Any]]
+    app: Flask, topics: RecordingTopics, data: Any, id_: str, more: list[tuple[str, Any]]
 ) -> None:
-    """Whatever else the object holds, keys that stand there twice included."""
-    kept.messages.clear()
+    """Whatever else the object contains, repeated keys included."""
+    topics.messages.clear()
     pairs = [*more, ("data", data), ("event", "new.kind"), ("id", id_)]
     members = (orjson.dumps(name) + b":" + orjson.dumps(value) for name, value in pairs)
     body = b"{" + b",".join(members) + b"}"
     headers = {"HTTP_X_WEBHOOK_SIGNATURE": signature(body)}
-    answer = ask(app, body, piece=3_000, headers=headers, method="POST")
-    ((topic, message),) = kept.messages
-    lifted = {name for name in message.attributes if name.endswith("id") and name != "ce-id"}
+    response = ask(app, body, piece=3_000, headers=headers, method="POST")
+    ((topic, message),) = topics.messages
+    ids = {name for name in message.attributes if name.endswith("id") and name != "ce-id"}
 
-    assert (answer.status_code, topic, message.data) == (204, "events", body)
+    assert (response.status_code, topic, message.data) == (204, "events", body)
     assert message.attributes["ce-id"] == id_
-    assert not lifted or {name for name, _ in more} <= {"created_at", "x"}
+    assert not ids or {name for name, _ in more} <= {"created_at", "x"}
 
 
 @settings(max_examples=200, deadline=None)
 @given(body=_bodies, place=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_no_other_body_passes_for_the_signed_one(
-    app: Flask, kept: Kept, body: bytes, place: int, bit: int
+    app: Flask, topics: RecordingTopics, body: bytes, place: int, bit: int
 ) -> None:
-    """Turn any one bit of the body or of the signature: 401, and nothing is published."""
-    kept.messages.clear()
+    """Flip any bit of the body or of the signature: 401, and nothing is published."""
+    topics.messages.clear()
     whole = bytearray(bytes.fromhex(signature(body)[7:]) + body[:LIMIT])
     whole[place % len(whole)] ^= 1 << bit
     forged, other = f"sha256={whole[:32].hex()}", bytes(whole[32:])
     if other == body and forged == signature(body):
         return
     headers = {"CONTENT_TYPE": "application/json", "HTTP_X_WEBHOOK_SIGNATURE": forged}
-    answer = ask(app, other, piece=3_000, headers=headers, method="POST")
+    response = ask(app, other, piece=3_000, headers=headers, method="POST")
 
-    assert answer.status_code == 401
-    assert kept.messages == []
+    assert response.status_code == 401
+    assert topics.messages == []

@@ -4,32 +4,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.fakes import (
-    GONE,
-    Answer,
-    Upstream,
-    WatchedDocuments,
-    WatchedTopics,
-    cut,
-    document,
-    event,
-    sse,
-    watched,
-    window,
-)
+from tests.support.upstream import NO_CONTENT, Response, Upstream, cut, event_stream
+from tests.support.vendor_events import event, sse
+from tests.support.watched_ports import WatchedDocuments, WatchedTopics, watched
+from tests.support.windows import document, run_window
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.errors import BackendError
+from videovector_bridge.ingest.stages import Tuning
 
-
-@pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several pages in flight, and reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.batcher.BATCH_EVENTS", 3)
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
+SMALL = Tuning(batch_events=3, random=lambda: 0.0)
+"""Several batches in flight."""
 
 
 class Frames(Upstream):
@@ -40,16 +27,17 @@ class Frames(Upstream):
         self._frames = frames
         self._cuts = list(cuts)
 
-    def _next(self, request: httpx.Request) -> Answer:
+    def respond(self, request: httpx.Request) -> Response:
+        """Return what follows the Last-Event-ID, up to the next cut."""
         last = request.headers.get("Last-Event-ID")
         places = [place for place, (id_, _) in enumerate(self._frames) if id_ == last]
         rest = self._frames[places[-1] + 1 if places else 0 :]
         if not any(id_ for id_, _ in rest):
-            return GONE
+            return NO_CONTENT
         body = b"".join(data for _, data in rest)
         if self._cuts:
-            return Answer([body[: self._cuts.pop()]], then=cut)
-        return Answer([body])
+            return event_stream([body[: self._cuts.pop()]], then=cut)
+        return event_stream([body])
 
 
 _KINDS = st.sampled_from(["event", "garbage", "id only", "heartbeat", "large"])
@@ -108,8 +96,12 @@ def test_windows_in_a_row_lose_nothing(
         documents = WatchedDocuments(real.documents, after=lose, older_by=10**6)
         backend = watched(real, topics, documents)
         for _ in range(len(kinds) + len(failing) + len(losing) + 1):
-            report = window(
-                backend, Frames(frames, cuts), max_events=max_events, max_bytes=max_bytes
+            report = run_window(
+                backend,
+                Frames(frames, cuts),
+                max_events=max_events,
+                max_bytes=max_bytes,
+                tuning=SMALL,
             )
             assert report.events <= max_events
             if report.stop_reason == "server_closed":

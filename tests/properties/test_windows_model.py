@@ -11,37 +11,25 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-import pytest
 from hypothesis import settings as run_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from tests.support.fakes import (
+from tests.support.upstream import (
     ACCEPTED,
-    GONE,
-    NOW,
-    Answer,
+    NO_CONTENT,
+    Response,
     Upstream,
-    WatchedDocuments,
-    WatchedTopics,
-    document,
-    event,
-    refusal,
-    settings,
-    sse,
-    watched,
-    window,
+    error_response,
+    event_stream,
 )
+from tests.support.vendor_events import event, sse
+from tests.support.watched_ports import WatchedDocuments, WatchedTopics, watched
+from tests.support.windows import NOW, document, make_settings, run_window
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.ingest.outcome import WindowReport
 
 WAIT_SECONDS = 900
-
-
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exact times, and reconnections without pause."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 def _id(number: int) -> str:
@@ -67,18 +55,23 @@ class Api(Upstream):
             return None
         return list(range(number + 1, self.newest + 1))
 
-    def _next(self, request: httpx.Request) -> Answer:
+    def respond(self, request: httpx.Request) -> Response:
+        """Return the response that the state of the API asks for."""
         last = request.headers.get("Last-Event-ID")
         if self.busy:
-            return refusal(429, "slow down", Retry_After=str(WAIT_SECONDS))
+            return error_response(429, "slow down", Retry_After=str(WAIT_SECONDS))
         numbers = self.after(last)
         if numbers is None:
-            return refusal(410, "the event id has expired")
+            return error_response(410, "the event id has expired")
         if last is None:
-            return ACCEPTED if len(self.requests) == 1 or self.asked[-2] is not None else GONE
+            return (
+                ACCEPTED
+                if len(self.requests) == 1 or self.last_event_ids[-2] is not None
+                else NO_CONTENT
+            )
         if not numbers:
-            return GONE
-        return Answer([sse(event(number), _id(number)) for number in numbers])
+            return NO_CONTENT
+        return event_stream([sse(event(number), _id(number)) for number in numbers])
 
 
 class WindowsMachine(RuleBasedStateMachine):
@@ -198,7 +191,7 @@ class WindowsMachine(RuleBasedStateMachine):
         numbers = self.api.after(self._position())
         assert numbers is not None
         assert self._ids() == [_id(number) for number in numbers]
-        assert self.api.asked[-1] == (_id(numbers[-1]) if numbers else self._position())
+        assert self.api.last_event_ids[-1] == (_id(numbers[-1]) if numbers else self._position())
         if numbers:
             self._commits(_id(numbers[-1]))
         self._agree()
@@ -229,10 +222,10 @@ class WindowsMachine(RuleBasedStateMachine):
 
         self.topics = WatchedTopics(self.backend.topics, before=before)
         documents = WatchedDocuments(self.backend.documents, older_by=10**6)
-        return window(
+        return run_window(
             watched(self.backend, self.topics, documents),
             self.api,
-            given=settings(
+            settings=make_settings(
                 START_FROM=self.setting,
                 CURSOR_POLICY=self.policy,
                 VIDEO_VECTOR_BASE_URL=f"https://{self.host}/api/v2",

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import httpx
 
-from tests.support.fakes import GONE, Answer, Upstream, event, refusal, sse
+from tests.support.upstream import NO_CONTENT, Response, Upstream, error_response, event_stream
+from tests.support.vendor_events import event, sse
 from videovector_bridge.events import Event, decode_event, lane
 
 LANES = 3
@@ -131,14 +132,15 @@ class Source(Upstream):
         super().__init__()
         self._history = history
 
-    def _next(self, request: httpx.Request) -> Answer:
+    def respond(self, request: httpx.Request) -> Response:
+        """Return the next part of the history."""
         history = self._history
         last = request.headers.get("Last-Event-ID")
         if last == history.cursor and last is not None:
-            return refusal(410, "The cursor has expired")
+            return error_response(410, "The cursor has expired")
         rest = history.frames[history.place(last) :]
         if not rest:
-            return GONE
+            return NO_CONTENT
         whole, broken = rest[:_FRAMES_A_CONNECTION], rest[_FRAMES_A_CONNECTION:][:1]
         pieces = [sse(one.data, one.id) for one in whole]
         pieces += [sse(one.data, one.id)[: len(one.data) // 2] for one in broken]
@@ -152,4 +154,4 @@ class Source(Upstream):
             if broken:
                 raise httpx.ReadError("connection reset")
 
-        return Answer((), then=send)
+        return event_stream((), then=send)

@@ -6,7 +6,6 @@ every world that its death could leave, one at each step. A step is a callback o
 follow depend on the world alone; where many deaths leave the same world, they run once.
 """
 
-import random
 import uuid
 from asyncio import events
 from collections.abc import Callable, Hashable, Iterator
@@ -24,24 +23,26 @@ from tests.support.crash_history import (
 )
 from tests.support.crash_ports import Fault, Process, Semantics
 from tests.support.crash_world import STARTS_AT, World
-from tests.support.fakes import NOW, only_stream, settings
 from tests.support.step_loop import Died, StepLoop, nothing
+from tests.support.windows import NOW, make_settings, only_stream
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.stages import Tuning
 from videovector_bridge.ingest.window import drain_window
 
 LEASE_SECONDS = 5.0
 _WINDOW_SECONDS = 100.0
 _EVERY_SECONDS = 200.0  # a window begins, long after the lease of the one before
-_SETTINGS = settings({"default": {}}, START_FROM="earliest")
+_SETTINGS = make_settings({"default": {}}, START_FROM="earliest")
 _INGEST = "videovector_bridge.ingest"
+_TUNING = Tuning(batch_events=2, commit_seconds=0.05, random=lambda: 0.0)
 
 Step = Callable[[str], None]
 
 
 @contextmanager
 def small_windows() -> Iterator[None]:
-    """Small batches and frames, frequent commits, and nothing left to chance."""
+    """Small messages and parts, and ids that are the same at every run."""
 
     def next_id() -> uuid.UUID:
         loop = events._get_running_loop()
@@ -53,9 +54,6 @@ def small_windows() -> Iterator[None]:
         patch("videovector_bridge.messages.MAX_DATA_BYTES", MESSAGE_BYTES),
         patch(f"{_INGEST}.batcher.MAX_DATA_BYTES", MESSAGE_BYTES),
         patch(f"{_INGEST}.publisher.MAX_DATA_BYTES", MESSAGE_BYTES),
-        patch(f"{_INGEST}.batcher.BATCH_EVENTS", 2),
-        patch(f"{_INGEST}.committer._COMMIT_SECONDS", 0.05),
-        patch.object(random, "random", lambda: 0.0),
         patch.object(uuid, "uuid4", next_id),
     ):
         yield
@@ -112,6 +110,7 @@ def run_window(
             backend or process.backend(),
             transport=Source(history),
             now=lambda: NOW,
+            tuning=_TUNING,
         )
     )
     return report, process

@@ -18,7 +18,8 @@ from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError
 from videovector_bridge.ingest import lease as leases
-from videovector_bridge.ingest.lease import BackingOff, Busy, Lease, LeaseLost, Origin
+from videovector_bridge.ingest.lease import BackingOff, Busy, Lease, LeaseLost
+from videovector_bridge.ingest.stream_document import COLLECTION, Origin
 
 TIMEOUT: Final = 5.0
 HOUR: Final = 3_600.0
@@ -338,12 +339,12 @@ class LeaseWorld:
     def _perform(self, late: Late) -> Document | None:
         request, drain = late.request, late.drain
         if request.fields is None:
-            stored = self._documents.read(leases.COLLECTION, self._name, timeout=TIMEOUT)
+            stored = self._documents.read(COLLECTION, self._name, timeout=TIMEOUT)
             return stored and replace(stored, age_seconds=self.now - self.written_at)
         before = self.document.fields if self.document is not None else {}
         age = self.now - self.written_at
         self.document = self._documents.write(
-            leases.COLLECTION,
+            COLLECTION,
             self._name,
             request.fields,
             replaces=request.replaces,
@@ -364,7 +365,7 @@ class LeaseWorld:
                 "UPDATE documents SET fields = ?, revision = revision + 1 WHERE id = ?",
                 (json.dumps(fields), self._name),
             )
-        self.document = self._documents.read(leases.COLLECTION, self._name, timeout=TIMEOUT)
+        self.document = self._documents.read(COLLECTION, self._name, timeout=TIMEOUT)
         self.written_at = self.now
 
     def _begin(self, drain: Drain, doing: Doing, intent: Intent | None, action: Any) -> None:

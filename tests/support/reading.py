@@ -1,13 +1,15 @@
 """Reading an event stream as a window does, with the frames collected instead of batched."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 import httpx
 
-from tests.support.fakes import GONE, NOW, Answer, Upstream, settings
+from tests.support.upstream import NO_CONTENT, Upstream, event_stream
 from tests.support.virtual_time import VirtualTime
+from tests.support.windows import NOW, make_settings
 from videovector_bridge.api.frames import Frame, FramePart
 from videovector_bridge.api.stream import EventStream, Position
 from videovector_bridge.errors import BridgeError
@@ -19,13 +21,13 @@ from videovector_bridge.settings import ApiSettings, StreamFilters
 
 @dataclass
 class Collector:
-    """Takes the place of the batcher: keeps the frames, and the position after them."""
+    """Replaces the batcher: collects the frames and moves the position."""
 
     position: Position
     frames: list[Frame | FramePart] = field(default_factory=list)
 
     async def add(self, frames: Sequence[Frame | FramePart]) -> Stop | None:
-        """Keep the frames."""
+        """Collect the frames."""
         self.frames += frames
         for frame in frames:
             self.position.advance(frame.last_event_id, None)
@@ -34,12 +36,13 @@ class Collector:
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of reading a stream to its end."""
+    """The result of reading a stream to its end; `delays` are those before reconnections."""
 
     frames: list[Frame | FramePart]
     stop: Stop
     reconnects: int
     stream_errors: int
+    delays: list[float]
 
     @property
     def error(self) -> BridgeError | None:
@@ -55,9 +58,16 @@ def read(
     limit: int = 1_000_000,
     api: ApiSettings | None = None,
     filters: StreamFilters | None = None,
+    random: Callable[[], float] = lambda: 0.0,
 ) -> Reading:
     """Read frames in virtual time until there is a reason to stop, at most so many seconds."""
     time = VirtualTime()
+    delays: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            delays.append(seconds)
+        await asyncio.sleep(seconds)
 
     async def run() -> Reading:
         async with httpx.AsyncClient(transport=upstream) as http:
@@ -70,11 +80,13 @@ def read(
                 cursor_policy="fail",
                 read_until=time.time() + seconds,
                 idle_seconds=1_000.0,
-                answer_seconds=1_000.0,
+                response_seconds=1_000.0,
                 now=lambda: NOW,
+                random=random,
+                sleep=sleep,
             )
             stop = await reader.run()
-            return Reading(collector.frames, stop, reader.reconnects, reader.stream_errors)
+            return Reading(collector.frames, stop, reader.reconnects, reader.stream_errors, delays)
 
     return time.run(run())
 
@@ -82,7 +94,7 @@ def read(
 def connect(
     upstream: httpx.AsyncBaseTransport, last_event_id: str | None = None
 ) -> BridgeError | None:
-    """Make one connection and read it to its end; the error that it raises."""
+    """Make one connection and read it to its end; return the error that it raises."""
 
     async def run() -> BridgeError | None:
         async with httpx.AsyncClient(transport=upstream) as http:
@@ -103,10 +115,10 @@ def stream_of(
     filters: StreamFilters | None = None,
     limit: int = 1_000_000,
 ) -> EventStream:
-    """The event stream of the scripted upstream; a connection silent for 50 ms is dead."""
+    """Return the event stream of an upstream; a connection silent for 50 ms is dead."""
     return EventStream(
         http,
-        api or settings().api,
+        api or make_settings().api,
         filters or StreamFilters(),
         heartbeat_seconds=0.05,
         max_frame_bytes=limit,
@@ -114,7 +126,7 @@ def stream_of(
 
 
 def parsed(pieces: Iterable[bytes]) -> list[tuple[bytes, str]]:
-    """The frames of one answer that arrives in these pieces."""
-    reading = read(Upstream(Answer(list(pieces)), GONE))
+    """Return the data and id of the frames of one response that arrives in these pieces."""
+    reading = read(Upstream(event_stream(list(pieces)), NO_CONTENT))
     assert reading.stop.reason == "server_closed"
     return [(frame.data, frame.last_event_id) for frame in reading.frames]

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.api_client import Clock
 from videovector_bridge.api import RetryPolicy
 from videovector_bridge.api.throttle import Throttle
 from videovector_bridge.api.transport import Pool, Transport
@@ -29,26 +30,9 @@ def _publish_nothing() -> None:
     """Publish nothing for a test delivery."""
 
 
-class FakeClock:
-    """A clock in seconds that only sleeping advances; `sleeps` records each sleep."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_000.0
-        self.sleeps: list[float] = []
-
-    def __call__(self) -> float:
-        """Return the seconds."""
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        """Advance the clock without waiting."""
-        self.sleeps.append(seconds)
-        self.seconds += seconds
-
-
 def client_for(server: httpx.BaseTransport, retry: RetryPolicy | None = None) -> WebhooksClient:
     """Return a client of `server` in virtual time, with the full jitter."""
-    clock = FakeClock()
+    clock = Clock()
     transport = Transport(
         base_url="https://api.example.test/api/v2",
         key=lambda: "opaque-0123456789-credential",

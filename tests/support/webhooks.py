@@ -2,27 +2,29 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-import functions_framework
 import orjson
-import pytest
 from flask import Flask
 
-from tests.support import ROOT
-from videovector_bridge.backends import BackendSettings
-from videovector_bridge.backends.per_process import PerProcess
-from videovector_bridge.ingest import webhook
+from tests.support.delivered import Subscriber
+from tests.support.hosting import host
+from tests.support.upstream import BASE_URL
+from tests.support.watched_ports import Hook, WatchedTopics, nothing
+from videovector_bridge.backends import BackendSettings, open_backend
+from videovector_bridge.backends.ports import Message
+from videovector_bridge.ingest.body import BodyReader
+from videovector_bridge.ingest.webhook import Endpoint, Receiver, entry_point, open_receiver
 
-MAIN = str(ROOT / "functions" / "main.py")
 # Not of the vendor's form, so that no pattern but only knowledge of the secret can hide it.
 SECRET = "opaque-webhook-word"  # pragma: allowlist secret
-BASE_URL = "https://api.example.test/api/v2"
 
 
 def delivery(name: str = "evt_1", second: int = 0, **fields: Any) -> bytes:
-    """The body of a delivery, by default about a failed run."""
+    """Return the body of a delivery, by default about a failed run."""
     plain = {
         "id": name,
         "event": "prompt_run.failed",
@@ -34,12 +36,12 @@ def delivery(name: str = "evt_1", second: int = 0, **fields: Any) -> bytes:
 
 
 def signature(body: bytes, secret: str = SECRET) -> str:
-    """The signature of a body."""
+    """Return the signature of a body."""
     return f"sha256={hmac.digest(secret.encode(), body, hashlib.sha256).hex()}"
 
 
 def headers(body: bytes, secret: str = SECRET, /, **changes: str | None) -> dict[str, str]:
-    """The headers of a delivery; `changes` names some by `_` for `-`, None: leave it out."""
+    """Return the headers of a delivery; `changes` names some with `_` for `-`, None: omit it."""
     plain: dict[str, str | None] = {
         "Content-Type": "application/json",
         "X-Webhook-Signature": signature(body, secret),
@@ -52,7 +54,7 @@ def headers(body: bytes, secret: str = SECRET, /, **changes: str | None) -> dict
 
 
 def environment(backend: BackendSettings) -> dict[str, str]:
-    """The environment of a deployment over a backend. There is no API key in it."""
+    """Return the variables of a deployment over a backend. There is no API key in it."""
     return {
         "VIDEO_VECTOR_BASE_URL": BASE_URL,
         "BACKEND": backend.kind,
@@ -62,12 +64,68 @@ def environment(backend: BackendSettings) -> dict[str, str]:
     }
 
 
-def deploy(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> Flask:
-    """`receive_webhook` as its host loads it, in an environment with these variables."""
-    for name in ("FUNCTION_TARGET", "FUNCTION_SOURCE", "FUNCTION_SIGNATURE_TYPE", "K_SERVICE"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(webhook, "_instance", PerProcess(webhook._open))
-    made: Flask = functions_framework.create_app("receive_webhook", MAIN)  # type: ignore[no-untyped-call]
-    return made
+class Deployment:
+    """`receive_webhook` in its host over a backend, and what it publishes from now on.
+
+    `environ` are its variables.
+    """
+
+    def __init__(self, settings: BackendSettings, **variables: str) -> None:
+        self.settings = settings
+        self.environ = environment(settings) | variables
+        self._topics = {name: Subscriber(settings, name) for name in ("events", "rejected")}
+        self._parts: dict[str, Any] = {}
+        self._changes: dict[str, Any] = {}
+        self._deploy()
+
+    def set(self, **variables: str) -> None:
+        """Deploy again with these variables."""
+        self.environ = self.environ | variables
+        self._deploy()
+
+    def watch(self, *, before: Hook = nothing, after: Hook = nothing) -> WatchedTopics:
+        """Deploy again with topics that have these hooks, and return the topics."""
+        backend = open_backend(self.settings)
+        topics = WatchedTopics(backend.topics, before=before, after=after)
+        self.change(backend=replace(backend, topics=topics))
+        return topics
+
+    def change(
+        self,
+        *,
+        bodies: BodyReader | None = None,
+        now: Callable[[], datetime] | None = None,
+        **parts: Any,
+    ) -> None:
+        """Deploy again with another reader of bodies or clock, or other parts of the receiver."""
+        named = {"bodies": bodies, "now": now}
+        self._changes |= {name: value for name, value in named.items() if value is not None}
+        self._parts |= parts
+        self._deploy()
+
+    def _deploy(self) -> None:
+        self.app = deploy(self.environ, open_=self._open, **self._changes)
+
+    def _open(self, environ: Mapping[str, str]) -> Receiver:
+        return replace(open_receiver(environ), **self._parts)
+
+    def post(
+        self, body: bytes, all_headers: dict[str, str] | None = None, /, **changes: str | None
+    ) -> Any:
+        """Deliver a body with its headers, changed; or with `all_headers`."""
+        sent = headers(body, **changes) if all_headers is None else all_headers
+        return self.app.test_client().post("/", data=body, headers=sent)
+
+    def published(self, topic: str, count: int = 1) -> list[Message]:
+        """Return the messages on a topic, `count` of them."""
+        return self._topics[topic].receive(count)
+
+    def nothing_published(self) -> bool:
+        """Whether all topics are empty; for the embedded backend, which returns at once."""
+        assert self.settings.kind == "embedded"
+        return not self.published("events") and not self.published("rejected")
+
+
+def deploy(environ: Mapping[str, str], **changes: Any) -> Flask:
+    """Return `receive_webhook` in its host; `changes` are arguments of its `Endpoint`."""
+    return host(entry_point(Endpoint(environ, **changes)))

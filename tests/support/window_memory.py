@@ -11,17 +11,11 @@ import resource
 import sys
 from collections.abc import Iterator
 
-from tests.support.fakes import (
-    Answer,
-    SlowTopics,
-    Upstream,
-    event,
-    heartbeats,
-    settings,
-    sse,
-    window,
-)
+from tests.support.upstream import Response, Upstream, event_stream, heartbeats
+from tests.support.vendor_events import event, sse
 from tests.support.virtual_time import VirtualTime
+from tests.support.watched_ports import SlowTopics
+from tests.support.windows import make_settings, run_window
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 
 PIECE = 65_536
@@ -35,12 +29,12 @@ def main(kind: str, folder: str) -> None:
     stalled = SlowTopics(real.topics, time, 1e9)
     backend = Backend(stalled if kind.endswith("stalled") else real.topics, real.documents)
     # What every window needs is loaded before the measurement begins.
-    window(backend, Upstream(Answer([sse(event(1), "1")], 204)), time=time)
+    run_window(backend, Upstream(Response([sse(event(1), "1")], 204)), time=time)
     before = _peak_mb()
-    report = window(
+    report = run_window(
         backend,
-        Upstream(Answer(_pieces(kind), then=heartbeats)),
-        given=settings(),
+        Upstream(event_stream(_pieces(kind), then=heartbeats)),
+        settings=make_settings(),
         time=time,
         window_seconds=30,
         idle_seconds=5,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes import event
+from tests.support.vendor_events import event
 from videovector_bridge.backends.ports import MAX_ATTRIBUTE_BYTES
 from videovector_bridge.events import (
     MAX_ID_BYTES,

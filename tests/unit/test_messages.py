@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes import event
+from tests.support.vendor_events import event
 from videovector_bridge import messages
 from videovector_bridge.backends.limits import check_request
 from videovector_bridge.events import Event, decode_event, event_message

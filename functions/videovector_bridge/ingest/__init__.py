@@ -1,1 +1,5 @@
-"""Publish events: window by window from the event stream, and from deliveries of webhooks."""
+"""Events come in: publish them from the event stream, window by window, and from webhooks.
+
+Entry points: `drain` and `webhook`. Imports `api`, `backends` and what is below; nothing but
+`main.py` imports this package.
+"""

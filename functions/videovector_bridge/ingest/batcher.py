@@ -1,8 +1,7 @@
-"""The second stage of a window: frames become batches, and the position moves past them.
+"""The second stage of a window: decode frames, gather them into batches, and move the position.
 
-A batch is what is published together, and the unit of the cursor. The batcher owns the position:
-each batch carries the checkpoint that may be committed once the batch and all batches before it
-are acknowledged.
+A batch is the unit of publishing and of the cursor. Each batch carries the checkpoint that may be
+committed once the batch and all batches before it are acknowledged.
 """
 
 import asyncio
@@ -29,10 +28,10 @@ _HEAD_BYTES: Final = 65_536  # of a large event, enough for the fields before it
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where the stream stands after a batch: what the committer writes.
+    """The position after a batch, for the committer to write.
 
-    `start_from` is where it begins while `cursor` is None; `created_at` is the time of the newest
-    event.
+    `start_from` is where the stream begins while `cursor` is None. `created_at` is the time of the
+    newest event.
     """
 
     cursor: str | None
@@ -43,7 +42,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Bytes that cannot be published as an event, and why. `event_id` where it could be read."""
+    """Bytes that are not publishable as an event, and the reason; `event_id` if it is readable."""
 
     raw: bytes = field(repr=False)
     reason: Rejection
@@ -53,10 +52,10 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class LargePart:
-    """A part of a frame larger than `MAX_FRAME_BYTES`, and what is known of the frame by then.
+    """A part of a frame larger than `MAX_FRAME_BYTES`.
 
-    `frame` names the frame, the same at every try. In the last part, `sha256` and `size` are those
-    of the whole frame, and `event` is what its beginning says.
+    `frame` identifies the frame and is the same at every attempt. In the last part, `sha256` and
+    `size` are those of the whole frame, and `event` is decoded from its beginning.
     """
 
     part: FramePart
@@ -81,25 +80,30 @@ class Batch:
 
     @property
     def alone(self) -> bool:
-        """Whether it is published after all before it, and before all after it."""
+        """Whether no other batch may be published at the same time."""
         return self.large is not None or self.gap is not None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Limits of a batch. `claimable`: a bucket exists for events too large for a message."""
+    """Limits of a batch (`batch_events`, `batch_bytes`) and of the window (`max_…`).
+
+    `claimable`: a bucket exists for events that are too large for a message.
+    """
 
     lanes: int
     linger_seconds: float
     max_events: int
     max_bytes: int
     claimable: bool
+    batch_events: int = BATCH_EVENTS
+    batch_bytes: int = BATCH_BYTES
 
 
 class Batcher:
-    """Gathers frames into batches and puts them into a queue for the publisher.
+    """Gathers frames into batches and queues them for the publisher.
 
-    `add` waits while the queue is full, which stops the reading. An open batch leaves when it is
+    `add` waits while the queue is full, which pauses the reader. An open batch is queued when it is
     full, or `linger_seconds` after it was opened if the queue has room: under load batches grow.
     """
 
@@ -113,18 +117,18 @@ class Batcher:
         self._limits = limits
         self._open: _OpenBatch | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._large: _LargeSoFar | None = None
+        self._large: _LargeFrame | None = None
         self.position = position
         self.events = 0
         self.bytes = 0
 
     @property
     def large_bytes(self) -> int:
-        """Bytes received of a large frame that has not ended yet."""
+        """Number of bytes received of an unfinished large frame."""
         return self._large.size if self._large is not None else 0
 
     async def add(self, frames: Sequence[Frame | FramePart]) -> Stop | None:
-        """Add frames and move the position past them. Return why to stop, or None to continue."""
+        """Add frames and move the position past them; return a reason to stop, or None."""
         limits = self._limits
         for frame in frames:
             if isinstance(frame, FramePart):
@@ -135,7 +139,7 @@ class Batcher:
             size = len(frame.data)
             if size and self.events and self.bytes + size > limits.max_bytes:
                 return Stop("max_bytes")
-            batch = self._open or self._begin()
+            batch = self._open or self._open_batch()
             batch.add(frame, self.position)
             if size:
                 self.events += 1
@@ -147,26 +151,26 @@ class Batcher:
         return None
 
     async def start_over(self, gap: Event, start_from: str) -> None:
-        """Abandon the position, once everything before and the `gap` event are published."""
+        """Abandon the position, and queue the `gap` event that reports it."""
         await self._emit()
         self.position = self.position.begin_again(start_from)
         await self._batches.put(Batch(self._checkpoint(), gap=gap))
 
     async def close(self) -> None:
-        """Put what is left into the queue, and the end of the batches (None) behind it."""
+        """Queue the open batch, then None as the end of the batches."""
         await self._emit()
         await self._batches.put(None)
 
-    def _begin(self) -> "_OpenBatch":
-        self._open = _OpenBatch(self._limits.lanes, self._limits.claimable)
+    def _open_batch(self) -> "_OpenBatch":
+        self._open = _OpenBatch(self._limits)
         self._start_timer()
         return self._open
 
     def _start_timer(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._limits.linger_seconds, self._linger_over)
+        self._timer = loop.call_later(self._limits.linger_seconds, self._linger_ended)
 
-    def _linger_over(self) -> None:
+    def _linger_ended(self) -> None:
         if self._batches.full():
             self._start_timer()
         else:
@@ -174,13 +178,13 @@ class Batcher:
             self._open = None
 
     async def _emit(self) -> None:
-        """Put the open batch into the queue; if this is cancelled, the batch stays open."""
+        """Queue the open batch. If this is cancelled, the batch stays open."""
         if self._timer is not None:
             self._timer.cancel()
         if self._open is not None:
             await self._batches.put(self._seal())
             self._open = None
-            # A flood never waits for the network: let the other tasks run here.
+            # Reading a flood never waits for the network: let the other tasks run here.
             await asyncio.sleep(0)
 
     def _seal(self) -> Batch:
@@ -192,12 +196,12 @@ class Batcher:
         return Checkpoint(position.cursor, position.ids_differ, position.start_from, created_at)
 
     async def _add_part(self, part: FramePart) -> Stop | None:
-        """Pass on a part of a large frame, as a batch of its own."""
+        """Queue a part of a large frame as a batch of its own."""
         if part.number == 1:
             await self._emit()
             if self.events and self.bytes + len(part.data) > self._limits.max_bytes:
                 return Stop("max_bytes")
-            self._large = _LargeSoFar(part.data)
+            self._large = _LargeFrame(part.data)
         assert self._large is not None
         self.bytes += len(part.data)
         large = self._large.add(part)
@@ -215,9 +219,8 @@ class Batcher:
 class _OpenBatch:
     """The batch that frames are added to."""
 
-    def __init__(self, lane_count: int, claimable: bool) -> None:  # noqa: FBT001
-        self._lane_count = lane_count
-        self._claimable = claimable
+    def __init__(self, limits: BatchLimits) -> None:
+        self._limits = limits
         self._frames = 0
         self._bytes = 0
         self.lanes: dict[int, list[Event]] = {}
@@ -226,34 +229,36 @@ class _OpenBatch:
 
     @property
     def full(self) -> bool:
-        """Whether the batch must be published before more frames are added."""
-        return self._frames >= BATCH_EVENTS or self._bytes >= BATCH_BYTES
+        """Whether the batch must be queued before more frames are added."""
+        limits = self._limits
+        return self._frames >= limits.batch_events or self._bytes >= limits.batch_bytes
 
     def add(self, frame: Frame, position: Position) -> None:
         """Add one frame and move `position` past it."""
         if frame.data:
             self._frames += 1
             self._bytes += len(frame.data)
-            position.advance(frame.last_event_id, self._take(frame))
+            position.advance(frame.last_event_id, self._add_data(frame))
         else:
             position.advance(frame.last_event_id, None)
 
-    def _take(self, frame: Frame) -> str | None:
+    def _add_data(self, frame: Frame) -> str | None:
+        """Decode the frame's data; return the event's id, or None if it is no event."""
         event = decode_event(frame.data)
         if isinstance(event, Rejection):
             self.rejected.append(Rejected(frame.data, event, frame.last_event_id))
             return None
         self.created_at = event.created_at
-        if len(frame.data) > MAX_DATA_BYTES and not self._claimable:
+        if len(frame.data) > MAX_DATA_BYTES and not self._limits.claimable:
             reason = Rejection("too_large", _TOO_LARGE, owner="user")
             self.rejected.append(Rejected(frame.data, reason, frame.last_event_id, event.id))
         else:
-            self.lanes.setdefault(lane(event, self._lane_count), []).append(event)
+            self.lanes.setdefault(lane(event, self._limits.lanes), []).append(event)
         return event.id
 
 
-class _LargeSoFar:
-    """What is known of a large frame while its parts arrive."""
+class _LargeFrame:
+    """A large frame whose parts are arriving: its size, its hash and its beginning."""
 
     def __init__(self, first: bytes) -> None:
         self._frame = hashlib.sha256(first).hexdigest()[:32]

@@ -1,7 +1,6 @@
-"""Reading the body of a request: how many bytes at once, and within how many seconds. Blocks.
+"""Read the body of a request within limits of memory and time. Blocks.
 
-A sender is verified only after its body is read, so the memory and the time that this may need are
-bounded before.
+A sender is verified only after its body is read, so both are bounded before that.
 """
 
 import socket
@@ -13,33 +12,33 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 IN_FLIGHT_BYTES: Final = 40_000_000
-"""Bytes of bodies that one instance reads or handles at once. README.md sums up its memory."""
+"""Bytes of bodies that one instance reads or handles at once."""
 SMALL_BYTES: Final = 65_536
 SMALL_SHARE_BYTES: Final = 8_000_000
 """The part of the budget that only bodies of up to `SMALL_BYTES` may use: slow large bodies do not
 exclude small ones. It is enough for one small body in each thread of the host."""
 BODY_SECONDS: Final = 10.0
+DISCARD_SECONDS: Final = 1.0
+"""How long the rest of a refused body is read: a sender reads its response only after that."""
 
-# What the host (gunicorn) reads ahead of us at most.
+# The most that the host (gunicorn) reads ahead.
 _PIECE_BYTES: Final = 1_048_576
 _TICK_SECONDS: Final = 0.25
-# A sender reads its answer only after it has sent its body; more than the largest is not awaited.
-_DISCARD_SECONDS: Final = 1.0
 _DISCARD_BYTES: Final = 10_000_000
 _DISCARDED_AT_ONCE: Final = 4
 
 
 class Stream(Protocol):
-    """The body of a request, as WSGI has it."""
+    """The body of a request, as in WSGI."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end."""
+        """Return at most `size` bytes; empty at the end."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableBody:
-    """Why a body could not be read. `slow`: it took too long, and may be sent again."""
+    """Why a body could not be read. `slow`: it took too long, and the sender may retry."""
 
     detail: str
     slow: bool = False
@@ -48,18 +47,21 @@ class UnreadableBody:
 class BodyReader:
     """Reads bodies of a stated length, each within `seconds`. Threads share it."""
 
-    def __init__(self, seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self, seconds: float = BODY_SECONDS, *, discard_seconds: float = DISCARD_SECONDS
+    ) -> None:
         self._seconds = seconds
+        self._discard_seconds = discard_seconds
         self._watchdog = _Watchdog()
         self._discarding = threading.BoundedSemaphore(_DISCARDED_AT_ONCE)
 
     def read(
         self, stream: Stream, length: int, connection: socket.socket | None
     ) -> bytes | UnreadableBody:
-        """Return the body, of which `length` bytes are read and never more.
+        """Return the body; read `length` bytes and never more.
 
-        A body that takes too long has its `connection` closed for reading, where the host names
-        it: a blocked read then ends.
+        If the body takes too long, its `connection` is closed for reading, which ends a blocked
+        read. The host may not name the connection.
         """
         ends_at = time.monotonic() + self._seconds
         pieces: list[bytes] = []
@@ -72,7 +74,7 @@ class BodyReader:
                         break
                     pieces.append(piece)
                     left -= len(piece)
-            except Exception as error:  # noqa: BLE001  # each host has errors of its own
+            except Exception as error:  # noqa: BLE001  # each host has its own errors
                 detail = f"the body is badly framed or broke off ({type(error).__name__})"
                 return UnreadableBody(detail, slow=watched.late)
         if left:
@@ -81,23 +83,23 @@ class BodyReader:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def discard(self, stream: Stream, connection: socket.socket | None) -> None:
-        """Read the rest of a refused body and forget it, for a second; then end the connection.
+        """Read and discard the rest of a refused body for a second; then end the connection.
 
-        Call it when the answer is sent. Otherwise the host waits for the rest, in the one thread
-        that accepts all connections: with gunicorn 27, 2 s for each that sends nothing more.
+        Call it when the response is sent. Otherwise the host waits for the rest, in the one thread
+        that accepts all connections: with gunicorn 27, 2 s for each silent sender.
         """
         if connection is None:
             return
-        ends_at = time.monotonic() + _DISCARD_SECONDS
+        ends_at = time.monotonic() + self._discard_seconds
         with self._watchdog.watching(connection, ends_at), suppress(Exception):
-            if self._discarding.acquire(timeout=_DISCARD_SECONDS):
+            if self._discarding.acquire(timeout=self._discard_seconds):
                 try:
                     left = _DISCARD_BYTES
                     while left > 0 and (piece := stream.read(SMALL_BYTES)):
                         left -= len(piece)
                 finally:
                     self._discarding.release()
-                if left > 0:  # it has ended
+                if left > 0:  # the body has ended
                     return
             connection.shutdown(socket.SHUT_RD)
 
@@ -110,10 +112,10 @@ class _Watched:
 
 
 class _Watchdog:
-    """Closes connections for reading at their time.
+    """Closes connections for reading at their deadlines.
 
-    A timeout of the socket is not enough: a sender of one byte a second never reaches it. One
-    thread does it for all; it ends when no body is being read.
+    A socket timeout is not enough: a sender of one byte a second never reaches it. One thread
+    serves all connections; it ends when no body is being read.
     """
 
     def __init__(self) -> None:
@@ -123,7 +125,7 @@ class _Watchdog:
 
     @contextmanager
     def watching(self, connection: socket.socket | None, ends_at: float) -> Iterator[_Watched]:
-        """Close the connection for reading if the block has not ended by then."""
+        """Close the connection for reading if the block has not ended at `ends_at`."""
         watched = _Watched(connection, ends_at)
         if connection is None:
             yield watched
@@ -136,7 +138,7 @@ class _Watchdog:
         try:
             yield watched
         finally:
-            # Under the lock: the connection's next request is never cut off.
+            # Under the lock, so that the connection's next request is never cut off.
             with self._lock:
                 self._watched.discard(watched)
 

@@ -1,4 +1,4 @@
-"""The last stage of a window: the cursor follows what is acknowledged, and the lease is renewed."""
+"""The last stage of a window: commit the cursor of acknowledged batches and renew the lease."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,29 +10,36 @@ from videovector_bridge.ingest.deadline import Deadline
 from videovector_bridge.ingest.lease import Lease, LeaseLost
 from videovector_bridge.ingest.outcome import Stop
 
-STATE_SECONDS: Final = 5.0  # one call of the store at most
+STATE_SECONDS: Final = 5.0
+"""Timeout of one call to the store."""
+COMMIT_SECONDS: Final = 1.0
+"""Seconds between commits: Firestore sustains one write a second to a document."""
 
-_COMMIT_SECONDS: Final = 1.0  # Firestore sustains one write a second to a document.
 _LAST_WRITE_SECONDS: Final = 0.6  # past the end of the window, for the last write
 
 
 class Committer:
-    """Writes the newest checkpoint of a queue, at most once a second, and renews the lease."""
+    """Writes the newest checkpoint of a queue every `commit_seconds`, and renews the lease."""
 
     def __init__(
-        self, lease: Lease, acknowledged: asyncio.Queue[Checkpoint | None], deadline: Deadline
+        self,
+        lease: Lease,
+        acknowledged: asyncio.Queue[Checkpoint | None],
+        deadline: Deadline,
+        *,
+        commit_seconds: float = COMMIT_SECONDS,
     ) -> None:
         self._lease = lease
         self._acknowledged = acknowledged
         self._deadline = deadline
         self._lease_seconds = float(lease.fields["lease_seconds"])
-        self._interval = min(_COMMIT_SECONDS, self._lease_seconds / 4)
+        self._interval = min(commit_seconds, self._lease_seconds / 4)
         self._committed: Checkpoint | None = None
         self.checkpoint: Checkpoint | None = None
-        """The newest one: all before it, and including it, is acknowledged."""
+        """The newest checkpoint: its batch and all batches before it are acknowledged."""
 
     async def run(self) -> Stop | None:
-        """Commit and renew until the queue ends. Return a stop if the lease cannot be renewed."""
+        """Commit and renew until the queue ends; return a reason to stop if renewing fails."""
         clock = asyncio.get_running_loop().time
         due_at = clock() + self._interval
         while True:
@@ -57,11 +64,11 @@ class Committer:
         stop = await self._write({}, self._deadline.ends_at, release=False)
         if stop is None or isinstance(stop.error, LeaseLost):
             return stop
-        # The store is in trouble: as long as the lease lasts, try again.
+        # The store failed: retry while the lease lasts.
         return stop if self._lease.expires_at - now <= 2 * self._interval else None
 
     async def finish(self, changes: Mapping[str, Any]) -> Stop | None:
-        """Write `changes` with the last checkpoint and release the lease; return a failure."""
+        """Write `changes` with the last checkpoint and release the lease; return the failure."""
         # Only this write may reach past the end of the window.
         return await self._write(
             changes, self._deadline.ends_at + _LAST_WRITE_SECONDS, release=True
@@ -88,7 +95,7 @@ class Committer:
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
-            # The thread continues: the lease may not be used until it has ended.
+            # The thread still runs: nothing else may use the lease until it has ended.
             await asyncio.wait([writing])
             raise
         except LeaseLost as error:

@@ -1,12 +1,12 @@
-"""When a window must stop: one value, handed to everything that blocks."""
+"""The deadline of a window: one value that everything that blocks asks for the time left."""
 
 from collections.abc import Callable
 
 
 class Deadline:
-    """The end of the window, the end of its lease, or now once it is cancelled: what is first.
+    """The earlier of the end of the window and the end of its lease; now, once it is cancelled.
 
-    Threads ask it when a call starts, not before the call waits for its turn. Times are those of
+    Threads call `seconds_left` when a request starts, not when it is queued. Times are those of
     `clock`, in seconds.
     """
 
@@ -17,15 +17,15 @@ class Deadline:
         self._cancelled = False
 
     def seconds_left(self) -> float:
-        """Seconds in which a request may still be made; 0 or less: none may."""
+        """Return the seconds left for a request; with 0 or less, none may start."""
         if self._cancelled:
             return 0.0
         return min(self.ends_at, self._lease_until) - self._clock()
 
     def renew(self, lease_until: float) -> None:
-        """Note that the lease now ends at another time."""
+        """Set the new end of the lease."""
         self._lease_until = lease_until
 
     def cancel(self) -> None:
-        """Let no further request be made."""
+        """Allow no further request."""
         self._cancelled = True

@@ -1,10 +1,8 @@
-"""A webhook's delivery: whether it is VideoVector's, and the event that it is. All of it is pure.
+"""A webhook delivery, from headers to message: `admit`, `verify`, `decode_delivery`, `message_of`.
 
-Source: "Webhooks" in the vendor's API reference. A delivery is signed, `X-Webhook-Signature:
-sha256=<hex>`, with HMAC-SHA256 of the raw body under the webhook's secret. Nothing else is signed:
-neither its headers nor a time, so a copy of a delivery is as good as the first.
-
-From headers to message: `admit`, `verify`, `decode_delivery`, `message_of`.
+Pure. Source: "Webhooks" in the vendor's API reference. A delivery is signed, `X-Webhook-Signature:
+sha256=<hex>`, with HMAC-SHA256 of the raw body under the webhook's secret. Nothing else is signed,
+neither headers nor a time, so a copy of a delivery is as valid as the first.
 """
 
 import hashlib
@@ -42,15 +40,15 @@ MAX_VALUES: Final = 800_000
 """A body of more JSON values, each of which takes up to 80 bytes, is not decoded whole."""
 
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
-# What an address may hold in a path besides letters, digits and -._~ (RFC 3986, pchar).
+# Allowed in the path of a URI besides letters, digits and -._~ (RFC 3986, pchar).
 _PATH_SAFE: Final = "!$&'()*+,;=:@"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a delivery is refused, as a stable word; after 503 it may be sent again in some seconds.
+    """Why a delivery is refused. `code` is for the log, not for the sender.
 
-    The word is for the log, not for the sender.
+    After 503 the delivery may be retried in `retry_after` seconds.
     """
 
     status: Literal[401, 503]
@@ -60,7 +58,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedDelivery:
-    """What the headers of a delivery say, before its body is read. Anyone can have sent them."""
+    """The headers of a delivery whose body is not read yet. Anyone can have sent them."""
 
     signature: bytes = field(repr=False)
     webhook_id: str
@@ -68,9 +66,9 @@ class UnverifiedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedDelivery:
-    """A body that one of our secrets signed. Only `verify` builds it.
+    """A body signed with one of our secrets. Only `verify` builds it.
 
-    `webhook_id` is what the sender says, which nothing signs.
+    `webhook_id` is the sender's statement; no signature covers it.
     """
 
     body: bytes = field(repr=False)
@@ -85,10 +83,10 @@ def admit(
     now: datetime,
     allowed: Collection[str] = (),
 ) -> UnverifiedDelivery | Refusal:
-    """Whether a body with these headers is worth reading. Checks all that needs no body.
+    """Check everything that needs no body: only the body of an admitted delivery is read.
 
-    `signature` and `webhook_id` are the headers as they came, or None. `allowed` names the webhooks
-    that may deliver; empty: any, also one that names no id.
+    `signature` and `webhook_id` are the raw headers, or None. `allowed` names the webhooks that may
+    deliver; empty: any, also one without an id.
     """
     if signature is None:
         return Refusal(401, "missing_signature")
@@ -108,9 +106,9 @@ def admit(
 def verify(
     delivery: UnverifiedDelivery, body: bytes, *, secrets: WebhookSecrets, now: datetime
 ) -> VerifiedDelivery | Refusal:
-    """Whether one of the secrets that are valid at `now` signed these bytes."""
+    """Check that one of the secrets valid at `now` signed these bytes."""
     matches = False
-    # Every secret is tried, so that the time it takes does not show which one matches.
+    # Try every secret, so that the duration does not show which one matches.
     for secret in secrets.current(now):
         digest = hmac.digest(secret.encode(), body, "sha256")
         matches |= hmac.compare_digest(digest, delivery.signature)
@@ -124,10 +122,10 @@ def verify(
 def decode_delivery(body: bytes) -> Event | Rejection:
     """Read the event of a delivery: `{"id", "event", "data", "created_at", ...}`.
 
-    Any bytes give an event or a rejection. It is an event if it is a JSON object whose `id` and
-    `event` are readable, whatever the rest is. The ids in `data` are lifted from an object without
-    repeated keys; one that no attribute can carry is not. A test delivery needs no id. Of a body of
-    more than `MAX_VALUES` values only what comes before `data` is read, and nothing is lifted.
+    Any bytes give an event or a rejection. A JSON object with a readable `id` and `event` is an
+    event, whatever the rest is. The ids in `data` become ids of the event if no key is repeated
+    and an attribute can carry them. A test delivery needs no id. A body of more than `MAX_VALUES`
+    values is read only up to `data`, and its event has no other ids.
     """
     fields = _decode_fields(body)
     if isinstance(fields, Rejection):
@@ -178,9 +176,9 @@ def _parse_word(name: str, value: object) -> str | Rejection:
 
 
 def _is_unambiguous(body: bytes) -> bool:
-    """Whether neither the object nor its `data` has a key twice, which readers resolve differently.
+    """Whether no key of the object or of its `data` is repeated: parsers choose different ones.
 
-    The body is JSON to orjson; what the standard library cannot read is ambiguous too.
+    orjson has accepted the body; a body that the standard library refuses is ambiguous too.
     """
     try:
         whole = json.loads(body, object_pairs_hook=_Keys, parse_int=str, parse_float=str)
@@ -190,7 +188,7 @@ def _is_unambiguous(body: bytes) -> bool:
 
 
 class _Keys:
-    """What matters of an object's keys: whether they are distinct, and the value of `data`."""
+    """Whether the keys of a JSON object are distinct, and its value of `data`."""
 
     __slots__ = ("data", "distinct")
 
@@ -201,12 +199,12 @@ class _Keys:
 
 
 def source_of(delivery: VerifiedDelivery, api_host: str) -> str:
-    """The event's `ce-source`: which webhook of which API it came by."""
+    """Return the event's `ce-source`: the API host and the webhook."""
     return f"//{api_host}/webhooks/{quote(delivery.webhook_id, safe=_PATH_SAFE)}"
 
 
 def message_of(delivery: VerifiedDelivery, event: Event, *, api_host: str, lanes: int) -> Message:
-    """The delivered event as a message: a CloudEvent, its data the body byte for byte."""
+    """Return the message of a delivered event: a CloudEvent with the body, byte for byte."""
     return event_message(
         event,
         source=source_of(delivery, api_host),

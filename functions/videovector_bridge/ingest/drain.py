@@ -1,9 +1,9 @@
-"""Entry point `drain`: one window over one stream, called by Cloud Scheduler."""
+"""Entry point `drain`: drain one stream for one window; called by Cloud Scheduler."""
 
 import asyncio
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import orjson
@@ -22,64 +22,85 @@ from videovector_bridge.telemetry import Severity, log
 _MAX_BODY_BYTES: Final = 65_536
 
 
-def _open() -> tuple[DrainSettings, Backend]:
-    """Settings and clients."""
-    settings = drain_settings(os.environ)
+Window = Callable[[DrainSettings, StreamSettings, Backend], Coroutine[Any, Any, WindowReport]]
+
+
+class Endpoint:
+    """Responds to the requests of one deployment, whose variables are `environ`."""
+
+    def __init__(self, environ: Mapping[str, str], *, drain_window: Window = drain_window) -> None:
+        # Opened by the first window and not at import, because the host forks after import.
+        self._parts = PerProcess(lambda: _open(environ))
+        self._drain_window = drain_window
+
+    def respond(self, request: Request) -> Response:
+        """Drain the stream that the request names; log the outcome and return the response."""
+        if request.method != "POST":
+            return _response(405, _failed("bad_request", "drain accepts only POST."))
+        try:
+            settings, backend = self._parts.get()
+        except SettingsError as error:
+            log(
+                "CRITICAL",
+                "drain.settings_wrong",
+                f"Settings are wrong: {error}",
+                headers=request.headers,
+                problems=error.problems,
+            )
+            body = _failed("settings_wrong", str(error)) | {"problems": error.problems}
+            return _response(500, body)
+        project = settings.backend.project
+        try:
+            if (request.content_length or 0) > _MAX_BODY_BYTES:
+                raise ValueError('The body is too large; it must be {"stream": NAME}.')
+            stream = choose_stream(request.get_data(), settings.streams)
+        except ValueError as error:
+            log("ERROR", "drain.bad_request", str(error), headers=request.headers, project=project)
+            return _response(400, _failed("bad_request", str(error)))
+        try:
+            report = asyncio.run(self._drain_window(settings, stream, backend))
+        except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
+            message = (
+                f"The window over stream {stream.name!r} crashed: {type(error).__name__}: {error}"
+            )
+            log(
+                "CRITICAL",
+                "drain.crashed",
+                message,
+                headers=request.headers,
+                project=project,
+                stack_trace=redact(traceback.format_exc()),
+            )
+            return _response(500, _failed("crashed", message))
+        _log(report, settings, request)
+        return _response(report.http_status, report.as_json())
+
+
+def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:
+    """Return the function of an endpoint; the host accepts only plain functions."""
+
+    def drain(request: Request) -> Response:
+        """Drain one stream for one window. `POST {"stream": NAME}`; empty: the only stream.
+
+        Returns JSON (`WindowReport`): 200 drained, idle, busy or backing_off; 400 bad request or
+        unknown stream; 405; 409 a person must decide; 500 wrong settings; 502, 503 the window
+        failed.
+        """
+        return endpoint.respond(request)
+
+    return drain
+
+
+drain = entry_point(Endpoint(os.environ))
+
+
+def _open(environ: Mapping[str, str]) -> tuple[DrainSettings, Backend]:
+    settings = drain_settings(environ)
     return settings, open_backend(settings.backend)
 
 
-# At the first window and not at import, for the host forks after import.
-_instance = PerProcess(_open)
-
-
-def drain(request: Request) -> Response:
-    """Drain one stream for one window. `POST {"stream": NAME}`; empty: the only stream.
-
-    Answers JSON (`WindowReport`): 200 drained, idle, busy or backing_off; 400 bad request or
-    unknown stream; 405; 409 a person must decide; 500 wrong settings; 502, 503 the window failed.
-    """
-    if request.method != "POST":
-        return _answer(405, _failed("bad_request", "drain accepts only POST."))
-    try:
-        settings, backend = _instance.get()
-    except SettingsError as error:
-        log(
-            "CRITICAL",
-            "drain.settings_wrong",
-            f"Settings are wrong: {error}",
-            headers=request.headers,
-            problems=error.problems,
-        )
-        answer = _failed("settings_wrong", str(error)) | {"problems": error.problems}
-        return _answer(500, answer)
-    try:
-        if (request.content_length or 0) > _MAX_BODY_BYTES:
-            raise ValueError('The body is too large; it must be {"stream": NAME}.')
-        stream = choose_stream(request.get_data(), settings.streams)
-    except ValueError as error:
-        project = settings.backend.project
-        log("ERROR", "drain.bad_request", str(error), headers=request.headers, project=project)
-        return _answer(400, _failed("bad_request", str(error)))
-    try:
-        report = asyncio.run(drain_window(settings, stream, backend))
-    except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
-        message = f"The window over stream {stream.name!r} crashed: {type(error).__name__}: {error}"
-        where = redact(traceback.format_exc())
-        log(
-            "CRITICAL",
-            "drain.crashed",
-            message,
-            headers=request.headers,
-            project=settings.backend.project,
-            stack_trace=where,
-        )
-        return _answer(500, _failed("crashed", message))
-    _log(report, settings, request)
-    return _answer(report.http_status, report.as_json())
-
-
 def choose_stream(body: bytes, streams: Mapping[str, StreamSettings]) -> StreamSettings:
-    """The stream that the body names. Raises `ValueError` with a sentence if there is none."""
+    """Return the stream that the body names. Raises `ValueError` with a sentence otherwise."""
     try:
         call = orjson.loads(body) if body.strip() else {}
     except orjson.JSONDecodeError as error:
@@ -101,7 +122,7 @@ def _failed(reason: str, message: str) -> dict[str, Any]:
     return {"outcome": "failed", "stop_reason": reason, "message": message}
 
 
-def _answer(status: int, body: Mapping[str, Any]) -> Response:
+def _response(status: int, body: Mapping[str, Any]) -> Response:
     return Response(orjson.dumps(redact_all(body)), status, content_type="application/json")
 
 

@@ -1,7 +1,7 @@
-"""Publish a frame too large for memory: in parts, each as it arrives.
+"""Publish a frame that is too large for memory: in parts, each as it arrives.
 
-With a bucket the parts become one object, and the event travels as a claim check. Without one they
-are messages on topic `rejected`.
+With a bucket the parts become one object, and the event is published as a claim check. Without a
+bucket each part is a message on topic `rejected`.
 """
 
 import uuid
@@ -24,7 +24,7 @@ _LARGE: Final = Rejection(
 
 
 class LargeFramePublisher:
-    """Publishes the parts of large frames, called for one part after another. Blocks.
+    """Publishes the parts of large frames, one after another. Blocks.
 
     `context` is added to the attributes of rejected messages.
     """
@@ -50,11 +50,11 @@ class LargeFramePublisher:
         self._upload: BlobWriter | None = None
 
     def publishes_event(self, large: LargePart) -> bool:
-        """Whether the last part of a frame makes it an event, and not a rejected message."""
+        """Whether the frame of this last part is published as an event, not rejected."""
         return self._backend.blobs is not None and isinstance(large.event, Event)
 
     def publish(self, large: LargePart) -> None:
-        """Pass a part on. Raises `BackendError` when it is not stored or acknowledged."""
+        """Store or publish a part. Raises `BackendError` if that is not acknowledged."""
         if self._backend.blobs is None:
             self._reject_part(large)
         else:
@@ -65,14 +65,14 @@ class LargeFramePublisher:
         attributes = self._attributes(large, _LARGE) | {"part": str(part.number)}
         if part.last:
             attributes["parts"] = str(part.number)
-        self._send(self._topics.rejected, Message(part.data, attributes))
+        self._publish(self._topics.rejected, Message(part.data, attributes))
 
     def _store_part(self, large: LargePart) -> None:
-        """Add a part to an object; publish a reference to it after the last one."""
+        """Append a part to the object; after the last part, publish a reference to the object."""
         assert self._backend.blobs is not None
         part, seconds_left = large.part, self._deadline.seconds_left
         if part.number == 1:
-            # A name of its own: what an earlier try has stored of the frame is no part of this.
+            # A new name: the parts that an earlier attempt stored do not belong to this object.
             name = f"frames/{uuid.uuid4().hex}.json"
             self._upload = self._backend.blobs.open(name, "application/json")
         assert self._upload is not None
@@ -89,11 +89,11 @@ class LargeFramePublisher:
                 channel=self._channel,
                 ordering_key=lane_key(lane(large.event, self._lanes)),
             )
-            self._send(self._topics.events, message)
+            self._publish(self._topics.events, message)
         else:
             attributes = self._attributes(large, large.event or _LARGE)
             attributes |= {"dataref": uri, "datasize": str(large.size)}
-            self._send(self._topics.rejected, Message(b"", attributes))
+            self._publish(self._topics.rejected, Message(b"", attributes))
 
     def _attributes(self, large: LargePart, reason: Rejection) -> dict[str, str]:
         return rejection_attributes(
@@ -109,5 +109,5 @@ class LargeFramePublisher:
             },
         )
 
-    def _send(self, topic: str, message: Message) -> None:
+    def _publish(self, topic: str, message: Message) -> None:
         self._backend.topics.publish(topic, [message], timeout=self._deadline.seconds_left)

@@ -1,6 +1,7 @@
-"""Why a window ended, as values; and what that means to the scheduler and to people."""
+"""Why a window ended, as values: stop reason, report and HTTP status."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from videovector_bridge.api.errors import (
@@ -15,14 +16,14 @@ from videovector_bridge.errors import BridgeError
 
 Outcome = Literal["drained", "idle", "busy", "backing_off", "failed"]
 
-# The good ends of a window, and what they say.
+# Stop reasons that are no failure, and their sentences.
 _SENTENCES: Final = {
-    "deadline": "The window's time is over.",
+    "deadline": "The window reached its deadline.",
     "idle": "No event arrived within the idle timeout.",
-    "max_events": "The window has read as many events as it may.",
-    "max_bytes": "The window has read as many bytes as it may.",
-    "server_closed": "VideoVector answered that there is nothing more to send (204).",
-    "retry_later": "VideoVector closed the stream and asks to wait longer than the window lasts.",
+    "max_events": "The window has read MAX_EVENTS events.",
+    "max_bytes": "The window has read MAX_BYTES bytes.",
+    "server_closed": "VideoVector has nothing more to send (204).",
+    "retry_later": "VideoVector closed the stream and asks for a delay past the end of the window.",
 }
 
 FRAME_UNFINISHED: Final = (
@@ -30,8 +31,8 @@ FRAME_UNFINISHED: Final = (
     "timeout of the function)."
 )
 
-# Errors that pass by themselves: a window that read something before one has not failed, because
-# the next window resumes (and fails, if the error is still there).
+# Transient errors: a window that read events before one has not failed, because the next window
+# resumes (and fails if the error persists).
 _TRANSIENT: Final = (
     (RateLimited, "rate_limited"),
     (ServerTrouble, "api_unavailable"),
@@ -44,8 +45,8 @@ _LASTING: Final = (
 )
 _TRANSIENT_REASONS: Final = frozenset(reason for _, reason in _TRANSIENT)
 
-# HTTP status of a failed window: 409 a person has to decide how to continue, 502 the API refuses,
-# 503 (all others) the next window may succeed.
+# HTTP status of a failed window: 409 a person must decide how to continue, 502 the API refuses the
+# request, 503 (all others) the next window may succeed.
 _STATUS: Final = {
     "credential_refused": 502,
     "scope_refused": 502,
@@ -58,9 +59,9 @@ _STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The reason a window ended; with the error, or a message of its own, when it went wrong.
+    """The reason a window ended; with the error, or another message, if it failed.
 
-    `wait_seconds` is how long VideoVector asked to be left alone, if that outlasts the window.
+    `wait_seconds` is the delay that VideoVector asked for, if that outlasts the window.
     """
 
     reason: str
@@ -70,13 +71,13 @@ class Stop:
 
     @property
     def text(self) -> str:
-        """A sentence for people."""
+        """The reason as a sentence."""
         return self.message or (str(self.error) if self.error else _SENTENCES[self.reason])
 
 
 @dataclass(frozen=True, slots=True)
 class WindowReport:
-    """The answer of `drain`.
+    """The result of a window, and the JSON that `drain` returns.
 
     Counts are of this window; `published` and `rejected` are acknowledged by Pub/Sub. `start_from`
     is where the stream begins while it has no cursor, else null. `lag_seconds` is the age of the
@@ -100,17 +101,17 @@ class WindowReport:
     window_seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
+        """Return the report as plain JSON values."""
         return asdict(self)
 
     @property
     def http_status(self) -> int:
-        """200 unless the window failed; then a status that scheduler and alerts see."""
+        """200 unless the window failed; then a status for the scheduler and its alerts."""
         return 200 if self.outcome != "failed" else _STATUS.get(self.stop_reason, 503)
 
 
 def stopped_by(error: BridgeError | None, wait_seconds: float = 0.0) -> Stop:
-    """The end that `error` of the API means; without one, that of a stream closed for too long."""
+    """Return the stop that an error of the API causes; without an error, the end of a stream."""
     if error is None:
         return Stop("retry_later" if wait_seconds else "deadline", wait_seconds=wait_seconds)
     for kind, reason in (*_LASTING, *_TRANSIENT):
@@ -119,17 +120,40 @@ def stopped_by(error: BridgeError | None, wait_seconds: float = 0.0) -> Stop:
     return Stop("request_refused", error)
 
 
+def busy_report(stream: str, seconds_left: float) -> WindowReport:
+    """Report that another window has the lease."""
+    return WindowReport(
+        stream,
+        "busy",
+        "busy",
+        f"Another window is draining stream {stream!r} (its lease lasts {seconds_left:.0f} s "
+        f"more); nothing to do.",
+    )
+
+
+def backing_off_report(stream: str, until: datetime) -> WindowReport:
+    """Report that VideoVector accepts no request yet."""
+    not_before = until.isoformat(timespec="seconds")
+    return WindowReport(
+        stream,
+        "backing_off",
+        "backing_off",
+        f"VideoVector asked for no request before {not_before}; nothing to do until then.",
+        not_before=not_before,
+    )
+
+
 def outcome_of(stop: Stop, events: int) -> Outcome:
-    """`failed`, `drained` or `idle`."""
+    """Return `failed`, `drained` or `idle`."""
     if stop.reason not in _SENTENCES and not (stop.reason in _TRANSIENT_REASONS and events):
         return "failed"
     return "drained" if events else "idle"
 
 
-def sentence(
-    stop: Stop, *, read: int, acknowledged: int, large_bytes: int, begins: str | None
+def describe(
+    stop: Stop, *, read: int, acknowledged: int, large_bytes: int, start_from: str | None
 ) -> str:
-    """What the window says to people: why it ended, what it left, and where the stream begins."""
+    """Describe the end of a window: the reason, what it left, and where the stream begins."""
     sentences = [stop.text]
     if large_bytes:
         sentences.append(
@@ -141,8 +165,8 @@ def sentence(
             f"{read - acknowledged} of the {read} events that it read were not published; the "
             f"next window reads them again."
         )
-    if begins is not None:
-        where = begins if begins in ("latest", "earliest") else f"event {begins!r}"
+    if start_from is not None:
+        where = start_from if start_from in ("latest", "earliest") else f"event {start_from!r}"
         sentences.append(
             f"The stream has no cursor yet: it begins at {where}, with the first event that "
             f"arrives while a window is open."

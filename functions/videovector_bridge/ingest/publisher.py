@@ -1,4 +1,4 @@
-"""The third stage of a window: batches are published, lanes side by side, each lane in order."""
+"""The third stage of a window: publish batches, lanes in parallel, each lane in order."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -25,15 +25,15 @@ BATCHES_IN_FLIGHT: Final = 4
 
 _CHANNEL: Final = "stream"
 _REQUESTS_IN_FLIGHT: Final = 8
-_FRAMING_BYTES: Final = 512  # of a message, besides its data and its ids
-_REJECTED_BYTES: Final = 6_144  # of a rejected message besides its data: the attributes at most
+_FRAMING_BYTES: Final = 512  # of a message, without its data and ids
+_REJECTED_BYTES: Final = 6_144  # the attributes of a rejected message, at most
 
 
 class Publisher:
-    """Publishes the batches of a queue and puts their checkpoints into another, in order.
+    """Publishes the batches of a queue and queues their checkpoints, in order.
 
-    A lane's next request leaves only when the one before is acknowledged. After a failure no
-    lane publishes anything more: a later event must not overtake one that failed. `published` and
+    A lane's next request starts only when the one before is acknowledged. After a failure no lane
+    publishes anything more: a later event must not overtake one that failed. `published` and
     `rejected` count what Pub/Sub has acknowledged.
     """
 
@@ -48,6 +48,7 @@ class Publisher:
         deadline: Deadline,
         batches: asyncio.Queue[Batch | None],
         acknowledged: asyncio.Queue[Checkpoint | None],
+        request_messages: int = MAX_REQUEST_MESSAGES,
     ) -> None:
         self._backend = backend
         self._topics = topics
@@ -56,8 +57,9 @@ class Publisher:
         self._deadline = deadline
         self._batches = batches
         self._acknowledged = acknowledged
-        self._turns = [asyncio.Lock() for _ in range(lanes)]
-        self._slots = asyncio.Semaphore(BATCHES_IN_FLIGHT)
+        self._request_messages = request_messages
+        self._lane_locks = [asyncio.Lock() for _ in range(lanes)]
+        self._batch_slots = asyncio.Semaphore(BATCHES_IN_FLIGHT)
         self._threads = ThreadPoolExecutor(_REQUESTS_IN_FLIGHT, thread_name_prefix="publish")
         self._failure: asyncio.Future[BackendError] = asyncio.get_running_loop().create_future()
         self._large = LargeFramePublisher(
@@ -73,9 +75,9 @@ class Publisher:
         self.rejected = 0
 
     async def run(self) -> BackendError | None:
-        """Publish until the queue ends. Return the failure that stopped it, or None.
+        """Publish until the queue ends; return the failure that stopped it, or None.
 
-        Puts None behind the last checkpoint.
+        Queues None after the last checkpoint.
         """
         in_flight: set[asyncio.Task[bool]] = set()
         previous: asyncio.Task[bool] | None = None
@@ -94,22 +96,22 @@ class Publisher:
         finally:
             for task in in_flight:
                 task.cancel()
-            # Each request ends by the deadline; what is queued for a thread never starts.
+            # Each running request ends by the deadline; a queued one never starts.
             self._threads.shutdown(wait=False, cancel_futures=True)
         self._acknowledged.put_nowait(None)
         return self._failure.result() if self._failure.done() else None
 
     async def _next_batch(self) -> Batch | None:
-        """The next batch, once there is a place for it; None at the end, or after a failure."""
-        acquiring = asyncio.ensure_future(self._slots.acquire())
-        await self._unless_failed(acquiring)
+        """Return the next batch once a slot is free; None at the end, or after a failure."""
+        acquiring = asyncio.ensure_future(self._batch_slots.acquire())
+        await self._wait_unless_failed(acquiring)
         if self._failure.done():
             return None
         getting = asyncio.ensure_future(self._batches.get())
-        await self._unless_failed(getting)
+        await self._wait_unless_failed(getting)
         return None if self._failure.done() else getting.result()
 
-    async def _unless_failed(self, waiting: asyncio.Future[Any]) -> None:
+    async def _wait_unless_failed(self, waiting: asyncio.Future[Any]) -> None:
         either: list[asyncio.Future[Any]] = [waiting, self._failure]
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -118,9 +120,9 @@ class Publisher:
                 waiting.cancel()
 
     async def _publish_in_order(self, batch: Batch, previous: "asyncio.Task[bool] | None") -> bool:
-        """Publish a batch; whether it and all batches before it are acknowledged.
+        """Publish a batch; return whether it and all batches before it are acknowledged.
 
-        If so its checkpoint is handed on.
+        If so, queue its checkpoint.
         """
         work = [self._publish_lane(index, events) for index, events in batch.lanes.items()]
         if batch.rejected:
@@ -135,19 +137,19 @@ class Publisher:
             acknowledged &= previous.result()
         if acknowledged:
             self._acknowledged.put_nowait(batch.checkpoint)
-            self._slots.release()
+            self._batch_slots.release()
         return acknowledged
 
     async def _publish_lane(self, index: int, events: Sequence[Event]) -> bool:
-        async with self._turns[index]:
-            for request in _requests(events, _event_bytes):
+        async with self._lane_locks[index]:
+            for request in _requests(events, _event_bytes, self._request_messages):
                 if not await self._in_thread(self._send_events, request, lane_key(index)):
                     return False
                 self.published += len(request)
         return True
 
     async def _publish_rejected(self, rejected: Sequence[Rejected]) -> bool:
-        for request in _requests(rejected, _rejected_bytes):
+        for request in _requests(rejected, _rejected_bytes, self._request_messages):
             if not await self._in_thread(self._send_rejected, request):
                 return False
             self.rejected += len(request)
@@ -163,7 +165,7 @@ class Publisher:
         return True
 
     async def _in_thread(self, send: Callable[..., None], *arguments: object) -> bool:
-        """Whether `send` succeeded; a failure is noted, after which nothing more is sent."""
+        """Return whether `send` succeeded. After a failure nothing more is sent."""
         if self._failure.done():
             return False
         try:
@@ -177,18 +179,18 @@ class Publisher:
             return False
         return True
 
-    # What runs in threads
+    # The methods below run in threads.
 
     def _send_events(self, events: Sequence[Event], ordering_key: str) -> None:
         messages = [
             event_message(event, source=self._source, channel=_CHANNEL, ordering_key=ordering_key)
             if len(event.data) <= MAX_DATA_BYTES
-            else self._claim(event, ordering_key)
+            else self._claim_check(event, ordering_key)
             for event in events
         ]
         self._publish(self._topics.events, messages)
 
-    def _claim(self, event: Event, ordering_key: str) -> Message:
+    def _claim_check(self, event: Event, ordering_key: str) -> Message:
         if self._backend.blobs is None:
             raise BackendError("An event too large for a message reached a bridge without bucket.")
         uri = self._backend.blobs.put(
@@ -207,7 +209,7 @@ class Publisher:
         messages = [message for each in rejected for message in self._rejected_messages(each)]
         if len(rejected) > 1:
             self._publish(self._topics.rejected, messages)
-        else:  # it may be cut into parts, each as large as a request may be
+        else:  # its parts may each be as large as a request may be
             for message in messages:
                 self._publish(self._topics.rejected, [message])
 
@@ -228,13 +230,15 @@ class Publisher:
         self._backend.topics.publish(topic, messages, timeout=self._deadline.seconds_left)
 
 
-def _requests(items: Sequence[T], size_of: Callable[[T], int]) -> Iterator[Sequence[T]]:
-    """Cut items into runs that fit one publish request (1,000 messages, 10 MB), in order."""
+def _requests(
+    items: Sequence[T], size_of: Callable[[T], int], max_messages: int
+) -> Iterator[Sequence[T]]:
+    """Split items into runs that fit one publish request (`max_messages`, 10 MB), in order."""
     run: list[T] = []
     size = 0
     for item in items:
         length = size_of(item)
-        if run and (len(run) == MAX_REQUEST_MESSAGES or size + length > MAX_DATA_BYTES):
+        if run and (len(run) == max_messages or size + length > MAX_DATA_BYTES):
             yield run
             run, size = [], 0
         run.append(item)
@@ -244,13 +248,13 @@ def _requests(items: Sequence[T], size_of: Callable[[T], int]) -> Iterator[Seque
 
 
 def _event_bytes(event: Event) -> int:
-    """The size of the event's message, in bytes, or more."""
+    """Return an upper bound of the size of the event's message, in bytes."""
     length = len(event.data)
-    # The ids stand in the data, and at most twice in the attributes.
+    # The ids are in the data, and at most twice in the attributes.
     attribute_bytes = min(2 * length, 12 * MAX_ID_BYTES) + _FRAMING_BYTES
     return (length if length <= MAX_DATA_BYTES else 0) + attribute_bytes
 
 
 def _rejected_bytes(rejected: Rejected) -> int:
-    """The size of the message of one rejected frame, in bytes, or more."""
+    """Return an upper bound of the size of the message of a rejected frame, in bytes."""
     return len(rejected.raw) + _REJECTED_BYTES

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import datetime
 from typing import Final
@@ -31,10 +31,11 @@ _TRANSIENT: Final = (RateLimited, ServerTrouble, Unreachable, StreamFailed)
 class Reader:
     """Reads a stream into the batcher until there is a reason to stop.
 
-    Connections that end, fail, fall silent or are answered 429 or 5xx are made again after a
-    full-jitter delay, or the server's `retry:` or `Retry-After` where that is longer. A delay that
+    A connection that ends, fails, is silent too long or gets 429 or 5xx is made again after a
+    full-jitter delay, or the server's `retry:` or `Retry-After` if that is longer. A delay that
     would pass `read_until` (event loop time) ends the reading instead. There is no idle timeout
-    while the stream has no cursor: what the API sends only once would be missed between windows.
+    while the stream has no cursor: an event that the API sends only once would be lost between
+    windows.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Reader:
         cursor_policy: CursorPolicy,
         read_until: float,
         idle_seconds: float,
-        answer_seconds: float,
+        response_seconds: float,
         now: Callable[[], datetime],
+        random: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._source = source
         self._batcher = batcher
@@ -55,16 +58,18 @@ class Reader:
         self._cursor_policy = cursor_policy
         self._read_until = read_until
         self._idle_seconds = idle_seconds
-        self._answer_seconds = max(idle_seconds, answer_seconds)
+        self._response_seconds = max(idle_seconds, response_seconds)
         self._now = now
+        self._random = random
+        self._sleep = sleep
         self._clock = asyncio.get_running_loop().time
         self._timer = asyncio.timeout_at(read_until)
         self._attempt = 0
-        self._asked_until = 0.0  # when VideoVector allows the next request
+        self._backoff_until = 0.0  # the server's own delay
         self._active_at = self._clock()
-        self._answered = False
-        # Until the first answer: silence from the start is not a stream without events.
-        self._trouble: BridgeError | None = Unreachable(
+        self._connected = False
+        # Until the first response: a stream that never responded is not a stream without events.
+        self._last_error: BridgeError | None = Unreachable(
             f"{Unreachable.headline}: no answer yet to GET {STREAM_PATH}. {Unreachable.advice}"
         )
         self.reconnects = 0
@@ -84,9 +89,9 @@ class Reader:
         except TimeoutError:
             if not self._timer.expired():
                 raise
-        # Was there nothing to read, or could nothing be read?
-        if self._trouble is not None:
-            return stopped_by(self._trouble, max(0.0, self._asked_until - self._clock()))
+        # The time is over: a stream that is failing has not been idle.
+        if self._last_error is not None:
+            return stopped_by(self._last_error, max(0.0, self._backoff_until - self._clock()))
         return Stop("deadline" if self._timer.when() == self._read_until else "idle")
 
     async def _read(self) -> Stop:
@@ -109,9 +114,9 @@ class Reader:
                 error = failure
             if error is not None and not isinstance(error, _TRANSIENT):
                 return stopped_by(error)
-            self._trouble = error
+            self._last_error = error
             self.stream_errors += isinstance(error, StreamFailed)
-            stop = await self._wait(error)
+            stop = await self._back_off(error)
             if stop is not None:
                 return stop
 
@@ -120,7 +125,7 @@ class Reader:
         last_event_id = self._batcher.position.last_event_id
         async with aclosing(self._source.connect(last_event_id)) as runs:
             async for frames in runs:
-                self._trouble, self._answered = None, True
+                self._last_error, self._connected = None, True
                 if not frames:
                     self._active_at = self._clock()
                 else:
@@ -135,36 +140,37 @@ class Reader:
                 self._restart_timer()
         return None
 
-    async def _wait(self, error: BridgeError | None) -> Stop | None:
-        """Wait before the next connection; or return a stop, if that would be too late."""
+    async def _back_off(self, error: BridgeError | None) -> Stop | None:
+        """Wait before the next connection, or return a stop if the window ends before that."""
         delay = full_jitter(
-            self._attempt, base=_RECONNECT_BASE, cap=_RECONNECT_CAP, random=random.random
+            self._attempt, base=_RECONNECT_BASE, cap=_RECONNECT_CAP, random=self._random
         )
-        asked = max(self._source.retry_seconds, getattr(error, "retry_after", None) or 0.0)
+        server_delay = max(self._source.retry_seconds, getattr(error, "retry_after", None) or 0.0)
         now = self._clock()
-        self._asked_until = now + asked
-        if now + max(delay, asked) >= self._read_until:
-            return stopped_by(error, asked if self._asked_until >= self._read_until else 0.0)
-        await asyncio.sleep(max(delay, asked))
+        self._backoff_until = now + server_delay
+        if now + max(delay, server_delay) >= self._read_until:
+            outlasts_window = self._backoff_until >= self._read_until
+            return stopped_by(error, server_delay if outlasts_window else 0.0)
+        await self._sleep(max(delay, server_delay))
         self._attempt += 1
         self.reconnects += 1
         return None
 
     async def _probe(self) -> BridgeError | None:
-        """The error of a request without Last-Event-ID; None if it is accepted."""
+        """Return the error of a request without Last-Event-ID; None if it is accepted."""
         try:
             await self._source.probe()
         except (ApiError, StreamFailed) as error:
             return error
         except StreamClosed:
-            return None  # nothing to send, but accepted
+            return None  # accepted, with nothing to send
         return None
 
     async def _cursor_refused(self, refusal: CursorRefused) -> Stop | None:
-        """Why to stop after a refused Last-Event-ID; None to connect again."""
+        """Return the stop after a refused Last-Event-ID; None to connect again."""
         position = self._batcher.position
         if position.cursor is None and position.start_from == "earliest":
-            # The API does not know the id that stands for its oldest event: it decides itself.
+            # The API does not know our id for its oldest event: ask without an id.
             position.earliest_event_id = ""
             return None
         if self._cursor_policy == "fail":
@@ -180,14 +186,14 @@ class Reader:
         return None
 
     async def _start_over(self, reason: str) -> None:
-        """Abandon the cursor as the policy says, once the gap event is published."""
-        lost = self._batcher.position.last_event_id
-        gap = _gap_event(self._stream, lost, self._cursor_policy, reason, self._now())
+        """Abandon the cursor and start where the policy says, with a gap event."""
+        abandoned = self._batcher.position.last_event_id
+        gap = _gap_event(self._stream, abandoned, self._cursor_policy, reason, self._now())
         await self._batcher.start_over(gap, self._cursor_policy)
 
     def _restart_timer(self) -> None:
-        if not self._answered:
-            ends_at = self._active_at + self._answer_seconds
+        if not self._connected:
+            ends_at = self._active_at + self._response_seconds
         elif self._batcher.position.cursor is None:
             ends_at = self._read_until
         else:
@@ -195,17 +201,17 @@ class Reader:
         self._reschedule(min(ends_at, self._read_until))
 
     def _reschedule(self, ends_at: float) -> None:
-        if not self._timer.expired():  # it may be over although this task has not seen it yet
+        if not self._timer.expired():  # it may have expired before this task was resumed
             self._timer.reschedule(ends_at)
 
 
 def _gap_event(
-    stream: str, lost: str | None, policy: str, reason: str, created_at: datetime
+    stream: str, abandoned: str | None, policy: str, reason: str, created_at: datetime
 ) -> Event:
     """Build the bridge's event for an abandoned cursor: events after it may be missing."""
     return bridge_event(
         "bridge.stream.gap",
-        f"bridge.stream.gap:{stream}:{quote(lost or '')}"[:MAX_ID_BYTES],
+        f"bridge.stream.gap:{stream}:{quote(abandoned or '')}"[:MAX_ID_BYTES],
         created_at,
-        {"stream": stream, "cursor": lost, "policy": policy, "reason": reason},
+        {"stream": stream, "cursor": abandoned, "policy": policy, "reason": reason},
     )

@@ -1,10 +1,11 @@
-"""Entry point `receive_webhook`: one delivery of VideoVector's, verified and published."""
+"""Entry point `receive_webhook`: verify one delivery of VideoVector's and publish it."""
 
 import os
 import re
+import socket
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
@@ -46,7 +47,7 @@ _SOON_SECONDS: Final = 1
 _LATER_SECONDS: Final = 5
 _MUCH_LATER_SECONDS: Final = 30
 # Error codes for unauthenticated callers.
-_WORDS: Final = {
+_ERROR_CODES: Final = {
     400: "malformed",
     401: "unauthorized",
     405: "method_not_allowed",
@@ -59,7 +60,7 @@ _LENGTH: Final = re.compile(r"[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a request ended: its status, and its line in the log, named `webhook.<name>`.
+    """How a request ended: its status, and its log line, event `webhook.<name>`.
 
     `facts` are added to the line.
     """
@@ -73,8 +74,8 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Instance:
-    """What the requests of one process share. `places` are for publishing.
+class Receiver:
+    """What the requests of one process share. A request needs one of `publish_slots` to publish.
 
     Bodies are decoded one at a time (`decoding`): decoded JSON takes far more bytes than its text.
     """
@@ -82,13 +83,14 @@ class _Instance:
     settings: WebhookSettings
     backend: Backend
     budget: ByteBudget
-    places: threading.BoundedSemaphore
+    publish_slots: threading.BoundedSemaphore
     decoding: threading.Lock
 
 
-def _open() -> _Instance:
-    settings = webhook_settings(os.environ)
-    return _Instance(
+def open_receiver(environ: Mapping[str, str]) -> Receiver:
+    """Return a receiver with the settings of `environ`. Raises `SettingsError`."""
+    settings = webhook_settings(environ)
+    return Receiver(
         settings,
         open_backend(settings.backend),
         ByteBudget(IN_FLIGHT_BYTES, small_bytes=SMALL_BYTES, small_share=SMALL_SHARE_BYTES),
@@ -97,85 +99,143 @@ def _open() -> _Instance:
     )
 
 
-# At the first request and not at import, for the host forks after import. The first requests share
-# one instance, because they share its limits.
-_instance = PerProcess(_open)
-# Its thread starts with the first body, so after the fork.
-_bodies = BodyReader()
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
-def receive_webhook(request: Request) -> Response:
-    """Publish one delivery of a webhook; the answer comes after Pub/Sub's acknowledgement.
+class Endpoint:
+    """Responds to the requests of one deployment, whose variables are `environ`."""
 
-    204 published, as an event or on `rejected`; 400 an unreadable body or length; 401 missing or
-    wrong signature, or unknown webhook; 405; 411; 413; 503 with Retry-After: it may be sent again.
-    Any bytes and headers give one of these.
-    """
-    try:
-        outcome = _receive(request)
-    except SettingsError as error:
-        outcome = Outcome(
-            503,
-            "settings_wrong",
-            "CRITICAL",
-            f"Settings are wrong: {error}",
-            _MUCH_LATER_SECONDS,
-            facts={"problems": error.problems},
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        open_: Callable[[Mapping[str, str]], Receiver] = open_receiver,
+        bodies: BodyReader | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._environ = environ
+        # Opened by the first request and not at import, because the host forks after import.
+        # Requests share one receiver, because they share its limits.
+        self._receiver = PerProcess(lambda: open_(environ))
+        # Its thread starts with the first body, so after the fork.
+        self._bodies = bodies or BodyReader()
+        self._now = now
+
+    def respond(self, request: Request) -> Response:
+        """Publish one delivery, log the outcome and return the response. Raises nothing."""
+        try:
+            outcome = self._receive(request)
+        except SettingsError as error:
+            outcome = Outcome(
+                503,
+                "settings_wrong",
+                "CRITICAL",
+                f"Settings are wrong: {error}",
+                _MUCH_LATER_SECONDS,
+                facts={"problems": error.problems},
+            )
+        except Exception as error:  # noqa: BLE001  # the edge: a bug must not lose the delivery
+            outcome = Outcome(
+                503,
+                "crashed",
+                "CRITICAL",
+                f"Crashed: {type(error).__name__}: {error}",
+                _MUCH_LATER_SECONDS,
+                facts={"stack_trace": redact(traceback.format_exc())},
+            )
+        # The host would read the rest of a refused body into memory, however large it is.
+        request.stream = BytesIO()
+        log(
+            outcome.severity,
+            f"webhook.{outcome.name}",
+            outcome.message,
+            headers=request.headers,
+            project=self._environ.get("GOOGLE_CLOUD_PROJECT", ""),
+            status=outcome.status,
+            webhook_id=_header(request, "X-Webhook-ID"),
+            delivery_id=_header(request, "X-Delivery-ID"),
+            **outcome.facts,
         )
-    except Exception as error:  # noqa: BLE001  # the edge: a bug must not lose the delivery
-        outcome = Outcome(
-            503,
-            "crashed",
-            "CRITICAL",
-            f"Crashed: {type(error).__name__}: {error}",
-            _MUCH_LATER_SECONDS,
-            facts={"stack_trace": redact(traceback.format_exc())},
+        response = _response(outcome)
+        if outcome.status != 204:
+            response.call_on_close(lambda: self._discard(request))
+        return response
+
+    def _receive(self, request: Request) -> Outcome:
+        """Admit the request by its headers; only then reserve memory for its body and read it."""
+        if request.method != "POST":
+            return _refused(405, "INFO", "method", f"{request.method[:20]} is not POST")
+        receiver = self._receiver.get()
+        length = _parse_length(request, receiver.settings.max_bytes)
+        if isinstance(length, Outcome):
+            return length
+        delivery = admit(
+            request.headers.get("X-Webhook-Signature"),
+            request.headers.get("X-Webhook-ID"),
+            secrets=receiver.settings.secrets.get(),
+            now=self._now(),
+            allowed=receiver.settings.ids,
         )
-    # The host would read the rest of a refused body into memory, however much it is.
-    request.stream = BytesIO()
-    log(
-        outcome.severity,
-        f"webhook.{outcome.name}",
-        outcome.message,
-        headers=request.headers,
-        project=os.environ.get("GOOGLE_CLOUD_PROJECT", ""),
-        status=outcome.status,
-        webhook_id=_header(request, "X-Webhook-ID"),
-        delivery_id=_header(request, "X-Delivery-ID"),
-        **outcome.facts,
-    )
-    answer = _answer(outcome)
-    if outcome.status != 204:
-        answer.call_on_close(lambda: _discard(request))
-    return answer
+        if isinstance(delivery, Refusal):
+            return _unverified(delivery)
+        with receiver.budget.reserve(length) as reserved:
+            if not reserved:
+                busy = f"{length:,} bytes exceed what this instance may buffer of bodies at once."
+                return Outcome(503, "overloaded", "WARNING", busy, _SOON_SECONDS)
+            return self._read_and_publish(request, receiver, delivery, length)
+
+    def _read_and_publish(
+        self, request: Request, receiver: Receiver, unverified: UnverifiedDelivery, length: int
+    ) -> Outcome:
+        settings = receiver.settings
+        body = self._bodies.read(request.stream, length, _connection(request))
+        if isinstance(body, UnreadableBody):
+            return _unreadable(body)
+        delivery = verify(unverified, body, secrets=settings.secrets.get(), now=self._now())
+        if isinstance(delivery, Refusal):
+            return _unverified(delivery)
+        with receiver.decoding:
+            event = decode_delivery(delivery.body)
+        if isinstance(event, Rejection):
+            return _reject(receiver, delivery, event, _header(request, "X-Delivery-ID"))
+        message = message_of(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
+        failed = _publish(receiver, settings.topics.events, [message])
+        facts = {"event_id": event.id, "event_type": event.type, "bytes": len(body)}
+        return failed or Outcome(
+            204, "accepted", "INFO", f"Accepted {event.type} {event.id}", facts=facts
+        )
+
+    def _discard(self, request: Request) -> None:
+        self._bodies.discard(request.environ["wsgi.input"], _connection(request))
 
 
-def _receive(request: Request) -> Outcome:
-    """Admit the request by its headers; only then reserve memory for its body and read it."""
-    if request.method != "POST":
-        return _refused(405, "INFO", "method", f"{request.method[:20]} is not POST")
-    instance = _instance.get()
-    length = _parse_length(request, instance.settings.max_bytes)
-    if isinstance(length, Outcome):
-        return length
-    delivery = admit(
-        request.headers.get("X-Webhook-Signature"),
-        request.headers.get("X-Webhook-ID"),
-        secrets=instance.settings.secrets.get(),
-        now=_now(),
-        allowed=instance.settings.ids,
-    )
-    if isinstance(delivery, Refusal):
-        return _unverified(delivery)
-    with instance.budget.reserve(length) as reserved:
-        if not reserved:
-            busy = f"{length:,} bytes more than this instance may hold of bodies at once."
-            return Outcome(503, "overloaded", "WARNING", busy, _SOON_SECONDS)
-        return _read_and_publish(request, instance, delivery, length)
+def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:
+    """Return the function of an endpoint; the host accepts only plain functions."""
+
+    def receive_webhook(request: Request) -> Response:
+        """Publish one delivery of a webhook; respond after Pub/Sub's acknowledgement.
+
+        204 published, as an event or on `rejected`; 400 an unreadable body or length; 401 missing
+        or wrong signature, or unknown webhook; 405; 411; 413; 503 with Retry-After: the sender may
+        retry. Any bytes and headers give one of these.
+        """
+        return endpoint.respond(request)
+
+    return receive_webhook
+
+
+receive_webhook = entry_point(Endpoint(os.environ))
+
+
+def _connection(request: Request) -> socket.socket | None:
+    """Return the connection of a request, if the host names it."""
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
+    return connection
 
 
 def _parse_length(request: Request, limit: int) -> int | Outcome:
-    """The stated length of the body, in bytes. A body in chunks states none."""
+    """Return the stated length of the body, in bytes. A chunked body states none."""
     stated = request.environ.get("CONTENT_LENGTH") or ""
     if not stated or "Transfer-Encoding" in request.headers:
         return _refused(411, "WARNING", "no_length", "the request states no Content-Length")
@@ -185,36 +245,6 @@ def _parse_length(request: Request, limit: int) -> int | Outcome:
     if len(digits) > len(str(limit)) or int(digits) > limit:
         return _refused(413, "WARNING", "too_large", f"the body has more than {limit:,} bytes")
     return int(digits)
-
-
-def _read_and_publish(
-    request: Request, instance: _Instance, unverified: UnverifiedDelivery, length: int
-) -> Outcome:
-    settings = instance.settings
-    body = _bodies.read(request.stream, length, request.environ.get("gunicorn.socket"))
-    if isinstance(body, UnreadableBody):
-        return _unreadable(body)
-    delivery = verify(unverified, body, secrets=settings.secrets.get(), now=_now())
-    if isinstance(delivery, Refusal):
-        return _unverified(delivery)
-    with instance.decoding:
-        event = decode_delivery(delivery.body)
-    if isinstance(event, Rejection):
-        return _reject(instance, delivery, event, _header(request, "X-Delivery-ID"))
-    message = message_of(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
-    failed = _publish(instance, settings.topics.events, [message])
-    facts = {"event_id": event.id, "event_type": event.type, "bytes": len(body)}
-    return failed or Outcome(
-        204, "accepted", "INFO", f"Accepted {event.type} {event.id}", facts=facts
-    )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _discard(request: Request) -> None:
-    _bodies.discard(request.environ["wsgi.input"], request.environ.get("gunicorn.socket"))
 
 
 def _unreadable(body: UnreadableBody) -> Outcome:
@@ -230,19 +260,19 @@ def _refused(status: int, severity: Severity, code: str, why: str) -> Outcome:
 
 def _unverified(refusal: Refusal) -> Outcome:
     if refusal.code == "no_secret":
-        message = "There is no secret to verify with yet: see WEBHOOK_SECRETS and its file."
+        message = "No secret to verify with is set yet: see WEBHOOK_SECRETS and its file."
         return Outcome(503, "no_secret", "ERROR", message, refusal.retry_after)
     if refusal.code == "rotating":
-        message = "Signed with none of our secrets during a rotation: to be sent again."
+        message = "Signed with none of our secrets during a rotation: the sender may retry."
         return Outcome(503, "rotating", "WARNING", message, refusal.retry_after)
     return _refused(refusal.status, "WARNING", refusal.code, refusal.code.replace("_", " "))
 
 
 def _reject(
-    instance: _Instance, delivery: VerifiedDelivery, reason: Rejection, delivery_id: str
+    receiver: Receiver, delivery: VerifiedDelivery, reason: Rejection, delivery_id: str
 ) -> Outcome:
-    """Publish the bytes that VideoVector signed, which are no event, to topic `rejected`."""
-    settings = instance.settings
+    """Publish signed bytes that are no event to topic `rejected`."""
+    settings = receiver.settings
     messages = rejected_messages(
         delivery.body,
         owner=reason.owner,
@@ -255,36 +285,36 @@ def _reject(
         },
     )
     facts = {"reason": reason.owner, "code": reason.code, "bytes": len(delivery.body)}
-    failed = _publish(instance, settings.topics.rejected, messages)
-    # An answer other than 2xx would have VideoVector send it again, and disable the webhook.
+    failed = _publish(receiver, settings.topics.rejected, messages)
+    # After another status than 2xx VideoVector would retry, and then disable the webhook.
     message = f"Rejected, published to topic {settings.topics.rejected!r}: {reason.detail}"
     return failed or Outcome(204, "rejected", "ERROR", message, facts=facts)
 
 
-def _publish(instance: _Instance, topic: str, messages: Sequence[Message]) -> Outcome | None:
-    """Publish, or say why not."""
-    if not instance.places.acquire(blocking=False):
-        busy = f"{instance.settings.max_deliveries} deliveries are being published already."
+def _publish(receiver: Receiver, topic: str, messages: Sequence[Message]) -> Outcome | None:
+    """Publish, or return the outcome of the failure."""
+    if not receiver.publish_slots.acquire(blocking=False):
+        busy = f"{receiver.settings.max_deliveries} deliveries are being published already."
         return Outcome(503, "overloaded", "WARNING", busy, _SOON_SECONDS)
     try:
-        instance.backend.topics.publish(topic, messages, timeout=instance.settings.publish_seconds)
+        receiver.backend.topics.publish(topic, messages, timeout=receiver.settings.publish_seconds)
     except (BackendError, UnstorableError) as error:
         return Outcome(503, "publish_failed", "ERROR", str(error), _LATER_SECONDS)
     finally:
-        instance.places.release()
+        receiver.publish_slots.release()
     return None
 
 
 def _header(request: Request, name: str) -> str:
-    """A header for people to read; nothing has verified it."""
+    """Return a header cleaned for the log; nothing has verified it."""
     return clean_text(request.headers.get(name, ""), limit=200)
 
 
-def _answer(outcome: Outcome) -> Response:
+def _response(outcome: Outcome) -> Response:
     headers = {"Retry-After": str(outcome.retry_after)} if outcome.retry_after else {}
     if outcome.status == 204:
         return Response(status=204)
     if outcome.status == 405:
         headers["Allow"] = "POST"
-    body = orjson.dumps({"error": _WORDS[outcome.status]})
+    body = orjson.dumps({"error": _ERROR_CODES[outcome.status]})
     return Response(body, outcome.status, headers, content_type="application/json")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.api.test_upstream import BASE_URL, KEY, Reply, Upstream, client_of
+from tests.support.api_client import KEY, client_of
+from tests.support.upstream import BASE_URL, Response, Upstream, json_response
 from videovector_bridge.api import (
     Marker,
     Media,
@@ -19,8 +20,8 @@ from videovector_bridge.api import (
     VideoVectorClient,
 )
 
-GIF = Reply(b"GIF89a", headers={"Content-Type": "image/gif"})
-GRANT = Reply({"signed_url": "https://x/o?sig=1", "expires_at": "2026-01-02T04:00:00Z"})
+GIF = Response([b"GIF89a"], headers={"Content-Type": "image/gif"})
+GRANT = json_response({"signed_url": "https://x/o?sig=1", "expires_at": "2026-01-02T04:00:00Z"})
 MARKER = {"marker_id": "m1", "color": "red", "note": "n", "updated_at": "t", "target_id": "r1"}
 CONDITION = {"field": "f", "operator": "is_empty", "type": "text"}
 
@@ -28,10 +29,10 @@ CONDITION = {"field": "f", "operator": "is_empty", "type": "text"}
 Use = Callable[[VideoVectorClient], object]
 
 # name: use, answer, method, path and query, body (None: none), result
-ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
+ENDPOINTS: dict[str, tuple[Use, Response, str, str, Any, object]] = {
     "list_markers": (
         lambda client: list(client.list_markers()),
-        Reply([MARKER, {"marker_id": 5}]),
+        json_response([MARKER, {"marker_id": 5}]),
         "GET",
         "/markers",
         None,
@@ -39,7 +40,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "upsert_marker": (
         lambda client: client.upsert_marker({"target_type": "run", "own": [1, "ü"]}),
-        Reply(MARKER),
+        json_response(MARKER),
         "PUT",
         "/markers",
         {"target_type": "run", "own": [1, "ü"]},
@@ -47,7 +48,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "upsert_marker, wrapped": (
         lambda client: client.upsert_marker({}),
-        Reply({"marker": MARKER}),
+        json_response({"marker": MARKER}),
         "PUT",
         "/markers",
         {},
@@ -55,7 +56,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "upsert_marker, silent": (
         lambda client: client.upsert_marker({}),
-        Reply(status=204),
+        Response(status=204),
         "PUT",
         "/markers",
         {},
@@ -63,7 +64,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "delete_marker": (
         lambda client: client.delete_marker("m1"),
-        Reply(status=204),
+        Response(status=204),
         "DELETE",
         "/markers/m1",
         None,
@@ -71,7 +72,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "delete_marker, gone": (
         lambda client: client.delete_marker("m1"),
-        Reply({"detail": "Marker not found"}, status=404),
+        json_response({"detail": "Marker not found"}, status=404),
         "DELETE",
         "/markers/m1",
         None,
@@ -103,7 +104,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "thumbnail": (
         lambda client: client.thumbnail("s1"),
-        Reply(b"\xff\xd8", headers={"Content-Type": "Image/JPEG; x=y"}),
+        Response([b"\xff\xd8"], headers={"Content-Type": "Image/JPEG; x=y"}),
         "GET",
         "/videos/segments/s1/thumbnail",
         None,
@@ -111,7 +112,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "batch_videos": (
         lambda client: client.batch_videos(["v1", "v2"]),
-        Reply([{"video_id": "v2"}, {"video_id": "v1", "new": {}}]),
+        json_response([{"video_id": "v2"}, {"video_id": "v1", "new": {}}]),
         "POST",
         "/videos/batch",
         {"video_ids": ["v1", "v2"]},
@@ -119,7 +120,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "batch_status": (
         lambda client: client.batch_status(iter(["v1"])),
-        Reply({"data": [{"video_id": "v1", "status": "failed"}]}),
+        json_response({"data": [{"video_id": "v1", "status": "failed"}]}),
         "POST",
         "/videos/batch/status",
         {"video_ids": ["v1"]},
@@ -127,7 +128,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "batch_segments": (
         lambda client: client.batch_segments(["v1"]),
-        Reply([{"video_id": "v1", "segments": []}]),
+        json_response([{"video_id": "v1", "segments": []}]),
         "POST",
         "/videos/batch/segments",
         {"video_ids": ["v1"]},
@@ -137,7 +138,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
         lambda client: client.batch_segments_for_targets(
             [SegmentsTarget("v1", "r1"), SegmentsTarget("v2")]
         ),
-        Reply([]),
+        json_response([]),
         "POST",
         "/videos/batch/segments",
         {"targets": [{"video_id": "v1", "run_id": "r1"}, {"video_id": "v2"}]},
@@ -145,7 +146,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "playground_search": (
         lambda client: client.playground_search("a dog", 5),
-        Reply([{"result_id": "x"}]),
+        json_response([{"result_id": "x"}]),
         "POST",
         "/playground/search",
         {"query": "a dog", "top_k": 5},
@@ -153,7 +154,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
     ),
     "playground_search, one run": (
         lambda client: client.playground_search("a dog", run_id="r/1&"),
-        Reply([]),
+        json_response([]),
         "POST",
         "/playground/search?run_id=r%2F1%26",
         {"query": "a dog", "top_k": 30},
@@ -163,7 +164,7 @@ ENDPOINTS: dict[str, tuple[Use, Reply, str, str, Any, object]] = {
         lambda client: list(
             client.playground_filter_search([CONDITION], run_ids=["r"], index_ids=["i"])
         ),
-        Reply({"results": [{"result_id": "x"}], "next_page_token": None, "total_shown": 1}),
+        json_response({"results": [{"result_id": "x"}], "next_page_token": None, "total_shown": 1}),
         "POST",
         "/search/filter/playground",
         {"conditions": [CONDITION], "page_size": 50, "run_ids": ["r"], "index_ids": ["i"]},
@@ -188,7 +189,7 @@ def test_each_endpoint_is_asked_and_understood(name: str) -> None:
     if body is None:
         assert request.content == b""
     else:
-        assert upstream.bodies() == [body]
+        assert upstream.bodies == [body]
         assert request.headers["Content-Type"] == "application/json"
     writes = method == "PUT" or target == "/videos/signed-url"
     assert ("Idempotency-Key" in request.headers) is writes
@@ -207,7 +208,7 @@ def test_each_endpoint_is_asked_and_understood(name: str) -> None:
 )
 def test_the_callers_idempotency_key_is_sent(given_key: str, sent: str) -> None:
     """As it is if a header can carry it, else as its SHA-256: the same key stays the same."""
-    upstream = Upstream(Reply({}), GRANT)
+    upstream = Upstream(json_response({}), GRANT)
     client = client_of(upstream)
 
     client.upsert_marker({}, idempotency_key=given_key)
@@ -222,7 +223,7 @@ def test_the_callers_idempotency_key_is_sent(given_key: str, sent: str) -> None:
 def test_a_404_that_is_not_videovectors_does_not_count_as_deleted(body: bytes) -> None:
     """A wrong base URL or a proxy must not look like success."""
     with pytest.raises(NotFound):
-        client_of(Upstream(Reply(body, status=404))).delete_marker("m1")
+        client_of(Upstream(json_response(body, status=404))).delete_marker("m1")
 
 
 @pytest.mark.parametrize(
@@ -243,11 +244,13 @@ def test_batches_of_any_size_are_split_in_order(
 ) -> None:
     """Each request holds as many as are allowed; rows are joined in the order of the requests."""
     ids = [f"v{n}" for n in range(2 * size + 1)]
-    upstream = Upstream(Reply([{"n": 0}]), Reply([{"n": 1}]), Reply([{"n": 2}]))
+    upstream = Upstream(
+        json_response([{"n": 0}]), json_response([{"n": 1}]), json_response([{"n": 2}])
+    )
 
     rows = use(client_of(upstream), ids)
 
-    sent = [next(iter(body.values())) for body in upstream.bodies()]
+    sent = [next(iter(body.values())) for body in upstream.bodies]
     assert rows == [{"n": 0}, {"n": 1}, {"n": 2}]
     assert [len(chunk) for chunk in sent] == [size, size, 1]
     flat = [item["video_id"] if isinstance(item, dict) else item for part in sent for item in part]
@@ -259,9 +262,9 @@ def test_an_empty_batch_asks_nothing() -> None:
     assert client_of(Upstream()).batch_videos([]) == []
 
 
-def page(row: int, cursor: str | None, *, has_more: bool) -> Reply:
+def page(row: int, cursor: str | None, *, has_more: bool) -> Response:
     """Return a page with one row."""
-    return Reply(
+    return json_response(
         {"data": [{"n": row}], "pagination": {"has_more": has_more, "next_cursor": cursor}}
     )
 
@@ -283,7 +286,7 @@ def test_pages_are_followed_lazily_to_their_end() -> None:
 
 def test_markers_may_come_in_pages() -> None:
     """A page shape is followed as a bare array is read."""
-    upstream = Upstream(page(0, "a", has_more=True), Reply([{"marker_id": "m"}]))
+    upstream = Upstream(page(0, "a", has_more=True), json_response([{"marker_id": "m"}]))
 
     markers = list(client_of(upstream).list_markers())
 
@@ -294,16 +297,16 @@ def test_markers_may_come_in_pages() -> None:
 def test_filter_search_follows_both_styles_of_pages() -> None:
     """A token, or a cursor under `pagination`, goes into the next body."""
     upstream = Upstream(
-        Reply({"results": [{"n": 0}], "next_page_token": "a", "total_shown": 1}),
-        Reply({"data": [{"n": 1}], "pagination": {"has_more": True, "next_cursor": "b"}}),
-        Reply({"results": [{"n": 2}], "data": [{"n": 2}], "next_page_token": None}),
+        json_response({"results": [{"n": 0}], "next_page_token": "a", "total_shown": 1}),
+        json_response({"data": [{"n": 1}], "pagination": {"has_more": True, "next_cursor": "b"}}),
+        json_response({"results": [{"n": 2}], "data": [{"n": 2}], "next_page_token": None}),
     )
 
     rows = list(client_of(upstream).playground_filter_search([CONDITION], page_size=1))
 
     assert rows == [{"n": 0}, {"n": 1}, {"n": 2}]
-    assert [body.get("cursor") for body in upstream.bodies()] == [None, "a", "b"]
-    assert all(body["page_size"] == 1 for body in upstream.bodies())
+    assert [body.get("cursor") for body in upstream.bodies] == [None, "a", "b"]
+    assert all(body["page_size"] == 1 for body in upstream.bodies)
 
 
 def test_a_cursor_that_comes_back_ends_in_an_error() -> None:
@@ -328,7 +331,7 @@ def test_more_without_a_usable_cursor_is_an_error(cursor: Any) -> None:
 )
 def test_lists_of_another_shape_are_unexpected(body: Any) -> None:
     """Rows are objects in an array; anything else is the vendor's news."""
-    answer = Reply(b"null" if body is None else body)
+    answer = json_response(body)
 
     with pytest.raises(UnexpectedAnswer) as caught:
         client_of(Upstream(answer)).batch_videos(["v"])
@@ -357,7 +360,7 @@ def test_lists_of_another_shape_are_unexpected(body: Any) -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_an_upsert_that_is_answered_2xx_is_a_success(status: int, body: Any) -> None:
     """The marker is set, so a body of any shape is no refusal: nothing is known of the marker."""
-    marker = client_of(Upstream(Reply(body, status))).upsert_marker({})
+    marker = client_of(Upstream(json_response(body, status))).upsert_marker({})
 
     assert (marker.marker_id, marker.color, marker.note, marker.updated_at) == (None,) * 4
 
@@ -365,13 +368,13 @@ def test_an_upsert_that_is_answered_2xx_is_a_success(status: int, body: Any) -> 
 @pytest.mark.parametrize(
     "answer",
     [
-        Reply({"signed_url": "https://x"}),
-        Reply({"signed_url": "javascript:x", "expires_at": "t"}),
-        Reply({"signed_url": 1, "expires_at": "t"}),
-        Reply([]),
+        json_response({"signed_url": "https://x"}),
+        json_response({"signed_url": "javascript:x", "expires_at": "t"}),
+        json_response({"signed_url": 1, "expires_at": "t"}),
+        json_response([]),
     ],
 )
-def test_a_grant_of_another_shape_is_unexpected(answer: Reply) -> None:
+def test_a_grant_of_another_shape_is_unexpected(answer: Response) -> None:
     """Both the URL, an http one, and its end are needed."""
     with pytest.raises(UnexpectedAnswer):
         client_of(Upstream(answer)).signed_url("gs://b/o")
@@ -380,14 +383,14 @@ def test_a_grant_of_another_shape_is_unexpected(answer: Reply) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        Reply(b"", headers={"Content-Type": "image/gif"}),
-        Reply(b"{}", headers={"Content-Type": "application/json"}),
-        Reply(b"GIF89a"),
-        Reply(b"GIF", status=206, headers={"Content-Type": "image/gif"}),
-        Reply(status=204),
+        Response([b""], headers={"Content-Type": "image/gif"}),
+        Response([b"{}"], headers={"Content-Type": "application/json"}),
+        Response([b"GIF89a"]),
+        Response([b"GIF"], status=206, headers={"Content-Type": "image/gif"}),
+        Response(status=204),
     ],
 )
-def test_media_that_is_no_whole_image_is_unexpected(answer: Reply) -> None:
+def test_media_that_is_no_whole_image_is_unexpected(answer: Response) -> None:
     """An empty, partial or differently typed body is not stored as a preview."""
     with pytest.raises(UnexpectedAnswer):
         client_of(Upstream(answer)).gif("v")
@@ -403,7 +406,7 @@ PLAIN = st.text(min_size=1, max_size=200).filter(
 )
 def test_an_id_stays_in_its_place(value: str) -> None:
     """Whatever an id holds, the path has the same segments, and the id decodes to itself."""
-    upstream = Upstream(Reply(status=204))
+    upstream = Upstream(Response(status=204))
     client = client_of(upstream)
     try:
         client.delete_marker(value)

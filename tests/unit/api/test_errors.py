@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.api.test_upstream import BASE_URL, KEY, NOW
+from tests.support.api_client import KEY, NOW
+from tests.support.upstream import BASE_URL
 from videovector_bridge.api import errors
 from videovector_bridge.api.errors import (
     ApiError,

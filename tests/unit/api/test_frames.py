@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from tests.support.fakes import GONE, Answer, Upstream
 from tests.support.reading import parsed, read
+from tests.support.upstream import NO_CONTENT, Response, Upstream, event_stream
 from videovector_bridge.api.frames import PART_BYTES, Frame, FrameDecoder, FramePart
 
 # The examples of https://html.spec.whatwg.org/multipage/server-sent-events.html, and its rules.
@@ -68,7 +68,7 @@ def test_the_rules_hold_byte_by_byte(case: str) -> None:
 def test_a_charset_in_the_answer_changes_nothing() -> None:
     """An event stream is UTF-8, whatever its head says."""
     headers = {"Content-Type": "Text/Event-Stream; charset=utf-16"}
-    reading = read(Upstream(Answer(["data: é\n\n".encode()], headers=headers), GONE))
+    reading = read(Upstream(Response(["data: é\n\n".encode()], headers=headers), NO_CONTENT))
 
     assert [frame.data for frame in reading.frames] == ["é".encode()]
 
@@ -78,7 +78,7 @@ def test_the_limit_is_for_one_frame_only() -> None:
     body = b"".join([b": heartbeat\r\n\r\n" * 50, b"data: x\r\n\r\n", b":\n\n" * 50] * 100)
     for step in (len(body), 65_536, 999, 7):
         pieces = [body[at : at + step] for at in range(0, len(body), step)]
-        reading = read(Upstream(Answer(pieces), GONE), limit=1_024)
+        reading = read(Upstream(event_stream(pieces), NO_CONTENT), limit=1_024)
         assert len(reading.frames) == 100
 
 

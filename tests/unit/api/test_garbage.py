@@ -8,7 +8,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.api.test_upstream import KEY, Clock, client_of
+from tests.support.api_client import KEY, Clock, client_of
 from videovector_bridge.api import ApiError, SegmentsTarget, VideoVectorClient
 from videovector_bridge.errors import PermanentError, TransientError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.api.test_upstream import NOW, Clock
+from tests.support.api_client import NOW, Clock
 from videovector_bridge.api.retry import (
     RetryPolicy,
     call_with_retries,
@@ -119,7 +119,7 @@ def test_waits_are_the_longer_of_jitter_and_wish() -> None:
     result, left = play(clock, policy, WaitError(0), WaitError(7), WaitError(0), "ok")
 
     assert result == "ok"
-    assert clock.naps == [1, 7, 3]
+    assert clock.sleeps == [1, 7, 3]
     assert left == [20, 19, 12, 9]
 
 
@@ -132,7 +132,7 @@ def test_attempts_are_limited() -> None:
         play(clock, RetryPolicy(attempts=2, base=1), WaitError(0), last)
 
     assert caught.value is last
-    assert clock.naps == [1]
+    assert clock.sleeps == [1]
 
 
 def test_a_wait_beyond_the_budget_is_not_begun() -> None:
@@ -142,7 +142,7 @@ def test_a_wait_beyond_the_budget_is_not_begun() -> None:
     with pytest.raises(WaitError):
         play(clock, RetryPolicy(budget_seconds=5), WaitError(5.0))
 
-    assert clock.naps == []
+    assert clock.sleeps == []
 
 
 def test_what_must_not_be_repeated_is_not() -> None:
@@ -152,4 +152,4 @@ def test_what_must_not_be_repeated_is_not() -> None:
     with pytest.raises(WaitError):
         play(clock, RetryPolicy(), WaitError(None))
 
-    assert clock.naps == []
+    assert clock.sleeps == []

@@ -8,20 +8,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.fakes import (
+from tests.support.reading import connect, read, stream_of
+from tests.support.upstream import (
     EVENT_STREAM,
-    GONE,
-    KEY,
-    Answer,
+    NO_CONTENT,
+    Fault,
+    Response,
     Upstream,
     cut,
+    error_response,
+    event_stream,
     heartbeats,
-    refusal,
-    settings,
     silence,
-    sse,
 )
-from tests.support.reading import connect, read, stream_of
+from tests.support.vendor_events import sse
+from tests.support.windows import KEY, make_settings
 from videovector_bridge.api.errors import (
     ApiError,
     CredentialRefused,
@@ -38,19 +39,19 @@ from videovector_bridge.settings import StreamFilters
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (refusal(401, "bad key"), CredentialRefused),
-        (refusal(403, "scope"), ScopeRefused),
-        (refusal(400, "bad filter"), RequestRefused),
-        (refusal(422, "video_ids: not a list"), ValidationRefused),
-        (Answer([], 301, {"Location": "https://elsewhere.example/"}), Redirected),
-        (Answer([], 307, {"Location": "/api/v3"}), Redirected),
-        (Answer([b"{}"], 202, {}), ApiError),
-        (GONE, StreamClosed),
-        (refusal(410, "gone for good"), RequestRefused),
+        (error_response(401, "bad key"), CredentialRefused),
+        (error_response(403, "scope"), ScopeRefused),
+        (error_response(400, "bad filter"), RequestRefused),
+        (error_response(422, "video_ids: not a list"), ValidationRefused),
+        (Response([], 301, {"Location": "https://elsewhere.example/"}), Redirected),
+        (Response([], 307, {"Location": "/api/v3"}), Redirected),
+        (Response([b"{}"], 202, {}), ApiError),
+        (NO_CONTENT, StreamClosed),
+        (error_response(410, "gone for good"), RequestRefused),
     ],
     ids=["401", "403", "400", "422", "301", "307", "202", "204", "410"],
 )
-def test_what_trying_again_cannot_mend_is_raised(answer: Answer, kind: type[BridgeError]) -> None:
+def test_what_trying_again_cannot_mend_is_raised(answer: Response, kind: type[BridgeError]) -> None:
     """One request, one error; a redirect is never followed, which could carry the key away."""
     upstream = Upstream(answer)
 
@@ -80,23 +81,23 @@ def test_a_refused_cursor_is_told_from_a_refused_request(
     status: int, message: str, *, refused: bool
 ) -> None:
     """410 always speaks of the cursor; other statuses do where their words do."""
-    with_cursor = connect(Upstream(refusal(status, message)), "x")
-    without = connect(Upstream(refusal(status, message)))
+    with_cursor = connect(Upstream(error_response(status, message)), "x")
+    without = connect(Upstream(error_response(status, message)))
 
     assert isinstance(with_cursor, CursorRefused) is refused
     assert isinstance(without, ApiError)
 
 
 PAGES = [
-    Answer([b"<html>The page has expired: unknown cursor</html>"], 404, {}),
-    Answer([b"Last-Event-ID expired"], 410, {"Content-Type": "text/plain"}),
-    Answer([b'["cursor expired"]'], 400, {}),
-    Answer([], 410, {}),
+    Response([b"<html>The page has expired: unknown cursor</html>"], 404, {}),
+    Response([b"Last-Event-ID expired"], 410, {"Content-Type": "text/plain"}),
+    Response([b'["cursor expired"]'], 400, {}),
+    Response([], 410, {}),
 ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=range(len(PAGES)))
-def test_a_page_of_a_proxy_refuses_no_cursor(page: Answer) -> None:
+def test_a_page_of_a_proxy_refuses_no_cursor(page: Response) -> None:
     """Only an error of VideoVector's own form speaks of cursors, whatever words others use."""
     error = connect(Upstream(page), "x")
 
@@ -106,7 +107,7 @@ def test_a_page_of_a_proxy_refuses_no_cursor(page: Answer) -> None:
 
 def test_the_path_of_the_request_is_no_word_of_the_refusal() -> None:
     """The sentence of an error names the request, and the request names events and streams."""
-    error = connect(Upstream(refusal(404, "not here")), "x")
+    error = connect(Upstream(error_response(404, "not here")), "x")
 
     assert isinstance(error, ApiError)
 
@@ -115,13 +116,13 @@ def test_a_refusal_may_speak_of_the_cursor_in_its_details() -> None:
     """FastAPI's form names the header in `loc`."""
     body = b'{"detail": [{"loc": ["header", "last-event-id"], "msg": "value is not valid"}]}'
 
-    assert isinstance(connect(Upstream(Answer([body], 422, {})), "x"), CursorRefused)
+    assert isinstance(connect(Upstream(Response([body], 422, {})), "x"), CursorRefused)
 
 
 def test_an_error_whose_body_breaks_off_keeps_its_status() -> None:
     """A refusal is a refusal though its body never ended, or never ends."""
-    broken = Answer([b'{"error": {"mess'], 401, {}, then=cut)
-    endless = Answer([b"x" * 100_000], 403, {}, then=heartbeats)
+    broken = Response([b'{"error": {"mess'], 401, {}, then=cut)
+    endless = Response([b"x" * 100_000], 403, {}, then=heartbeats)
 
     assert isinstance(connect(Upstream(broken)), CredentialRefused)
     assert isinstance(connect(Upstream(endless)), ScopeRefused)
@@ -129,7 +130,7 @@ def test_an_error_whose_body_breaks_off_keeps_its_status() -> None:
 
 def test_the_request_is_as_documented() -> None:
     """Path, query, key and headers; Last-Event-ID as UTF-8."""
-    upstream = Upstream(GONE)
+    upstream = Upstream(NO_CONTENT)
     read(upstream, position="é-1", filters=StreamFilters(run_id="r/1", video_ids=("a", "b")))
 
     (request,) = upstream.requests
@@ -162,13 +163,13 @@ def test_a_rotated_key_is_used_at_the_next_connection(tmp_path: Path) -> None:
     """A key file that changes while connected counts from the next connection on."""
     file = tmp_path / "key"
     file.write_text("first-key\n")
-    api = settings(VIDEO_VECTOR_API_KEY_FILE=str(file)).api
+    api = make_settings(VIDEO_VECTOR_API_KEY_FILE=str(file)).api
 
     def rotating() -> Iterator[bytes]:
         yield b"data: a\n\n"
         file.write_text("second-key\n")
 
-    upstream = Upstream(Answer(rotating()), GONE)
+    upstream = Upstream(event_stream(rotating()), NO_CONTENT)
     read(upstream, api=api)
 
     assert [r.headers["X-API-Key"] for r in upstream.requests] == ["first-key", "second-key"]
@@ -179,7 +180,7 @@ def test_a_key_that_no_header_carries_is_refused_unseen(tmp_path: Path, content:
     """A key file that turned bad is told as such; nothing is sent and nothing quoted."""
     file = tmp_path / "key"
     file.write_text("good")
-    api = settings(VIDEO_VECTOR_API_KEY_FILE=str(file)).api
+    api = make_settings(VIDEO_VECTOR_API_KEY_FILE=str(file)).api
     file.write_text(content)
     reading = read(Upstream(), api=api)
 
@@ -194,26 +195,26 @@ ECHO = f"could not send {KEY} to https://host/?token={KEY}"
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(httpx.ConnectError(ECHO), id="connect"),
-        pytest.param(httpx.ReadError(ECHO), id="read"),
-        pytest.param(httpx.LocalProtocolError(ECHO), id="local"),
-        pytest.param(httpx.RemoteProtocolError(ECHO), id="remote"),
-        pytest.param(refusal(401, ECHO, code=KEY), id="401"),
-        pytest.param(refusal(503, ECHO, X_Request_Id=KEY), id="503"),
-        pytest.param(refusal(410, ECHO), id="410"),
-        pytest.param(Answer([KEY.encode() * 3], 500, {}), id="500"),
-        pytest.param(Answer([], 302, {"Location": f"https://h/?api_key={KEY}"}), id="302"),
-        pytest.param(Answer([ECHO.encode()], 200, {"Content-Type": "text/html"}), id="html"),
+        pytest.param(Fault(httpx.ConnectError, ECHO), id="connect"),
+        pytest.param(Fault(httpx.ReadError, ECHO), id="read"),
+        pytest.param(Fault(httpx.LocalProtocolError, ECHO), id="local"),
+        pytest.param(Fault(httpx.RemoteProtocolError, ECHO), id="remote"),
+        pytest.param(error_response(401, ECHO, code=KEY), id="401"),
+        pytest.param(error_response(503, ECHO, X_Request_Id=KEY), id="503"),
+        pytest.param(error_response(410, ECHO), id="410"),
+        pytest.param(Response([KEY.encode() * 3], 500, {}), id="500"),
+        pytest.param(Response([], 302, {"Location": f"https://h/?api_key={KEY}"}), id="302"),
+        pytest.param(Response([ECHO.encode()], 200, {"Content-Type": "text/html"}), id="html"),
         pytest.param(
-            Answer([b"no gzip"], 200, {**EVENT_STREAM, "Content-Encoding": "gzip"}), id="gzip"
+            Response([b"no gzip"], 200, {**EVENT_STREAM, "Content-Encoding": "gzip"}), id="gzip"
         ),
         pytest.param(
-            Answer([sse(KEY.encode(), name="processing.stream_error")]), id="stream error"
+            event_stream([sse(KEY.encode(), name="processing.stream_error")]), id="stream error"
         ),
-        pytest.param(Answer([], then=silence), id="silence"),
+        pytest.param(event_stream([], then=silence), id="silence"),
     ],
 )
-def test_the_key_is_in_no_error(step: Answer | Exception) -> None:
+def test_the_key_is_in_no_error(step: Response | Fault) -> None:
     """Whatever fails, however it echoes the key: neither text nor traceback nor chain has it."""
     upstream = Upstream(step)
     error = connect(upstream, "x")
@@ -226,27 +227,14 @@ def test_the_key_is_in_no_error(step: Answer | Exception) -> None:
 
 def test_closing_early_leaves_nothing_behind() -> None:
     """A reader that stops in the middle closes the connection at once."""
-    closings: list[str] = []
-
-    class Noted(Upstream):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            response = await super().handle_async_request(request)
-            aclose = response.stream.aclose  # type: ignore[union-attr]
-
-            async def noted() -> None:
-                closings.append("closed")
-                await aclose()
-
-            response.stream.aclose = noted  # type: ignore[union-attr, method-assign]
-            return response
 
     async def run() -> None:
-        upstream = Noted(Answer([b"data: a\n\n"] * 3, then=heartbeats))
+        upstream = Upstream(event_stream([b"data: a\n\n"] * 3, then=heartbeats))
         async with httpx.AsyncClient(transport=upstream) as http:
             runs = stream_of(http).connect(None)
             assert await anext(runs) == []  # accepted
             assert (await anext(runs))[0].data == b"a"
             await runs.aclose()
-            assert closings == ["closed"]
+            assert upstream.closed == 1
 
     asyncio.run(run())

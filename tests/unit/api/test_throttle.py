@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.api.test_upstream import KEY, Clock, Reply, Upstream, client_of
+from tests.support.api_client import KEY, Clock, client_of
+from tests.support.upstream import Response, Upstream, json_response
 from videovector_bridge.api import RateLimited, RetryPolicy, VideoVectorClient
 from videovector_bridge.api.calls import Call
 from videovector_bridge.api.throttle import LONGEST_HOLD, Throttle
@@ -29,7 +30,7 @@ def test_nothing_waits_before_a_rate_limit() -> None:
 
     throttle_of(clock).wait(CALL, clock() + 20)
 
-    assert clock.naps == []
+    assert clock.sleeps == []
 
 
 def test_a_hold_is_waited_for_and_its_end_spread() -> None:
@@ -40,7 +41,7 @@ def test_a_hold_is_waited_for_and_its_end_spread() -> None:
 
     throttle.wait(CALL, clock() + 20)
 
-    assert clock.naps == [3.5]
+    assert clock.sleeps == [3.5]
 
 
 def test_without_a_wish_the_hold_is_short() -> None:
@@ -51,7 +52,7 @@ def test_without_a_wish_the_hold_is_short() -> None:
 
     throttle.wait(CALL, clock() + 20)
 
-    assert clock.naps == [0.25]
+    assert clock.sleeps == [0.25]
 
 
 def test_when_a_hold_is_over_one_goes_first() -> None:
@@ -62,12 +63,12 @@ def test_when_a_hold_is_over_one_goes_first() -> None:
 
     clock.seconds += 3
     throttle.wait(CALL, clock() + 20)
-    assert clock.naps == []
+    assert clock.sleeps == []
     throttle.wait(CALL, clock() + 20)
-    assert clock.naps == [0.5]
+    assert clock.sleeps == [0.5]
     clock.seconds += 0.5
     throttle.wait(CALL, clock() + 20)
-    assert clock.naps == [0.5]
+    assert clock.sleeps == [0.5]
 
 
 def test_a_hold_beyond_the_budget_is_raised_at_once() -> None:
@@ -79,7 +80,7 @@ def test_a_hold_beyond_the_budget_is_raised_at_once() -> None:
     with pytest.raises(RateLimited, match=r"GET /markers was not sent.* 30\.0 s more") as caught:
         throttle.wait(CALL, clock() + 20)
 
-    assert clock.naps == []
+    assert clock.sleeps == []
     assert caught.value.retry_after == 30.0
     assert caught.value.status is None
     assert not caught.value.in_doubt
@@ -99,7 +100,7 @@ def test_an_absurd_wish_holds_for_a_minute() -> None:
 
     with pytest.raises(RateLimited):
         throttle.wait(CALL, clock() + 20)
-    assert clock.naps == []
+    assert clock.sleeps == []
 
 
 def test_a_shorter_wish_does_not_shorten_a_hold() -> None:
@@ -111,7 +112,7 @@ def test_a_shorter_wish_does_not_shorten_a_hold() -> None:
 
     throttle.wait(CALL, clock() + 20)
 
-    assert clock.naps == [10.0]
+    assert clock.sleeps == [10.0]
 
 
 def test_a_hold_that_grows_is_waited_for_again() -> None:
@@ -129,7 +130,7 @@ def test_a_hold_that_grows_is_waited_for_again() -> None:
     with pytest.raises(RateLimited):
         throttle.wait(CALL, clock() + 20)
 
-    assert clock.naps == [3.0, 5.0]
+    assert clock.sleeps == [3.0, 5.0]
 
 
 @given(
@@ -150,7 +151,7 @@ def test_whoever_waits_goes_after_the_hold_and_in_time(
         throttle.wait(CALL, deadline)
     except RateLimited:
         assert opens >= deadline
-        assert clock.naps == []
+        assert clock.sleeps == []
     else:
         assert opens <= clock() <= opens + 1.0 + 1e-9
         assert clock() <= deadline + 1e-9
@@ -158,7 +159,7 @@ def test_whoever_waits_goes_after_the_hold_and_in_time(
 
 def test_a_hold_outlasts_the_call_that_met_it() -> None:
     """Later calls fail without a request until it is nearly over, then wait for its end."""
-    upstream = Upstream(Reply(status=429, headers={"Retry-After": "30"}), Reply([]))
+    upstream = Upstream(Response(status=429, headers={"Retry-After": "30"}), json_response([]))
     clock = Clock()
     client = client_of(upstream, clock=clock)
 
@@ -166,15 +167,15 @@ def test_a_hold_outlasts_the_call_that_met_it() -> None:
         with pytest.raises(RateLimited):
             list(client.list_markers())
     assert len(upstream.requests) == 1
-    assert clock.naps == []
+    assert clock.sleeps == []
     clock.seconds += 20
     assert list(client.list_markers()) == []
-    assert clock.naps == [11.0]
+    assert clock.sleeps == [11.0]
 
 
 def test_what_was_held_has_the_rest_of_its_budget() -> None:
     """The timeout of the request is what the wait has left."""
-    upstream = Upstream(Reply(status=429, headers={"Retry-After": "25"}), Reply([]))
+    upstream = Upstream(Response(status=429, headers={"Retry-After": "25"}), json_response([]))
     clock = Clock()
     client = client_of(upstream, clock=clock)
 
@@ -188,7 +189,7 @@ def test_what_was_held_has_the_rest_of_its_budget() -> None:
 
 def test_a_call_that_may_not_be_repeated_is_held_too() -> None:
     """It waits before it is sent for the first time, so nothing is done twice."""
-    upstream = Upstream(Reply(status=429, headers={"Retry-After": "2"}), Reply({}))
+    upstream = Upstream(Response(status=429, headers={"Retry-After": "2"}), json_response({}))
     clock = Clock()
     transport = client_of(upstream, clock=clock)._transport
     write = Call("POST", "/anything", body={})
@@ -197,12 +198,12 @@ def test_a_call_that_may_not_be_repeated_is_held_too() -> None:
         transport.send(write)
     transport.send(write)
 
-    assert clock.naps == [3.0]
+    assert clock.sleeps == [3.0]
 
 
 def test_only_a_rate_limit_holds() -> None:
     """Other trouble, though it asks to wait, is the trouble of one request."""
-    upstream = Upstream(Reply(status=503, headers={"Retry-After": "30"}), Reply([]))
+    upstream = Upstream(Response(status=503, headers={"Retry-After": "30"}), json_response([]))
     clock = Clock()
     client = client_of(upstream, clock=clock, retry=RetryPolicy(attempts=1))
 
@@ -210,7 +211,7 @@ def test_only_a_rate_limit_holds() -> None:
         list(client.list_markers())
     list(client.list_markers())
 
-    assert clock.naps == []
+    assert clock.sleeps == []
 
 
 class SharedClock:

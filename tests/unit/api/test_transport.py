@@ -13,7 +13,8 @@ from types import TracebackType
 import httpx
 import pytest
 
-from tests.unit.api.test_upstream import BASE_URL, KEY, Clock, Fault, Reply, Upstream, client_of
+from tests.support.api_client import KEY, Clock, client_of
+from tests.support.upstream import BASE_URL, Fault, Response, Upstream, json_response
 from videovector_bridge.api import (
     AnswerTooLarge,
     ApiError,
@@ -32,7 +33,7 @@ from videovector_bridge.api import (
 from videovector_bridge.errors import SettingsError
 
 SIGNED = "https://storage.googleapis.com/b/o?X-Goog-Signature=deadbeefcafe"
-GRANT = Reply({"signed_url": SIGNED, "expires_at": "2026-01-02T04:00:00Z"})
+GRANT = json_response({"signed_url": SIGNED, "expires_at": "2026-01-02T04:00:00Z"})
 API_DIR = Path(transport.__file__).parent
 
 
@@ -63,37 +64,37 @@ def assert_harmless(error: BaseException) -> None:
         Fault(httpx.ReadTimeout),
         Fault(httpx.ReadError),
         Fault(httpx.RemoteProtocolError),
-        Reply(status=429),
-        Reply(status=500),
-        Reply(status=502),
-        Reply(status=503),
-        Reply(status=504),
-        Reply(status=408),
-        Reply(body=iter([b"[", httpx.ReadError("cut off")])),
-        Reply(b"no gzip", headers={"Content-Encoding": "gzip"}),
+        Response(status=429),
+        Response(status=500),
+        Response(status=502),
+        Response(status=503),
+        Response(status=504),
+        Response(status=408),
+        Response([b"[", httpx.ReadError("cut off")]),
+        Response([b"no gzip"], headers={"Content-Encoding": "gzip"}),
     ],
     ids=lambda given: str(given).partition(" object at")[0],
 )
-def test_passing_trouble_is_retried(fault: Fault | Reply) -> None:
+def test_passing_trouble_is_retried(fault: Fault | Response) -> None:
     """No answer, a broken answer, 429 and the passing 5xx are asked again, after full jitter."""
-    upstream = Upstream(fault, Reply([]))
+    upstream = Upstream(fault, json_response([]))
     clock = Clock()
 
     assert list(client_of(upstream, clock=clock).list_markers()) == []
-    assert upstream.done()
-    assert clock.naps == [0.25]
+    assert upstream.done
+    assert clock.sleeps == [0.25]
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 409, 422, 501, 505])
 def test_lasting_trouble_is_not_retried(status: int) -> None:
     """What another attempt cannot mend is raised at once."""
-    upstream = Upstream(Reply(status=status))
+    upstream = Upstream(Response(status=status))
 
     with pytest.raises(ApiError) as caught:
         list(client_of(upstream).list_markers())
 
     assert caught.value.status == status
-    assert upstream.done()
+    assert upstream.done
 
 
 def test_a_post_that_is_not_marked_safe_is_sent_once() -> None:
@@ -103,56 +104,56 @@ def test_a_post_that_is_not_marked_safe_is_sent_once() -> None:
     with pytest.raises(Unreachable):
         client_of(upstream)._transport.send(calls.Call("POST", "/anything", body={}))
 
-    assert upstream.done()
+    assert upstream.done
 
 
 def test_retry_after_is_waited_for() -> None:
     """The server's wish, as seconds or as a date, is waited for if it is longer than jitter."""
     upstream = Upstream(
-        Reply(status=429, headers={"Retry-After": "3"}),
-        Reply(status=503, headers={"Retry-After": "Fri, 02 Jan 2026 03:04:10 GMT"}),
-        Reply([]),
+        Response(status=429, headers={"Retry-After": "3"}),
+        Response(status=503, headers={"Retry-After": "Fri, 02 Jan 2026 03:04:10 GMT"}),
+        json_response([]),
     )
     clock = Clock()
 
     list(client_of(upstream, clock=clock).list_markers())
 
-    assert clock.naps == [3.0, 5.0]
+    assert clock.sleeps == [3.0, 5.0]
 
 
 def test_a_wish_beyond_the_budget_is_raised_at_once() -> None:
     """The caller learns how long to stay away, and no time is lost."""
-    upstream = Upstream(Reply(status=429, headers={"Retry-After": "60"}))
+    upstream = Upstream(Response(status=429, headers={"Retry-After": "60"}))
     clock = Clock()
 
     with pytest.raises(RateLimited) as caught:
         list(client_of(upstream, clock=clock).list_markers())
 
     assert caught.value.retry_after == 60.0
-    assert clock.naps == []
+    assert clock.sleeps == []
 
 
 def test_attempts_run_out() -> None:
     """The last error is raised as itself."""
-    upstream = Upstream(Fault(), Fault(), Reply(status=503))
+    upstream = Upstream(Fault(), Fault(), Response(status=503))
 
     with pytest.raises(ServerTrouble):
         list(client_of(upstream, retry=RetryPolicy(attempts=3)).list_markers())
 
-    assert upstream.done()
+    assert upstream.done
 
 
 def test_doubt_may_forbid_another_attempt() -> None:
     """Where order matters, nothing follows a request that may still take effect."""
     policy = RetryPolicy(retry_in_doubt=False)
-    busy = Reply({"detail": "busy"}, status=503)
+    busy = json_response({"detail": "busy"}, status=503)
     upstream = Upstream(Fault(httpx.ConnectError), busy, Fault(httpx.ReadTimeout))
 
     with pytest.raises(Unreachable) as caught:
         client_of(upstream, retry=policy).upsert_marker({})
 
     assert caught.value.in_doubt
-    assert upstream.done()
+    assert upstream.done
 
 
 READS: dict[str, Callable[[VideoVectorClient], object]] = {
@@ -169,19 +170,23 @@ def test_a_read_is_retried_though_its_answer_was_lost(
     read: Callable[[VideoVectorClient], object],
 ) -> None:
     """Where doubt forbids to repeat effects, calls that change nothing are repeated."""
-    lost = (Fault(httpx.ReadTimeout), Reply(status=502), Reply(iter([httpx.ReadError("cut off")])))
-    image = Reply(b"GIF89a", headers={"Content-Type": "image/gif"})
-    upstream = Upstream(*lost, image if read is READS["image"] else Reply([]))
+    lost = (
+        Fault(httpx.ReadTimeout),
+        Response(status=502),
+        Response([httpx.ReadError("cut off")]),
+    )
+    image = Response([b"GIF89a"], headers={"Content-Type": "image/gif"})
+    upstream = Upstream(*lost, image if read is READS["image"] else json_response([]))
 
     read(client_of(upstream, retry=RetryPolicy(retry_in_doubt=False)))
 
-    assert upstream.done()
+    assert upstream.done
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
-@pytest.mark.parametrize("fault", [Fault(httpx.ReadTimeout), Reply(status=504)], ids=range(2))
+@pytest.mark.parametrize("fault", [Fault(httpx.ReadTimeout), Response(status=504)], ids=range(2))
 def test_a_read_that_fails_is_never_in_doubt(
-    read: Callable[[VideoVectorClient], object], fault: Fault | Reply
+    read: Callable[[VideoVectorClient], object], fault: Fault | Response
 ) -> None:
     """Nothing of it can take effect later, so the caller has nothing to wait for."""
     with pytest.raises(ApiError) as caught:
@@ -199,13 +204,13 @@ def test_reads_end_within_their_budget() -> None:
     with pytest.raises(Unreachable):
         list(client_of(upstream, clock=clock, retry=policy).list_markers())
 
-    assert clock.naps == [1.0]
+    assert clock.sleeps == [1.0]
     assert len(upstream.requests) == 2
 
 
 def test_doubt_outlasts_a_later_attempt() -> None:
     """A refusal of the second attempt says nothing of the first."""
-    upstream = Upstream(Fault(httpx.ReadTimeout), Reply(status=401))
+    upstream = Upstream(Fault(httpx.ReadTimeout), Response(status=401))
 
     with pytest.raises(CredentialRefused) as caught:
         client_of(upstream).upsert_marker({})
@@ -225,7 +230,7 @@ def test_without_doubt_a_failure_is_known() -> None:
 
 def test_the_budget_limits_waits_and_timeouts() -> None:
     """A request gets no more time than the call has, and a longer Retry-After is not waited for."""
-    upstream = Upstream(Reply(status=503, headers={"Retry-After": "3"}))
+    upstream = Upstream(Response(status=503, headers={"Retry-After": "3"}))
 
     with pytest.raises(ServerTrouble):
         list(client_of(upstream, retry=RetryPolicy(budget_seconds=2.0)).list_markers())
@@ -236,7 +241,7 @@ def test_the_budget_limits_waits_and_timeouts() -> None:
 
 def test_the_timeout_of_an_attempt_is_what_is_left() -> None:
     """Later attempts get less time, so that the call ends within its budget."""
-    upstream = Upstream(Reply(status=503, headers={"Retry-After": "15"}), Reply([]))
+    upstream = Upstream(Response(status=503, headers={"Retry-After": "15"}), json_response([]))
 
     list(client_of(upstream).list_markers())
 
@@ -254,14 +259,14 @@ def test_a_body_that_trickles_is_ended() -> None:
             yield b" "
 
     with pytest.raises(Unreachable, match="did not end in time"):
-        list(client_of(Upstream(Reply(trickle())), clock=clock).list_markers())
+        list(client_of(Upstream(Response(trickle())), clock=clock).list_markers())
 
     assert clock.seconds == pytest.approx(1021)
 
 
 def test_a_lost_answer_is_asked_for_with_the_same_idempotency_key() -> None:
     """The vendor can tell a retry from a second wish; the next call has another key."""
-    upstream = Upstream(Fault(httpx.ReadTimeout), Reply(status=502), GRANT, GRANT)
+    upstream = Upstream(Fault(httpx.ReadTimeout), Response(status=502), GRANT, GRANT)
     client = client_of(upstream)
 
     client.signed_url("gs://b/o", force_refresh=True)
@@ -275,7 +280,7 @@ def test_a_lost_answer_is_asked_for_with_the_same_idempotency_key() -> None:
 def test_a_rotated_key_is_used_by_the_next_attempt() -> None:
     """The key is asked for before each attempt, and blanks around it are not sent."""
     keys = iter(["sk_old\n", " sk_new "])
-    upstream = Upstream(Reply(status=503), Reply([]))
+    upstream = Upstream(Response(status=503), json_response([]))
 
     list(client_of(upstream, key=lambda: next(keys)).list_markers())
 
@@ -295,14 +300,14 @@ def test_a_key_that_no_header_carries_is_not_sent(key: str) -> None:
 
 def test_redirects_are_not_followed() -> None:
     """Not even if the client that was given would: the key must not reach another host."""
-    upstream = Upstream(Reply(status=307, headers={"Location": SIGNED}))
+    upstream = Upstream(Response(status=307, headers={"Location": SIGNED}))
     http = httpx.Client(transport=upstream, follow_redirects=True)
     client = VideoVectorClient(BASE_URL, lambda: KEY, http=http)
 
     with pytest.raises(Redirected, match="VIDEO_VECTOR_BASE_URL") as caught:
         client.gif("v1")
 
-    assert upstream.done()
+    assert upstream.done
     assert_harmless(caught.value)
 
 
@@ -328,7 +333,7 @@ def test_a_base_url_that_is_not_plain_is_refused(base_url: str) -> None:
 
 def test_slashes_after_the_base_url_do_no_harm() -> None:
     """`…/api/v2/` is as good as `…/api/v2`."""
-    upstream = Upstream(Reply([]))
+    upstream = Upstream(json_response([]))
     client = VideoVectorClient(
         BASE_URL + "/", lambda: KEY, http=httpx.Client(transport=upstream), user_agent="tests/1"
     )
@@ -355,7 +360,7 @@ def test_json_beyond_the_limit_is_refused(
             yield b" " * 1024 * 1024
 
     with pytest.raises(AnswerTooLarge, match=f"{mebibytes * 1024 * 1024} bytes") as caught:
-        READS[read](client_of(Upstream(Reply(endless(), headers=headers))))
+        READS[read](client_of(Upstream(Response(endless(), headers=headers))))
 
     assert pulled == mebibytes + 1
     assert caught.value.owner == "vendor"
@@ -372,7 +377,7 @@ def test_an_answer_about_one_object_is_small() -> None:
             yield b" " * 1024
 
     with pytest.raises(AnswerTooLarge, match="262144 bytes"):
-        client_of(Upstream(Reply(endless()))).signed_url("gs://bucket/a")
+        client_of(Upstream(Response(endless()))).signed_url("gs://bucket/a")
 
     assert pulled == 257
 
@@ -382,8 +387,8 @@ def test_media_beyond_the_limit_is_refused() -> None:
     piece = b" " * 1024 * 1024
     headers = {"Content-Type": "image/gif"}
     upstream = Upstream(
-        Reply((piece for _ in range(64)), headers=headers),
-        Reply((piece for _ in range(65)), headers=headers),
+        Response((piece for _ in range(64)), headers=headers),
+        Response((piece for _ in range(65)), headers=headers),
     )
     client = client_of(upstream)
 
@@ -408,12 +413,12 @@ def test_where_the_status_suffices_no_body_makes_it_a_failure(
     body: Callable[[], Iterator[bytes | Exception]],
 ) -> None:
     """A marker that is set, or deleted, stays so: it is neither refused nor in doubt."""
-    upstream = Upstream(Reply(body()), Reply(body()))
+    upstream = Upstream(Response(body()), Response(body()))
     client = client_of(upstream)
 
     assert client.upsert_marker({}).marker_id is None
     assert client.delete_marker("m_1")
-    assert upstream.done()
+    assert upstream.done
 
 
 def test_a_compressed_bomb_is_refused() -> None:
@@ -421,14 +426,16 @@ def test_a_compressed_bomb_is_refused() -> None:
     bomb = gzip.compress(b" " * 40 * 1024 * 1024)
 
     with pytest.raises(AnswerTooLarge):
-        client_of(Upstream(Reply(bomb, headers={"Content-Encoding": "gzip"}))).batch_videos(["v"])
+        client_of(Upstream(Response([bomb], headers={"Content-Encoding": "gzip"}))).batch_videos(
+            ["v"]
+        )
 
 
 def test_a_large_or_broken_error_body_does_not_hide_the_status() -> None:
     """An error's body is read to 64 KiB, and as far as it comes."""
     upstream = Upstream(
-        Reply((b"x" * 65536 for _ in range(10**9)), status=404),
-        Reply(iter([b"half", httpx.ReadError("cut")]), status=401),
+        Response((b"x" * 65536 for _ in range(10**9)), status=404),
+        Response([b"half", httpx.ReadError("cut")], status=401),
     )
     client = client_of(upstream)
 
@@ -442,18 +449,18 @@ def test_a_large_or_broken_error_body_does_not_hide_the_status() -> None:
     "reply",
     [
         Fault(httpx.ConnectError, f"no route for {KEY} to {SIGNED}"),
-        Reply(status=401, body={"error": {"message": f"bad key {KEY}"}}),
-        Reply(status=400, body={"detail": f"{SIGNED} is bad"}),
-        Reply(status=400, body=f"<p>{KEY} {SIGNED}</p>".encode()),
-        Reply({"signed_url": SIGNED}),
-        Reply({SIGNED: SIGNED}),
-        Reply([SIGNED]),
-        Reply(f'{{"signed_url": "{SIGNED}"'.encode()),
-        Reply(iter([SIGNED.encode(), httpx.ReadError("cut")])),
+        json_response({"error": {"message": f"bad key {KEY}"}}, status=401),
+        json_response({"detail": f"{SIGNED} is bad"}, status=400),
+        Response(status=400, pieces=[f"<p>{KEY} {SIGNED}</p>".encode()]),
+        json_response({"signed_url": SIGNED}),
+        json_response({SIGNED: SIGNED}),
+        json_response([SIGNED]),
+        Response([f'{{"signed_url": "{SIGNED}"'.encode()]),
+        Response([SIGNED.encode(), httpx.ReadError("cut")]),
     ],
     ids=range(9),
 )
-def test_no_failure_shows_a_key_or_signature(reply: Reply | Fault) -> None:
+def test_no_failure_shows_a_key_or_signature(reply: Response | Fault) -> None:
     """Neither its text, its chain, its attributes nor the locals of our frames do."""
     with pytest.raises(ApiError) as caught:
         client_of(Upstream(reply), retry=RetryPolicy(attempts=1)).signed_url("gs://b/o")
@@ -569,4 +576,4 @@ def test_a_client_that_was_given_is_not_closed() -> None:
 def test_an_unexpected_body_tells_its_shape_and_no_values() -> None:
     """The operator learns what came without the values, which may be secret."""
     with pytest.raises(UnexpectedAnswer, match=r"an object with the keys \[signed_url, note\]"):
-        client_of(Upstream(Reply({"signed_url": SIGNED, "note": 1}))).signed_url("gs://b/o")
+        client_of(Upstream(json_response({"signed_url": SIGNED, "note": 1}))).signed_url("gs://b/o")

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.api.test_upstream import BASE_URL, Fault, Reply, Upstream, client_of
+from tests.support.api_client import client_of
+from tests.support.upstream import BASE_URL, Fault, Response, Upstream, json_response
 from videovector_bridge.api import (
     Delivery,
     NewSecret,
@@ -150,19 +151,19 @@ def client(upstream: httpx.BaseTransport) -> WebhooksClient:
 def test_each_method_is_one_request(name: str) -> None:
     """Method, path, query and body are the documented ones, and the answer becomes a value."""
     use, answer, method, path, body, result = ENDPOINTS[name]
-    upstream = Upstream(Reply(answer))
+    upstream = Upstream(json_response(answer))
 
     assert result == use(client(upstream))
     (request,) = upstream.requests
     assert (method, f"{BASE_URL}{path}") == (request.method, str(request.url))
-    assert upstream.bodies() == [body] if body is not None else request.content == b""
+    assert upstream.bodies == [body] if body is not None else request.content == b""
 
 
 @pytest.mark.parametrize("name", [name for name in WRITES if name != "rotate_secret"])
 def test_a_write_keeps_its_key_over_a_lost_answer(name: str) -> None:
     """Every POST and PATCH is sent again under the same key; another call has its own."""
     use, answer, *_ = ENDPOINTS[name]
-    upstream = Upstream(Fault(httpx.ReadTimeout), Reply(answer), Reply(answer))
+    upstream = Upstream(Fault(httpx.ReadTimeout), json_response(answer), json_response(answer))
     webhooks = client(upstream)
 
     use(webhooks)
@@ -175,12 +176,14 @@ def test_a_write_keeps_its_key_over_a_lost_answer(name: str) -> None:
 def test_a_rotation_is_not_repeated_while_its_fate_is_unknown() -> None:
     """The first could be carried out after the second; what was surely not is sent again."""
     use, answer, *_ = ENDPOINTS["rotate_secret"]
-    upstream = Upstream(Fault(httpx.ReadTimeout), Reply(answer))
+    upstream = Upstream(Fault(httpx.ReadTimeout), json_response(answer))
     with pytest.raises(Unreachable):
         use(client(upstream))
     assert len(upstream.requests) == 1
 
-    upstream = Upstream(Fault(httpx.ConnectError), Reply({}, status=429), Reply(answer))
+    upstream = Upstream(
+        Fault(httpx.ConnectError), json_response({}, status=429), json_response(answer)
+    )
     use(client(upstream))
     assert len({each.headers["Idempotency-Key"] for each in upstream.requests}) == 1
 
@@ -188,7 +191,7 @@ def test_a_rotation_is_not_repeated_while_its_fate_is_unknown() -> None:
 @pytest.mark.parametrize("secret", ["#word", "two words", "line\nbreak", ""])
 def test_a_secret_that_cannot_stand_on_a_line_is_unexpected(secret: str) -> None:
     """One that begins with # would be a comment where it is kept."""
-    upstream = Upstream(Reply({"webhook_id": "w1", "new_secret": secret}))
+    upstream = Upstream(json_response({"webhook_id": "w1", "new_secret": secret}))
 
     with pytest.raises(UnexpectedAnswer):
         client(upstream).rotate_secret("w1")
@@ -196,7 +199,7 @@ def test_a_secret_that_cannot_stand_on_a_line_is_unexpected(secret: str) -> None
 
 def test_a_given_key_is_used() -> None:
     """The caller's key outlives the process."""
-    upstream = Upstream(Reply({"webhook_id": "w1", "new_secret": "word"}))
+    upstream = Upstream(json_response({"webhook_id": "w1", "new_secret": "word"}))
 
     client(upstream).rotate_secret("w1", idempotency_key="ours")
 
@@ -206,7 +209,7 @@ def test_a_given_key_is_used() -> None:
 def test_pages_are_followed() -> None:
     """Rows of every page come, each parsed."""
     first = {"data": [HOOK], "pagination": {"has_more": True, "next_cursor": "c"}}
-    upstream = Upstream(Reply(first), Reply([HOOK]))
+    upstream = Upstream(json_response(first), json_response([HOOK]))
 
     assert list(client(upstream).list_webhooks()) == [PARSED, PARSED]
     assert upstream.requests[1].url.params["cursor"] == "c"
@@ -214,7 +217,9 @@ def test_pages_are_followed() -> None:
 
 def test_deleting_what_is_gone_is_no_error() -> None:
     """A 404 in VideoVector's words says that it is gone; any other 404 is an error."""
-    upstream = Upstream(Reply({"detail": "Webhook not found"}, status=404), Reply(b"", status=404))
+    upstream = Upstream(
+        json_response({"detail": "Webhook not found"}, status=404), Response([b""], status=404)
+    )
 
     assert client(upstream).delete("w1") is False
     with pytest.raises(NotFound):
@@ -239,7 +244,7 @@ def test_deleting_what_is_gone_is_no_error() -> None:
 def test_other_shapes_are_refused_without_their_values(use: Use, answer: Any) -> None:
     """An answer of another shape is an error that does not quote it."""
     with pytest.raises(UnexpectedAnswer) as caught:
-        use(client(Upstream(Reply(answer))))
+        use(client(Upstream(json_response(answer))))
 
     assert "hidden" not in str(caught.value)
     shown = "".join(repr(frame) for frame in _locals(caught.value))

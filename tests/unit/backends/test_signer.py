@@ -19,7 +19,7 @@ from google.auth.compute_engine import _metadata
 from google.cloud.storage import _signing
 from google.oauth2 import credentials as user_credentials
 
-from tests.unit.api.test_upstream import Clock
+from tests.support.api_client import Clock
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.gcp.signer import MAX_SECONDS, V4Signer
 from videovector_bridge.backends.ports import SignedObject
@@ -296,7 +296,7 @@ def test_passing_trouble_is_tried_again(step: Step) -> None:
 
     check(signed, "my-bucket", "a")
     assert len(google.signed) == 2
-    assert clock.naps == [0.1]
+    assert clock.sleeps == [0.1]
 
 
 @pytest.mark.parametrize("step", PASSING, ids=range(len(PASSING)))

@@ -6,49 +6,41 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import (
+from tests.support.upstream import (
     ACCEPTED,
-    GONE,
-    NOW,
-    Answer,
+    NO_CONTENT,
     Replay,
+    Response,
     Upstream,
-    document,
-    event,
-    events,
+    error_response,
+    event_stream,
     heartbeats,
-    refusal,
-    sse,
-    window,
 )
+from tests.support.vendor_events import event, events, sse
+from tests.support.windows import NOW, document, run_window
 from videovector_bridge.backends import Backend
 from videovector_bridge.events import parse_time
 from videovector_bridge.ingest.outcome import WindowReport
+from videovector_bridge.ingest.stages import Tuning
 
 ASKED = [
-    (refusal(429, "slow down", Retry_After="600"), "rate_limited", 600),
-    (refusal(503, "maintenance", Retry_After="600"), "api_unavailable", 600),
-    (Answer([b"retry: 600000\n\n"]), "retry_later", 600),
-    (Answer([b"retry: 600000\n\n", sse(b"{}", name="processing.stream_error")]),
+    (error_response(429, "slow down", Retry_After="600"), "rate_limited", 600),
+    (error_response(503, "maintenance", Retry_After="600"), "api_unavailable", 600),
+    (event_stream([b"retry: 600000\n\n"]), "retry_later", 600),
+    (event_stream([b"retry: 600000\n\n", sse(b"{}", name="processing.stream_error")]),
      "stream_error", 600),
-    (refusal(429, "slow down", Retry_After="999999999"), "rate_limited", 3_600),
+    (error_response(429, "slow down", Retry_After="999999999"), "rate_limited", 3_600),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exact times."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 def at(backend: Backend, upstream: Upstream, seconds: float, **limits: Any) -> WindowReport:
     """A window so many seconds later."""
-    return window(backend, upstream, now=lambda: NOW + timedelta(seconds=seconds), **limits)
+    return run_window(backend, upstream, now=lambda: NOW + timedelta(seconds=seconds), **limits)
 
 
 @pytest.mark.parametrize(("answer", "reason", "seconds"), ASKED, ids=range(len(ASKED)))
 def test_no_request_is_made_before(
-    backend: Backend, answer: Answer, reason: str, seconds: int
+    backend: Backend, answer: Response, reason: str, seconds: int
 ) -> None:
     """The next windows answer 200 `backing_off` without a request, until the time has passed."""
     report = at(backend, Upstream(answer), 0)
@@ -64,7 +56,7 @@ def test_no_request_is_made_before(
         assert parse_time(report.not_before) == until
     assert document(backend)["windows"] == 1
 
-    report = at(backend, Upstream(GONE), seconds)
+    report = at(backend, Upstream(NO_CONTENT), seconds)
     assert report.outcome == "idle"
     assert document(backend)["not_before"] is None
 
@@ -72,7 +64,9 @@ def test_no_request_is_made_before(
 def test_a_wait_that_ends_within_the_window_is_waited_for(embedded_backend: Backend) -> None:
     """A short Retry-After costs a pause and no window."""
     upstream = Upstream(
-        refusal(429, "slow", Retry_After="5"), Answer([sse(event(1), "evt-0001")]), GONE
+        error_response(429, "slow", Retry_After="5"),
+        event_stream([sse(event(1), "evt-0001")]),
+        NO_CONTENT,
     )
     report = at(embedded_backend, upstream, 0)
 
@@ -82,8 +76,8 @@ def test_a_wait_that_ends_within_the_window_is_waited_for(embedded_backend: Back
 
 def test_a_wait_longer_than_the_idle_time_ends_the_window(embedded_backend: Backend) -> None:
     """What is left of it then is for the next one."""
-    window(embedded_backend, Replay(events(1)))
-    upstream = Upstream(ACCEPTED, refusal(429, "slow", Retry_After="20"))
+    run_window(embedded_backend, Replay(events(1)))
+    upstream = Upstream(ACCEPTED, error_response(429, "slow", Retry_After="20"))
     report = at(embedded_backend, upstream, 0, window_seconds=50, idle_seconds=5)
 
     assert report.stop_reason == "rate_limited"
@@ -92,18 +86,16 @@ def test_a_wait_longer_than_the_idle_time_ends_the_window(embedded_backend: Back
     assert timedelta(seconds=14) <= until - NOW <= timedelta(seconds=20)
 
 
-def test_streams_do_not_return_together(
-    embedded_backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_streams_do_not_return_together(embedded_backend: Backend) -> None:
     """Full jitter is added to what was asked for; never less than that."""
     # Every other number is that of the reader's own delay.
     jitter = itertools.chain.from_iterable((0.0, each) for each in (0.0, 0.25, 0.5, 0.75))
-    monkeypatch.setattr("videovector_bridge.ingest.window.random.random", lambda: next(jitter))
+    tuning = Tuning(random=lambda: next(jitter))
     waits = []
     for hour in range(4):
         now = NOW + timedelta(hours=hour)
-        answer = refusal(429, "slow", Retry_After="600")
-        at(embedded_backend, Upstream(answer), hour * 3_600)
+        answer = error_response(429, "slow", Retry_After="600")
+        at(embedded_backend, Upstream(answer), hour * 3_600, tuning=tuning)
         until = parse_time(document(embedded_backend)["not_before"])
         assert until is not None
         waits.append((until - now).total_seconds())
@@ -115,30 +107,30 @@ def test_streams_do_not_return_together(
 
 def test_a_time_that_no_window_asks_for_stops_nothing(embedded_backend: Backend) -> None:
     """A wrong clock or a slip of the hand must not end the stream for a year."""
-    window(embedded_backend, Replay(events(1)))
+    run_window(embedded_backend, Replay(events(1)))
     for value in ("2999-01-01T00:00:00Z", "soon", 17, "", None):
         stored = embedded_backend.documents.read("streams", "default", timeout=5)
         embedded_backend.documents.write(
             "streams", "default", {"not_before": value}, replaces=stored, timeout=5
         )
-        assert window(embedded_backend, Upstream(GONE)).outcome == "idle"
+        assert run_window(embedded_backend, Upstream(NO_CONTENT)).outcome == "idle"
 
 
 def test_a_person_may_end_it(embedded_backend: Backend) -> None:
     """The field may be emptied by hand."""
-    at(embedded_backend, Upstream(refusal(429, "slow", Retry_After="600")), 0)
+    at(embedded_backend, Upstream(error_response(429, "slow", Retry_After="600")), 0)
     stored = embedded_backend.documents.read("streams", "default", timeout=5)
     embedded_backend.documents.write(
         "streams", "default", {"not_before": None}, replaces=stored, timeout=5
     )
 
-    assert at(embedded_backend, Upstream(GONE), 1).outcome == "idle"
+    assert at(embedded_backend, Upstream(NO_CONTENT), 1).outcome == "idle"
 
 
 def test_events_before_the_refusal_are_kept(embedded_backend: Backend) -> None:
     """A window that read something is drained, and yet remembers to wait."""
     upstream = Upstream(
-        Answer([sse(event(1), "evt-0001")]), refusal(429, "slow", Retry_After="600")
+        event_stream([sse(event(1), "evt-0001")]), error_response(429, "slow", Retry_After="600")
     )
     report = at(embedded_backend, upstream, 0)
 
@@ -150,10 +142,10 @@ def test_events_before_the_refusal_are_kept(embedded_backend: Backend) -> None:
 
 def test_a_heartbeat_alone_is_no_reason_to_wait(embedded_backend: Backend) -> None:
     """`retry:` is for connections that the server ends, not for those that the window ends."""
-    window(embedded_backend, Replay(events(1)))
-    upstream = Upstream(Answer([b"retry: 600000\n\n"], then=heartbeats))
+    run_window(embedded_backend, Replay(events(1)))
+    upstream = Upstream(event_stream([b"retry: 600000\n\n"], then=heartbeats))
     report = at(embedded_backend, upstream, 0, idle_seconds=3)
 
     assert report.stop_reason == "idle"
     assert document(embedded_backend)["not_before"] is None
-    assert at(embedded_backend, Upstream(GONE), 1).outcome == "idle"
+    assert at(embedded_backend, Upstream(NO_CONTENT), 1).outcome == "idle"

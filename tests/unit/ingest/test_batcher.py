@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import event
+from tests.support.vendor_events import event
 from tests.support.virtual_time import VirtualTime
 from videovector_bridge.api.frames import Frame, FramePart
 from videovector_bridge.api.stream import Position
 from videovector_bridge.events import Event, Rejection, decode_event
-from videovector_bridge.ingest import batcher
 from videovector_bridge.ingest.batcher import Batch, Batcher, BatchLimits
 from videovector_bridge.ingest.outcome import Stop
 from videovector_bridge.messages import MAX_DATA_BYTES
@@ -95,13 +94,10 @@ def test_an_event_too_large_for_a_message_needs_a_bucket() -> None:
     assert (batch.rejected, ids(batch)) == ([], ["evt-0001"])
 
 
-@pytest.mark.parametrize("limit", [("BATCH_EVENTS", 2), ("BATCH_BYTES", 300)])
-def test_a_batch_is_full_by_number_or_by_size(
-    limit: tuple[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("limit", [{"batch_events": 2}, {"batch_bytes": 300}])
+def test_a_batch_is_full_by_number_or_by_size(limit: dict[str, int]) -> None:
     """Either limit closes a batch; each carries the position after its own last frame."""
-    monkeypatch.setattr(batcher, *limit)
-    made, _ = batches_of(*map(frame, range(1, 6)))
+    made, _ = batches_of(*map(frame, range(1, 6)), **limit)
 
     assert [ids(batch) for batch in made] == [
         ["evt-0001", "evt-0002"],
@@ -146,13 +142,12 @@ def test_under_load_batches_grow() -> None:
     run(work())
 
 
-def test_a_full_queue_stops_the_reading_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_stops_the_reading_and_loses_nothing() -> None:
     """`add` waits; cancelled there, the full batch is still the next to leave."""
-    monkeypatch.setattr(batcher, "BATCH_EVENTS", 1)
 
     async def work() -> None:
         batches: Queue = asyncio.Queue(maxsize=1)
-        under_test = make(batches)
+        under_test = make(batches, batch_events=1)
         adding = asyncio.create_task(under_test.add([frame(1), frame(2), frame(3)]))
         await asyncio.sleep(10)
         assert not adding.done()

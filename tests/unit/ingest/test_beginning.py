@@ -6,31 +6,20 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.support.fakes import (
+from tests.support.upstream import (
     ACCEPTED,
-    GONE,
-    Answer,
+    NO_CONTENT,
     Replay,
     Upstream,
-    WatchedTopics,
-    document,
-    event,
-    events,
+    error_response,
+    event_stream,
     heartbeats,
-    refusal,
-    settings,
-    sse,
-    watched,
-    window,
 )
+from tests.support.vendor_events import event, events, sse
+from tests.support.watched_ports import WatchedTopics, watched
+from tests.support.windows import document, make_settings, run_window
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Document
-
-
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 def edit(backend: Backend, **fields: object) -> Document:
@@ -46,28 +35,30 @@ def test_a_new_stream_begins_where_the_setting_says(
     backend: Backend, start_from: str, asked: str | None
 ) -> None:
     """The request, the document and the report say so, until there is a cursor."""
-    given = settings(START_FROM=start_from)
-    upstream = Upstream(GONE)
-    report = window(backend, upstream, given=given)
+    given = make_settings(START_FROM=start_from)
+    upstream = Upstream(NO_CONTENT)
+    report = run_window(backend, upstream, settings=given)
 
-    assert upstream.asked == [asked]
+    assert upstream.last_event_ids == [asked]
     assert document(backend)["start_from"] == start_from
     assert document(backend)["api_host"] == given.api.host
     assert (report.start_from, report.cursor_after) == (start_from, None)
     assert "no cursor yet" in report.message
-    again = Upstream(Answer([sse(event(7), "evt-0007")]), GONE)
-    report = window(backend, again, given=given)
-    assert again.asked == [asked, "evt-0007"]
+    again = Upstream(event_stream([sse(event(7), "evt-0007")]), NO_CONTENT)
+    report = run_window(backend, again, settings=given)
+    assert again.last_event_ids == [asked, "evt-0007"]
     assert (report.start_from, report.cursor_after) == (None, "evt-0007")
     assert "no cursor" not in report.message
 
 
 def test_a_stream_may_begin_elsewhere_than_the_others(embedded_backend: Backend) -> None:
     """STREAMS sets it per stream."""
-    upstream = Upstream(GONE)
-    window(embedded_backend, upstream, given=settings({"a": {"start_from": "earliest"}}))
+    upstream = Upstream(NO_CONTENT)
+    run_window(
+        embedded_backend, upstream, settings=make_settings({"a": {"start_from": "earliest"}})
+    )
 
-    assert upstream.asked == ["0"]
+    assert upstream.last_event_ids == ["0"]
 
 
 def test_without_a_cursor_there_is_no_idle_timeout(embedded_backend: Backend) -> None:
@@ -79,8 +70,8 @@ def test_without_a_cursor_there_is_no_idle_timeout(embedded_backend: Backend) ->
         async for piece in heartbeats(request):
             yield piece
 
-    report = window(
-        embedded_backend, Upstream(Answer(then=later)), window_seconds=50, idle_seconds=3
+    report = run_window(
+        embedded_backend, Upstream(event_stream(then=later)), window_seconds=50, idle_seconds=3
     )
 
     assert (report.outcome, report.published) == ("drained", 1)
@@ -91,8 +82,8 @@ def test_without_a_cursor_there_is_no_idle_timeout(embedded_backend: Backend) ->
 
 def test_a_quiet_beginning_says_that_it_is_one(embedded_backend: Backend) -> None:
     """200 `idle`, at the end of the window and not before, and where the stream will begin."""
-    report = window(
-        embedded_backend, Upstream(Answer(then=heartbeats)), window_seconds=50, idle_seconds=3
+    report = run_window(
+        embedded_backend, Upstream(event_stream(then=heartbeats)), window_seconds=50, idle_seconds=3
     )
 
     assert (report.outcome, report.stop_reason, report.http_status) == ("idle", "deadline", 200)
@@ -103,26 +94,26 @@ def test_a_quiet_beginning_says_that_it_is_one(embedded_backend: Backend) -> Non
 
 def test_the_setting_counts_until_the_stream_has_begun(embedded_backend: Backend) -> None:
     """Changed before the first event it is followed; changed after, it means nothing."""
-    window(embedded_backend, Upstream(GONE))
-    upstream = Upstream(Answer([sse(event(1), "evt-0001")]), GONE)
-    earliest = settings(START_FROM="earliest")
-    window(embedded_backend, upstream, given=earliest)
-    assert upstream.asked == ["0", "evt-0001"]
+    run_window(embedded_backend, Upstream(NO_CONTENT))
+    upstream = Upstream(event_stream([sse(event(1), "evt-0001")]), NO_CONTENT)
+    earliest = make_settings(START_FROM="earliest")
+    run_window(embedded_backend, upstream, settings=earliest)
+    assert upstream.last_event_ids == ["0", "evt-0001"]
 
-    upstream = Upstream(GONE)
-    window(embedded_backend, upstream, given=settings(START_FROM="evt-0009"))
-    assert upstream.asked == ["evt-0001"]
+    upstream = Upstream(NO_CONTENT)
+    run_window(embedded_backend, upstream, settings=make_settings(START_FROM="evt-0009"))
+    assert upstream.last_event_ids == ["evt-0001"]
 
 
 def test_a_start_that_a_policy_chose_outlives_the_setting(embedded_backend: Backend) -> None:
     """After a gap under `earliest` the next window still asks for the earliest."""
-    window(embedded_backend, Replay(events(1)))
-    script = (refusal(410, "expired"), ACCEPTED, refusal(401, "no"))
-    window(embedded_backend, Upstream(*script), cursor_policy="earliest")
-    upstream = Upstream(GONE)
-    window(embedded_backend, upstream)
+    run_window(embedded_backend, Replay(events(1)))
+    script = (error_response(410, "expired"), ACCEPTED, error_response(401, "no"))
+    run_window(embedded_backend, Upstream(*script), cursor_policy="earliest")
+    upstream = Upstream(NO_CONTENT)
+    run_window(embedded_backend, upstream)
 
-    assert upstream.asked == ["0"]
+    assert upstream.last_event_ids == ["0"]
 
 
 @pytest.mark.parametrize(("policy", "asked"), [("latest", None), ("earliest", "0")])
@@ -130,25 +121,27 @@ def test_a_start_that_is_refused_is_treated_as_a_refused_cursor(
     embedded_backend: Backend, policy: str, asked: str | None
 ) -> None:
     """409 that names START_FROM; under a policy the gap is published, and the stream begins."""
-    given = settings(START_FROM="evt-9999")
-    refused = refusal(404, "unknown Last-Event-ID")
-    report = window(embedded_backend, Upstream(refused, ACCEPTED), given=given)
+    given = make_settings(START_FROM="evt-9999")
+    refused = error_response(404, "unknown Last-Event-ID")
+    report = run_window(embedded_backend, Upstream(refused, ACCEPTED), settings=given)
     assert (report.stop_reason, report.http_status) == ("cursor_refused", 409)
     assert "START_FROM 'evt-9999'" in report.message
 
     topics = WatchedTopics(embedded_backend.topics)
-    upstream = Upstream(refused, ACCEPTED, GONE)
-    report = window(watched(embedded_backend, topics), upstream, given=given, cursor_policy=policy)
-    assert upstream.asked == ["evt-9999", None, asked]
+    upstream = Upstream(refused, ACCEPTED, NO_CONTENT)
+    report = run_window(
+        watched(embedded_backend, topics), upstream, settings=given, cursor_policy=policy
+    )
+    assert upstream.last_event_ids == ["evt-9999", None, asked]
     assert topics.ids() == ["bridge.stream.gap:default:evt-9999"]
     assert report.outcome == "idle"
 
 
 def test_another_api_host_is_refused_like_other_filters(backend: Backend) -> None:
     """An id of one API means nothing to another; the sentence names both hosts."""
-    window(backend, Replay(events(1)))
-    moved = settings(VIDEO_VECTOR_BASE_URL="https://other.example.test/api/v2")
-    report = window(backend, Upstream(), given=moved)
+    run_window(backend, Replay(events(1)))
+    moved = make_settings(VIDEO_VECTOR_BASE_URL="https://other.example.test/api/v2")
+    report = run_window(backend, Upstream(), settings=moved)
 
     assert (report.stop_reason, report.http_status) == ("host_changed", 409)
     assert "api.example.test" in report.message
@@ -157,9 +150,9 @@ def test_another_api_host_is_refused_like_other_filters(backend: Backend) -> Non
     assert document(backend)["api_host"] == "api.example.test"
 
     topics = WatchedTopics(backend.topics)
-    upstream = Upstream(Answer([sse(event(5), "5")]), GONE)
-    report = window(watched(backend, topics), upstream, given=moved, cursor_policy="latest")
-    assert upstream.asked == [None, "5"]
+    upstream = Upstream(event_stream([sse(event(5), "5")]), NO_CONTENT)
+    report = run_window(watched(backend, topics), upstream, settings=moved, cursor_policy="latest")
+    assert upstream.last_event_ids == [None, "5"]
     assert topics.ids() == ["bridge.stream.gap:default:evt-0001", "evt-0005"]
     assert document(backend)["api_host"] == "other.example.test"
 
@@ -169,18 +162,18 @@ def test_a_document_of_an_older_version_goes_on(embedded_backend: Backend) -> No
     embedded_backend.documents.write(
         "streams", "default", {"cursor": "evt-0002"}, replaces=None, timeout=5
     )
-    upstream = Upstream(GONE)
-    report = window(embedded_backend, upstream)
+    upstream = Upstream(NO_CONTENT)
+    report = run_window(embedded_backend, upstream)
 
-    assert (report.outcome, upstream.asked) == ("idle", ["evt-0002"])
+    assert (report.outcome, upstream.last_event_ids) == ("idle", ["evt-0002"])
     assert document(embedded_backend)["api_host"] == "api.example.test"
 
 
 def test_a_start_that_a_person_sets_is_used(embedded_backend: Backend) -> None:
     """The document is where the beginning is; it may be edited."""
-    window(embedded_backend, Upstream(GONE))
+    run_window(embedded_backend, Upstream(NO_CONTENT))
     edit(embedded_backend, start_from="evt-0005")
-    upstream = Upstream(GONE)
-    window(embedded_backend, upstream)
+    upstream = Upstream(NO_CONTENT)
+    run_window(embedded_backend, upstream)
 
-    assert upstream.asked == ["evt-0005"]
+    assert upstream.last_event_ids == ["evt-0005"]

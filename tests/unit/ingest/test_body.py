@@ -9,7 +9,6 @@ from io import BytesIO
 import pytest
 
 from infra.local.topology import FILE, read_topology
-from videovector_bridge.ingest import body
 from videovector_bridge.ingest.body import (
     IN_FLIGHT_BYTES,
     SMALL_BYTES,
@@ -144,14 +143,11 @@ def test_the_rest_of_a_refused_body_is_discarded(rest: bytes) -> None:
         assert ours.recv(4) == b"next"
 
 
-def test_a_refused_body_that_does_not_arrive_ends_its_connection(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_refused_body_that_does_not_arrive_ends_its_connection() -> None:
     """After a moment: the host would wait for it longer, and keep others waiting."""
-    monkeypatch.setattr(body, "_DISCARD_SECONDS", 0.05)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        BodyReader().discard(Dripping(ours), ours)
+        BodyReader(discard_seconds=0.05).discard(Dripping(ours), ours)
 
         assert ours.recv(1) == b""
 

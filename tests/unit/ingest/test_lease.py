@@ -8,19 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import NOW, WatchedDocuments
+from tests.support.watched_ports import WatchedDocuments
+from tests.support.windows import NOW
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Document, Documents, Timeout, seconds_left
 from videovector_bridge.errors import BackendError, ConflictError, OutOfTimeError
-from videovector_bridge.ingest.lease import (
-    COLLECTION,
-    BackingOff,
-    Busy,
-    Lease,
-    LeaseLost,
-    Origin,
-    acquire,
-)
+from videovector_bridge.ingest.lease import BackingOff, Busy, Lease, LeaseLost, acquire
+from videovector_bridge.ingest.stream_document import COLLECTION, Origin
 
 TIMEOUT = 5.0
 ORIGIN = Origin("api.example.test", "{}", "latest")

@@ -1,129 +1,123 @@
 """`ingest.reader`: connections that end or fail are made again, in time and politely."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-import httpx
 import orjson
 import pytest
 
-from tests.support.fakes import GONE, KEY, Answer, Upstream, cut, event, refusal, silence, sse
 from tests.support.reading import read
+from tests.support.upstream import (
+    NO_CONTENT,
+    Fault,
+    Response,
+    Upstream,
+    cut,
+    error_response,
+    event_stream,
+    silence,
+)
+from tests.support.vendor_events import event, sse
+from tests.support.windows import KEY
 from videovector_bridge.api.errors import RateLimited, ServerTrouble, Unreachable
 from videovector_bridge.api.stream import StreamFailed
 from videovector_bridge.errors import BridgeError
-
-
-@pytest.fixture(autouse=True)
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """No jitter; the pauses that are slept."""
-    taken: list[float] = []
-    sleep = asyncio.sleep
-
-    async def nap(seconds: float) -> None:
-        if seconds:
-            taken.append(seconds)
-        await sleep(0)
-
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
-    monkeypatch.setattr("videovector_bridge.ingest.reader.asyncio.sleep", nap)
-    return taken
 
 
 def test_a_cut_is_resumed_behind_the_last_whole_frame() -> None:
     """A connection that breaks within a frame is made again with the id of the one before."""
     whole = sse(event(1), "a") + sse(event(2), "b")
     upstream = Upstream(
-        Answer([whole, b"id: c\ndata: {"], then=cut),
-        Answer([whole[:20]]),
-        Answer([sse(event(3), "c")]),
-        GONE,
+        event_stream([whole, b"id: c\ndata: {"], then=cut),
+        event_stream([whole[:20]]),
+        event_stream([sse(event(3), "c")]),
+        NO_CONTENT,
     )
     reading = read(upstream)
 
     assert [frame.last_event_id for frame in reading.frames] == ["a", "b", "c"]
-    assert upstream.asked == [None, "b", "b", "c"]
+    assert upstream.last_event_ids == [None, "b", "b", "c"]
     assert reading.reconnects == 3
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (refusal(429, "slow down", Retry_After="3"), RateLimited),
-        (refusal(503, "later", Retry_After="3"), ServerTrouble),
-        (refusal(500, "oops", Retry_After="3"), ServerTrouble),
+        (error_response(429, "slow down", Retry_After="3"), RateLimited),
+        (error_response(503, "later", Retry_After="3"), ServerTrouble),
+        (error_response(500, "oops", Retry_After="3"), ServerTrouble),
         (
-            Answer([b'{"error": {"message": "x", "retry_after": 3}}'], 429, {}),
+            Response([b'{"error": {"message": "x", "retry_after": 3}}'], 429, {}),
             RateLimited,
         ),
     ],
     ids=["429", "503", "500", "in the body"],
 )
-def test_retry_after_is_honoured(
-    answer: Answer, kind: type[BridgeError], naps: list[float]
-) -> None:
-    """The pause is what the server asked for, in seconds, whatever the jitter says."""
-    read(Upstream(answer, Answer([sse(event(1), "a")]), GONE))
-    assert naps[0] == 3
+def test_retry_after_is_honoured(answer: Response, kind: type[BridgeError]) -> None:
+    """The delay is what the server asked for, in seconds, whatever the jitter is."""
+    reading = read(Upstream(answer, event_stream([sse(event(1), "a")]), NO_CONTENT))
+    assert reading.delays[0] == 3
 
     reading = read(Upstream(answer), seconds=2)
     assert isinstance(reading.error, kind)
 
 
-def test_retry_after_may_be_a_date(naps: list[float]) -> None:
+def test_retry_after_may_be_a_date() -> None:
     """An HTTP date is a pause until then."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    read(Upstream(refusal(429, "slow down", Retry_After=date), GONE))
+    reading = read(Upstream(error_response(429, "slow down", Retry_After=date), NO_CONTENT))
 
-    assert 25 < naps[0] <= 30
+    assert 25 < reading.delays[0] <= 30
 
 
-def test_the_servers_retry_is_honoured(naps: list[float]) -> None:
+def test_the_servers_retry_is_honoured() -> None:
     """`retry:` is the least pause from then on; the last one counts."""
-    read(
+    reading = read(
         Upstream(
-            Answer([b"retry: 9000\n\nretry: 2500\ndata: a\n\n"]), Answer([b"data: b\n\n"]), GONE
+            event_stream([b"retry: 9000\n\nretry: 2500\ndata: a\n\n"]),
+            event_stream([b"data: b\n\n"]),
+            NO_CONTENT,
         )
     )
 
-    assert naps == [2.5, 2.5]
+    assert reading.delays == [2.5, 2.5]
 
 
 @pytest.mark.parametrize("retry", [b"9" * 400, b"9" * 5_000, b"-1", b"soon", b"1.5"])
 def test_no_retry_breaks_the_loop(retry: bytes) -> None:
     """A pause beyond the deadline, or none at all, ends or continues the reading; no error."""
-    reading = read(Upstream(Answer([b"retry: " + retry + b"\ndata: a\n\n"]), GONE))
+    reading = read(Upstream(event_stream([b"retry: " + retry + b"\ndata: a\n\n"]), NO_CONTENT))
 
     assert [frame.data for frame in reading.frames] == [b"a"]
 
 
-def test_a_pause_never_passes_the_deadline(naps: list[float]) -> None:
+def test_a_pause_never_passes_the_deadline() -> None:
     """Rather than to sleep past the deadline, reading ends and says why."""
-    reading = read(Upstream(refusal(503, "later", Retry_After="61")))
+    reading = read(Upstream(error_response(503, "later", Retry_After="61")))
 
-    assert naps == []
+    assert reading.delays == []
     assert isinstance(reading.error, ServerTrouble)
     assert reading.reconnects == 0
 
 
-def test_pauses_grow_until_a_frame_comes(
-    naps: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_delays_grow_until_a_frame_arrives() -> None:
     """The upper bound of the jitter doubles with each failure in a row, and starts again."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 1.0)
-    down = httpx.ConnectError("refused")
-    read(Upstream(*[down] * 7, Answer([b"data: a\n\n"]), down, GONE), seconds=600)
+    down = Fault()
+    reading = read(
+        Upstream(*[down] * 7, event_stream([b"data: a\n\n"]), down, NO_CONTENT),
+        seconds=600,
+        random=lambda: 1.0,
+    )
 
-    assert naps == [0.5, 1, 2, 4, 8, 15, 15, 0.5, 1]
+    assert reading.delays == [0.5, 1, 2, 4, 8, 15, 15, 0.5, 1]
 
 
 def test_a_silent_connection_counts_as_dead() -> None:
     """Without even a heartbeat the connection is made again."""
-    upstream = Upstream(Answer([sse(event(1), "a")], then=silence), GONE)
+    upstream = Upstream(event_stream([sse(event(1), "a")], then=silence), NO_CONTENT)
     reading = read(upstream)
 
-    assert upstream.asked == [None, "a"]
+    assert upstream.last_event_ids == [None, "a"]
     assert upstream.requests[0].extensions["timeout"]["read"] == 0.05
     assert len(reading.frames) == 1
 
@@ -144,11 +138,11 @@ def test_a_silent_connection_counts_as_dead() -> None:
 )
 def test_a_stream_error_is_no_event(frame: bytes, *, is_error: bool) -> None:
     """By its name or its type it ends the connection, is counted, and never moves the position."""
-    upstream = Upstream(Answer([sse(event(1), "a"), frame, sse(event(3), "c")]), GONE)
+    upstream = Upstream(event_stream([sse(event(1), "a"), frame, sse(event(3), "c")]), NO_CONTENT)
     reading = read(upstream)
 
     assert reading.stream_errors == is_error
-    assert upstream.asked == [None, "a" if is_error else "c"]
+    assert upstream.last_event_ids == [None, "a" if is_error else "c"]
     assert len(reading.frames) == (1 if is_error else 3)
 
 
@@ -156,7 +150,8 @@ def test_the_last_stream_error_is_told() -> None:
     """A stream that ends in an error tells its words, cleaned."""
     said = orjson.dumps({"message": f"broke with {KEY} sk_live_12345678"})
     reading = read(
-        Upstream(Answer([b"retry: 90000\n", sse(said, name="processing.stream_error")])), seconds=5
+        Upstream(event_stream([b"retry: 90000\n", sse(said, name="processing.stream_error")])),
+        seconds=5,
     )
 
     assert isinstance(reading.error, StreamFailed)
@@ -167,8 +162,8 @@ def test_the_last_stream_error_is_told() -> None:
 
 def test_a_wrong_content_type_is_told_and_tried_again() -> None:
     """A sign-in page is not a stream; it may pass."""
-    page = Answer([b"<html>data: x\n\n"], 200, {"Content-Type": "text/html"})
-    upstream = Upstream(page, Answer([b"data: a\n\n"]), GONE)
+    page = Response([b"<html>data: x\n\n"], 200, {"Content-Type": "text/html"})
+    upstream = Upstream(page, event_stream([b"data: a\n\n"]), NO_CONTENT)
 
     assert [frame.data for frame in read(upstream).frames] == [b"a"]
     last = read(Upstream(page), seconds=0)

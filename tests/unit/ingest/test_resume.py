@@ -1,35 +1,25 @@
 """`ingest.reader`: a cursor that is refused, or that belongs to other filters or another API."""
 
-import httpx
 import orjson
 import pytest
 
-from tests.support.fakes import (
+from tests.support.upstream import (
     ACCEPTED,
-    GONE,
-    Answer,
+    NO_CONTENT,
+    Fault,
+    Response,
     Upstream,
-    WatchedDocuments,
-    WatchedTopics,
     cut,
-    document,
-    event,
+    error_response,
+    event_stream,
     heartbeats,
-    refusal,
-    settings,
-    sse,
-    watched,
-    window,
 )
+from tests.support.vendor_events import event, sse
+from tests.support.watched_ports import WatchedDocuments, WatchedTopics, watched
+from tests.support.windows import document, make_settings, run_window
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
-
-
-@pytest.fixture(autouse=True)
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without pause where the server asks for none."""
-    monkeypatch.setattr("videovector_bridge.ingest.reader.random.random", lambda: 0.0)
 
 
 def published(topics: WatchedTopics, topic: str = "events") -> list[Message]:
@@ -39,14 +29,14 @@ def published(topics: WatchedTopics, topic: str = "events") -> list[Message]:
 
 def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
     """Leave a stream at a cursor."""
-    window(backend, Upstream(Answer([sse(event(1), cursor)]), GONE))
+    run_window(backend, Upstream(event_stream([sse(event(1), cursor)]), NO_CONTENT))
     assert document(backend)["cursor"] == cursor
 
 
 def test_a_refused_cursor_fails_and_stays(backend: Backend) -> None:
     """By default a person decides: nothing is skipped, and the sentence says how to go on."""
     with_cursor(backend)
-    report = window(backend, Upstream(refusal(410, "expired"), ACCEPTED))
+    report = run_window(backend, Upstream(error_response(410, "expired"), ACCEPTED))
 
     assert (report.stop_reason, report.http_status) == ("cursor_refused", 409)
     assert "CURSOR_POLICY" in report.message
@@ -56,53 +46,55 @@ def test_a_refused_cursor_fails_and_stays(backend: Backend) -> None:
 def test_a_refusal_of_something_else_leaves_the_cursor(backend: Backend) -> None:
     """Under any policy a 422 about a filter is a refused request, not a lost cursor."""
     with_cursor(backend)
-    report = window(backend, Upstream(refusal(422, "bad filter")), cursor_policy="latest")
+    report = run_window(
+        backend, Upstream(error_response(422, "bad filter")), cursor_policy="latest"
+    )
 
     assert report.stop_reason == "request_refused"
     assert document(backend)["cursor"] == "evt-0001"
 
 
 PROXY_PAGES = [
-    Answer([b"<html>404: this page has expired</html>"], 404, {"Content-Type": "text/html"}),
-    Answer([b"unknown cursor"], 400, {"Content-Type": "text/plain"}),
-    Answer([b"gone"], 410, {}),
+    Response([b"<html>404: this page has expired</html>"], 404, {"Content-Type": "text/html"}),
+    Response([b"unknown cursor"], 400, {"Content-Type": "text/plain"}),
+    Response([b"gone"], 410, {}),
 ]
 
 
 @pytest.mark.parametrize("page", PROXY_PAGES, ids=range(len(PROXY_PAGES)))
-def test_a_page_of_a_proxy_leaves_the_cursor(backend: Backend, page: Answer) -> None:
+def test_a_page_of_a_proxy_leaves_the_cursor(backend: Backend, page: Response) -> None:
     """Whatever it says, under any policy: no gap event, no new beginning."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
-    report = window(watched(backend, topics), Upstream(page), cursor_policy="latest")
+    report = run_window(watched(backend, topics), Upstream(page), cursor_policy="latest")
 
     assert (report.outcome, report.stop_reason) == ("failed", "request_refused")
     assert (topics.ids(), document(backend)["cursor"]) == ([], "evt-0001")
 
 
 PROBES = [
-    (refusal(404, "no such route: cursor"), "request_refused"),
-    (refusal(401, "bad key"), "credential_refused"),
-    (refusal(503, "down", Retry_After="600"), "api_unavailable"),
-    (Answer([b"<html>"], 200, {"Content-Type": "text/html"}), "unreachable"),
-    (httpx.ConnectError("refused"), "unreachable"),
+    (error_response(404, "no such route: cursor"), "request_refused"),
+    (error_response(401, "bad key"), "credential_refused"),
+    (error_response(503, "down", Retry_After="600"), "api_unavailable"),
+    (Response([b"<html>"], 200, {"Content-Type": "text/html"}), "unreachable"),
+    (Fault(), "unreachable"),
 ]
 
 
 @pytest.mark.parametrize(("probe", "reason"), PROBES, ids=range(len(PROBES)))
 def test_a_refusal_that_a_probe_does_not_confirm_leaves_the_cursor(
-    embedded_backend: Backend, probe: Answer | Exception, reason: str
+    embedded_backend: Backend, probe: Response | Fault, reason: str
 ) -> None:
     """Where a request without Last-Event-ID fails too, it is not the cursor that is refused."""
     with_cursor(embedded_backend)
     topics = WatchedTopics(embedded_backend.topics)
     # What passes by itself is tried again, with the cursor.
-    again = [refusal(503, "down", Retry_After="600")] if reason == "unreachable" else []
-    upstream = Upstream(refusal(410, "expired"), probe, *again)
-    report = window(watched(embedded_backend, topics), upstream, cursor_policy="latest")
+    again = [error_response(503, "down", Retry_After="600")] if reason == "unreachable" else []
+    upstream = Upstream(error_response(410, "expired"), probe, *again)
+    report = run_window(watched(embedded_backend, topics), upstream, cursor_policy="latest")
 
-    assert upstream.asked[:2] == ["evt-0001", None]
-    assert set(upstream.asked[2:]) <= {"evt-0001"}
+    assert upstream.last_event_ids[:2] == ["evt-0001", None]
+    assert set(upstream.last_event_ids[2:]) <= {"evt-0001"}
     assert report.stop_reason == ("api_unavailable" if again else reason)
     assert (topics.ids(), document(embedded_backend)["cursor"]) == ([], "evt-0001")
 
@@ -122,11 +114,14 @@ def test_starting_over_tells_of_the_gap_first(
         ),
     )
     upstream = Upstream(
-        refusal(410, "expired"), ACCEPTED, Answer([sse(event(5), "evt-0005")]), GONE
+        error_response(410, "expired"),
+        ACCEPTED,
+        event_stream([sse(event(5), "evt-0005")]),
+        NO_CONTENT,
     )
-    report = window(watched(backend, topics, documents), upstream, cursor_policy=policy)
+    report = run_window(watched(backend, topics, documents), upstream, cursor_policy=policy)
 
-    assert upstream.asked == ["evt-0001", None, asked, "evt-0005"]
+    assert upstream.last_event_ids == ["evt-0001", None, asked, "evt-0005"]
     gap = published(topics)[0]
     assert gap.attributes["ce-type"] == "com.vectormethods.bridge.stream.gap"
     assert gap.attributes["ce-id"] == "bridge.stream.gap:default:evt-0001"
@@ -147,9 +142,9 @@ def test_a_gap_that_cannot_be_told_leaves_the_cursor(backend: Backend) -> None:
     def fail(_number: int) -> None:
         raise BackendError("down")
 
-    report = window(
+    report = run_window(
         watched(backend, WatchedTopics(backend.topics, before=fail)),
-        Upstream(refusal(410, "expired"), ACCEPTED, Answer(then=heartbeats)),
+        Upstream(error_response(410, "expired"), ACCEPTED, event_stream(then=heartbeats)),
         cursor_policy="earliest",
     )
 
@@ -161,9 +156,9 @@ def test_a_gap_of_any_cursor_can_be_told(backend: Backend) -> None:
     """A cursor beyond ASCII is no obstacle to the gap's own id."""
     with_cursor(backend, "é-1")
     topics = WatchedTopics(backend.topics)
-    report = window(
+    report = run_window(
         watched(backend, topics),
-        Upstream(refusal(410, "expired"), ACCEPTED, GONE),
+        Upstream(error_response(410, "expired"), ACCEPTED, NO_CONTENT),
         cursor_policy="latest",
     )
 
@@ -176,41 +171,41 @@ def test_an_earliest_id_that_is_refused_means_the_servers_own_start(backend: Bac
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(
-        refusal(410, "expired"),
+        error_response(410, "expired"),
         ACCEPTED,
-        refusal(404, "unknown cursor"),
+        error_response(404, "unknown cursor"),
         ACCEPTED,
-        Answer([sse(event(5), "5")]),
-        GONE,
+        event_stream([sse(event(5), "5")]),
+        NO_CONTENT,
     )
-    window(watched(backend, topics), upstream, cursor_policy="earliest")
+    run_window(watched(backend, topics), upstream, cursor_policy="earliest")
 
-    assert upstream.asked == ["evt-0001", None, "0", None, None, "5"]
+    assert upstream.last_event_ids == ["evt-0001", None, "0", None, None, "5"]
     assert len([id_ for id_ in topics.ids() if "gap" in id_]) == 1
 
 
 def test_a_start_from_the_earliest_survives_the_window(backend: Backend) -> None:
     """A window that ends between the gap and the first event leaves the start to the next."""
     with_cursor(backend)
-    script = (refusal(410, "x"), ACCEPTED, refusal(401, "no"))
-    window(backend, Upstream(*script), cursor_policy="earliest")
-    upstream = Upstream(Answer([sse(event(5), "5")]), GONE)
-    window(backend, upstream, cursor_policy="earliest")
+    script = (error_response(410, "x"), ACCEPTED, error_response(401, "no"))
+    run_window(backend, Upstream(*script), cursor_policy="earliest")
+    upstream = Upstream(event_stream([sse(event(5), "5")]), NO_CONTENT)
+    run_window(backend, upstream, cursor_policy="earliest")
 
-    assert upstream.asked == ["0", "5"]
+    assert upstream.last_event_ids == ["0", "5"]
 
 
 def test_a_cursor_lost_within_a_window_keeps_what_was_read(backend: Backend) -> None:
     """What was read before the refusal is published before the stream starts over."""
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(
-        Answer([sse(event(1), "1"), sse(event(2), "2")], then=cut),
-        refusal(410, "expired"),
+        event_stream([sse(event(1), "1"), sse(event(2), "2")], then=cut),
+        error_response(410, "expired"),
         ACCEPTED,
-        Answer([sse(event(9), "9")]),
-        GONE,
+        event_stream([sse(event(9), "9")]),
+        NO_CONTENT,
     )
-    report = window(watched(backend, topics), upstream, cursor_policy="latest")
+    report = run_window(watched(backend, topics), upstream, cursor_policy="latest")
     ids = topics.ids()
 
     assert set(ids[:2]) == {"evt-0001", "evt-0002"}
@@ -224,35 +219,35 @@ def test_a_cursor_lost_within_a_window_keeps_what_was_read(backend: Backend) -> 
 def test_changed_filters_are_refused(backend: Backend) -> None:
     """A cursor made under other filters means nothing; the sentence says how to go on."""
     with_cursor(backend)
-    changed = settings({"default": {"run_id": "r"}})
-    report = window(backend, Upstream(), given=changed)
+    changed = make_settings({"default": {"run_id": "r"}})
+    report = run_window(backend, Upstream(), settings=changed)
 
     assert (report.stop_reason, report.http_status) == ("filters_changed", 409)
     assert "new name" in report.message
     assert document(backend)["cursor"] == "evt-0001"
-    assert window(backend, Upstream(GONE)).outcome == "idle"
+    assert run_window(backend, Upstream(NO_CONTENT)).outcome == "idle"
 
 
 def test_changed_filters_start_over_under_a_policy(backend: Backend) -> None:
     """With a policy the gap is told, the cursor left, and the new filters are noted."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
-    changed = settings({"default": {"run_id": "r"}}, CURSOR_POLICY="earliest")
-    upstream = Upstream(GONE)
-    window(watched(backend, topics), upstream, given=changed)
+    changed = make_settings({"default": {"run_id": "r"}}, CURSOR_POLICY="earliest")
+    upstream = Upstream(NO_CONTENT)
+    run_window(watched(backend, topics), upstream, settings=changed)
 
-    assert upstream.asked == ["0"]
+    assert upstream.last_event_ids == ["0"]
     assert orjson.loads(published(topics)[0].data)["payload"]["reason"] == "filters_changed"
     assert '"run_id":"r"' in document(backend)["filters"]
     again = WatchedTopics(backend.topics)
-    window(watched(backend, again), Upstream(GONE), given=changed)
+    run_window(watched(backend, again), Upstream(NO_CONTENT), settings=changed)
     assert again.ids() == []
 
 
 def test_without_a_cursor_filters_may_change(backend: Backend) -> None:
     """A stream that has not begun has nothing to lose."""
-    window(backend, Upstream(GONE))
-    changed = settings({"default": {"run_id": "r"}})
+    run_window(backend, Upstream(NO_CONTENT))
+    changed = make_settings({"default": {"run_id": "r"}})
 
-    assert window(backend, Upstream(GONE), given=changed).outcome == "idle"
+    assert run_window(backend, Upstream(NO_CONTENT), settings=changed).outcome == "idle"
     assert '"run_id":"r"' in document(backend)["filters"]

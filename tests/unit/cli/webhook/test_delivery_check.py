@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tests.support.webhook_api import FakeClock, WebhookApi, webhook
+from tests.support.api_client import Clock
+from tests.support.webhook_api import WebhookApi, webhook
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.webhook.delivery_check import Arrival, await_test_event, is_test_event
 
@@ -18,7 +19,7 @@ TEST = {
 class ScriptedWatch:
     """The `Watch` port with scripted results, one for each poll."""
 
-    def __init__(self, clock: FakeClock, *polls: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, clock: Clock, *polls: Sequence[Mapping[str, str]]) -> None:
         self._clock = clock
         self._polls = list(polls)
 
@@ -32,7 +33,7 @@ class ScriptedWatch:
 
 def wait(api: WebhookApi, *polls: Sequence[Mapping[str, str]]) -> Arrival:
     """Wait at most 10 s for a test event."""
-    clock = FakeClock()
+    clock = Clock()
     watch = ScriptedWatch(clock, *polls)
     return await_test_event(api.client(), "w1", watch, seconds=10, where="topics/x", clock=clock)
 

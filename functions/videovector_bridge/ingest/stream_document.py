@@ -1,0 +1,118 @@
+"""The document `streams/{name}` of a stream: the meaning of its fields. Pure.
+
+`cursor` is the position, and `api_host` and `filters` are what it belongs to. `start_from` is where
+the stream begins while it has no cursor, and `start_setting` is the value of START_FROM that it was
+copied from. While the two are equal, or the document has no `start_from`, the stream follows the
+setting. A start that a policy or a person chose differs, or has no `start_setting`: it stays,
+whatever the setting becomes. To follow the setting again, a person empties `start_from`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Any, Final
+
+from videovector_bridge.events import parse_time
+
+COLLECTION: Final = "streams"
+LONGEST_BACKOFF_SECONDS: Final = 3_600.0
+LONGEST_LEASE_SECONDS: Final = 3_600.0  # that settings allow
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a cursor belongs to: an API host and filters. `start_from`: where a stream begins."""
+
+    api_host: str
+    filters: str
+    start_from: str
+
+    def change_since(self, fields: Mapping[str, Any]) -> str:
+        """Return the stop reason if the cursor of a document belongs to another origin, else ""."""
+        if fields["cursor"] is None:
+            return ""
+        if fields["api_host"] != self.api_host:
+            return "host_changed"
+        return "filters_changed" if fields["filters"] != self.filters else ""
+
+    def explain(self, change: str, stream: str, fields: Mapping[str, Any]) -> str:
+        """Describe a `change` since a document, and what to do about it."""
+        if change == "host_changed":
+            what = f"API host was {fields['api_host']} and is {self.api_host}"
+        else:
+            what = f"filters were {fields['filters']} and are {self.filters}"
+        return (
+            f"The cursor of stream {stream!r} is no longer valid: its {what}. Give the stream "
+            f"a new name, or set its cursor_policy to latest or earliest to start over."
+        )
+
+
+def lease_owner(fields: Mapping[str, Any]) -> str:
+    """Return the owner of the lease; empty if it was released."""
+    return str(fields.get("lease_owner") or "")
+
+
+def lease_seconds_left(fields: Mapping[str, Any], age_seconds: float) -> float:
+    """Return the seconds until the lease of a document of this age ends; 0 or less: it has."""
+    # No window takes a longer lease: a wrong number must not stop the stream.
+    return min(_number(fields.get("lease_seconds")), LONGEST_LEASE_SECONDS) - age_seconds
+
+
+def backoff_until(fields: Mapping[str, Any], now: datetime) -> datetime | None:
+    """Return the time before which VideoVector accepts no request, if it is still to come."""
+    until = parse_time(fields.get("not_before"))
+    if until is None or not now < until:
+        return None
+    # No window asks for so long: a wrong clock must not stop the stream.
+    return until if until - now <= timedelta(seconds=2 * LONGEST_BACKOFF_SECONDS) else None
+
+
+def claimed(
+    fields: Mapping[str, Any], owner: str, origin: Origin, lease_seconds: float
+) -> dict[str, Any]:
+    """Return the fields after `owner` takes the lease; a known position stays."""
+    cursor = _text(fields.get("cursor"))
+    start_from = start_setting = _text(fields.get("start_from"))
+    if start_from is None or start_from == _text(fields.get("start_setting")):
+        if cursor is None or start_from is None:  # a stream that has begun keeps its record
+            start_from = start_setting = origin.start_from
+    else:
+        start_setting = None  # chosen: it stays, even if START_FROM becomes the same
+    return {
+        "cursor": cursor,
+        "start_from": start_from,
+        "start_setting": start_setting,
+        "ids_differ": bool(fields.get("ids_differ")),
+        "api_host": (cursor and _text(fields.get("api_host"))) or origin.api_host,
+        "filters": (cursor and _text(fields.get("filters"))) or origin.filters,
+        "not_before": None,
+        "fencing_token": _whole(fields.get("fencing_token")) + 1,
+        "lease_owner": owner,
+        "lease_seconds": lease_seconds,
+        "windows": _whole(fields.get("windows")) + 1,
+        "events": _whole(fields.get("events")),
+        "published": _whole(fields.get("published")),
+        "rejected": _whole(fields.get("rejected")),
+        "last_error": fields.get("last_error"),
+        "last_window": fields.get("last_window"),
+    }
+
+
+# People edit documents, and the console may store a number as text, or text as a number.
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value) if isinstance(value, str | int | float) else 0.0
+    except ValueError:
+        return 0.0
+
+
+def _whole(value: object) -> int:
+    number = _number(value)
+    return int(number) if isfinite(number) else 0

@@ -1,0 +1,1 @@
+"""`receive_webhook` in functions-framework."""
