@@ -8,18 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-import functions_framework
 import grimp
 import pytest
 
 from infra.standin import StandIn
 from tests.support import ROOT
+from tests.support.hosting import host
 from tests.support.subscribing import Deployed, event
-from tests.support.webhooks import MAIN, delivery, environment, headers
+from tests.support.webhooks import delivery, environment, headers
 from tests.support.webhooks import deploy as deploy_receiver
 from videovector_bridge.backends import BackendSettings
-from videovector_bridge.backends.per_process import PerProcess
-from videovector_bridge.ingest import drain
+from videovector_bridge.ingest.drain import Endpoint, entry_point
 
 PACKAGE = ROOT / "functions" / "videovector_bridge"
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -145,7 +144,7 @@ def test_the_files_of_a_walk_are_connected(number: int) -> None:
 
 
 def test_a_frame_passes_the_files_of_the_first_walk(
-    backend_settings: BackendSettings, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+    backend_settings: BackendSettings, standin: StandIn
 ) -> None:
     """One window with one event, after a first window that opened everything."""
     variables = environment(backend_settings) | {
@@ -155,16 +154,13 @@ def test_a_frame_passes_the_files_of_the_first_walk(
         "MAX_EVENTS": "1",
         "IDLE_SECONDS": "50",
     }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(drain, "_instance", PerProcess(drain._open))
-    host = functions_framework.create_app("drain", MAIN).test_client()  # type: ignore[no-untyped-call]
+    drain = host(entry_point(Endpoint(variables))).test_client()
     standin.control.events({"payload": {}})
-    assert host.post("/").get_json()["published"] == 1
+    assert drain.post("/").get_json()["published"] == 1
     standin.control.events({"payload": {}})
 
     with traced() as trace:
-        report = host.post("/").get_json()
+        report = drain.post("/").get_json()
 
     assert report["published"] == 1
     # The stages run side by side, and the lease is taken first: there is no order of first calls.
@@ -172,15 +168,15 @@ def test_a_frame_passes_the_files_of_the_first_walk(
 
 
 def test_a_delivery_passes_the_files_of_the_second_walk(
-    backend_settings: BackendSettings, monkeypatch: pytest.MonkeyPatch
+    backend_settings: BackendSettings,
 ) -> None:
     """The second delivery to an instance: the first one opens the settings and clients."""
-    host = deploy_receiver(monkeypatch, environment(backend_settings)).test_client()
+    receiver = deploy_receiver(environment(backend_settings)).test_client()
     first, second = delivery("evt_1"), delivery("evt_2")
-    assert host.post("/", data=first, headers=headers(first)).status_code == 204
+    assert receiver.post("/", data=first, headers=headers(first)).status_code == 204
 
     with traced() as trace:
-        response = host.post("/", data=second, headers=headers(second))
+        response = receiver.post("/", data=second, headers=headers(second))
 
     assert response.status_code == 204
     check(2, trace, backend_settings.kind, in_order=True)
