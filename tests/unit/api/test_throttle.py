@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.api.test_upstream import KEY, Clock, Reply, Upstream, client_of
 from videovector_bridge.api import RateLimited, RetryPolicy, VideoVectorClient
 from videovector_bridge.api.calls import Call
-from videovector_bridge.api.throttle import LONGEST_HOLD, Throttle
+from videovector_bridge.api.throttle import LONGEST_PAUSE, Throttle
 
 CALL = Call("GET", "/markers")
 
@@ -36,7 +36,7 @@ def test_a_hold_is_waited_for_and_its_end_spread() -> None:
     """Who comes during the hold goes after it, within a second, by its share."""
     clock = Clock()
     throttle = throttle_of(clock)
-    throttle.hold(3.0)
+    throttle.pause(3.0)
 
     throttle.wait(CALL, clock() + 20)
 
@@ -47,7 +47,7 @@ def test_without_a_wish_the_hold_is_short() -> None:
     """A 429 need not say how long to stay away."""
     clock = Clock()
     throttle = throttle_of(clock, lambda: 0.0)
-    throttle.hold(None)
+    throttle.pause(None)
 
     throttle.wait(CALL, clock() + 20)
 
@@ -58,7 +58,7 @@ def test_when_a_hold_is_over_one_goes_first() -> None:
     """The first request to come then asks at once, the others follow; later ones are free."""
     clock = Clock()
     throttle = throttle_of(clock)
-    throttle.hold(3.0)
+    throttle.pause(3.0)
 
     clock.seconds += 3
     throttle.wait(CALL, clock() + 20)
@@ -74,7 +74,7 @@ def test_a_hold_beyond_the_budget_is_raised_at_once() -> None:
     """The message is better given back than held; the error says that nothing was sent."""
     clock = Clock()
     throttle = throttle_of(clock)
-    throttle.hold(30.0)
+    throttle.pause(30.0)
 
     with pytest.raises(RateLimited, match=r"GET /markers was not sent.* 30\.0 s more") as caught:
         throttle.wait(CALL, clock() + 20)
@@ -82,20 +82,20 @@ def test_a_hold_beyond_the_budget_is_raised_at_once() -> None:
     assert clock.naps == []
     assert caught.value.retry_after == 30.0
     assert caught.value.status is None
-    assert not caught.value.in_doubt
+    assert not caught.value.outcome_unknown
 
 
 def test_an_absurd_wish_holds_for_a_minute() -> None:
     """After it one request asks again; refused again, it holds the others for another one."""
     clock = Clock()
     throttle = throttle_of(clock)
-    throttle.hold(1e9)
+    throttle.pause(1e9)
 
     with pytest.raises(RateLimited):
-        throttle.wait(CALL, clock() + LONGEST_HOLD)
-    clock.seconds += LONGEST_HOLD
+        throttle.wait(CALL, clock() + LONGEST_PAUSE)
+    clock.seconds += LONGEST_PAUSE
     throttle.wait(CALL, clock() + 20)
-    throttle.hold(1e9)
+    throttle.pause(1e9)
 
     with pytest.raises(RateLimited):
         throttle.wait(CALL, clock() + 20)
@@ -106,8 +106,8 @@ def test_a_shorter_wish_does_not_shorten_a_hold() -> None:
     """The answers of several threads come in any order."""
     clock = Clock()
     throttle = throttle_of(clock, lambda: 0.0)
-    throttle.hold(10.0)
-    throttle.hold(1.0)
+    throttle.pause(10.0)
+    throttle.pause(1.0)
 
     throttle.wait(CALL, clock() + 20)
 
@@ -121,10 +121,10 @@ def test_a_hold_that_grows_is_waited_for_again() -> None:
 
     def sleep(seconds: float) -> None:
         clock.sleep(seconds)
-        throttle.hold(next(longer))
+        throttle.pause(next(longer))
 
     throttle = Throttle(clock=clock, sleep=sleep, random=lambda: 0.0)
-    throttle.hold(3.0)
+    throttle.pause(3.0)
 
     with pytest.raises(RateLimited):
         throttle.wait(CALL, clock() + 20)
@@ -143,8 +143,8 @@ def test_whoever_waits_goes_after_the_hold_and_in_time(
     """Never during it, never more than a second after it, never past the budget; or it raises."""
     clock = Clock()
     throttle = throttle_of(clock, lambda: share)
-    throttle.hold(hold)
-    opens, deadline = clock() + min(hold, LONGEST_HOLD), clock() + budget
+    throttle.pause(hold)
+    opens, deadline = clock() + min(hold, LONGEST_PAUSE), clock() + budget
 
     try:
         throttle.wait(CALL, deadline)

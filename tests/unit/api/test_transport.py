@@ -15,15 +15,15 @@ import pytest
 
 from tests.unit.api.test_upstream import BASE_URL, KEY, Clock, Fault, Reply, Upstream, client_of
 from videovector_bridge.api import (
-    AnswerTooLarge,
     ApiError,
     CredentialRefused,
     RateLimited,
     Redirected,
     RequestRefused,
+    ResponseTooLarge,
     RetryPolicy,
     ServerTrouble,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     Unreachable,
     VideoVectorClient,
     calls,
@@ -144,14 +144,14 @@ def test_attempts_run_out() -> None:
 
 def test_doubt_may_forbid_another_attempt() -> None:
     """Where order matters, nothing follows a request that may still take effect."""
-    policy = RetryPolicy(retry_in_doubt=False)
+    policy = RetryPolicy(retry_unknown_outcome=False)
     busy = Reply({"detail": "busy"}, status=503)
     upstream = Upstream(Fault(httpx.ConnectError), busy, Fault(httpx.ReadTimeout))
 
     with pytest.raises(Unreachable) as caught:
         client_of(upstream, retry=policy).upsert_marker({})
 
-    assert caught.value.in_doubt
+    assert caught.value.outcome_unknown
     assert upstream.done()
 
 
@@ -173,7 +173,7 @@ def test_a_read_is_retried_though_its_answer_was_lost(
     image = Reply(b"GIF89a", headers={"Content-Type": "image/gif"})
     upstream = Upstream(*lost, image if read is READS["image"] else Reply([]))
 
-    read(client_of(upstream, retry=RetryPolicy(retry_in_doubt=False)))
+    read(client_of(upstream, retry=RetryPolicy(retry_unknown_outcome=False)))
 
     assert upstream.done()
 
@@ -187,14 +187,14 @@ def test_a_read_that_fails_is_never_in_doubt(
     with pytest.raises(ApiError) as caught:
         read(client_of(Upstream(fault), retry=RetryPolicy(attempts=1)))
 
-    assert not caught.value.in_doubt
+    assert not caught.value.outcome_unknown
 
 
 def test_reads_end_within_their_budget() -> None:
     """They are repeated no longer than any call."""
     upstream = Upstream(*[Fault(httpx.ReadTimeout)] * 4)
     clock = Clock()
-    policy = RetryPolicy(budget_seconds=3.0, base=1.0, retry_in_doubt=False)
+    policy = RetryPolicy(budget_seconds=3.0, base=1.0, retry_unknown_outcome=False)
 
     with pytest.raises(Unreachable):
         list(client_of(upstream, clock=clock, retry=policy).list_markers())
@@ -210,7 +210,7 @@ def test_doubt_outlasts_a_later_attempt() -> None:
     with pytest.raises(CredentialRefused) as caught:
         client_of(upstream).upsert_marker({})
 
-    assert caught.value.in_doubt
+    assert caught.value.outcome_unknown
 
 
 def test_without_doubt_a_failure_is_known() -> None:
@@ -220,7 +220,7 @@ def test_without_doubt_a_failure_is_known() -> None:
     with pytest.raises(Unreachable) as caught:
         client_of(upstream, retry=RetryPolicy(attempts=2)).upsert_marker({})
 
-    assert not caught.value.in_doubt
+    assert not caught.value.outcome_unknown
 
 
 def test_the_budget_limits_waits_and_timeouts() -> None:
@@ -354,7 +354,7 @@ def test_json_beyond_the_limit_is_refused(
             pulled += 1
             yield b" " * 1024 * 1024
 
-    with pytest.raises(AnswerTooLarge, match=f"{mebibytes * 1024 * 1024} bytes") as caught:
+    with pytest.raises(ResponseTooLarge, match=f"{mebibytes * 1024 * 1024} bytes") as caught:
         READS[read](client_of(Upstream(Reply(endless(), headers=headers))))
 
     assert pulled == mebibytes + 1
@@ -371,7 +371,7 @@ def test_an_answer_about_one_object_is_small() -> None:
             pulled += 1
             yield b" " * 1024
 
-    with pytest.raises(AnswerTooLarge, match="262144 bytes"):
+    with pytest.raises(ResponseTooLarge, match="262144 bytes"):
         client_of(Upstream(Reply(endless()))).signed_url("gs://bucket/a")
 
     assert pulled == 257
@@ -388,7 +388,7 @@ def test_media_beyond_the_limit_is_refused() -> None:
     client = client_of(upstream)
 
     assert len(client.gif("v").content) == 64 * 1024 * 1024
-    with pytest.raises(AnswerTooLarge):
+    with pytest.raises(ResponseTooLarge):
         client.gif("v")
 
 
@@ -420,7 +420,7 @@ def test_a_compressed_bomb_is_refused() -> None:
     """The limit counts what a body unpacks to."""
     bomb = gzip.compress(b" " * 40 * 1024 * 1024)
 
-    with pytest.raises(AnswerTooLarge):
+    with pytest.raises(ResponseTooLarge):
         client_of(Upstream(Reply(bomb, headers={"Content-Encoding": "gzip"}))).batch_videos(["v"])
 
 
@@ -568,5 +568,5 @@ def test_a_client_that_was_given_is_not_closed() -> None:
 
 def test_an_unexpected_body_tells_its_shape_and_no_values() -> None:
     """The operator learns what came without the values, which may be secret."""
-    with pytest.raises(UnexpectedAnswer, match=r"an object with the keys \[signed_url, note\]"):
+    with pytest.raises(UnexpectedResponse, match=r"an object with the keys \[signed_url, note\]"):
         client_of(Upstream(Reply({"signed_url": SIGNED, "note": 1}))).signed_url("gs://b/o")

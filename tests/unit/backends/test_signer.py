@@ -128,7 +128,7 @@ def signer_of(
 ) -> V4Signer:
     """A signer that never really sleeps."""
     clock = clock or Clock()
-    retry = Retry(clock=clock, sleep=clock.sleep, jitter=lambda _, most: most)
+    retry = Retry(clock=clock, sleep=clock.sleep, random=lambda: 1.0)
     return V4Signer(account, request=google, retry=retry)
 
 
