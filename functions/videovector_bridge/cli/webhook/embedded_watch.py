@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from videovector_bridge.backends.embedded.log import MessageLog
+from videovector_bridge.backends.embedded.message_log import MessageLog
 
 _PAUSE = 0.1
 

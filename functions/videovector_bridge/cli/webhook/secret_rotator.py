@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from videovector_bridge.api import Conflict, NewSecret, Webhook
-from videovector_bridge.api.errors import RequestRefused, UnexpectedAnswer
+from videovector_bridge.api.errors import RequestRefused, UnexpectedResponse
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.exits import NotReachedError
 from videovector_bridge.cli.webhook.secret_store import SecretStore
@@ -105,7 +105,7 @@ class SecretKeeper:
         stored, again = self._announce(self.load())
         try:
             secret = ask(stored.request)
-        except (Conflict, RequestRefused, UnexpectedAnswer) as error:
+        except (Conflict, RequestRefused, UnexpectedResponse) as error:
             if not again:
                 raise
             # What an earlier run asked for cannot be asked for again.

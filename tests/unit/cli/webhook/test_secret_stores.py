@@ -163,7 +163,7 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSecretManager]:
 
 def store() -> SecretManagerStore:
     """A store that does not wait long."""
-    return SecretManagerStore(SECRET, Retry(first_pause=0.0))
+    return SecretManagerStore(SECRET, Retry(base=0.0))
 
 
 def test_each_write_is_a_version(manager: FakeSecretManager) -> None:
