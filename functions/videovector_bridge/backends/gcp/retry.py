@@ -43,6 +43,9 @@ class _NoTimeLeftError(Exception):
     """The deadline passed before an attempt began."""
 
 
+_OUT_OF_RETRIES: tuple[type[Exception], ...] = (_NoTimeLeftError, *_RETRYABLE)
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """How to retry: `base` and `cap` limit the full jitter. Times in seconds.
@@ -102,7 +105,7 @@ class Retry:
                 backoff=Backoff(self.base, self.cap, self.sleep, self.random),
                 attempts=self.attempts,
             )
-        except (_NoTimeLeftError, *_RETRYABLE):
+        except _OUT_OF_RETRIES:
             pass
         reason = "no time was left to try" if last is None else describe(last)
         kind = OutOfTimeError if cut_off else BackendError
