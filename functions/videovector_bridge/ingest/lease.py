@@ -22,10 +22,10 @@ from typing import Any, Final
 from videovector_bridge.backends.ports import Document, Documents, Timeout, seconds_left
 from videovector_bridge.errors import BridgeError, ConflictError
 from videovector_bridge.events import parse_time
+from videovector_bridge.settings.streams import LONGEST_LEASE_SECONDS
 
 COLLECTION: Final = "streams"
 LONGEST_BACKOFF_SECONDS: Final = 3_600.0
-LONGEST_LEASE_SECONDS: Final = 3_600.0  # that settings allow
 
 _ACQUIRE_ATTEMPTS: Final = 4
 

@@ -279,7 +279,7 @@ def test_deleting_comes_last() -> None:
             return api.handle_request(request)
 
     client = api.client()
-    client._transport.pool._given = httpx.Client(transport=Forbidding())
+    client._transport.pool._http = httpx.Client(transport=Forbidding())
 
     with pytest.raises(ScopeRefused):
         ensure(client, keeper_of(store), WANTED, grace_seconds=1, tell=nothing)
