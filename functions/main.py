@@ -1,7 +1,7 @@
-"""The entry points of this deployable: one name per function, loaded only when it is asked for.
+"""The entry points of the deployed functions, each loaded only when it is the target.
 
-The host (functions-framework) looks its target up in this module. Each process serves one
-target, so each imports what that one needs and nothing of the others (PEP 562).
+functions-framework looks up its target in this module. A process serves one target and imports
+only the modules of that target (PEP 562).
 """
 
 from collections.abc import Callable
@@ -10,15 +10,19 @@ from typing import Any, Final
 
 import functions_framework
 
-# Events come in: entry point -> the module that has a handler of that name.
+from videovector_bridge.telemetry import capture_library_records
+
+# Entry points that receive events: name -> the module with a handler of that name.
 INGEST: Final = {
     "drain": "videovector_bridge.ingest.drain",
     "receive_webhook": "videovector_bridge.ingest.webhook",
 }
 
+capture_library_records()
+
 
 def subscribers() -> dict[str, Callable[..., Any]]:
-    """Events cause effects: entry point -> handler, one for every action."""
+    """Return the entry points that act on events, one for every action: name -> handler."""
     from videovector_bridge.automate.subscriber import entry_points  # noqa: PLC0415 - not all do
 
     return entry_points()
@@ -27,6 +31,6 @@ def subscribers() -> dict[str, Callable[..., Any]]:
 def __getattr__(name: str) -> Any:
     if name in INGEST:
         return functions_framework.http(getattr(import_module(INGEST[name]), name))
-    if name.startswith("__") or name not in (found := subscribers()):
+    if name.startswith("__") or name not in (handlers := subscribers()):
         raise AttributeError(f"no entry point {name!r}")
-    return functions_framework.http(found[name])
+    return functions_framework.http(handlers[name])

@@ -20,9 +20,13 @@ from videovector_bridge.errors import Owner
 TYPE_PREFIX: Final = "com.vectormethods."
 # An id becomes an attribute, with a prefix in `ce-subject`; Pub/Sub allows 1,024 bytes there.
 MAX_ID_BYTES: Final = 900
+# The most data of one message: below Pub/Sub's 10,000,000 bytes, with room for the attributes.
+MAX_DATA_BYTES: Final = 9_500_000
 
-_ENTITIES: Final = ("segment_id", "video_id", "run_id", "index_id")
-_IDS: Final = ("event_id", "event_type", *_ENTITIES)
+ENTITY_IDS: Final = ("segment_id", "video_id", "run_id", "index_id")
+"""The fields of an event that identify what it is about, from narrow to wide."""
+
+_IDS: Final = ("event_id", "event_type", *ENTITY_IDS)
 DOCUMENTED_FIELDS: Final = (*_IDS, "user_id", "created_at")
 """What every event of the stream has besides `payload`, by the vendor's API reference."""
 
@@ -153,7 +157,7 @@ def id_text(value: object) -> str | None:
 
 def extract_ids(data: Mapping[str, Any]) -> dict[str, str | None]:
     """Extract the ids from the `data` of a delivery; None for one that cannot be an attribute."""
-    return {name: id_text(data.get(name)) for name in _ENTITIES}
+    return {name: id_text(data.get(name)) for name in ENTITY_IDS}
 
 
 def _header_safe(value: str) -> bool:
@@ -249,7 +253,7 @@ def bridge_event(
     fields = {
         "event_id": event_id,
         "event_type": event_type,
-        **{name: ids.get(name) for name in ("user_id", *_ENTITIES)},
+        **{name: ids.get(name) for name in ("user_id", *ENTITY_IDS)},
         "created_at": stamp,
         "payload": payload,
     }

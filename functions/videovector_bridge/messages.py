@@ -2,15 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
 
 from videovector_bridge.backends.ports import MAX_ATTRIBUTE_BYTES, Message
 from videovector_bridge.errors import Owner
-from videovector_bridge.events import Event, attributes
+from videovector_bridge.events import MAX_DATA_BYTES, Event, attributes
 from videovector_bridge.redact import redact
-
-# Below Pub/Sub's 10,000,000 bytes a message, with room for the attributes.
-MAX_DATA_BYTES: Final = 9_500_000
 
 
 def claim_name(event: Event) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infra.deploy import commands
 from infra.deploy.commands import BACKEND_MARK, Command, Deployment
+from videovector_bridge.settings import is_api_key
 
 INFRA = Path(__file__).resolve().parents[1]
 
@@ -115,7 +116,7 @@ def _key(name: str, file: Path | None) -> str:
         source = "what was entered"
     else:
         raise FailedError(f"The secret {name} has no key yet. Give it by API_KEY_FILE=path.")
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
+    if not is_api_key(key):
         raise FailedError(f"The API key is one line without blanks; {source} is not.")
     return key
 

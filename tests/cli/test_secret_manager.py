@@ -27,7 +27,7 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSecretManager]:
 
 def store() -> SecretManagerStore:
     """Return a store that retries without a pause."""
-    return SecretManagerStore(SECRET, Retry(first_pause=0.0))
+    return SecretManagerStore(SECRET, Retry(base=0.0))
 
 
 def test_each_write_adds_a_version(manager: FakeSecretManager) -> None:

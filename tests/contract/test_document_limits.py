@@ -8,7 +8,7 @@ import pytest
 from tests.contract.test_documents import create, read, replace
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.document_limits import check_document
-from videovector_bridge.backends.gcp import firestore
+from videovector_bridge.backends.gcp import documents
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import TransientError, UnstorableError
 
@@ -167,7 +167,7 @@ def test_firestore_takes_no_larger_document(
     Its answer is INVALID_ARGUMENT. That is about the document, which would be the same again.
     """
     shape = SHAPES[name]
-    monkeypatch.setattr(firestore, "check_document", lambda *_: None)
+    monkeypatch.setattr(documents, "check_document", lambda *_: None)
     with pytest.raises(UnstorableError, match="Firestore refuses it as it is") as caught:
         create_for_a_while(gcp_backend, shape(largest(shape) + 1))
 

@@ -14,7 +14,7 @@ from google.cloud.storage import Client
 
 from infra.local.clouds.emulators import Emulators
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.peers import dead_server, forgetful_proxy, refusing_server, stalled_server
+from tests.support.peers import dead_server, dropping_proxy, refusing_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import BackendError, ConflictError, UnstorableError
@@ -252,7 +252,7 @@ def test_lost_answer_is_a_conflict_with_oneself(
     emulators: Emulators, gcp_settings: BackendSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The write has happened; the retry conflicts with it, and another look tells its content."""
-    with forgetful_proxy(emulators.storage_host, lost=1) as host:
+    with dropping_proxy(emulators.storage_host, drops=1) as host:
         files = files_at(host, monkeypatch, gcp_settings.preview_bucket)
         with pytest.raises(ConflictError):
             create(files, "a", b"ours")

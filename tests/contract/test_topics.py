@@ -16,10 +16,10 @@ from tests.support.delivered import Subscriber
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.peers import dead_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
-from videovector_bridge.backends.embedded.log import MessageLog
-from videovector_bridge.backends.gcp import pubsub
-from videovector_bridge.backends.limits import check_request, wire_size
+from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.gcp import topics
 from videovector_bridge.backends.ports import Message
+from videovector_bridge.backends.publish_limits import check_request, wire_size
 from videovector_bridge.errors import BackendError, TransientError, UnstorableError
 
 EVERY_BYTE = bytes(range(256)) * 4
@@ -136,7 +136,7 @@ def test_what_only_pubsub_finds_wrong_is_permanent_too(
     gcp_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """INVALID_ARGUMENT is about the request, which would be the same again."""
-    monkeypatch.setattr(pubsub, "check_request", lambda *_: None)
+    monkeypatch.setattr(topics, "check_request", lambda *_: None)
     with pytest.raises(UnstorableError, match="Pub/Sub refuses the request as it is") as caught:
         gcp_backend.topics.publish("events", [Message(b"")], timeout=10)
 

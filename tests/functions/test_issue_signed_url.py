@@ -12,8 +12,8 @@ from tests.support.subscribing import SOURCE, Deployed, event, message_of
 from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.action import effect_key
 from videovector_bridge.automate.effects.record import Version
+from videovector_bridge.backends.lazy_signer import LazySigner
 from videovector_bridge.backends.ports import Message, SignedObject
-from videovector_bridge.backends.signing import LazySigner
 from videovector_bridge.errors import BackendError
 
 POST = "POST /videos/signed-url"

@@ -14,10 +14,10 @@ from tests.support.subscribing import Deployed, event, message_of
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.api.calls import JSON_LIMIT
 from videovector_bridge.api.errors import (
-    AnswerTooLarge,
     NotFound,
     RequestRefused,
-    UnexpectedAnswer,
+    ResponseTooLarge,
+    UnexpectedResponse,
     ValidationRefused,
 )
 from videovector_bridge.automate import wiring
@@ -242,8 +242,8 @@ REFUSALS = [
     NotFound("unknown", status=404),
     RequestRefused("no", status=400),
     ValidationRefused("not that one", status=422),
-    UnexpectedAnswer("a row is no object", status=200),
-    AnswerTooLarge("too many segments", status=200),
+    UnexpectedResponse("a row is no object", status=200),
+    ResponseTooLarge("too many segments", status=200),
 ]
 REFUSAL_CODES = {each.code for each in REFUSALS}
 
@@ -324,7 +324,7 @@ def test_videos_whose_rows_are_too_many_together(
 
     def answer(ids: list[str]) -> list[dict[str, Any]]:
         if len(ids) > 2:
-            raise AnswerTooLarge("too many segments", status=200)
+            raise ResponseTooLarge("too many segments", status=200)
         return [{"video_id": id_, "segments": [{"segment_id": "s"}]} for id_ in ids]
 
     patch_helper(monkeypatch, "batch_segments", answer)

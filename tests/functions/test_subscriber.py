@@ -408,7 +408,7 @@ def test_a_rejection_that_cannot_be_published_is_redelivered(
     markers: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What should be on topic `rejected` is not acknowledged until it is there."""
-    monkeypatch.setattr(processing, "_PUBLISH_SECONDS", 0.5)
+    monkeypatch.setattr(processing, "PUBLISH_SECONDS", 0.5)
     broken(markers, "messages")
 
     status, _ = markers.post(b"junk", message_of(event()).attributes)

@@ -15,7 +15,7 @@ from typing import Any
 from tests.support.promises import Answer, Event, Ledger, Message
 from videovector_bridge.api.errors import (
     ServerTrouble,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     Unreachable,
     ValidationRefused,
 )
@@ -174,18 +174,18 @@ class World:
             if answer != "refused":
                 self.late.append((self.now + waits + left, target, desired))
             self.step_until(self.now + waits)
-            raise Unreachable("no answer", in_doubt=True)
+            raise Unreachable("no answer", outcome_unknown=True)
         if fate in ("ok", "no answer") and answer != "refused":
             self.take_effect(target, desired)
         self.step()
         if fate == "unavailable":
             raise ServerTrouble("later", status=503)
         if fate != "ok":
-            raise Unreachable("no answer", in_doubt=True)
+            raise Unreachable("no answer", outcome_unknown=True)
         if answer == "refused":
             raise ValidationRefused("no such colour", status=422)
         if answer == "garbled":
-            raise UnexpectedAnswer("an answer of another shape", status=200)
+            raise UnexpectedResponse("an answer of another shape", status=200)
         self.ledger.accept(target, desired)
 
     def take_effect(self, target: str, desired: Mapping[str, Any]) -> None:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from tests.support.crash_history import Piece
 from tests.support.crash_world import StoredDocument, World
 from tests.support.step_loop import Job, nothing
-from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.ports import Backend, Document, Message, Timeout, seconds_left
+from videovector_bridge.backends.publish_limits import check_request
 from videovector_bridge.errors import BackendError, OutOfTimeError
 
 T = TypeVar("T")

@@ -1,21 +1,23 @@
-"""Servers that are not well, for the failures of a network."""
+"""Servers that fail, on loopback: stalled, dead, refusing, or dropping responses."""
 
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 
 @contextmanager
 def stalled_server() -> Iterator[str]:
-    """Yield the `host:port` of a server that accepts connections and never says a word."""
+    """Yield the `host:port` of a server that accepts connections and never responds."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        # The kernel accepts for us; nobody ever reads.
+        # The kernel accepts the connections; nothing reads from them.
         listener.listen(64)
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -27,80 +29,97 @@ def dead_server() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
+class Request(NamedTuple):
+    """A request to a scripted server; names of headers in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Response(NamedTuple):
+    """A response of a scripted server."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
 @contextmanager
-def refusing_server(status: int, message: str, asked: list[str] | None = None) -> Iterator[str]:
-    """Yield the `host:port` of an HTTP server that refuses everything in the way of Google's.
+def scripted_server(respond: Callable[[Request], Response | None]) -> Iterator[str]:
+    """Yield the `host:port` of an HTTP server. For None it closes the connection.
 
-    The paths that it is asked for are added to `asked`.
+    Each request has its own connection and thread.
     """
-    body = json.dumps({"error": {"code": status, "message": message}}).encode()
 
-    class Refuse(_Handler):
-        def answer(self, _given: bytes) -> tuple[int, str, bytes]:
-            if asked is not None:
-                asked.append(self.path)
-            return status, "application/json", body
-
-    with _serving(Refuse) as host:
-        yield host
-
-
-@contextmanager
-def forgetful_proxy(url: str, lost: int) -> Iterator[str]:
-    """Yield the `host:port` of a proxy to `url` that drops the first `lost` answers to a POST.
-
-    What was asked for has happened then.
-    """
-    target = urlsplit(url).netloc
-    losses = iter(range(lost))
-
-    class Forward(_Handler):
-        def answer(self, given: bytes) -> tuple[int, str, bytes] | None:
-            connection = HTTPConnection(target, timeout=10)
-            headers = {k: v for k, v in self.headers.items() if k.lower() != "accept-encoding"}
-            connection.request(self.command, self.path, given, headers)
-            found = connection.getresponse()
-            body = found.read()
-            connection.close()
-            if self.command == "POST" and next(losses, None) is not None:
-                return None
-            return found.status, found.getheader("Content-Type", ""), body
-
-    with _serving(Forward) as host:
-        yield host
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Answers each request with what `answer` returns; without, it hangs up."""
-
-    def answer(self, given: bytes) -> tuple[int, str, bytes] | None:
-        """The status, content type and body for a request with this body."""
-        raise NotImplementedError
-
-    def do_GET(self) -> None:
-        """Any method is answered alike."""
-        given = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        answer = self.answer(given)
-        self.close_connection = True
-        if answer is not None:
-            status, content_type, body = answer
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """Respond to a request of any method."""
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            response = respond(Request(self.command, self.path, headers, body))
+            self.close_connection = True
+            if response is None:
+                return
+            self.send_response(response.status)
+            self.send_header("Content-Type", response.content_type)
+            self.send_header("Content-Length", str(len(response.body)))
+            for name, value in response.headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(response.body)
 
-    do_POST = do_PUT = do_GET  # noqa: N815 - their names there
+        do_POST = do_PUT = do_GET  # noqa: N815 - names of the base class
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name there
-        """Say nothing."""
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - as there
+            """Log nothing."""
 
-
-@contextmanager
-def _serving(handler: type[_Handler]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@contextmanager
+def refusing_server(status: int, message: str, paths: list[str] | None = None) -> Iterator[str]:
+    """Yield the `host:port` of a server that refuses every request in Google's form.
+
+    It appends the paths of the requests to `paths`.
+    """
+    body = json.dumps({"error": {"code": status, "message": message}}).encode()
+
+    def refuse(request: Request) -> Response:
+        if paths is not None:
+            paths.append(request.path)
+        return Response(status, body)
+
+    with scripted_server(refuse) as host:
+        yield host
+
+
+@contextmanager
+def dropping_proxy(url: str, drops: int) -> Iterator[str]:
+    """Yield the `host:port` of a proxy to `url` that drops the first `drops` responses to a POST.
+
+    The request has taken effect by then.
+    """
+    target = urlsplit(url).netloc
+    dropped = iter(range(drops))
+
+    def forward(request: Request) -> Response | None:
+        connection = HTTPConnection(target, timeout=10)
+        headers = {k: v for k, v in request.headers.items() if k != "accept-encoding"}
+        connection.request(request.method, request.path, request.body, headers)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        if request.method == "POST" and next(dropped, None) is not None:
+            return None
+        return Response(response.status, body, response.getheader("Content-Type", ""))
+
+    with scripted_server(forward) as host:
+        yield host

@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 
 from tests.support.vendor_events import event
 from videovector_bridge import messages
-from videovector_bridge.backends.limits import check_request
-from videovector_bridge.events import Event, decode_event, event_message
+from videovector_bridge.backends.publish_limits import check_request
+from videovector_bridge.events import MAX_DATA_BYTES, Event, decode_event, event_message
 from videovector_bridge.messages import (
-    MAX_DATA_BYTES,
     claim_message,
     claim_name,
     rejected_messages,

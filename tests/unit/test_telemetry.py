@@ -1,15 +1,37 @@
 """`telemetry`: one JSON line per outcome, with nothing secret in it."""
 
+import logging
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
+import google.api_core.client_logging
 import orjson
 import pytest
 
 from videovector_bridge.redact import redact
-from videovector_bridge.telemetry import log
+from videovector_bridge.telemetry import LIBRARY_EVENT, capture_library_records, log
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+
+
+KEY = "sk_live_hidden-word"
+SIGNED_URL = "https://storage.googleapis.com/b/o?X-Goog-Signature=hidden-word"
+
+
+@pytest.fixture
+def captured() -> Iterator[logging.Handler]:
+    """Capture records of libraries during the test; the handler that does."""
+    root, google_logger = logging.getLogger(), logging.getLogger("google")
+    handlers, level, propagate = root.handlers[:], google_logger.level, google_logger.propagate
+    capture_library_records()
+    (handler,) = set(root.handlers) - set(handlers)
+    yield handler
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    google_logger.setLevel(level)
+    google_logger.propagate = propagate
 
 
 def line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -22,7 +44,7 @@ def line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def test_a_line_is_what_cloud_logging_reads(capsys: pytest.CaptureFixture[str]) -> None:
-    """Severity, message, event, facts and the trace in the fields of structured logging."""
+    """Severity, message, event, fields and trace have the names of structured logging."""
     log("INFO", "a.b", "It\nis.", headers={"traceparent": TRACEPARENT}, project="p", n=1)
 
     assert line(capsys) == {
@@ -37,7 +59,7 @@ def test_a_line_is_what_cloud_logging_reads(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("header", ["", "garbage", "00-short-b7ad6b7169203331-01"])
 def test_a_bad_trace_is_no_trace(capsys: pytest.CaptureFixture[str], header: str) -> None:
-    """A header that is no traceparent adds nothing."""
+    """A header that is not a traceparent adds nothing."""
     log("INFO", "a", "b", headers={"traceparent": header}, project="p")
 
     assert set(line(capsys)) == {"severity", "message", "event"}
@@ -55,24 +77,116 @@ def test_a_bad_trace_is_no_trace(capsys: pytest.CaptureFixture[str], header: str
         "see gs://bucket/o?token=hidden-word, please",
     ],
 )
-def test_credentials_are_hidden_wherever_they_stand(
+def test_credentials_are_hidden_in_message_and_fields(
     capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
-    """Keys, bearer tokens, users and queries of URLs are hidden in message and nested facts."""
+    """Keys, bearer tokens, users and queries of URLs are hidden in message and nested fields."""
     log("ERROR", "a", text, problems=[text, {"inner": (text,)}])
 
     assert "hidden-word" not in orjson.dumps(line(capsys)).decode()
 
 
 def test_plain_text_is_left_alone() -> None:
-    """What is no credential is not touched."""
+    """Text without credentials is unchanged."""
     text = "Is https://host/path right? The task_force (risk_y) says: a@b.c?"
 
     assert redact(text) == text
 
 
 def test_odd_values_do_not_stop_the_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """A fact that JSON does not know is written as text."""
+    """A value that JSON does not have is written as text."""
     log("INFO", "a", "b", thing={1})
 
     assert line(capsys)["thing"] == "{1}"
+
+
+@pytest.mark.usefixtures("captured")
+@pytest.mark.parametrize("name", ["httpx", "urllib3.connectionpool", "google.auth.transport"])
+def test_a_record_of_a_library_is_a_redacted_line(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A key in the message and a signed URL in its arguments are hidden."""
+    google.api_core.client_logging.initialize_logging()  # type: ignore[no-untyped-call]
+    message = f"retry with {KEY}: %s"
+    logging.getLogger(name).warning(message, SIGNED_URL)
+
+    assert line(capsys) == {
+        "severity": "WARNING",
+        "message": "retry with sk_[hidden]: https://storage.googleapis.com/b/o?[hidden]",
+        "event": LIBRARY_EVENT,
+        "logger": name,
+    }
+
+
+@pytest.mark.usefixtures("captured")
+def test_a_traceback_of_a_library_is_redacted(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exception of a record is in `stack_trace`, with its secrets hidden."""
+    try:
+        raise RuntimeError(f"GET {SIGNED_URL} with {KEY}")
+    except RuntimeError:
+        logging.getLogger("drain").exception("Exception on / [POST]")
+
+    entry = line(capsys)
+    assert entry["severity"] == "ERROR"
+    assert entry["message"] == "Exception on / [POST]"
+    assert "RuntimeError: GET https://storage.googleapis.com/b/o?[hidden]" in entry["stack_trace"]
+    assert "hidden-word" not in orjson.dumps(entry).decode()
+
+
+@pytest.mark.usefixtures("captured")
+def test_a_warning_of_python_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """`warnings.warn` is a record of the logger `py.warnings`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)  # pytest has replaced it since
+        capture_library_records()
+        warnings.warn(f"old call with {KEY}", stacklevel=1)
+
+    entry = line(capsys)
+    assert entry["logger"] == "py.warnings"
+    assert "hidden-word" not in entry["message"]
+
+
+@pytest.mark.usefixtures("captured")
+@pytest.mark.parametrize(
+    ("level", "severity"),
+    [(30, "WARNING"), (35, "WARNING"), (40, "ERROR"), (50, "CRITICAL"), (60, "CRITICAL")],
+)
+def test_a_level_becomes_a_severity(
+    capsys: pytest.CaptureFixture[str], level: int, severity: str
+) -> None:
+    """Levels between the standard ones have the severity below."""
+    logging.getLogger("grpc").log(level, "x")
+
+    assert line(capsys)["severity"] == severity
+
+
+@pytest.mark.usefixtures("captured")
+def test_a_record_below_warning_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """The requests that httpx logs at INFO stay out of the log."""
+    logger = logging.getLogger("httpx")
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.info("HTTP Request: GET %s", SIGNED_URL)
+    logger.setLevel(level)
+
+    assert capsys.readouterr().out == ""
+
+
+def test_arguments_that_do_not_fit_leave_the_message(
+    capsys: pytest.CaptureFixture[str], captured: logging.Handler
+) -> None:
+    """A record with wrong arguments is written without them."""
+    captured.handle(logging.LogRecord("x", 30, "x.py", 1, "%d of %d", ("one",), None))
+
+    assert line(capsys)["message"] == "%d of %d"
+
+
+@pytest.mark.usefixtures("captured")
+def test_capturing_twice_writes_a_record_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Capturing is idempotent, and replaces plain handlers that redact nothing."""
+    logging.getLogger().addHandler(logging.StreamHandler())
+    capture_library_records()
+    logging.getLogger("x").warning("once")
+
+    assert line(capsys)["message"] == "once"

@@ -1,12 +1,11 @@
-"""All that talks to VideoVector.
+"""The client of the VideoVector API: requests, errors, retries, and the event stream.
 
-The event stream and the management of webhooks are apart, in `stream` and `webhooks`: few
-functions need the one, and none the other.
+`ingest`, `automate` and `cli` import it; it imports settings and the modules beside it. Import
+`stream` (event stream) and `webhooks` (management of webhooks) by name: few functions need them.
 """
 
 from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.errors import (
-    AnswerTooLarge,
     ApiError,
     Conflict,
     CredentialRefused,
@@ -14,9 +13,10 @@ from videovector_bridge.api.errors import (
     RateLimited,
     Redirected,
     RequestRefused,
+    ResponseTooLarge,
     ScopeRefused,
     ServerTrouble,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     Unreachable,
     ValidationRefused,
     error_from_response,
@@ -35,7 +35,6 @@ from videovector_bridge.api.models import (
 from videovector_bridge.api.retry import RetryPolicy
 
 __all__ = [
-    "AnswerTooLarge",
     "ApiError",
     "Conflict",
     "CredentialRefused",
@@ -48,13 +47,14 @@ __all__ = [
     "RateLimited",
     "Redirected",
     "RequestRefused",
+    "ResponseTooLarge",
     "RetryPolicy",
     "ScopeRefused",
     "SegmentsTarget",
     "SentTest",
     "ServerTrouble",
     "SignedUrl",
-    "UnexpectedAnswer",
+    "UnexpectedResponse",
     "Unreachable",
     "ValidationRefused",
     "VideoVectorClient",

@@ -1,4 +1,4 @@
-"""What is asked of VideoVector and what comes back, as values; and how to write a request. Pure."""
+"""One request to VideoVector and its response, as values; and the encoding of a request. Pure."""
 
 import json
 import re
@@ -10,15 +10,17 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
-from videovector_bridge.api.errors import RequestRefused
+from videovector_bridge.api.errors import CredentialRefused, RequestRefused
 from videovector_bridge.redact import clean_text
+from videovector_bridge.settings.api import is_api_key
 
 T = TypeVar("T")
 
+# The most bytes of a response. An instance may hold several responses at once.
 JSON_LIMIT = 32 * 1024 * 1024
-# What is about one marker or one object is small; an instance may hold many of them.
+# About one marker or one object.
 SINGLE_LIMIT = 256 * 1024
-# An instance may hold several; a caller whose batch answers with more asks for fewer ids.
+# A caller whose batch exceeds it requests fewer ids at once.
 BATCH_LIMIT = 8 * 1024 * 1024
 MEDIA_LIMIT = 64 * 1024 * 1024
 _MAX_ID = 1_000
@@ -27,11 +29,11 @@ _HEADER_WORD = re.compile(r"[!-~]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One logical request. `path` is relative to the base URL, its ids escaped by `segment`.
+    """One logical request. `path` is relative to the base URL, its ids encoded by `encode_id`.
 
-    `reads` marks a POST that changes nothing. `limit` is the most bytes that its answer may have.
-    `status_suffices`: a 2xx says all that must be known, so its body may be too large or broken
-    off (and then counts as empty, or as what came of it).
+    `reads` marks a POST that changes nothing. `limit` is the most bytes of the response's body.
+    `status_suffices`: any 2xx is a success, even if its body is too large (it then counts as
+    empty) or broken off (the part that arrived then counts).
     """
 
     method: str
@@ -46,12 +48,12 @@ class Call:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether it only reads: nothing that was sent can take effect, now or later."""
+        """Whether it only reads, so that it has no effect, now or later."""
         return self.method == "GET" or self.reads
 
     @property
     def repeatable(self) -> bool:
-        """Whether sending it twice does no more than sending it once."""
+        """Whether sending it twice has the same effect as sending it once."""
         return (
             self.changes_nothing
             or self.method in {"PUT", "DELETE"}
@@ -60,7 +62,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A success: its status, bare media type in lower case (or ""), and whole body."""
 
     method: str
@@ -70,24 +72,45 @@ class Answer:
     content: bytes = field(repr=False)
 
 
-def segment(value: str) -> str:
-    """Return an id as one segment of a path, percent-encoded so that it cannot leave its place.
+def check_api_key(key: str, method: str, path: str) -> str:
+    """Return `key`, or raise `CredentialRefused` if it cannot be sent with that request.
 
-    Raises `RequestRefused` for what no encoding makes safe: an empty id (it would address the
-    whole collection), and `.` or `..` between slashes, which a proxy that decodes would resolve.
+    A bad key must not reach h11, whose error would quote it.
+    """
+    if is_api_key(key):
+        return key
+    problem = "contains characters that no header can carry" if key else "is empty"
+    del key  # some error reports print the locals of every frame
+    raise CredentialRefused(
+        f"The API key {problem}, so {method} {path} was not sent. {CredentialRefused.advice}",
+        method=method,
+        path=path,
+    )
+
+
+def encode_id(value: str) -> str:
+    """Return an id as one segment of a path, percent-encoded so that it stays one segment.
+
+    Raises `RequestRefused` for ids that no encoding makes safe: an empty one (it would address the
+    whole collection), and `.` or `..` between slashes, which a decoding proxy would resolve.
     """
     if not value or len(value) > _MAX_ID:
         raise RequestRefused(f"An id must have 1 to {_MAX_ID} characters, not {len(value)}.")
     if {".", ".."} & set(re.split(r"[/\\]", value)):
-        raise RequestRefused(f"{clean_text(value)!r} is no id: it holds a step in a path.")
+        raise RequestRefused(f"{clean_text(value)!r} is not an id: it contains `.` or `..`.")
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
-        raise RequestRefused(f"{clean_text(value)!r} is no id: it is not text.") from None
+        raise RequestRefused(f"{clean_text(value)!r} is not an id: it is not text.") from None
 
 
-def header_word(key: str) -> str:
-    """Return an idempotency key as a header can carry it: as given, else its SHA-256 in hex."""
+def encode_idempotency_key(key: str | None) -> str:
+    """Return the caller's key in a form that fits a header, or a new key for None.
+
+    A key that does not fit is replaced by its SHA-256 in hex.
+    """
+    if key is None:
+        return str(uuid4())
     if _HEADER_WORD.fullmatch(key):
         return key
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
@@ -106,18 +129,13 @@ def encode_body(call: Call) -> bytes:
         ) from error
 
 
-def params_of(**values: str | int | None) -> dict[str, str]:
-    """Return what is not None, as text."""
+def encode_params(**values: str | int | None) -> dict[str, str]:
+    """Return the values as text, without those that are None."""
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
-def key_for_call(given: str | None) -> str:
-    """Return the caller's idempotency key in a form fit for a header, or a new one."""
-    return str(uuid4()) if given is None else header_word(given)
-
-
-def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def split(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield the items in order, `size` at a time."""
-    rest = iter(items)
-    while chunk := list(islice(rest, size)):
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
         yield chunk

@@ -1,7 +1,7 @@
 """The VideoVector API as methods: one for every endpoint that the bridge uses.
 
 Sources: the vendor's pages "Advanced public utilities" and "Indexes and media". The event stream
-is in `stream.py`; the management of webhooks is the operator's, not the bridge's.
+is in `stream.py`, the management of webhooks in `webhooks.py`.
 """
 
 import random as _random
@@ -12,26 +12,26 @@ from typing import Any, Self
 
 import httpx
 
-from videovector_bridge.api import answers
-from videovector_bridge.api.answers import Cursor
+from videovector_bridge.api import responses
 from videovector_bridge.api.calls import (
     BATCH_LIMIT,
     MEDIA_LIMIT,
     SINGLE_LIMIT,
-    Answer,
     Call,
-    chunks,
-    key_for_call,
-    params_of,
-    segment,
+    Response,
+    encode_id,
+    encode_idempotency_key,
+    encode_params,
+    split,
 )
 from videovector_bridge.api.errors import NotFound
 from videovector_bridge.api.models import JsonObject, Marker, Media, SegmentsTarget, SignedUrl
+from videovector_bridge.api.responses import Cursor
 from videovector_bridge.api.retry import RetryPolicy
 from videovector_bridge.api.throttle import Throttle
 from videovector_bridge.api.transport import Pool, Transport
 
-# The most ids that one request may name ("Batch media helpers").
+# The most ids in one request ("Batch media helpers").
 _BATCH = 100
 _SEGMENTS_BATCH = 50
 
@@ -41,13 +41,12 @@ def _utc_now() -> datetime:
 
 
 class VideoVectorClient:
-    """A client for many threads. Every method raises `ApiError`s and nothing else of its own.
+    """A thread-safe client. Its methods raise `ApiError`s only, and what `key` raises.
 
-    `key` is asked before each attempt. `http` is used as it is if given (and then not closed
-    here), else connections open on first use. `retry` says how often and how long one request
-    is tried; the methods that send several apply it to each. `timeout_seconds` limits each step
-    of an attempt. `clock` counts monotonic seconds. After a 429 no thread sends before the time is
-    over that VideoVector asked for; what would outlast its budget raises `RateLimited` unsent.
+    `key` is called before each attempt. `http` stays open after `close`; without it, connections
+    open on first use. `retry` applies to each request of a method. `timeout_seconds` limits each
+    step of an attempt. `clock` counts monotonic seconds. After a 429 no thread sends until
+    Retry-After has passed; a request whose budget ends before raises `RateLimited` unsent.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class VideoVectorClient:
         now: Callable[[], datetime] = _utc_now,
         random: Callable[[], float] = _random.random,
     ) -> None:
-        """Raise `SettingsError` if `base_url` is no plain http(s) URL. Opens nothing yet."""
+        """Raise `SettingsError` unless `base_url` is a plain http(s) URL. Opens nothing yet."""
         self._transport = Transport(
             base_url=base_url,
             key=key,
@@ -92,23 +91,22 @@ class VideoVectorClient:
     # Markers
 
     def list_markers(self) -> Iterator[Marker]:
-        """Yield the user's markers, from `GET /markers`, whether it answers in pages or at once."""
+        """Yield the user's markers from `GET /markers`, paginated or not."""
 
-        def fetch(cursor: Cursor | None) -> Answer:
-            return self._get("/markers", params_of(cursor=cursor))
+        def fetch(cursor: Cursor | None) -> Response:
+            return self._get("/markers", encode_params(cursor=cursor))
 
-        return map(answers.marker_from, answers.to_pages(fetch))
+        return map(responses.marker_from, responses.iterate_rows(fetch))
 
     def upsert_marker(
         self, body: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Marker:
-        """Send `body` as it is to `PUT /markers`; return the marker as far as the answer shows it.
+        """Send `body` unchanged to `PUT /markers`; return the marker in the response, if any.
 
-        Any 2xx is a success, whatever its body: what it looks like is not documented, and an
-        error would count as a refusal of a marker that is set. A page of something else that
-        answers 2xx under a wrong base URL is therefore a success too; reads find that out.
-        One `idempotency_key` belongs to one body: given again it may get the first answer
-        again, without effect. By default every call has its own, kept over its retries.
+        Any 2xx is a success: the body is undocumented, and an error would count as a refusal of a
+        marker that is set. So a foreign page that returns 2xx under a wrong base URL is a success
+        too; reads detect it. Use one `idempotency_key` for one body: a repeated key may return the
+        first response without effect. By default each call has a new key, kept over its retries.
         """
         call = Call(
             "PUT",
@@ -116,21 +114,21 @@ class VideoVectorClient:
             body=dict(body),
             limit=SINGLE_LIMIT,
             status_suffices=True,
-            idempotency_key=key_for_call(idempotency_key),
+            idempotency_key=encode_idempotency_key(idempotency_key),
         )
-        return answers.to_marker(self._transport.send(call))
+        return responses.parse_marker(self._transport.send(call))
 
     def delete_marker(self, marker_id: str) -> bool:
-        """Delete a marker. True if this call did it, False if it was gone already (404).
+        """Delete a marker. True if this call deleted it, False if it did not exist (404).
 
-        A retry after a lost answer finds it gone, so gone is what was asked for. A 404 that does
-        not speak as VideoVector does (a proxy's page, a wrong base URL) is raised as `NotFound`.
+        A retry after a lost response gets 404, so 404 is a success. A 404 that is not in
+        VideoVector's form (a proxy's page, a wrong base URL) raises `NotFound`.
         """
         try:
             self._transport.send(
                 Call(
                     "DELETE",
-                    f"/markers/{segment(marker_id)}",
+                    f"/markers/{encode_id(marker_id)}",
                     limit=SINGLE_LIMIT,
                     status_suffices=True,
                 )
@@ -146,9 +144,9 @@ class VideoVectorClient:
     def signed_url(
         self, gcs_uri: str, *, force_refresh: bool = False, idempotency_key: str | None = None
     ) -> SignedUrl:
-        """Return a URL for `gs://bucket/path`, a new one if `force_refresh` says so.
+        """Return a URL for `gs://bucket/path`; with `force_refresh` a new one.
 
-        Grants are counted, so each call carries an idempotency key, the same over its retries.
+        VideoVector counts grants, so each call has an idempotency key, kept over its retries.
         """
         body: JsonObject = {"gcs_uri": gcs_uri}
         if force_refresh:
@@ -158,20 +156,20 @@ class VideoVectorClient:
             "/videos/signed-url",
             body=body,
             limit=SINGLE_LIMIT,
-            idempotency_key=key_for_call(idempotency_key),
+            idempotency_key=encode_idempotency_key(idempotency_key),
         )
-        return answers.to_signed_url(self._transport.send(call), gcs_uri)
+        return responses.parse_signed_url(self._transport.send(call), gcs_uri)
 
     def gif(self, video_id: str) -> Media:
         """Return a video's preview, an `image/gif`."""
-        return self._image(f"/videos/{segment(video_id)}/gif")
+        return self._image(f"/videos/{encode_id(video_id)}/gif")
 
     def thumbnail(self, segment_id: str) -> Media:
-        """Return a segment's picture, of the type that the answer states."""
-        return self._image(f"/videos/segments/{segment(segment_id)}/thumbnail")
+        """Return a segment's image, in the type that the response states."""
+        return self._image(f"/videos/segments/{encode_id(segment_id)}/thumbnail")
 
-    # Batches: any number of ids, asked for in as many requests as it takes, one after another.
-    # Rows come in the order of the requests and, within one, of the answer; an unknown id has none.
+    # Batches: any number of ids, in several requests one after another. Rows are in the order of
+    # the requests and, within one, of the response. An unknown id has no row.
 
     def batch_videos(self, ids: Iterable[str]) -> list[JsonObject]:
         """Return the videos with their details; a request for every 100 ids."""
@@ -186,8 +184,8 @@ class VideoVectorClient:
         return self._batch("/videos/batch/segments", "video_ids", ids, _SEGMENTS_BATCH)
 
     def batch_segments_for_targets(self, targets: Iterable[SegmentsTarget]) -> list[JsonObject]:
-        """Return the segments of each video as a run made them; a request for every 50 targets."""
-        rows = (params_of(video_id=target.video_id, run_id=target.run_id) for target in targets)
+        """Return the segments of each video from one run; a request for every 50 targets."""
+        rows = (encode_params(video_id=target.video_id, run_id=target.run_id) for target in targets)
         return self._batch("/videos/batch/segments", "targets", rows, _SEGMENTS_BATCH)
 
     # Playground
@@ -195,15 +193,15 @@ class VideoVectorClient:
     def playground_search(
         self, query: str, top_k: int = 30, run_id: str | None = None
     ) -> list[JsonObject]:
-        """Return the `top_k` (1 to 100) best matches for a text, within one run if given."""
+        """Return the `top_k` (1 to 100) best matches for a text, of one run or of all."""
         call = Call(
             "POST",
             "/playground/search",
-            params=params_of(run_id=run_id),
+            params=encode_params(run_id=run_id),
             body={"query": query, "top_k": top_k},
             reads=True,
         )
-        return answers.to_rows(self._transport.send(call))
+        return responses.parse_rows(self._transport.send(call))
 
     def playground_filter_search(
         self,
@@ -215,7 +213,7 @@ class VideoVectorClient:
     ) -> Iterator[JsonObject]:
         """Yield every match of 1 to 4 conditions `{field, operator, type, value?}`, in pages."""
 
-        def fetch(cursor: Cursor | None) -> Answer:
+        def fetch(cursor: Cursor | None) -> Response:
             body: JsonObject = {"conditions": [*map(dict, conditions)], "page_size": page_size}
             for name, ids in (("run_ids", run_ids), ("index_ids", index_ids)):
                 if ids:
@@ -226,18 +224,18 @@ class VideoVectorClient:
                 Call("POST", "/search/filter/playground", body=body, reads=True)
             )
 
-        return answers.to_pages(fetch)
+        return responses.iterate_rows(fetch)
 
-    def _get(self, path: str, params: Mapping[str, str]) -> Answer:
+    def _get(self, path: str, params: Mapping[str, str]) -> Response:
         return self._transport.send(Call("GET", path, params=params, limit=BATCH_LIMIT))
 
     def _image(self, path: str) -> Media:
         call = Call("GET", path, accept="image/*", limit=MEDIA_LIMIT)
-        return answers.to_media(self._transport.send(call))
+        return responses.parse_media(self._transport.send(call))
 
     def _batch(self, path: str, name: str, items: Iterable[Any], size: int) -> list[JsonObject]:
         rows: list[JsonObject] = []
-        for chunk in chunks(items, size):
+        for chunk in split(items, size):
             call = Call("POST", path, body={name: chunk}, reads=True, limit=BATCH_LIMIT)
-            rows += answers.to_rows(self._transport.send(call))
+            rows += responses.parse_rows(self._transport.send(call))
         return rows

@@ -1,4 +1,4 @@
-"""What can go wrong between the bridge and VideoVector, as types, in sentences for an operator.
+"""The errors of requests to VideoVector, as types with messages for an operator.
 
 Sources: the vendor's pages "Auth and API keys" and "Advanced public utilities", and its SDK 2.0.0
 for the shapes of error bodies.
@@ -9,25 +9,25 @@ from typing import Any, ClassVar
 
 import httpx
 
-from videovector_bridge.api.error_body import ErrorBody, read_error_body
+from videovector_bridge.api.error_body import ErrorBody, parse_error_body
 from videovector_bridge.api.retry import parse_retry_after
 from videovector_bridge.errors import BridgeError, Owner, PermanentError, TransientError
 from videovector_bridge.redact import clean_text
 
 
 class ApiError(BridgeError):
-    """Root of everything that talking to VideoVector raises. `str()` is a sentence with advice.
+    """Root of all errors of requests to VideoVector. `str()` is a message with advice.
 
-    `code` is our stable word for the cause; `vendor_code` and `message` are VideoVector's own
-    (empty if its answer was of no known shape). `status` is None when no answer came or none was
-    asked for. `retry_after` is seconds. `path` is the URL's path and never holds a query.
-    `in_doubt`: the request was sent and its fate is unknown, now or in an earlier attempt of the
-    same call, so that it may yet take effect. Never true of a call that changes nothing. All text
-    is cleaned: no key, no signed URL's query, no control characters, bounded in length.
+    `code` is the bridge's stable word for the cause; `vendor_code` and `message` are VideoVector's
+    (empty for a response of unknown shape). `status` is None if there was no response.
+    `retry_after` is seconds. `path` is the URL's path without its query.
+    `outcome_unknown`: this attempt or an earlier one of the call was sent without a conclusive
+    response, so it may still take effect. Never true for a call that changes nothing. All text is
+    cleaned: no key, no query of a signed URL, no control characters, bounded in length.
     """
 
     code: str = "api_error"
-    headline: ClassVar[str] = "VideoVector's answer is an error"
+    headline: ClassVar[str] = "VideoVector's response is an error"
     advice: ClassVar[str] = ""
 
     def __init__(
@@ -42,10 +42,10 @@ class ApiError(BridgeError):
         details: Any = None,
         request_id: str | None = None,
         retry_after: float | None = None,
-        in_doubt: bool = False,
+        outcome_unknown: bool = False,
     ) -> None:
-        # Not super().__init__: beside PermanentError that would ask for owner and code, which
-        # each class here states once for all.
+        # Not super().__init__: PermanentError's would require owner and code, which are class
+        # attributes here.
         Exception.__init__(self, sentence)
         self.method = method
         self.path = path
@@ -55,11 +55,11 @@ class ApiError(BridgeError):
         self.details = details
         self.request_id = request_id
         self.retry_after = retry_after
-        self.in_doubt = in_doubt
+        self.outcome_unknown = outcome_unknown
 
 
 class CredentialRefused(ApiError, TransientError):
-    """401, or a key that no header can carry. Transient: the same message succeeds once mended."""
+    """401, or a key that no header can carry. Transient: it succeeds with a valid key."""
 
     code = "credential_refused"
     headline = "VideoVector refused the API key"
@@ -67,41 +67,41 @@ class CredentialRefused(ApiError, TransientError):
 
 
 class ScopeRefused(ApiError, TransientError):
-    """403. Transient: the same message succeeds once the key has the scope."""
+    """403. Transient: it succeeds once the key has the scope."""
 
     code = "scope_refused"
     headline = "The API key may not do this"
 
 
 class RateLimited(ApiError, TransientError):
-    """429. `retry_after` is what VideoVector asked for, also when it exceeded the budget.
+    """429. `retry_after` is VideoVector's value, even if it exceeds the budget.
 
-    `status` is None if the request was not sent, because of the 429 to another one.
+    `status` is None if the request was not sent because another request got a 429.
     """
 
     code = "rate_limited"
     headline = "VideoVector asks to slow down"
-    advice = "It is tried again later; if this goes on, lower the rate or ask for a higher limit."
+    advice = "It is retried later; if this persists, lower the rate or request a higher limit."
 
 
 class Conflict(ApiError, TransientError):
-    """409. Transient: it is about the state of this moment, say the same request under way."""
+    """409. Transient: it concerns the current state, such as the same request in progress."""
 
     code = "conflict"
     headline = "VideoVector reports a conflict with another change"
-    advice = "It is tried again later."
+    advice = "It is retried later."
 
 
 class ServerTrouble(ApiError, TransientError):
-    """5xx, and 408 and 425, which too mean "later"."""
+    """5xx; also 408 and 425, which mean "later" too."""
 
     code = "server_trouble"
-    headline = "VideoVector is in trouble"
-    advice = "It is tried again later; if this goes on, tell VideoVector the request id."
+    headline = "VideoVector failed"
+    advice = "It is retried later; if this persists, report the request id to VideoVector."
 
 
 class Unreachable(ApiError, TransientError):
-    """No whole answer: no connection, a timeout, or an answer that was broken off."""
+    """No complete response: no connection, a timeout, or a connection that was cut."""
 
     code = "unreachable"
     headline = "VideoVector did not answer"
@@ -109,15 +109,15 @@ class Unreachable(ApiError, TransientError):
 
 
 class Redirected(ApiError, TransientError):
-    """3xx, never followed: it could carry the key elsewhere. Transient: a setting mends it."""
+    """3xx, never followed: that could send the key elsewhere. Transient: a setting fixes it."""
 
     code = "redirected"
-    headline = "VideoVector's address points elsewhere"
+    headline = "VideoVector's address redirects elsewhere"
     advice = "Redirects are not followed. Check VIDEO_VECTOR_BASE_URL (https, and its path)."
 
 
 class NotFound(ApiError, PermanentError):
-    """404. The user's to mend: the ids come from the user's media and automations."""
+    """404. The user corrects it: the ids come from the user's media and automations."""
 
     owner: Owner = "user"
     code = "not_found"
@@ -126,35 +126,35 @@ class NotFound(ApiError, PermanentError):
 
 
 class RequestRefused(ApiError, PermanentError):
-    """Any other 4xx, or a request that cannot be sent as given (status None)."""
+    """Any other 4xx, or a request that cannot be sent (status None)."""
 
     owner: Owner = "user"
     code = "request_refused"
     headline = "VideoVector refused the request"
-    advice = "Check what the automation or the caller asks for."
+    advice = "Check the values in the automation or the caller."
 
 
 class ValidationRefused(RequestRefused):
-    """422: the request was understood, its values were not accepted. `details` says which."""
+    """422: VideoVector rejected values of the request; `details` names them."""
 
     code = "validation_refused"
 
 
-class UnexpectedAnswer(ApiError, PermanentError):
+class UnexpectedResponse(ApiError, PermanentError):
     """A success whose body is not of the documented shape."""
 
     owner: Owner = "vendor"
     code = "unexpected_answer"
-    headline = "VideoVector's answer is not of the documented shape"
+    headline = "VideoVector's response is not of the documented shape"
     advice = "Check that VIDEO_VECTOR_BASE_URL is VideoVector's API; if so, the API has changed."
 
 
-class AnswerTooLarge(UnexpectedAnswer):
-    """A success whose body is larger than the bridge is willing to hold in memory."""
+class ResponseTooLarge(UnexpectedResponse):
+    """A success whose body exceeds the limit of its request."""
 
     code = "answer_too_large"
-    headline = "VideoVector's answer is too large"
-    advice = "Ask for fewer rows at once."
+    headline = "VideoVector's response is too large"
+    advice = "Request fewer rows at once."
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -167,7 +167,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     425: ServerTrouble,
     429: RateLimited,
 }
-# What httpx raises before the first byte of a request has left.
+# httpx raises these before it sends the first byte of a request.
 _BEFORE_SENDING = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -175,41 +175,41 @@ _BEFORE_SENDING = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-# Failures after which VideoVector is done with the request, if it is VideoVector that says so.
-_DONE = frozenset({500, 501, 503, 505})
+# After these, the request is no longer in progress, if the body is VideoVector's own.
+_ENDED = frozenset({500, 501, 503, 505})
 _BY_HUNDRED: dict[int, type[ApiError]] = {3: Redirected, 4: RequestRefused, 5: ServerTrouble}
 
 
-def error_from_response(response: httpx.Response, *, now: datetime | None = None) -> ApiError:
-    """Return (not raise) the error that a response stands for; a 2xx is an `UnexpectedAnswer`.
-
-    The body is used as far as it has been read, so a streamed response needs no reading first,
-    but says more after it. `now`, aware, is what a `Retry-After` date is measured from; the
-    system's clock by default. Never raises, whatever the response holds.
-    """
-    try:
-        body = response.content
-    except (httpx.StreamError, RuntimeError):
-        body = b""
-    return error_from_answer(response, body, now=now)
-
-
-def error_from_answer(
-    response: httpx.Response, body: bytes, *, now: datetime | None = None
+def error_from_response(
+    response: httpx.Response, body: bytes | None = None, *, now: datetime | None = None
 ) -> ApiError:
-    """As `error_from_response`, with the body given apart, for one read in bounded pieces."""
+    """Return the error for a response; a 2xx is an `UnexpectedResponse`. Never raises.
+
+    `body` is the body as far as the caller has read it; None: the response's own content, empty
+    if it was not read. `now`, aware, is the reference for a `Retry-After` date; the system's clock
+    by default.
+    """
+    if body is None:
+        try:
+            body = response.content
+        except (httpx.StreamError, RuntimeError):
+            body = b""
     status = response.status_code
-    kind = _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, UnexpectedAnswer)
+    kind = _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, UnexpectedResponse)
     method, path, secret = describe_request(response)
-    said = read_error_body(body, secret=secret)
+    error_body = parse_error_body(body, secret=secret)
     request_id = clean_text(
-        response.headers.get("X-Request-Id") or said.request_id or "", limit=128, secret=secret
+        response.headers.get("X-Request-Id") or error_body.request_id or "",
+        limit=128,
+        secret=secret,
     )
     now = now or datetime.now(UTC)
-    waits = (response.headers.get("Retry-After"), said.retry_after)
-    seconds = [parse_retry_after(wait, now) for wait in waits if wait]
+    headers = (response.headers.get("Retry-After"), error_body.retry_after)
+    seconds = [parse_retry_after(wait, now) for wait in headers if wait]
     retry_after = next((wait for wait in seconds if wait is not None), None)
-    sentence = _sentence(kind, f"{method} {path} answered {status}", said, request_id, retry_after)
+    sentence = _sentence(
+        kind, f"{method} {path} returned {status}", error_body, request_id, retry_after
+    )
     if kind is ScopeRefused:
         sentence += f" Use a key with the scope `{needed_scope(method, path)}`."
     return kind(
@@ -217,45 +217,45 @@ def error_from_answer(
         method=method,
         path=path,
         status=status,
-        message=said.message,
-        vendor_code=said.code,
-        details=said.details,
+        message=error_body.message,
+        vendor_code=error_body.code,
+        details=error_body.details,
         request_id=request_id or None,
         retry_after=retry_after,
-        in_doubt=_leaves_doubt(status, said),
+        outcome_unknown=_may_still_run(status, error_body),
     )
 
 
 def error_from_exception(error: Exception, request: httpx.Request) -> Unreachable:
-    """Return the `Unreachable` for what httpx raised. Raise it outside the `except` block.
+    """Return the `Unreachable` for an httpx exception. Raise it outside the `except` block.
 
-    httpx's exceptions hold the request and with it the key, so the error must not be chained to
-    them: neither as cause nor as context. Their kind and text go into the sentence instead.
+    httpx's exceptions reference the request and so the key. The error must not be chained to them,
+    neither as cause nor as context; it contains their type and text instead.
     """
     method, path, secret = describe_request(request)
-    why = type(error).__name__
+    cause = type(error).__name__
     if text := clean_text(str(error), limit=200, secret=secret):
-        why = f"{why}: {text}"
-    sentence = f"{Unreachable.headline}: {method} {path} ({why}). {Unreachable.advice}"
+        cause = f"{cause}: {text}"
+    sentence = f"{Unreachable.headline}: {method} {path} ({cause}). {Unreachable.advice}"
     never_sent = isinstance(error, _BEFORE_SENDING)
-    return Unreachable(sentence, method=method, path=path, in_doubt=not never_sent)
+    return Unreachable(sentence, method=method, path=path, outcome_unknown=not never_sent)
 
 
-def _leaves_doubt(status: int, said: ErrorBody) -> bool:
-    """Return whether the request may still be worked on behind the gateway that gave it up.
+def _may_still_run(status: int, body: ErrorBody) -> bool:
+    """Return whether the request may still run behind a gateway that gave up.
 
-    Gateways answer 502 and 504 for that, some also 500 and 503, with bodies of their own.
+    Gateways then return 502 or 504, some also 500 or 503, with bodies of their own.
     """
-    if status in _DONE and (said.message or said.code):
+    if status in _ENDED and (body.message or body.code):
         return False
     return status == 408 or status // 100 == 5
 
 
 def describe_request(sent: httpx.Request | httpx.Response) -> tuple[str, str, str]:
-    """Return method, path without query, and the key that the request carried (or "")."""
+    """Return method, path without query, and the key of the request (or "")."""
     try:
         request = sent.request if isinstance(sent, httpx.Response) else sent
-    except RuntimeError:  # a response that was made without a request
+    except RuntimeError:  # a response that was created without a request
         return "?", "?", ""
     path = request.url.raw_path.partition(b"?")[0].decode("ascii", "replace")
     secret = request.headers.get("X-API-Key", "")
@@ -263,7 +263,7 @@ def describe_request(sent: httpx.Request | httpx.Response) -> tuple[str, str, st
 
 
 def needed_scope(method: str, path: str) -> str:
-    """Return the API key scope that a request needs ("Auth and API keys")."""
+    """Return the API key's scope that a request needs ("Auth and API keys")."""
     if method == "DELETE":
         return "admin"
     if "/search" in path:
@@ -273,10 +273,10 @@ def needed_scope(method: str, path: str) -> str:
 
 
 def _sentence(
-    kind: type[ApiError], exchange: str, said: ErrorBody, request_id: str, retry_after: float | None
+    kind: type[ApiError], exchange: str, body: ErrorBody, request_id: str, retry_after: float | None
 ) -> str:
-    """Return what was asked, what came back, and what to do about it."""
-    words = ": ".join(part for part in (said.code, said.message or said.excerpt) if part)
+    """Return the message: the request, the response, and the advice."""
+    words = ": ".join(part for part in (body.code, body.message or body.excerpt) if part)
     parts = [f"{kind.headline}: {exchange}" + (f" ({words})." if words else ".")]
     if retry_after is not None:
         parts.append(f"It asks to wait {retry_after:g} s.")

@@ -1,8 +1,8 @@
-"""From the bytes of an event stream to its frames: a state machine without I/O.
+"""Decode the bytes of an event stream into frames: a state machine without I/O.
 
 Decoding follows https://html.spec.whatwg.org/multipage/server-sent-events.html, through httpx-sse.
-The bytes are gathered into runs of whole frames, and each run is decoded at once: for a flood that
-needs half the time of asking httpx-sse for one event after another.
+Bytes are collected into runs of whole frames, and each run is decoded at once. In a flood that
+takes half the time of one httpx-sse call for each event.
 """
 
 import codecs
@@ -18,21 +18,21 @@ PART_BYTES: Final = 1_048_576
 # Every blank line contains one of these.
 _BLANK_LINES: Final = (b"\n\n", b"\n\r", b"\r\r")
 _WITHOUT_DATA: Final = b"data\n\n"
-# ASCII digits only, which httpx-sse does not insist on.
+# ASCII digits only; httpx-sse accepts others.
 _RETRY: Final = re.compile(rb"(?:^|[\r\n])retry: ?([0-9]+)(?=[\r\n])")
 _RETRY_DIGITS: Final = 9
 _RETRY_CAP: Final = 86_400_000  # milliseconds
 _PIECE_BYTES: Final = 65_536
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
-_MAX_NAME_BYTES: Final = 16  # of a field; all that mean something are shorter
-_MAX_ID_BYTES: Final = 8_192  # longer than any id that a request could carry
+_MAX_NAME_BYTES: Final = 16  # longer than the name of any field in use
+_MAX_ID_BYTES: Final = 8_192  # longer than any id that a request can carry
 
 
 class Frame(NamedTuple):
     """One frame of the stream.
 
-    `data` is byte for byte the value of its `data` lines; empty: only the position moves.
-    `last_event_id` is the id in force after the frame, `""` before the first `id:`.
+    `data` is the value of its `data` lines, byte for byte; empty: only the position changes.
+    `last_event_id` is the last event id after the frame, `""` before the first `id:`.
     """
 
     data: bytes
@@ -42,8 +42,8 @@ class Frame(NamedTuple):
 class FramePart(NamedTuple):
     """A part of a frame larger than `MAX_FRAME_BYTES`; `number` counts from 1.
 
-    All parts but the last have `PART_BYTES` bytes. `last_event_id` is the id in force after the
-    frame in the last part, and the one known so far in the others.
+    All parts but the last have `PART_BYTES` bytes. `last_event_id` is final in the last part; the
+    others have the id known so far.
     """
 
     data: bytes
@@ -53,11 +53,11 @@ class FramePart(NamedTuple):
 
 
 class FrameDecoder:
-    """Frames out of the bytes of one connection, in whatever pieces they arrive.
+    """Decodes the bytes of one connection, in pieces of any size, into frames.
 
-    Buffers at most `max_frame_bytes` of a frame, and one piece; a larger frame is yielded in parts.
-    `failure_of` says whether a frame that contains the bytes `alarm` ends the stream, from its
-    event name and data; `failure` is then set, and nothing that follows is decoded.
+    Buffers at most `max_frame_bytes` of a frame, and one piece; a larger frame is returned in
+    parts. For a frame that contains the bytes `alarm`, `failure_of` gets the event name and the
+    data. If it returns an error, the error becomes `failure`, and nothing after it is decoded.
     `retry_milliseconds` is the value of the last `retry:`.
     """
 
@@ -70,10 +70,10 @@ class FrameDecoder:
         self._max_frame_bytes = max_frame_bytes
         self._alarm = alarm
         self._failure_of = failure_of
-        self._head: bytes | None = b""  # what may still become a byte order mark
+        self._head: bytes | None = b""  # may still become a byte order mark
         self._begun: list[bytes] = []  # the beginning of a frame
         self._begun_bytes = 0
-        self._before = b""  # the byte before the next piece: a blank line may lie across two
+        self._before = b""  # the byte before the next piece: a blank line may span two pieces
         self._large: _LargeFrame | None = None
         self._last_id = ""
         self.retry_milliseconds: int | None = None
@@ -82,7 +82,7 @@ class FrameDecoder:
     def feed(self, data: bytes) -> list[Frame | FramePart]:
         """Return the frames and parts that `data` completes, in order.
 
-        What follows the last blank line of a connection is no frame, and is never returned.
+        The bytes after the last blank line of a connection are not a frame and never returned.
         """
         frames: list[Frame | FramePart] = []
         for start in range(0, len(data), _PIECE_BYTES):
@@ -105,7 +105,7 @@ class FrameDecoder:
         return piece
 
     def _feed_frames(self, piece: bytes, frames: list[Frame | FramePart]) -> bytes:
-        """Decode the frames that end in `piece`; return what a frame too large begins with."""
+        """Decode the frames that end in `piece`; return the beginning of a frame too large."""
         text = self._before + piece
         end = max([text.rfind(blank) for blank in _BLANK_LINES])
         self._before = piece[-1:]
@@ -127,14 +127,14 @@ class FrameDecoder:
         self, large: "_LargeFrame", piece: bytes, frames: list[Frame | FramePart]
     ) -> bytes:
         rest = large.feed(piece)
-        frames += large.take_parts(self._max_frame_bytes)
+        frames += large.pop_parts(self._max_frame_bytes)
         if rest is None:
             return b""
         self._large, self._last_id, self._before = None, large.last_id, b""
         return rest
 
     def _decode(self, run: bytes, frames: list[Frame | FramePart]) -> None:
-        """Decode a run of whole frames, up to the first that is a `failure`."""
+        """Decode a run of whole frames, up to the first `failure`."""
         alarmed = self._alarm in run
         last_id = self._last_id
         for sse in _events(run, last_id):
@@ -143,13 +143,13 @@ class FrameDecoder:
                 self.failure = self._failure_of(sse.event, data)
                 if self.failure is not None:
                     break
-            # httpx-sse makes an empty frame of a heartbeat after the first id.
+            # After the first id, httpx-sse turns a heartbeat into an empty frame.
             if data or (sse.id and sse.id != last_id):
                 frame = Frame(data, sse.id if sse.id.isascii() else _utf8(sse.id))
                 if len(data) <= self._max_frame_bytes:
                     frames.append(frame)
                 else:
-                    frames += _cut(frame)
+                    frames += _split(frame)
             last_id = sse.id
         self._last_id = last_id
         if b"retry" in run and (values := _RETRY.findall(run)):
@@ -157,8 +157,8 @@ class FrameDecoder:
             self.retry_milliseconds = int(digits) if len(digits) <= _RETRY_DIGITS else _RETRY_CAP
 
 
-def _cut(frame: Frame) -> list[FramePart]:
-    """A frame that is in memory, as its parts."""
+def _split(frame: Frame) -> list[FramePart]:
+    """Split a frame that is in memory into parts."""
     starts = range(0, len(frame.data), PART_BYTES)
     return [
         FramePart(
@@ -172,14 +172,14 @@ def _cut(frame: Frame) -> list[FramePart]:
 
 
 class _LargeFrame:
-    """Decodes one frame, fed piece by piece; buffers less than one part and one piece of it.
+    """Decodes one frame, piece by piece; buffers less than one part and one piece of it.
 
-    `last_id` is the id in force, its bytes as Latin-1, as in `FrameDecoder`.
+    `last_id` is the last event id, its bytes as Latin-1, as in `FrameDecoder`.
     """
 
     def __init__(self, last_id: str) -> None:
         self.last_id = self._first_id = last_id
-        self._name = b""  # of the field whose line this is
+        self._name = b""  # of the field on the current line
         self._in_value = False
         self._at_value_start = False
         self._id_line = b""
@@ -190,7 +190,7 @@ class _LargeFrame:
         self._over = False
 
     def feed(self, piece: bytes) -> bytes | None:
-        """Add a piece; return what follows the frame in it, None while the frame continues."""
+        """Add a piece; return the rest of it after the frame, None while the frame continues."""
         at = 0
         if self._after_cr and piece[:1] == b"\n":
             at = 1
@@ -199,7 +199,7 @@ class _LargeFrame:
             end = _LINE_END.search(piece, at)
             text = piece[at : end.start() if end else len(piece)]
             if text:
-                self._take(text)
+                self._add(text)
             if end is None:
                 return None
             at = end.end()
@@ -210,17 +210,17 @@ class _LargeFrame:
             self._end_line()
         return None
 
-    def take_parts(self, max_frame_bytes: int) -> list[Frame | FramePart]:
-        """The parts that are complete by now; after the end of the frame, all that are left.
+    def pop_parts(self, max_frame_bytes: int) -> list[Frame | FramePart]:
+        """Remove and return the complete parts; after the end of the frame, all parts.
 
-        A frame that only its comments made large is returned whole.
+        A frame that is large only by its comments is returned whole.
         """
         parts: list[Frame | FramePart] = []
         if self._over and self._number == 0 and len(self._data) <= max_frame_bytes:
             if self._data or self.last_id != self._first_id:
                 parts.append(Frame(bytes(self._data), _utf8(self.last_id)))
             self._data.clear()
-        # One byte more than a part must be there, or it might be the last.
+        # Without one more byte than a part, the part might be the last.
         while len(self._data) > PART_BYTES or (self._over and self._data):
             data = bytes(self._data[:PART_BYTES])
             del self._data[:PART_BYTES]
@@ -229,8 +229,8 @@ class _LargeFrame:
             parts.append(FramePart(data, _utf8(self.last_id), self._number, last))
         return parts
 
-    def _take(self, text: bytes) -> None:
-        """Add a stretch of one line."""
+    def _add(self, text: bytes) -> None:
+        """Add a piece of one line."""
         if not self._in_value:
             name, colon, value = (self._name + text).partition(b":")
             self._name = name[: _MAX_NAME_BYTES + 1]
@@ -263,9 +263,9 @@ class _LargeFrame:
 
 
 def _events(run: bytes, last_id: str) -> Iterator[ServerSentEvent]:
-    # Latin-1 keeps every byte through httpx-sse, which works on text; it also overrides a charset
-    # in the answer, since an event stream is always UTF-8. The id in force precedes the run,
-    # and an event without data after it, to learn which is in force then.
+    # Latin-1 preserves every byte through httpx-sse, which works on text. It also overrides a
+    # charset in the response: an event stream is always UTF-8. The last event id precedes the run,
+    # and an event without data follows it, which then has the new last event id.
     ahead = b"id: " + last_id.encode("latin-1") + b"\n" if last_id else b""
     response = httpx.Response(
         200,

@@ -1,6 +1,6 @@
-"""What VideoVector's answers hold, where the fields are definite.
+"""The values in VideoVector's responses, where their fields are documented.
 
-Where the vendor may add fields, rows stay plain dictionaries (`JsonObject`).
+Rows to which the vendor may add fields stay plain dictionaries (`JsonObject`).
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A marker of the user's ("Markers"). What VideoVector left out is None.
+    """A marker of the user ("Markers"). A missing field is None.
 
-    `fields` is the whole object as it came, for what else it may say, such as its target.
+    `fields` is the whole JSON object, with further fields such as the target.
     """
 
     marker_id: str | None = None
@@ -26,10 +26,10 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class SignedUrl:
-    """An address from which anybody may read `gcs_uri` until `expires_at`.
+    """A URL that reads `gcs_uri` without credentials until `expires_at`.
 
-    `url` is a credential, hidden from `repr`: keep it out of logs. `expires_at` is in the
-    vendor's own words (ISO 8601).
+    `url` is itself a credential, hidden from `repr`: keep it out of logs. `expires_at` is the
+    vendor's text (ISO 8601).
     """
 
     gcs_uri: str
@@ -47,7 +47,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsTarget:
-    """A video whose segments are wanted, as one run made them or (None) as VideoVector picks."""
+    """A video whose segments are requested: of one run, or (None) as VideoVector selects."""
 
     video_id: str
     run_id: str | None = None
@@ -55,10 +55,10 @@ class SegmentsTarget:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook as VideoVector keeps it ("Webhooks"); its secret is never part of it.
+    """A webhook as VideoVector stores it ("Webhooks"), without its secret.
 
-    `url` is hidden from `repr`, for its query may be a credential. `index_ids` is None for a
-    webhook of every index, `metadata` None where the answer has none. `status` is `active`,
+    `url` is hidden from `repr` because its query may be a credential. `index_ids` is None for a
+    webhook of every index, `metadata` None if the response has none. `status` is `active`,
     `paused` or `disabled`.
     """
 
@@ -75,7 +75,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class NewSecret:
-    """A secret that a webhook signs with from now on. It is shown this once; hidden from `repr`."""
+    """The new secret of a webhook. VideoVector shows it only once; hidden from `repr`."""
 
     webhook_id: str
     value: str = field(repr=False)
@@ -83,7 +83,7 @@ class NewSecret:
 
 @dataclass(frozen=True, slots=True)
 class SentTest:
-    """How the receiver answered a test delivery, or why it did not."""
+    """The result of a test delivery: the receiver's status, or the error."""
 
     success: bool
     status_code: int | None = None
@@ -92,9 +92,9 @@ class SentTest:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery on record. Its payload is left out, for it may hold signed URLs.
+    """A recorded delivery, without its payload, which may contain signed URLs.
 
-    `status` is `pending`, `delivered`, `failed` or `retrying`; times are in the vendor's own words
+    `status` is `pending`, `delivered`, `failed` or `retrying`; times are the vendor's text
     (ISO 8601).
     """
 

@@ -1,4 +1,4 @@
-"""The processing event stream: one connection at a time, and the position to resume it from.
+"""The processing event stream: its connections, and the position to resume from.
 
 Source: "Processing event stream" in the vendor's "Advanced public utilities".
 """
@@ -12,9 +12,9 @@ from typing import Final
 import httpx
 import orjson
 
+from videovector_bridge.api.calls import check_api_key
 from videovector_bridge.api.errors import (
     ApiError,
-    CredentialRefused,
     Unreachable,
     error_from_exception,
     error_from_response,
@@ -22,7 +22,7 @@ from videovector_bridge.api.errors import (
 from videovector_bridge.api.frames import Frame, FrameDecoder, FramePart
 from videovector_bridge.errors import BridgeError, TransientError
 from videovector_bridge.redact import clean_text
-from videovector_bridge.settings import ApiSettings, StreamFilters, is_api_key
+from videovector_bridge.settings import ApiSettings, StreamFilters
 
 STREAM_PATH: Final = "/processing/events/stream"
 STREAM_ERROR: Final = "processing.stream_error"
@@ -45,20 +45,20 @@ class StreamFailed(TransientError):
 
 
 class StreamClosed(BridgeError):
-    """The API answered 204: it has nothing more to send and asks not to be called again."""
+    """The API returned 204: no more events; the client must not reconnect."""
 
 
 @dataclass(slots=True)
 class Position:
-    """The Last-Event-ID after the frames so far, or where the stream begins without one.
+    """The Last-Event-ID after the frames so far, or the start of a stream without one.
 
-    Normally a frame's own `id:`. A frame without one takes its `event_id` instead, as long as
-    nothing shows that the two differ (the API does not say that they are the same). Once they
-    were seen to differ, frames without `id:` leave the position where it is: they are sent again
-    after a resume, which repeats an event but loses none. So does an id that no header carries.
+    The cursor is normally a frame's `id:`. A frame without `id:` sets it to its `event_id`, until
+    a frame shows that the two differ (the API does not document that they are equal). From then
+    on a frame without `id:`, like an id that no header can carry, leaves the cursor unchanged: a
+    resume repeats such events but loses none.
 
-    `start_from` is `latest`, `earliest` or an event id; `earliest_event_id` is the Last-Event-ID
-    that asks for the oldest events.
+    `start_from` is `latest`, `earliest` or an event id. `earliest_event_id` is the Last-Event-ID
+    that requests the oldest events.
     """
 
     cursor: str | None
@@ -69,21 +69,21 @@ class Position:
 
     @property
     def last_event_id(self) -> str | None:
-        """The Last-Event-ID of the next request; None: the API decides where it begins."""
+        """The Last-Event-ID of the next request; None: the API decides where the stream begins."""
         if self.cursor is not None or self.start_from == "latest":
             return self.cursor
         return self.earliest_event_id if self.start_from == "earliest" else self.start_from
 
     def begin_again(self, start_from: str) -> "Position":
-        """The position of a stream whose cursor was abandoned."""
+        """Return the position of the stream without its cursor, from `start_from`."""
         return Position(None, start_from, self.earliest_event_id)
 
     def advance(self, last_event_id: str, event_id: str | None) -> None:
-        """Note a frame: the id in force after it, and the `event_id` in its data if it has one."""
+        """Record a frame: the last event id after it, and the `event_id` in its data, if any."""
         if last_event_id and last_event_id != self._last_id:
             self._last_id = last_event_id
             # `decode_event` already checked that an event's id is header-safe.
-            if last_event_id == event_id or _resumable(last_event_id):
+            if last_event_id == event_id or _is_resumable(last_event_id):
                 self.cursor = last_event_id
             if event_id is not None and event_id != last_event_id:
                 self.ids_differ = True
@@ -94,7 +94,7 @@ class Position:
 class EventStream:
     """Connections to the event stream under one set of filters.
 
-    A connection that is silent for `heartbeat_seconds` counts as dead. `retry_seconds` is the
+    A connection without any bytes for `heartbeat_seconds` counts as dead. `retry_seconds` is the
     server's last `retry:`, 0 before the first.
     """
 
@@ -109,13 +109,13 @@ class EventStream:
     ) -> None:
         self._http = http
         self._api = api
-        self._query = query(filters, api.list_encoding)
+        self._query = build_query(filters, api.list_encoding)
         self._heartbeat_seconds = heartbeat_seconds
         self._max_frame_bytes = max_frame_bytes
         self.retry_seconds = 0.0
 
     async def connect(self, last_event_id: str | None) -> AsyncGenerator[list[Frame | FramePart]]:
-        """Yield the frames after `last_event_id` in order, those that arrive together at once.
+        """Yield the frames after `last_event_id` in order, in lists as they arrive.
 
         The first list is empty: the API has accepted the request. Ends when the API closes the
         stream. Raises `ApiError`, `CursorRefused`, `StreamClosed` and `StreamFailed`.
@@ -137,28 +137,23 @@ class EventStream:
                         yield frames
         except httpx.ReadTimeout:
             failure = Unreachable(
-                f"VideoVector sent nothing for {self._heartbeat_seconds:g} s, not even a "
+                f"VideoVector sent no bytes for {self._heartbeat_seconds:g} s, not even a "
                 f"heartbeat (GET {STREAM_PATH}); the connection counts as dead."
             )
         except httpx.HTTPError as error:
             failure = error_from_exception(error, request)
         else:
             return
-        # Raised out here, because httpx's errors refer to the request and so to the key.
+        # Raised outside the `except` block: httpx's errors reference the request and so the key.
         raise failure
 
     async def probe(self) -> None:
-        """Connect without a Last-Event-ID and leave again. Raises as `connect` does."""
+        """Connect without a Last-Event-ID and disconnect. Raises as `connect` does."""
         async with aclosing(self.connect(None)) as runs:
             await anext(runs)
 
     def _headers(self, last_event_id: str | None) -> list[tuple[bytes, bytes]]:
-        key = self._api.key.current()
-        # A bad key must never reach h11, whose error would quote it.
-        if not is_api_key(key):
-            what = "holds characters that no header can carry" if key else "is empty"
-            del key  # some error reports print the locals of every frame
-            raise CredentialRefused(f"The API key {what}. {CredentialRefused.advice}")
+        key = check_api_key(self._api.key.current(), "GET", STREAM_PATH)
         headers = [
             (b"X-API-Key", key.encode()),
             (b"Accept", b"text/event-stream"),
@@ -181,7 +176,7 @@ class EventStream:
                 raise decoder.failure
 
     def _stream_error(self, event: str, data: bytes) -> StreamFailed | None:
-        """The failure that a frame stands for; an event may well mention the words."""
+        """Return the error for a `processing.stream_error` frame; None for any other frame."""
         try:
             fields = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -189,64 +184,53 @@ class EventStream:
         event_type = fields.get("event_type") if isinstance(fields, dict) else None
         if STREAM_ERROR not in (event, event_type):
             return None
-        text = data.decode("utf-8", errors="replace")
-        words = clean_text(text, limit=500, secret=self._api.key.current())
-        return StreamFailed(f"VideoVector ended the event stream with {STREAM_ERROR}: {words}")
+        text = clean_text(
+            data.decode("utf-8", errors="replace"), limit=500, secret=self._api.key.current()
+        )
+        return StreamFailed(f"VideoVector ended the event stream with {STREAM_ERROR}: {text}")
 
 
 async def _check(response: httpx.Response, last_event_id: str | None) -> None:
     if response.status_code == 204:
-        raise StreamClosed("VideoVector answered 204: the event stream has nothing more to send.")
+        raise StreamClosed("VideoVector returned 204: the event stream has no more events.")
     if response.status_code != 200:
-        error = error_from_response(await _bounded(response))
-        if last_event_id and refuses_cursor(error):
+        error = error_from_response(response, await _read_bounded(response))
+        if last_event_id and is_cursor_refusal(error):
             raise CursorRefused(str(error)) from error
         raise error
     content_type = response.headers.get("Content-Type", "")
     if content_type.partition(";")[0].strip().lower() != "text/event-stream":
         raise Unreachable(
-            f"GET {STREAM_PATH} answered {clean_text(content_type, limit=100)!r}, not an event "
+            f"GET {STREAM_PATH} returned {clean_text(content_type, limit=100)!r}, not an event "
             f"stream. Check that VIDEO_VECTOR_BASE_URL points at the API and not at a proxy or "
             f"sign-in page."
         )
 
 
-async def _bounded(response: httpx.Response) -> httpx.Response:
-    """The answer with at most 64 KiB of its body read."""
+async def _read_bounded(response: httpx.Response) -> bytes:
+    """Return at most 64 KiB of the body of an error."""
     body = b""
-    with suppress(httpx.HTTPError):  # what has arrived is enough: the status is known
+    with suppress(httpx.HTTPError):  # the part that arrived is enough: the status is known
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) >= _ERROR_BODY_LIMIT:
                 break
-    headers = {
-        name: value
-        for name, value in response.headers.items()
-        if name.lower() not in ("content-encoding", "content-length", "transfer-encoding")
-    }
-    return httpx.Response(
-        response.status_code,
-        headers=headers,
-        content=body[:_ERROR_BODY_LIMIT],
-        request=response.request,
-    )
+    return body[:_ERROR_BODY_LIMIT]
 
 
-def refuses_cursor(error: ApiError) -> bool:
-    """Whether VideoVector says, in an error of its own form, that it refuses a Last-Event-ID.
+def is_cursor_refusal(error: ApiError) -> bool:
+    """Whether the error, in VideoVector's own form, refuses the Last-Event-ID.
 
-    A proxy's page says nothing of cursors, whatever words it contains.
+    A proxy's page never does, whatever words it contains.
     """
-    own_words = [error.vendor_code, error.message, str(error.details or "")]
     if not (error.vendor_code or error.message) or error.status not in _CURSOR_STATUS:
         return False
-    return error.status == 410 or any(
-        _CURSOR_WORDS.search(words) is not None for words in own_words if words
-    )
+    texts = (error.vendor_code or "", error.message, str(error.details or ""))
+    return error.status == 410 or any(_CURSOR_WORDS.search(text) for text in texts)
 
 
-def _resumable(last_event_id: str) -> bool:
-    """Whether a request header brings the id back unchanged."""
+def _is_resumable(last_event_id: str) -> bool:
+    """Whether a request header can carry the id unchanged."""
     return (
         last_event_id.isprintable()
         and last_event_id == last_event_id.strip(" ")
@@ -254,8 +238,8 @@ def _resumable(last_event_id: str) -> bool:
     )
 
 
-def query(filters: StreamFilters, list_encoding: str) -> httpx.QueryParams:
-    """The query of the stream; lists by repeated keys, or joined by commas."""
+def build_query(filters: StreamFilters, list_encoding: str) -> httpx.QueryParams:
+    """Return the query of the stream's URL; lists as repeated keys, or joined by commas."""
     pairs = [(key, getattr(filters, key)) for key in ("run_id", "index_id")]
     for key in ("video_ids", "event_types"):
         items = getattr(filters, key)

@@ -1,4 +1,4 @@
-"""The management of webhooks as methods, for whoever operates the bridge.
+"""The management of webhooks as methods, for the command line.
 
 Sources: the vendor's page "Webhooks", and its SDK 2.0.0 for the names of fields.
 """
@@ -7,21 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from videovector_bridge.api import answers, webhook_answers
-from videovector_bridge.api.answers import Cursor
-from videovector_bridge.api.calls import Answer, Call, key_for_call, params_of, segment
+from videovector_bridge.api import webhook_responses
+from videovector_bridge.api.calls import (
+    Call,
+    Response,
+    encode_id,
+    encode_idempotency_key,
+    encode_params,
+)
 from videovector_bridge.api.errors import NotFound
 from videovector_bridge.api.models import Delivery, JsonObject, NewSecret, SentTest, Webhook
+from videovector_bridge.api.responses import Cursor, iterate_rows
 from videovector_bridge.api.transport import Transport
 
 _PAGE = 100
 
 
 class WebhooksClient:
-    """A client for many threads. Every method raises `ApiError`s and nothing else of its own.
+    """A thread-safe client. Its methods raise `ApiError`s only, and what the key's source raises.
 
-    Every POST and PATCH carries an idempotency key, the same over its retries: the caller's, or
-    one of its own. One key belongs to one request: given again it gets the first answer again.
+    Every POST and PATCH carries an idempotency key, kept over its retries: the caller's or a new
+    one. Use one key for one request: a repeated key returns the first response.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -38,19 +44,22 @@ class WebhooksClient:
         self.close()
 
     def list_webhooks(self) -> Iterator[Webhook]:
-        """Yield every webhook of the account, whether the API answers in pages or at once."""
+        """Yield every webhook of the account, paginated or not."""
         return (
-            webhook_answers.webhook_from(answer, row) for answer, row in self._rows("/webhooks", {})
+            webhook_responses.webhook_from(response, row)
+            for response, row in self._rows("/webhooks", {})
         )
 
     def event_names(self) -> Sequence[str]:
-        """Return the events that a webhook may be for."""
-        return webhook_answers.to_event_names(self._transport.send(Call("GET", "/webhooks/events")))
+        """Return the event names that a webhook can subscribe to."""
+        return webhook_responses.parse_event_names(
+            self._transport.send(Call("GET", "/webhooks/events"))
+        )
 
     def get(self, webhook_id: str) -> Webhook:
         """Return one webhook."""
-        call = Call("GET", f"/webhooks/{segment(webhook_id)}")
-        return webhook_answers.to_webhook(self._transport.send(call))
+        call = Call("GET", f"/webhooks/{encode_id(webhook_id)}")
+        return webhook_responses.parse_webhook(self._transport.send(call))
 
     def create(
         self,
@@ -62,7 +71,7 @@ class WebhooksClient:
         metadata: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> tuple[Webhook, NewSecret]:
-        """Make a webhook; return it and its secret, which is never shown again.
+        """Create a webhook; return it and its secret, which is never shown again.
 
         `name` has 1 to 100 characters. `index_ids` None: for every index.
         """
@@ -71,25 +80,25 @@ class WebhooksClient:
             body["index_ids"] = [*index_ids]
         if metadata is not None:
             body["metadata"] = dict(metadata)
-        answer = self._write("POST", "/webhooks", body, idempotency_key)
-        return webhook_answers.to_created(answer)
+        response = self._write("POST", "/webhooks", body, idempotency_key)
+        return webhook_responses.parse_created(response)
 
     def update(
         self, webhook_id: str, changes: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Webhook:
-        """Change what `changes` names: `name url events index_ids status metadata`."""
-        path = f"/webhooks/{segment(webhook_id)}"
-        return webhook_answers.to_webhook(
+        """Change the fields in `changes`: `name url events index_ids status metadata`."""
+        path = f"/webhooks/{encode_id(webhook_id)}"
+        return webhook_responses.parse_webhook(
             self._write("PATCH", path, dict(changes), idempotency_key)
         )
 
     def delete(self, webhook_id: str) -> bool:
-        """Delete a webhook. True if this call did it, False if it was gone already (404).
+        """Delete a webhook. True if this call deleted it, False if it did not exist (404).
 
-        A 404 that does not speak as VideoVector does is raised as `NotFound`.
+        A 404 that is not in VideoVector's form raises `NotFound`.
         """
         try:
-            self._transport.send(Call("DELETE", f"/webhooks/{segment(webhook_id)}"))
+            self._transport.send(Call("DELETE", f"/webhooks/{encode_id(webhook_id)}"))
         except NotFound as error:
             if error.message or error.vendor_code:
                 return False
@@ -97,56 +106,56 @@ class WebhooksClient:
         return True
 
     def rotate_secret(self, webhook_id: str, *, idempotency_key: str | None = None) -> NewSecret:
-        """Give a webhook a new secret and return it. What the old one is still good for: unknown.
+        """Set a new secret and return it. It is undocumented how long the old one stays valid.
 
-        Not repeated here while its fate is unknown: an API that ignores the key could carry out
-        the first request after the second, whose secret would be of no use then.
+        Not retried while the outcome is unknown: an API that ignores the idempotency key could
+        apply the first request after the second, and the second's secret would be invalid.
         """
-        path = f"/webhooks/{segment(webhook_id)}/rotate-secret"
-        call = Call("POST", path, idempotency_key=key_for_call(idempotency_key))
-        policy = replace(self._transport.policy, retry_in_doubt=False)
-        answer = replace(self._transport, policy=policy).send(call)
-        return webhook_answers.to_rotated(answer)
+        path = f"/webhooks/{encode_id(webhook_id)}/rotate-secret"
+        call = Call("POST", path, idempotency_key=encode_idempotency_key(idempotency_key))
+        policy = replace(self._transport.policy, retry_unknown_outcome=False)
+        response = replace(self._transport, policy=policy).send(call)
+        return webhook_responses.parse_rotated(response)
 
     def test(self, webhook_id: str, *, idempotency_key: str | None = None) -> SentTest:
-        """Have a test event (`event: "test"`) delivered; return how the receiver answered."""
-        path = f"/webhooks/{segment(webhook_id)}/test"
-        return webhook_answers.to_sent_test(self._write("POST", path, None, idempotency_key))
+        """Request a test delivery (`event: "test"`); return its result."""
+        path = f"/webhooks/{encode_id(webhook_id)}/test"
+        return webhook_responses.parse_sent_test(self._write("POST", path, None, idempotency_key))
 
     def deliveries(
         self, webhook_id: str, *, status: str | None = None, page_size: int = _PAGE
     ) -> Iterator[Delivery]:
-        """Yield the deliveries on record, in the API's order, in pages of 1 to 100.
+        """Yield the recorded deliveries, in the API's order, in pages of 1 to 100.
 
         `status` is `pending`, `delivered`, `failed` or `retrying`; None: any.
         """
-        path = f"/webhooks/{segment(webhook_id)}/deliveries"
+        path = f"/webhooks/{encode_id(webhook_id)}/deliveries"
         return (
-            webhook_answers.delivery_from(answer, row)
-            for answer, row in self._rows(path, params_of(status=status, limit=page_size))
+            webhook_responses.delivery_from(response, row)
+            for response, row in self._rows(path, encode_params(status=status, limit=page_size))
         )
 
     def delivery(self, delivery_id: str) -> Delivery:
         """Return one delivery."""
-        call = Call("GET", f"/webhooks/deliveries/{segment(delivery_id)}")
-        return webhook_answers.to_delivery(self._transport.send(call))
+        call = Call("GET", f"/webhooks/deliveries/{encode_id(delivery_id)}")
+        return webhook_responses.parse_delivery(self._transport.send(call))
 
     def retry_delivery(self, delivery_id: str, *, idempotency_key: str | None = None) -> Delivery:
-        """Have a failed delivery sent again; return its record as it is then."""
-        path = f"/webhooks/deliveries/{segment(delivery_id)}/retry"
-        return webhook_answers.to_delivery(self._write("POST", path, None, idempotency_key))
+        """Retry a failed delivery; return its record afterwards."""
+        path = f"/webhooks/deliveries/{encode_id(delivery_id)}/retry"
+        return webhook_responses.parse_delivery(self._write("POST", path, None, idempotency_key))
 
-    def _write(self, method: str, path: str, body: Any, key: str | None) -> Answer:
-        call = Call(method, path, body=body, idempotency_key=key_for_call(key))
+    def _write(self, method: str, path: str, body: Any, key: str | None) -> Response:
+        call = Call(method, path, body=body, idempotency_key=encode_idempotency_key(key))
         return self._transport.send(call)
 
-    def _rows(self, path: str, params: Mapping[str, str]) -> Iterator[tuple[Answer, JsonObject]]:
-        """Yield each row with the answer that it came in."""
-        last: list[Answer] = []
+    def _rows(self, path: str, params: Mapping[str, str]) -> Iterator[tuple[Response, JsonObject]]:
+        """Yield each row with its response."""
+        last: list[Response] = []
 
-        def fetch(cursor: Cursor | None) -> Answer:
-            query = {**params, **params_of(cursor=cursor)}
+        def fetch(cursor: Cursor | None) -> Response:
+            query = {**params, **encode_params(cursor=cursor)}
             last[:] = [self._transport.send(Call("GET", path, params=query))]
             return last[0]
 
-        return ((last[0], row) for row in answers.to_pages(fetch))
+        return ((last[0], row) for row in iterate_rows(fetch))

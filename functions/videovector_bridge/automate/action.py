@@ -13,7 +13,7 @@ from videovector_bridge.automate.effects.record import RETENTION_SECONDS, Versio
 from videovector_bridge.automate.effects.task import Applied, Task
 from videovector_bridge.automate.received import Received
 from videovector_bridge.errors import PermanentError
-from videovector_bridge.events import id_text
+from videovector_bridge.events import ENTITY_IDS, id_text
 
 Kind = Literal["text", "flag", "whole", "object", "list", "any"]
 Values = Mapping[str, Any]
@@ -22,7 +22,6 @@ Values = Mapping[str, Any]
 _MAX_ID: Final = 400
 MAX_STATE_BYTES: Final = 100_000
 """A record holds two states, and stays below Firestore's 1 MiB."""
-_IDS: Final = ("user_id", "run_id", "video_id", "segment_id", "index_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Cause:
     def record(self) -> dict[str, Any]:
         """What messages about the effect say of its cause; small, and fits a document."""
         event, version = self.received.fields, self.received.version
-        ids = {name: event.get(name) for name in _IDS}
+        ids = {name: event.get(name) for name in ("user_id", *ENTITY_IDS)}
         return {
             "key": self.key,
             "automation": self.automation,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.automate.effects.effects import Effects
@@ -10,6 +11,8 @@ from videovector_bridge.automate.turn import Turn
 from videovector_bridge.backends import Backend
 from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.settings import SubscriberSettings
+
+PUBLISH_SECONDS: Final = 20.0  # for one request to Pub/Sub, or for reading a claim check
 
 
 def utc_now() -> datetime:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from videovector_bridge.automate.action import Action
-from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.context import PUBLISH_SECONDS, Context
 from videovector_bridge.automate.effects.parts import apply_parts, joined_failures
 from videovector_bridge.automate.effects.task import Applied, Outcome, Task
 from videovector_bridge.automate.metering import Costs, metered
@@ -15,8 +15,6 @@ from videovector_bridge.automate.received import IncomingMessage, Received, rece
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.telemetry import log
-
-_PUBLISH_SECONDS: Final = 20.0
 
 
 @dataclass(slots=True)
@@ -76,7 +74,7 @@ def _receive(work: _Work) -> Received:
                 f"The event's data is at {message.data_ref!r}, and there is no bucket to read it "
                 f"from. Set CLAIM_BUCKET."
             )
-        work.data = context.backend.blobs.get(message.data_ref, timeout=_PUBLISH_SECONDS)
+        work.data = context.backend.blobs.get(message.data_ref, timeout=PUBLISH_SECONDS)
         _check_size(context, len(work.data))
     received = receive(
         work.data,
@@ -189,7 +187,7 @@ def _reject(work: _Work, automation: str, error: PermanentError, part: str = "")
     )
     topic = work.context.settings.topics.rejected
     for message in messages:
-        work.context.backend.topics.publish(topic, [message], timeout=_PUBLISH_SECONDS)
+        work.context.backend.topics.publish(topic, [message], timeout=PUBLISH_SECONDS)
     log(
         "ERROR",
         f"{work.action.name}.rejected",

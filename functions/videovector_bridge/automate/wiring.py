@@ -65,6 +65,6 @@ def _open_api(settings: SubscriberSettings) -> VideoVectorClient:
         settings.api.base_url,
         current_key,
         # Effects decide themselves when a request of unknown fate may be followed by another.
-        retry=RetryPolicy(budget_seconds=settings.api.timeout_seconds, retry_in_doubt=False),
+        retry=RetryPolicy(budget_seconds=settings.api.timeout_seconds, retry_unknown_outcome=False),
         timeout_seconds=settings.api.timeout_seconds,
     )

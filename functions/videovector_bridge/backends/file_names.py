@@ -1,9 +1,9 @@
-"""What Cloud Storage refuses as a name of a file, refused by every backend."""
+"""Cloud Storage's rules for the names of files, checked by every backend."""
 
 from videovector_bridge.errors import UnstorableError
 
 # https://cloud.google.com/storage/docs/objects#naming
-_MAX_NAME_BYTES = 1_024
+MAX_FILE_NAME_BYTES = 1_024
 _RESERVED = ".well-known/acme-challenge/"
 
 
@@ -22,10 +22,10 @@ def _broken_rule(name: str) -> str:
         size = len(name.encode())
     except UnicodeEncodeError:
         return "it holds half a surrogate pair"
-    if not 0 < size <= _MAX_NAME_BYTES:
-        return f"a name holds 1 to {_MAX_NAME_BYTES:,} bytes, not {size:,}"
+    if not 0 < size <= MAX_FILE_NAME_BYTES:
+        return f"a name holds 1 to {MAX_FILE_NAME_BYTES:,} bytes, not {size:,}"
     if name in (".", ".."):
-        return "it stands for a folder"
+        return "it means a folder"
     if "\r" in name or "\n" in name:
         return "a name is one line"
     if name.startswith(_RESERVED):

@@ -12,9 +12,15 @@ from typing import Final
 
 from videovector_bridge.api.frames import Frame, FramePart
 from videovector_bridge.api.stream import Position
-from videovector_bridge.events import Event, Rejection, decode_event, decode_head, lane
+from videovector_bridge.events import (
+    MAX_DATA_BYTES,
+    Event,
+    Rejection,
+    decode_event,
+    decode_head,
+    lane,
+)
 from videovector_bridge.ingest.outcome import Stop
-from videovector_bridge.messages import MAX_DATA_BYTES
 
 BATCH_EVENTS: Final = 4_096
 BATCH_BYTES: Final = 4_000_000

@@ -7,12 +7,11 @@ from typing import Any, Final, TypeVar
 
 from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Backend, Message
 from videovector_bridge.errors import BackendError
-from videovector_bridge.events import MAX_ID_BYTES, Event, event_message, lane_key
+from videovector_bridge.events import MAX_DATA_BYTES, MAX_ID_BYTES, Event, event_message, lane_key
 from videovector_bridge.ingest.batcher import Batch, Checkpoint, LargePart, Rejected
 from videovector_bridge.ingest.deadline import Deadline
 from videovector_bridge.ingest.large_frames import LargeFramePublisher
 from videovector_bridge.messages import (
-    MAX_DATA_BYTES,
     claim_message,
     claim_name,
     rejected_messages,

@@ -9,7 +9,6 @@ from typing import Final
 from urllib.parse import quote
 
 from videovector_bridge.api.errors import ApiError, RateLimited, ServerTrouble, Unreachable
-from videovector_bridge.api.retry import full_jitter
 from videovector_bridge.api.stream import (
     STREAM_PATH,
     CursorRefused,
@@ -21,6 +20,7 @@ from videovector_bridge.errors import BridgeError
 from videovector_bridge.events import MAX_ID_BYTES, Event, bridge_event
 from videovector_bridge.ingest.batcher import Batcher
 from videovector_bridge.ingest.outcome import Stop, stopped_by
+from videovector_bridge.retry import full_jitter
 from videovector_bridge.settings import CursorPolicy
 
 _RECONNECT_BASE: Final = 0.5  # seconds

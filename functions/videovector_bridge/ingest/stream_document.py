@@ -14,10 +14,10 @@ from math import isfinite
 from typing import Any, Final
 
 from videovector_bridge.events import parse_time
+from videovector_bridge.settings.streams import LONGEST_LEASE_SECONDS
 
 COLLECTION: Final = "streams"
 LONGEST_BACKOFF_SECONDS: Final = 3_600.0
-LONGEST_LEASE_SECONDS: Final = 3_600.0  # that settings allow
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from typing import Final, Literal
 from videovector_bridge.environment import Environment
 from videovector_bridge.settings.buckets import read_bucket
 
+LANES: Final = (16, 1, 256)
+"""The number of ordering lanes: default, lowest and highest value."""
+
 # Google's rules, without the reserved words. Emulators take shorter project ids.
 _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 # https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
@@ -82,6 +85,11 @@ def read_topics(env: Environment) -> TopicNames:
                 f"one of its own"
             )
     return TopicNames(*topics.values())
+
+
+def read_lanes(env: Environment) -> int:
+    """Read the number of ordering lanes; problems are recorded in `env`."""
+    return env.whole("LANES", *LANES)
 
 
 def read_events_topic(env: Environment) -> str:

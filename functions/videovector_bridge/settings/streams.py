@@ -7,9 +7,12 @@ from typing import Any, Final, Literal
 
 from videovector_bridge.environment import Environment
 from videovector_bridge.events import id_text
+from videovector_bridge.settings.cloud import LANES
 from videovector_bridge.settings.filters import FILTERS, StreamFilters, read_filters
 
 CursorPolicy = Literal["fail", "latest", "earliest"]
+
+LONGEST_LEASE_SECONDS: Final = 3_600.0
 
 _STREAM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _POLICIES: Final = ("fail", "latest", "earliest")
@@ -19,13 +22,13 @@ _NUMBERS: Final = {
     "window_seconds": (50, 1, 1800),
     "idle_seconds": (10, 0.1, 1800),
     "heartbeat_seconds": (30, 0.1, 600),
-    "lease_seconds": (30, 1, 3600),
+    "lease_seconds": (30, 1, LONGEST_LEASE_SECONDS),
 }
 _WHOLE_NUMBERS: Final = {
     "max_events": (1_000_000, 1, 10**9),
     "max_bytes": (1_000_000_000, 1, 10**12),
     "max_frame_bytes": (4_194_304, 1_024, 67_108_864),
-    "lanes": (16, 1, 256),
+    "lanes": LANES,
     "linger_ms": (50, 0, 10_000),
 }
 

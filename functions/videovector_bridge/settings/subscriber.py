@@ -7,11 +7,14 @@ from typing import Final
 
 from videovector_bridge.environment import Environment
 from videovector_bridge.settings.api import ApiSettings, read_api
-from videovector_bridge.settings.buckets import read_buckets
-from videovector_bridge.settings.cloud import BackendSettings, TopicNames, read_backend, read_topics
-
-# V4 signatures live a week at most: https://cloud.google.com/storage/docs/access-control/signed-urls
-MAX_SIGNED_SECONDS: Final = 604_800
+from videovector_bridge.settings.buckets import MAX_SIGNED_URL_SECONDS, read_buckets
+from videovector_bridge.settings.cloud import (
+    BackendSettings,
+    TopicNames,
+    read_backend,
+    read_lanes,
+    read_topics,
+)
 
 _ACCOUNT: Final = re.compile(r"[^\s/@]+@[^\s/@]+|\d+")  # the digits are a unique id
 
@@ -43,8 +46,8 @@ def subscriber_settings(environ: Mapping[str, str]) -> SubscriberSettings:
         env.text("AUTOMATIONS_FILE"),
         env.whole("MAX_EVENT_BYTES", 5_000_000, 1_024, 100_000_000),
         read_buckets(env, "SIGNED_URL_BUCKETS"),
-        env.whole("SIGNED_URL_SECONDS", 3_600, 1, MAX_SIGNED_SECONDS),
-        env.whole("LANES", 16, 1, 256),
+        env.whole("SIGNED_URL_SECONDS", 3_600, 1, MAX_SIGNED_URL_SECONDS),
+        read_lanes(env),
     )
     env.finish()
     return settings

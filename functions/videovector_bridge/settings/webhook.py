@@ -7,12 +7,14 @@ from typing import Final
 
 from videovector_bridge.environment import Environment
 from videovector_bridge.errors import SettingsError
+from videovector_bridge.events import MAX_DATA_BYTES
 from videovector_bridge.secret import Secret
 from videovector_bridge.settings.api import host_of, read_base_url
 from videovector_bridge.settings.cloud import (
     BackendSettings,
     TopicNames,
     read_backend,
+    read_lanes,
     read_topics,
 )
 from videovector_bridge.webhook_secrets import CurrentSecrets
@@ -49,9 +51,8 @@ def webhook_settings(environ: Mapping[str, str]) -> WebhookSettings:
     base_url = read_base_url(env)
     backend, topics = read_backend(env), read_topics(env)
     secrets, ids = _read_secrets(env), _read_ids(env)
-    lanes = env.whole("LANES", 16, 1, 256)
-    # Below what one message holds, with room for the attributes.
-    max_bytes = env.whole("MAX_WEBHOOK_BYTES", 5_000_000, 1_024, 9_500_000)
+    lanes = read_lanes(env)
+    max_bytes = env.whole("MAX_WEBHOOK_BYTES", 5_000_000, 1_024, MAX_DATA_BYTES)
     max_deliveries = env.whole("MAX_DELIVERIES", 80, 1, 1_000)
     publish_seconds = env.number("PUBLISH_SECONDS", 10, 0.1, 300)
     env.finish()

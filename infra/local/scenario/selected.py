@@ -6,7 +6,7 @@ import httpx
 import orjson
 
 from infra.local.processes.upstream import Upstream
-from videovector_bridge.api.stream import query
+from videovector_bridge.api.stream import build_query
 from videovector_bridge.settings import StreamFilters, StreamSettings
 
 _EVERYTHING = StreamFilters().identity()
@@ -28,7 +28,7 @@ def _selected(upstream: Upstream, filters: StreamFilters) -> list[str]:
     with httpx.stream(
         "GET",
         f"{upstream.api_url}/processing/events/stream",
-        params=query(filters, "repeat"),
+        params=build_query(filters, "repeat"),
         headers={"X-API-Key": upstream.key, "Accept": "text/event-stream"},
         timeout=_READ_SECONDS,
         trust_env=False,

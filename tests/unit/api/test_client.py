@@ -16,7 +16,7 @@ from videovector_bridge.api import (
     RequestRefused,
     SegmentsTarget,
     SignedUrl,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     VideoVectorClient,
 )
 
@@ -315,14 +315,14 @@ def test_a_cursor_that_comes_back_ends_in_an_error() -> None:
     markers = client_of(Upstream(*pages)).list_markers()
 
     assert [next(markers).fields["n"] for _ in pages] == [0, 1, 2]
-    with pytest.raises(UnexpectedAnswer, match="do not end"):
+    with pytest.raises(UnexpectedResponse, match="do not end"):
         next(markers)
 
 
 @pytest.mark.parametrize("cursor", [None, "", {"a": 1}, ["a"], 1.5])
 def test_more_without_a_usable_cursor_is_an_error(cursor: Any) -> None:
     """Rows that cannot be reached are told of."""
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         list(client_of(Upstream(page(0, cursor, has_more=True))).list_markers())
 
 
@@ -333,7 +333,7 @@ def test_lists_of_another_shape_are_unexpected(body: Any) -> None:
     """Rows are objects in an array; anything else is the vendor's news."""
     answer = json_response(body)
 
-    with pytest.raises(UnexpectedAnswer) as caught:
+    with pytest.raises(UnexpectedResponse) as caught:
         client_of(Upstream(answer)).batch_videos(["v"])
 
     assert caught.value.owner == "vendor"
@@ -376,7 +376,7 @@ def test_an_upsert_that_is_answered_2xx_is_a_success(status: int, body: Any) -> 
 )
 def test_a_grant_of_another_shape_is_unexpected(answer: Response) -> None:
     """Both the URL, an http one, and its end are needed."""
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         client_of(Upstream(answer)).signed_url("gs://b/o")
 
 
@@ -392,7 +392,7 @@ def test_a_grant_of_another_shape_is_unexpected(answer: Response) -> None:
 )
 def test_media_that_is_no_whole_image_is_unexpected(answer: Response) -> None:
     """An empty, partial or differently typed body is not stored as a preview."""
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         client_of(Upstream(answer)).gif("v")
 
 

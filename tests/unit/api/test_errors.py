@@ -49,8 +49,8 @@ STATUSES: list[tuple[int, type[ApiError], type[BridgeError], str]] = [
     (500, errors.ServerTrouble, TransientError, "server_trouble"),
     (503, errors.ServerTrouble, TransientError, "server_trouble"),
     (599, errors.ServerTrouble, TransientError, "server_trouble"),
-    (200, errors.UnexpectedAnswer, PermanentError, "unexpected_answer"),
-    (999, errors.UnexpectedAnswer, PermanentError, "unexpected_answer"),
+    (200, errors.UnexpectedResponse, PermanentError, "unexpected_answer"),
+    (999, errors.UnexpectedResponse, PermanentError, "unexpected_answer"),
 ]
 
 # body, vendor_code, message, details, request_id
@@ -110,7 +110,7 @@ def test_every_status_in_every_shape(
     assert error.details == details
     assert error.request_id == request_id
     assert message in str(error)
-    assert f"GET /api/v2/markers answered {status}" in str(error)
+    assert f"GET /api/v2/markers returned {status}" in str(error)
 
 
 def test_a_permanent_error_names_its_owner() -> None:
@@ -131,7 +131,7 @@ def test_a_refused_key_says_where_to_look() -> None:
     )
 
     assert str(error) == (
-        "VideoVector refused the API key: GET /api/v2/markers answered 401 (bad_key: Unknown key). "
+        "VideoVector refused the API key: GET /api/v2/markers returned 401 (bad_key: Unknown key). "
         "Check VIDEO_VECTOR_API_KEY, or the secret that VIDEO_VECTOR_API_KEY_FILE names."
     )
 
@@ -233,7 +233,7 @@ def test_a_proxys_page_is_quoted_in_the_sentence_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "in_doubt"),
+    ("status", "body", "outcome_unknown"),
     [
         (500, {"error": {"message": "bug"}}, False),
         (503, {"detail": "busy"}, False),
@@ -252,13 +252,15 @@ def test_a_proxys_page_is_quoted_in_the_sentence_alone() -> None:
         (200, b"", False),
     ],
 )
-def test_a_gateway_that_gave_up_leaves_doubt(status: int, body: Any, *, in_doubt: bool) -> None:
+def test_a_gateway_that_gave_up_leaves_doubt(
+    status: int, body: Any, *, outcome_unknown: bool
+) -> None:
     """Only VideoVector's own word, or a refusal, says that a request has no effect to come."""
-    assert error_from_response(response(status, body), now=NOW).in_doubt is in_doubt
+    assert error_from_response(response(status, body), now=NOW).outcome_unknown is outcome_unknown
 
 
 @pytest.mark.parametrize(
-    ("kind", "in_doubt"),
+    ("kind", "outcome_unknown"),
     [
         (httpx.ConnectError, False),
         (httpx.ConnectTimeout, False),
@@ -273,12 +275,12 @@ def test_a_gateway_that_gave_up_leaves_doubt(status: int, body: Any, *, in_doubt
     ],
 )
 def test_a_request_that_was_sent_leaves_doubt(
-    kind: type[httpx.RequestError], *, in_doubt: bool
+    kind: type[httpx.RequestError], *, outcome_unknown: bool
 ) -> None:
     """Without a connection nothing has happened; after it, anything may have."""
     request = httpx.Request("PUT", BASE_URL + "/markers")
 
-    assert error_from_exception(kind("x"), request).in_doubt is in_doubt
+    assert error_from_exception(kind("x"), request).outcome_unknown is outcome_unknown
 
 
 def test_a_body_that_was_not_read_is_no_obstacle() -> None:

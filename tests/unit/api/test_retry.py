@@ -8,12 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.api_client import NOW, Clock
-from videovector_bridge.api.retry import (
-    RetryPolicy,
-    call_with_retries,
-    full_jitter,
-    parse_retry_after,
-)
+from videovector_bridge.api.retry import RetryPolicy, parse_retry_after
+from videovector_bridge.retry import Backoff, call_with_retries, full_jitter
 
 
 @pytest.mark.parametrize(
@@ -99,13 +95,13 @@ def play(clock: Clock, policy: RetryPolicy, *outcomes: WaitError | str) -> tuple
             raise outcome
         return outcome
 
+    deadline = clock() + policy.budget_seconds
     result = call_with_retries(
         attempt,
-        policy=policy,
+        seconds_left=lambda: deadline - clock(),
         least_wait=lambda error: error.least if isinstance(error, WaitError) else None,
-        sleep=clock.sleep,
-        clock=clock,
-        random=lambda: 1.0,
+        backoff=Backoff(policy.base, policy.cap, clock.sleep, lambda: 1.0),
+        attempts=policy.attempts,
     )
     assert not rest
     return result, left

@@ -31,7 +31,7 @@ from videovector_bridge.api.errors import (
     ScopeRefused,
     ValidationRefused,
 )
-from videovector_bridge.api.stream import CursorRefused, StreamClosed, query
+from videovector_bridge.api.stream import CursorRefused, StreamClosed, build_query
 from videovector_bridge.errors import BridgeError
 from videovector_bridge.settings import StreamFilters
 
@@ -155,8 +155,8 @@ def test_lists_are_encoded_as_set(encoding: str, text: str) -> None:
     """Lists repeat their key, or are joined by commas; what is not set is left out."""
     filters = StreamFilters(index_id="i", video_ids=("a", "b"), event_types=("t",), batch_size=9)
 
-    assert str(query(filters, encoding)) == text
-    assert str(query(StreamFilters(), encoding)) == ""
+    assert str(build_query(filters, encoding)) == text
+    assert str(build_query(StreamFilters(), encoding)) == ""
 
 
 def test_a_rotated_key_is_used_at_the_next_connection(tmp_path: Path) -> None:

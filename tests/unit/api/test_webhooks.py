@@ -13,7 +13,7 @@ from videovector_bridge.api import (
     NewSecret,
     NotFound,
     SentTest,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     Unreachable,
     Webhook,
 )
@@ -193,7 +193,7 @@ def test_a_secret_that_cannot_stand_on_a_line_is_unexpected(secret: str) -> None
     """One that begins with # would be a comment where it is kept."""
     upstream = Upstream(json_response({"webhook_id": "w1", "new_secret": secret}))
 
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         client(upstream).rotate_secret("w1")
 
 
@@ -243,7 +243,7 @@ def test_deleting_what_is_gone_is_no_error() -> None:
 )
 def test_other_shapes_are_refused_without_their_values(use: Use, answer: Any) -> None:
     """An answer of another shape is an error that does not quote it."""
-    with pytest.raises(UnexpectedAnswer) as caught:
+    with pytest.raises(UnexpectedResponse) as caught:
         use(client(Upstream(json_response(answer))))
 
     assert "hidden" not in str(caught.value)
@@ -273,4 +273,4 @@ def test_a_lost_answer_for_good_is_in_doubt() -> None:
     with pytest.raises(Unreachable) as caught:
         client(upstream).rotate_secret("w1")
 
-    assert caught.value.in_doubt
+    assert caught.value.outcome_unknown

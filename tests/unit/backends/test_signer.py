@@ -21,9 +21,10 @@ from google.oauth2 import credentials as user_credentials
 
 from tests.support.api_client import Clock
 from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.gcp.signer import MAX_SECONDS, V4Signer
+from videovector_bridge.backends.gcp.signer import V4Signer
 from videovector_bridge.backends.ports import SignedObject
 from videovector_bridge.errors import BackendError, PermanentError
+from videovector_bridge.settings.buckets import MAX_SIGNED_URL_SECONDS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 EMAIL = "bridge@test-project.iam.gserviceaccount.com"
@@ -128,7 +129,7 @@ def signer_of(
 ) -> V4Signer:
     """A signer that never really sleeps."""
     clock = clock or Clock()
-    retry = Retry(clock=clock, sleep=clock.sleep, jitter=lambda _, most: most)
+    retry = Retry(clock=clock, sleep=clock.sleep, random=lambda: 1.0)
     return V4Signer(account, request=google, retry=retry)
 
 
@@ -242,7 +243,7 @@ def test_it_connects_to_nothing_before_its_first_use() -> None:
     V4Signer(ambient=no_answer)
 
 
-@pytest.mark.parametrize("seconds", [1, MAX_SECONDS])
+@pytest.mark.parametrize("seconds", [1, MAX_SIGNED_URL_SECONDS])
 def test_a_lifetime_is_a_second_to_a_week(key_file: Path, seconds: int) -> None:
     """Both ends are within, and the end is told to the second."""
     signed = signer_of(no_answer).sign("my-bucket", "a", seconds=seconds)
@@ -252,7 +253,7 @@ def test_a_lifetime_is_a_second_to_a_week(key_file: Path, seconds: int) -> None:
     assert f"X-Goog-Expires={seconds}&" in signed.url
 
 
-@pytest.mark.parametrize("seconds", [0, -1, MAX_SECONDS + 1])
+@pytest.mark.parametrize("seconds", [0, -1, MAX_SIGNED_URL_SECONDS + 1])
 def test_another_lifetime_is_the_users_mistake(seconds: int) -> None:
     """Nothing is asked for it, and another delivery would not mend it."""
     with pytest.raises(PermanentError, match="7 days") as caught:

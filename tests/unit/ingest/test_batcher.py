@@ -11,10 +11,9 @@ from tests.support.vendor_events import event
 from tests.support.virtual_time import VirtualTime
 from videovector_bridge.api.frames import Frame, FramePart
 from videovector_bridge.api.stream import Position
-from videovector_bridge.events import Event, Rejection, decode_event
+from videovector_bridge.events import MAX_DATA_BYTES, Event, Rejection, decode_event
 from videovector_bridge.ingest.batcher import Batch, Batcher, BatchLimits
 from videovector_bridge.ingest.outcome import Stop
-from videovector_bridge.messages import MAX_DATA_BYTES
 
 Queue = asyncio.Queue[Batch | None]
 

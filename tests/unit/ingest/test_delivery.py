@@ -12,7 +12,7 @@ import pytest
 
 import videovector_bridge
 from tests.support.webhooks import SECRET, delivery, signature
-from videovector_bridge.backends.limits import check_request
+from videovector_bridge.backends.publish_limits import check_request
 from videovector_bridge.events import MAX_ID_BYTES, Event, Rejection
 from videovector_bridge.ingest.delivery import (
     MAX_VALUES,

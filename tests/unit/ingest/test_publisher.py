@@ -16,8 +16,8 @@ from tests.support.watched_ports import Kill, WatchedTopics, watched
 from videovector_bridge.api.frames import Frame
 from videovector_bridge.api.stream import Position
 from videovector_bridge.backends import Backend
-from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Message, Timeout, seconds_left
+from videovector_bridge.backends.publish_limits import check_request
 from videovector_bridge.errors import BackendError, OutOfTimeError
 from videovector_bridge.events import Event, bridge_event, decode_event, event_message, parse_time
 from videovector_bridge.ingest import publisher
@@ -349,7 +349,7 @@ def test_any_ids_and_sizes_fit(pads: list[int], length: int) -> None:
     """Whatever the ids and sizes, the estimate is never below the real size."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publisher, "MAX_DATA_BYTES", 5_000)
-        patch.setattr("videovector_bridge.backends.limits.MAX_REQUEST_BYTES", 18_000)
+        patch.setattr("videovector_bridge.backends.publish_limits.MAX_REQUEST_BYTES", 18_000)
         ids = dict.fromkeys(("run_id", "video_id", "segment_id", "index_id"), "x" * length)
         made = [one(n, pad, **ids) for n, pad in enumerate(pads)]
         cut = list(publisher._requests(made, publisher._event_bytes, MAX_REQUEST_MESSAGES))

@@ -4,10 +4,11 @@ import re
 from typing import Any, Final, NamedTuple
 
 from videovector_bridge.errors import PermanentError
+from videovector_bridge.settings.buckets import BUCKET_NAME
 
 # https://cloud.google.com/storage/docs/buckets#naming and .../objects#naming; no steps in a path.
 _GCS_URI: Final = re.compile(
-    r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(?!(?:.*/)?\.\.?(?:/|$))([^\x00-\x1f\x7f-\x9f]+)"
+    rf"gs://({BUCKET_NAME.pattern})/(?!(?:.*/)?\.\.?(?:/|$))([^\x00-\x1f\x7f-\x9f]+)"
 )
 
 

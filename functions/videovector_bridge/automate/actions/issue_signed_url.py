@@ -21,17 +21,14 @@ from videovector_bridge.automate.action import (
     part_key,
 )
 from videovector_bridge.automate.actions.gcs_uri import allowed_uri, parse_gcs_uri
-from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.context import PUBLISH_SECONDS, Context
 from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.errors import PermanentError
-from videovector_bridge.events import TYPE_PREFIX, id_text
+from videovector_bridge.events import ENTITY_IDS, TYPE_PREFIX, id_text
 
 EVENT_TYPE: Final = "media.url_issued"
-
-_PUBLISH_SECONDS: Final = 20.0
-_IDS: Final = ("run_id", "video_id", "segment_id", "index_id")
 
 
 def _target_state(fields: Values, cause: Cause) -> TargetState:
@@ -100,7 +97,7 @@ def _apply(context: Context, task: Task) -> None:
         gcs_uri, signed.url, signed.expires_at, key, cause=desired["cause"], now=context.now()
     )
     context.backend.topics.publish(
-        context.settings.topics.media_urls, [message], timeout=_PUBLISH_SECONDS
+        context.settings.topics.media_urls, [message], timeout=PUBLISH_SECONDS
     )
 
 
@@ -120,7 +117,7 @@ def url_message(
         "expires_at": expires_at,
         **{
             name: cause[name]
-            for name in ("automation", "event_id", "event_source", "event_type", *_IDS)
+            for name in ("automation", "event_id", "event_source", "event_type", *ENTITY_IDS)
         },
     }
     attributes = {
@@ -131,7 +128,7 @@ def url_message(
         "ce-time": now.isoformat(timespec="milliseconds"),
         "content-type": "application/json",
     }
-    ids = {name: id_text(cause[name]) for name in _IDS}
+    ids = {name: id_text(cause[name]) for name in ENTITY_IDS}
     attributes |= {"ce-" + name.replace("_", ""): id_ for name, id_ in ids.items() if id_}
     return Message(orjson.dumps(data), attributes)
 
@@ -159,5 +156,5 @@ ACTION: Final = Action(
     apply=_apply,
     parts=_parts,
     needs=("SIGNED_URL_BUCKETS",),
-    lasts_seconds=ALL_SECONDS + _PUBLISH_SECONDS,
+    lasts_seconds=ALL_SECONDS + PUBLISH_SECONDS,
 )

@@ -27,6 +27,7 @@ from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
 from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import PermanentError
+from videovector_bridge.events import ENTITY_IDS
 
 EVENT_TYPE: Final = "search.matched"
 
@@ -34,7 +35,6 @@ _TOP_K: Final = 30
 _MOST_MATCHES: Final = 1_000
 # The identity of a match where VideoVector gives it no id.
 _PLACE: Final = ("video_id", "segment_id", "start_time", "end_time")
-_IDS: Final = ("run_id", "video_id", "segment_id", "index_id")
 _IDENTITY: Final = (*_PLACE, "result_type", "result_id")
 # Pictures inside a match are not passed on: a consumer that needs them has their ids.
 _MAX_FIELD_BYTES: Final = 20_000
@@ -87,7 +87,7 @@ def _apply(context: Context, task: Task) -> None:
 
     def publish(_task: Task) -> None:
         match = desired["match"]
-        ids = {name: _text(match.get(name)) for name in _IDS}
+        ids = {name: _text(match.get(name)) for name in ENTITY_IDS}
         payload = {"search": desired["search"], "match": trimmed(match)}
         announce(
             context,

@@ -13,9 +13,10 @@ from videovector_bridge.automate.actions.announce import announce
 from videovector_bridge.automate.actions.media_id import media_id
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.task import Task
+from videovector_bridge.backends.file_names import MAX_FILE_NAME_BYTES
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import ConflictError, PermanentError, TransientError
-from videovector_bridge.events import parse_time
+from videovector_bridge.events import ENTITY_IDS, parse_time
 
 EVENT_TYPE: Final = "media.preview_stored"
 NOT_YET: Final = timedelta(minutes=15)
@@ -31,7 +32,6 @@ _FILE_SECONDS: Final = 20.0
 _NAME: Final = re.compile(
     r"(?!(?:.*/)?\.\.?(?:/|$))(?!\.well-known/)[^/\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*"
 )
-_MAX_NAME_BYTES: Final = 1_024
 # https://www.rfc-editor.org/rfc/rfc6838#section-4.2
 _CONTENT_TYPE: Final = re.compile(r"image/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 
@@ -64,8 +64,8 @@ def _name_problem(name: Any) -> str:
         size = len(name.encode())
     except UnicodeEncodeError:
         return "it has half a surrogate pair"
-    if size > _MAX_NAME_BYTES:
-        return f"it has {size:,} bytes, more than {_MAX_NAME_BYTES:,}"
+    if size > MAX_FILE_NAME_BYTES:
+        return f"it has {size:,} bytes, more than {MAX_FILE_NAME_BYTES:,}"
     if not _NAME.fullmatch(name):
         return "it has a step in a path, a control character, or a reserved beginning"
     return ""
@@ -81,8 +81,7 @@ def _apply(context: Context, task: Task) -> None:
         )
     stored = _store(context, files, desired)
     cause = desired["cause"]
-    ids = {name: cause[name] for name in ("user_id", "run_id", "index_id")}
-    ids |= {name: cause[name] for name in ("video_id", "segment_id")}
+    ids = {name: cause[name] for name in ("user_id", *ENTITY_IDS)}
     ids["video_id" if desired["kind"] == "gif" else "segment_id"] = desired["of"]
     announce(
         context,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from videovector_bridge.api.errors import ApiError, UnexpectedAnswer
+from videovector_bridge.api.errors import ApiError, UnexpectedResponse
 from videovector_bridge.automate.effects import steps
 from videovector_bridge.automate.effects.parts import PartsRefusedError, Progress
 from videovector_bridge.automate.effects.record import (
@@ -285,7 +285,7 @@ class Effects:
             raise
         except ApiError as error:
             # A request of unknown fate could take effect after the next attempt's.
-            left = self._left_seconds if error.in_doubt else 0.0
+            left = self._left_seconds if error.outcome_unknown else 0.0
             self._extend(attempt, self._now() + left)
             raise
         except TransientError:
@@ -327,4 +327,6 @@ class Effects:
 
 def _in_doubt(error: PermanentError) -> bool:
     """Whether a state may have taken effect although it was refused."""
-    return isinstance(error, UnexpectedAnswer) or (isinstance(error, ApiError) and error.in_doubt)
+    if isinstance(error, UnexpectedResponse):
+        return True
+    return isinstance(error, ApiError) and error.outcome_unknown

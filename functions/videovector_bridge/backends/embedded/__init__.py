@@ -6,8 +6,8 @@ from videovector_bridge.backends.embedded.blobs import FileBlobs
 from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.embedded.files import SqliteFiles
 from videovector_bridge.backends.embedded.topics import SqliteTopics
+from videovector_bridge.backends.lazy_signer import LazySigner
 from videovector_bridge.backends.ports import Backend
-from videovector_bridge.backends.signing import LazySigner
 from videovector_bridge.settings import BackendSettings
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from videovector_bridge.backends.embedded.database import Database
-from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.ports import Message, Timeout
+from videovector_bridge.backends.publish_limits import check_request
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (

@@ -1,10 +1,10 @@
 """Pub/Sub, Firestore and Cloud Storage; or their emulators, where `*_EMULATOR_HOST` name them."""
 
-from videovector_bridge.backends.gcp.firestore import FirestoreDocuments
-from videovector_bridge.backends.gcp.pubsub import PubSubTopics
+from videovector_bridge.backends.gcp.documents import FirestoreDocuments
 from videovector_bridge.backends.gcp.retry import Retry
+from videovector_bridge.backends.gcp.topics import PubSubTopics
+from videovector_bridge.backends.lazy_signer import LazySigner
 from videovector_bridge.backends.ports import Backend, Blobs, Files
-from videovector_bridge.backends.signing import LazySigner
 from videovector_bridge.settings import BackendSettings
 
 
@@ -16,7 +16,7 @@ def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:
     retry = retry or Retry()
     blobs: Blobs | None = None
     if settings.claim_bucket:
-        from videovector_bridge.backends.gcp.storage import StorageBlobs  # noqa: PLC0415 - 50 ms
+        from videovector_bridge.backends.gcp.blobs import StorageBlobs  # noqa: PLC0415 - 50 ms
 
         blobs = StorageBlobs(settings.project, settings.claim_bucket, retry)
     files: Files | None = None

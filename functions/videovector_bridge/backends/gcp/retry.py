@@ -1,4 +1,4 @@
-"""Trying again within an absolute time limit, and saying plainly why it did not help."""
+"""The retries of requests to Google, and the error when they do not help."""
 
 import random
 import time
@@ -11,10 +11,12 @@ from google.auth import exceptions as auth_errors
 
 from videovector_bridge.backends.ports import Timeout
 from videovector_bridge.errors import BackendError, OutOfTimeError
+from videovector_bridge.retry import Backoff, call_with_retries
 
 T = TypeVar("T")
 
-# Answers of gRPC and HTTP after which the same request may succeed.
+# Errors after which the same request may succeed. OSError covers the connection where HTTP is
+# spoken: all errors of requests and urllib3 are among them.
 _RETRYABLE: tuple[type[Exception], ...] = (
     google_errors.Aborted,
     google_errors.BadGateway,
@@ -27,70 +29,88 @@ _RETRYABLE: tuple[type[Exception], ...] = (
     google_errors.TooManyRequests,
     google_errors.Unknown,
     auth_errors.TransportError,
+    OSError,
 )
-# Errors of the connection, where HTTP is spoken: all of requests' and urllib3's among them.
-_CONNECTION: tuple[type[Exception], ...] = (OSError,)
 _TIMEOUTS: tuple[type[Exception], ...] = (google_errors.DeadlineExceeded, TimeoutError)
 _FAILURES: tuple[type[Exception], ...] = (
     google_errors.GoogleAPICallError,
     auth_errors.GoogleAuthError,
-    *_CONNECTION,
+    OSError,
 )
+
+
+class _NoTimeLeftError(Exception):
+    """The deadline passed before an attempt began."""
+
+
+_OUT_OF_RETRIES: tuple[type[Exception], ...] = (_NoTimeLeftError, *_RETRYABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often to try: full-jitter pauses that double, attempts cut short. Times in seconds."""
+    """How to retry: `base` and `cap` limit the full jitter. Times in seconds.
+
+    One attempt lasts at most `attempt_seconds`. `attempts` is their number; None: any.
+    """
 
     attempt_seconds: float = 10.0
-    first_pause: float = 0.1
-    longest_pause: float = 3.0
+    base: float = 0.1
+    cap: float = 3.0
+    attempts: int | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    jitter: Callable[[float, float], float] = random.uniform
+    random: Callable[[], float] = random.random
 
     def call(
         self,
-        what: str,
+        operation: str,
         attempt: Callable[[float], T],
         timeout: Timeout,
         explain: Callable[[Exception], str | None],
     ) -> T:
-        """Return what `attempt(seconds)` returns, calling it until it succeeds or time is up.
+        """Return the result of `attempt(seconds)`; retry it until it succeeds or `timeout` ends.
 
-        `what` names the operation for errors. `explain` may turn an error that is not worth a
-        retry into a sentence for the operator, or raise another error in its place. Raises
-        `BackendError` at once for such errors, and when the time is over for the others;
-        `OutOfTimeError` if no attempt failed by itself: the time was over before the first, or
-        ended the only one.
+        `operation` names the call in errors ("Writing X"). `explain` returns advice for an error
+        that must not be retried, or raises another error in its place. Raises `BackendError` at
+        once for such errors, and at the end of `timeout` for the others; `OutOfTimeError` if no
+        attempt failed by itself: the time ended before the first attempt, or during the only one.
         """
-        left = self._countdown(timeout)
-        allowed = remaining = left()
-        pause = self.first_pause
+        allowed: float | None = None
         attempts = 0
         last: Exception | None = None
         cut_off = True
-        while remaining > 0:
+
+        def attempt_once(left: float) -> T:
+            nonlocal allowed, attempts, last, cut_off
+            allowed = left if allowed is None else allowed
+            if left <= 0:
+                raise _NoTimeLeftError
             attempts += 1
-            seconds = min(self.attempt_seconds, remaining)
+            seconds = min(self.attempt_seconds, left)
             try:
                 return attempt(seconds)
             except _FAILURES as error:
-                if not isinstance(error, _RETRYABLE + _CONNECTION):
+                if not isinstance(error, _RETRYABLE):
                     advice = explain(error) or f"Google answered: {describe(error)}"
-                    raise BackendError(f"{what} failed. {advice}") from error
+                    raise BackendError(f"{operation} failed. {advice}") from error
                 last = error
-                cut_off &= seconds == remaining and isinstance(error, _TIMEOUTS)
-            wait = self.jitter(0.0, pause)
-            pause = min(pause * 2, self.longest_pause)
-            if wait >= left():
-                break
-            self.sleep(wait)
-            remaining = left()
+                cut_off = cut_off and seconds == left and isinstance(error, _TIMEOUTS)
+                raise
+
+        try:
+            return call_with_retries(
+                attempt_once,
+                seconds_left=self._countdown(timeout),
+                least_wait=lambda error: 0.0 if isinstance(error, _RETRYABLE) else None,
+                backoff=Backoff(self.base, self.cap, self.sleep, self.random),
+                attempts=self.attempts,
+            )
+        except _OUT_OF_RETRIES:
+            pass
         reason = "no time was left to try" if last is None else describe(last)
         kind = OutOfTimeError if cut_off else BackendError
         raise kind(
-            f"{what} did not succeed within {max(0.0, allowed):.3g} s ({attempts} attempts); "
+            f"{operation} did not succeed within {allowed or 0.0:.3g} s ({attempts} attempts); "
             f"the last: {reason}"
         ) from last
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,13 +21,9 @@ from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import SignedObject
 from videovector_bridge.errors import BackendError, PermanentError
 from videovector_bridge.redact import clean_text
-
-# https://cloud.google.com/storage/docs/access-control/signed-urls
-MAX_SECONDS: Final = 604_800
+from videovector_bridge.settings.buckets import BUCKET_NAME, MAX_SIGNED_URL_SECONDS
 
 _SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
-# The library writes it into the path as it is: a slash in it would be another bucket.
-_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +120,9 @@ class _Unchecked(Signing):
 
 def _check(bucket: str, name: str, seconds: int) -> None:
     """Raise `PermanentError` for what Cloud Storage would not take."""
-    if not 1 <= seconds <= MAX_SECONDS:
+    if not 1 <= seconds <= MAX_SIGNED_URL_SECONDS:
         raise PermanentError(
-            f"A signed URL lives 1 to {MAX_SECONDS} seconds (7 days), not {seconds}.",
+            f"A signed URL lives 1 to {MAX_SIGNED_URL_SECONDS} seconds (7 days), not {seconds}.",
             owner="user",
             code="bad_lifetime",
         )
@@ -135,7 +130,8 @@ def _check(bucket: str, name: str, seconds: int) -> None:
         name.encode()
     except UnicodeEncodeError:
         name = ""
-    if not (_BUCKET.fullmatch(bucket) and name):
+    # The library writes the bucket into the path unescaped: a slash would name another bucket.
+    if not (BUCKET_NAME.fullmatch(bucket) and name):
         raise PermanentError(
             f"{clean_text(f'gs://{bucket}/{name}')!r} is not the address of an object "
             "(gs://bucket/path).",

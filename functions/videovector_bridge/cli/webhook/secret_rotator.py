@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from videovector_bridge.api import Conflict, NewSecret, Webhook
-from videovector_bridge.api.errors import RequestRefused, UnexpectedAnswer
+from videovector_bridge.api.errors import RequestRefused, UnexpectedResponse
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.webhook.secret_store import SecretStore
@@ -114,7 +114,7 @@ class SecretRotator:
         stored, is_repeated = self._announce(self.load())
         try:
             secret = request(stored.request)
-        except (Conflict, RequestRefused, UnexpectedAnswer) as error:
+        except (Conflict, RequestRefused, UnexpectedResponse) as error:
             if not is_repeated:
                 raise
             # VideoVector refuses to repeat the response of an earlier run.

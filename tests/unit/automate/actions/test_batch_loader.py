@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videovector_bridge.api.errors import AnswerTooLarge, NotFound, ServerTrouble
+from videovector_bridge.api.errors import NotFound, ResponseTooLarge, ServerTrouble
 from videovector_bridge.automate.actions.batch_loader import BatchLoader
 from videovector_bridge.errors import PermanentError, TransientError
 
@@ -32,7 +32,7 @@ class Api:
         if refused := self._refuses & set(keys):
             raise NotFound(f"no {min(refused)}", status=404)
         if len(keys) > self._most:
-            raise AnswerTooLarge("too many rows", status=200)
+            raise ResponseTooLarge("too many rows", status=200)
         return {key: f"<{key}>" for key in keys if key != "none"}
 
 
@@ -133,7 +133,7 @@ def test_an_answer_that_is_too_large_is_asked_for_in_parts() -> None:
     """Only a key whose answer is too large alone has that error."""
     assert load_all(Api(most=2).fetch, names(7)) == [f"<{key}>" for key in names(7)]
     (alone,) = load_all(Api(most=0).fetch, ["a"])
-    assert isinstance(alone, AnswerTooLarge)
+    assert isinstance(alone, ResponseTooLarge)
     assert (alone.owner, alone.code) == ("vendor", "answer_too_large")
 
 

@@ -108,7 +108,7 @@ def test_a_refused_attempt_may_be_repeated_at_once(world: World) -> None:
 
 def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(world: World) -> None:
     """Until a request of unknown fate is past, its event is not tried again; then it is."""
-    fail_once(world, Unreachable("no answer", in_doubt=True), lands_in=LEFT_SECONDS - 1)
+    fail_once(world, Unreachable("no answer", outcome_unknown=True), lands_in=LEFT_SECONDS - 1)
     with pytest.raises(Unreachable):
         push(world, OLD)
     push(world, NEW)

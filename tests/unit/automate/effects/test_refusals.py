@@ -230,7 +230,7 @@ def test_a_refusal_is_reported_before_the_target_is_restored(world: World) -> No
 def test_a_state_may_be_accepted_after_all_by_another_attempt(world: World) -> None:
     """A refusal that another handler's success replaced needs no report, and is no bug."""
     push(world, OLD)
-    fail_once(world, Unreachable("no answer", in_doubt=True))
+    fail_once(world, Unreachable("no answer", outcome_unknown=True))
     with pytest.raises(Unreachable):
         push(world, NEW)
     world.pass_time(LEFT_SECONDS)

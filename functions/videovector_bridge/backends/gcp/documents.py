@@ -19,8 +19,12 @@ from google.cloud.firestore_v1.types import (
 
 from videovector_bridge.backends.document_limits import COUNT_FIELD, END_FIELD, check_document
 from videovector_bridge.backends.gcp.channels import open_transport
+from videovector_bridge.backends.gcp.firestore_values import (
+    decode_fields,
+    encode_fields,
+    time_value,
+)
 from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.gcp.values import decode_fields, encode_fields, time_value
 from videovector_bridge.backends.naming import safe_name
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Document, Timeout

@@ -9,9 +9,9 @@ from google.pubsub_v1.types import PublishRequest
 
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.limits import check_request
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Message, Timeout
+from videovector_bridge.backends.publish_limits import check_request
 from videovector_bridge.errors import BackendError, UnstorableError
 
 # The raw protobuf class: the wrapped one costs several times as much a message. And not the

@@ -1,28 +1,28 @@
-"""Turn what VideoVector answers about webhooks into values. Pure.
+"""Parse the responses about webhooks. Pure.
 
-Each raises `UnexpectedAnswer` for another shape, naming it without its values: one is a secret.
+Each function raises `UnexpectedResponse` for another shape and names none of its values: one is a
+secret.
 """
 
 import re
 from typing import Any
 
-from videovector_bridge.api.answers import decode, unexpected
-from videovector_bridge.api.calls import Answer
+from videovector_bridge.api.calls import Response
 from videovector_bridge.api.models import Delivery, JsonObject, NewSecret, SentTest, Webhook
+from videovector_bridge.api.responses import parse_json, unexpected
 from videovector_bridge.redact import clean_text
 
-# What can stand on a line of its own, and what an HMAC can have as its key.
-# (A # at its beginning would make it a comment.)
+# One word that fits on a line of the secrets file. A line that starts with # is a comment.
 _SECRET = re.compile(r"(?!#)[!-~]{1,1000}")
 
 
-def to_webhook(answer: Answer) -> Webhook:
-    """Return the webhook that was asked for, made or changed."""
-    return webhook_from(answer, decode(answer))
+def parse_webhook(response: Response) -> Webhook:
+    """Return the webhook that was read, created or changed."""
+    return webhook_from(response, parse_json(response))
 
 
-def webhook_from(answer: Answer, fields: Any) -> Webhook:
-    """Return one webhook of an answer."""
+def webhook_from(response: Response, fields: Any) -> Webhook:
+    """Return a webhook from its JSON object in `response`."""
     match fields:
         case {"webhook_id": str(webhook_id), "url": str(url), "events": list(events)} if webhook_id:
             index_ids, metadata = fields.get("index_ids"), fields.get("metadata")
@@ -37,47 +37,47 @@ def webhook_from(answer: Answer, fields: Any) -> Webhook:
                 _text(fields, "created_at"),
                 metadata if isinstance(metadata, dict) else None,
             )
-    raise unexpected(answer, "expected a webhook with its webhook_id, url and events")
+    raise unexpected(response, "expected a webhook with its webhook_id, url and events")
 
 
-def to_created(answer: Answer) -> tuple[Webhook, NewSecret]:
-    """Return the webhook that was made, and its secret."""
-    return to_webhook(answer), _secret(answer, "secret")
+def parse_created(response: Response) -> tuple[Webhook, NewSecret]:
+    """Return the new webhook and its secret."""
+    return parse_webhook(response), _parse_secret(response, "secret")
 
 
-def to_rotated(answer: Answer) -> NewSecret:
+def parse_rotated(response: Response) -> NewSecret:
     """Return the new secret."""
-    return _secret(answer, "new_secret")
+    return _parse_secret(response, "new_secret")
 
 
-def to_sent_test(answer: Answer) -> SentTest:
-    """Return how a test delivery went."""
-    match decode(answer):
+def parse_sent_test(response: Response) -> SentTest:
+    """Return the result of a test delivery."""
+    match parse_json(response):
         case {"success": bool(success)} as fields:
             error = _text(fields, "error")
             return SentTest(
                 success, _whole(fields, "status_code"), clean_text(error) if error else None
             )
-    raise unexpected(answer, "expected success as true or false")
+    raise unexpected(response, "expected success as true or false")
 
 
-def to_event_names(answer: Answer) -> list[str]:
+def parse_event_names(response: Response) -> list[str]:
     """Return the names, from a bare array or one under `data` or `events`."""
-    body = decode(answer)
+    body = parse_json(response)
     if isinstance(body, dict):
         body = body.get("data", body.get("events"))
     if isinstance(body, list) and all(isinstance(name, str) and name for name in body):
         return list(dict.fromkeys(body))
-    raise unexpected(answer, "expected a list of event names")
+    raise unexpected(response, "expected a list of event names")
 
 
-def to_delivery(answer: Answer) -> Delivery:
-    """Return the record that was asked for, or sent again."""
-    return delivery_from(answer, decode(answer))
+def parse_delivery(response: Response) -> Delivery:
+    """Return the delivery that was read or retried."""
+    return delivery_from(response, parse_json(response))
 
 
-def delivery_from(answer: Answer, fields: Any) -> Delivery:
-    """Return one record of an answer; what others have written in it is cleaned."""
+def delivery_from(response: Response, fields: Any) -> Delivery:
+    """Return a delivery from its JSON object in `response`; the receiver's text is cleaned."""
     match fields:
         case {"delivery_id": str(delivery_id), "status": str(status)} if delivery_id:
             error = _text(fields, "error_message")
@@ -93,17 +93,17 @@ def delivery_from(answer: Answer, fields: Any) -> Delivery:
                 _whole(fields, "response_status_code"),
                 clean_text(error) if error else None,
             )
-    raise unexpected(answer, "expected a delivery with its delivery_id and status")
+    raise unexpected(response, "expected a delivery with its delivery_id and status")
 
 
-def _secret(answer: Answer, name: str) -> NewSecret:
-    # Decoded within the condition, so that no local of this frame holds it when it raises.
-    if found := _secret_in(decode(answer), name):
-        return found
-    raise unexpected(answer, f"expected webhook_id and {name}, one word of visible ASCII")
+def _parse_secret(response: Response, name: str) -> NewSecret:
+    # Parsed within the condition, so that no local of this frame holds it when it raises.
+    if secret := _secret_from(parse_json(response), name):
+        return secret
+    raise unexpected(response, f"expected webhook_id and {name}, one word of visible ASCII")
 
 
-def _secret_in(fields: Any, name: str) -> NewSecret | None:
+def _secret_from(fields: Any, name: str) -> NewSecret | None:
     match fields:
         case {"webhook_id": str(webhook_id)}:
             value = fields.get(name)

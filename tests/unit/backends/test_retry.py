@@ -55,9 +55,9 @@ class World:
             raise failure
         return "done"
 
-    def call(self, timeout: float, jitter: Callable[[float, float], float] = max) -> str:
+    def call(self, timeout: float, random: Callable[[], float] = lambda: 1.0) -> str:
         """Run the attempts under the policy."""
-        retry = Retry(clock=lambda: self.now, sleep=self.sleep, jitter=jitter)
+        retry = Retry(clock=lambda: self.now, sleep=self.sleep, random=random)
         return retry.call("Trying", self.attempt, timeout, lambda _: None)
 
 
@@ -94,7 +94,7 @@ def test_it_ends_within_the_timeout(
     world.failures = endless
     draws = itertools.cycle(jitters)
     with pytest.raises(BackendError, match="did not succeed within"):
-        world.call(timeout, jitter=lambda low, high: low + (high - low) * next(draws))
+        world.call(timeout, random=lambda: next(draws))
 
     assert world.now <= timeout + 1e-6
     assert all(0 < seconds <= min(10.0, timeout) for seconds in world.allowed)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from google.api_core import exceptions as google_errors
 
-from videovector_bridge.backends.gcp.objects import explain, open_client, read_object
 from videovector_bridge.backends.gcp.retry import Retry
+from videovector_bridge.backends.gcp.storage_client import explain, open_client, read_object
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Timeout, seconds_left
 from videovector_bridge.errors import BackendError, OutOfTimeError
@@ -15,7 +15,7 @@ from videovector_bridge.errors import BackendError, OutOfTimeError
 _SCHEME = "gs://"
 _PART_BYTES: Final = 1_048_576  # a multiple of the 256 KiB that resumable uploads count in
 # A part that may have been stored must not be sent twice: the first failure is final.
-_ONCE: Final = Retry(longest_pause=float("inf"), jitter=lambda _low, _high: float("inf"))
+_ONCE: Final = Retry(attempts=1)
 
 
 class StorageBlobs:
