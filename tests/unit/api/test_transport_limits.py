@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.api_client import client_of
-from tests.support.upstream import Upstream, json_response
+from tests.support.upstream import Response, Upstream, json_response
 from videovector_bridge.api import ApiError, ResponseTooLarge, VideoVectorClient
 
 READS: dict[str, Callable[[VideoVectorClient], object]] = {
@@ -33,7 +33,7 @@ def test_json_beyond_the_limit_is_refused(
             yield b" " * 1024 * 1024
 
     with pytest.raises(ResponseTooLarge, match=f"{mebibytes * 1024 * 1024} bytes") as caught:
-        READS[read](client_of(Upstream(json_response(endless(), headers=headers))))
+        READS[read](client_of(Upstream(Response(endless(), headers=headers))))
 
     assert pulled == mebibytes + 1
     assert caught.value.owner == "vendor"
@@ -50,7 +50,7 @@ def test_a_response_about_one_object_has_a_small_limit() -> None:
             yield b" " * 1024
 
     with pytest.raises(ResponseTooLarge, match="262144 bytes"):
-        client_of(Upstream(json_response(endless()))).signed_url("gs://bucket/a")
+        client_of(Upstream(Response(endless()))).signed_url("gs://bucket/a")
 
     assert pulled == 257
 
@@ -60,8 +60,8 @@ def test_media_beyond_the_limit_is_refused() -> None:
     piece = b" " * 1024 * 1024
     headers = {"Content-Type": "image/gif"}
     upstream = Upstream(
-        json_response((piece for _ in range(64)), headers=headers),
-        json_response((piece for _ in range(65)), headers=headers),
+        Response((piece for _ in range(64)), headers=headers),
+        Response((piece for _ in range(65)), headers=headers),
     )
     client = client_of(upstream)
 
@@ -86,7 +86,7 @@ def test_where_the_status_suffices_the_body_does_not_matter(
     body: Callable[[], Iterator[bytes | Exception]],
 ) -> None:
     """A marker that is set or deleted is a success, whatever happens to the body."""
-    upstream = Upstream(json_response(body()), json_response(body()))
+    upstream = Upstream(Response(body()), Response(body()))
     client = client_of(upstream)
 
     assert client.upsert_marker({}).marker_id is None
@@ -108,7 +108,7 @@ def test_a_large_or_broken_error_body_does_not_hide_the_status() -> None:
     """An error's body is read to 64 KiB, and as far as it arrives."""
     upstream = Upstream(
         json_response((b"x" * 65536 for _ in range(10**9)), status=404),
-        json_response(iter([b"half", httpx.ReadError("cut")]), status=401),
+        Response([b"half", httpx.ReadError("cut")], status=401),
     )
     client = client_of(upstream)
 

@@ -224,7 +224,7 @@ def test_a_body_that_trickles_is_ended() -> None:
             yield b" "
 
     with pytest.raises(Unreachable, match="did not end in time"):
-        list(client_of(Upstream(json_response(trickle())), clock=clock).list_markers())
+        list(client_of(Upstream(Response(trickle())), clock=clock).list_markers())
 
     assert clock.seconds == pytest.approx(1021)
 
