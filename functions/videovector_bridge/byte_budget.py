@@ -1,4 +1,4 @@
-"""A number of bytes that the threads of a process share, so that its memory is bounded."""
+"""A budget of bytes for all threads of a process, which bounds its memory."""
 
 import threading
 from collections import deque
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 
 class ByteBudget:
-    """Counts the bytes that are in use at once, at most `total`. Threads share it.
+    """Limits the bytes that are in use at once to `total`. Thread-safe.
 
-    `small_share` is the part that only sizes of up to `small_bytes` may use, so that slow large
-    ones do not exclude small ones.
+    Only sizes up to `small_bytes` may use the last `small_share` bytes, so that slow large ones do
+    not exclude small ones.
     """
 
     def __init__(self, total: int, *, small_bytes: int = 0, small_share: int = 0) -> None:
@@ -19,25 +19,24 @@ class ByteBudget:
         self._small_share = small_share
         self._free = total
         self._changed = threading.Condition()
-        # Who waits, in order; small ones apart, because they may pass large ones.
+        # Waiting threads in order; small sizes apart, because they may overtake large ones.
         self._waiting: dict[bool, deque[object]] = {True: deque(), False: deque()}
 
     @contextmanager
     def reserve(self, size: int, wait_seconds: float = 0.0) -> Iterator[bool]:
-        """Reserve so many bytes until the end of the block, or yield False where they are not free.
+        """Reserve `size` bytes until the end of the block; yield False if they are not free.
 
-        Waits up to `wait_seconds` for others to give bytes back, and is served in order of
-        arrival: a large size is not passed by for ever. What could never be free is not waited
-        for.
+        Waits up to `wait_seconds` for free bytes, in order of arrival, so that a large size is not
+        overtaken without end. A size that can never be free does not wait.
         """
-        reserved = self._take(size, wait_seconds)
+        reserved = self._reserve(size, wait_seconds)
         try:
             yield reserved
         finally:
             if reserved:
-                self._give_back(size)
+                self._release(size)
 
-    def _take(self, size: int, wait_seconds: float) -> bool:
+    def _reserve(self, size: int, wait_seconds: float) -> bool:
         small = size <= self._small_bytes
         needed = size if small else size + self._small_share
         if needed > self._total:
@@ -60,7 +59,7 @@ class ByteBudget:
             self._free -= size
         return True
 
-    def _give_back(self, size: int) -> None:
+    def _release(self, size: int) -> None:
         with self._changed:
             self._free += size
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Typed values from environment variables: all problems are collected, then raised together."""
+"""Read typed values from environment variables; collect all problems and raise them together."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from videovector_bridge.errors import SettingsError
 
-# Bytes of the environment that are not UTF-8 arrive as lone surrogates (PEP 383).
+# Python decodes bytes of the environment that are not UTF-8 as lone surrogates (PEP 383).
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNFIT_IN_LINES: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _MULTILINE: Final = frozenset({"STREAMS", "WEBHOOK_SECRETS"})
@@ -28,7 +28,7 @@ class Environment:
         self.problems: list[str] = []
 
     def text(self, name: str, default: str = "") -> str:
-        """The value, stripped.
+        """Return the value, stripped.
 
         Control characters and lone surrogates are a problem; each is then replaced by U+FFFD, or
         the whole value by the default. Only `STREAMS` and `WEBHOOK_SECRETS` span lines.
@@ -38,7 +38,7 @@ class Environment:
         if unfit := pattern.search(value):
             if name not in self._unfit:
                 self._unfit.add(name)
-                self.problems.append(f"{name} holds {_describe(unfit)}")
+                self.problems.append(f"{name} contains {_describe(unfit)}")
             return default or pattern.sub(_REPLACEMENT, value)
         return value.strip() or default
 
@@ -47,30 +47,30 @@ class Environment:
         return name in self._unfit
 
     def required(self, name: str, why: str) -> str:
-        """The value; a problem when it is not set."""
+        """Return the value; a problem if it is not set."""
         value = self.text(name)
         if not value:
             self.problems.append(f"{name} is not set: {why}")
         return value
 
     def matching(self, name: str, default: str, pattern: re.Pattern[str], rule: str) -> str:
-        """The value, when it matches `pattern` as a whole; `rule` says in words what matches."""
+        """Return the value if `pattern` matches all of it; `rule` describes it in words."""
         return self.check_match(name, self.text(name, default), default, pattern, rule)
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
-        """A number from `low` to `high`."""
+        """Return a number from `low` to `high`."""
         return self.check_number(name, self.text(name, str(default)), default, low, high)
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number from `low` to `high`."""
+        """Return a whole number from `low` to `high`."""
         return self.check_whole(name, self.text(name, str(default)), default, low, high)
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        """One of `allowed`."""
+        """Return one of `allowed`."""
         return self.check_choice(name, self.text(name, default), default, allowed)
 
     def json_object(self, name: str) -> dict[str, Any]:
-        """A JSON object; empty when not set.
+        """Return a JSON object; empty if not set.
 
         A key that occurs twice in one object is a problem, as are control characters and lone
         surrogates in any key or string, escaped ones included.
@@ -105,7 +105,7 @@ class Environment:
     def check_match(
         self, name: str, value: str, default: str, pattern: re.Pattern[str], rule: str
     ) -> str:
-        """`value` when empty or matched by `pattern` as a whole, or a problem under `name`."""
+        """Return `value` if it is empty or `pattern` matches all of it; else record a problem."""
         if value and not pattern.fullmatch(value):
             if name not in self._unfit:
                 self.problems.append(f"{name} must be {rule}, not {value[:80]!r}")
@@ -115,7 +115,7 @@ class Environment:
     def check_number(
         self, name: str, value: object, default: float, low: float, high: float
     ) -> float:
-        """`value` as a number from `low` to `high`, or a problem under `name`."""
+        """Return `value` as a number from `low` to `high`; else record a problem under `name`."""
         try:
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 raise TypeError
@@ -129,7 +129,7 @@ class Environment:
         return number
 
     def check_whole(self, name: str, value: object, default: int, low: int, high: int) -> int:
-        """`value` as a whole number from `low` to `high`, or a problem under `name`."""
+        """Return `value` as a whole number from `low` to `high`; else record a problem."""
         number = self.check_number(name, value, default, low, high)
         if number != int(number):
             self.problems.append(f"{name} must be a whole number, not {value!s:.40}")
@@ -137,7 +137,7 @@ class Environment:
         return int(number)
 
     def check_choice(self, name: str, value: object, default: str, allowed: tuple[str, ...]) -> str:
-        """`value` when it is one of `allowed`, or a problem under `name`."""
+        """Return `value` if it is one of `allowed`; else record a problem under `name`."""
         if value not in allowed:
             self.problems.append(f"{name} must be one of {', '.join(allowed)}, not {value!r:.40}")
             return default
@@ -149,10 +149,10 @@ class Environment:
             raise SettingsError(self.problems)
 
     def _clean_json(self, where: str, value: Any) -> Any:
-        """`value` with U+FFFD for control characters and lone surrogates; each text a problem."""
+        """Replace control characters and lone surrogates by U+FFFD; each text is a problem."""
         if isinstance(value, str):
             if unfit := _UNFIT.search(value):
-                self.problems.append(f"{where} holds {_describe(unfit)}")
+                self.problems.append(f"{where} contains {_describe(unfit)}")
             return _UNFIT.sub(_REPLACEMENT, value)
         if isinstance(value, list):
             return [self._clean_json(f"{where}[{i}]", item) for i, item in enumerate(value)]
@@ -168,5 +168,5 @@ class Environment:
 
 def _describe(unfit: re.Match[str]) -> str:
     code = ord(unfit[0])
-    what = "a control character" if code < 0xD800 else "a lone surrogate (text that is not UTF-8)"
-    return f"{what}, U+{code:04X}, at position {unfit.start()}"
+    kind = "a control character" if code < 0xD800 else "a lone surrogate (text that is not UTF-8)"
+    return f"{kind}, U+{code:04X}, at position {unfit.start()}"

@@ -1,4 +1,4 @@
-"""The few errors of the bridge, and what each means for the message or window in hand."""
+"""The errors of the bridge. Every room may import them."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,14 +11,14 @@ class BridgeError(Exception):
 
 
 class TransientError(BridgeError):
-    """Trying again later may succeed: answer 5xx, so that Pub/Sub redelivers."""
+    """A later attempt may succeed: return 5xx, so that Pub/Sub redelivers."""
 
 
 class PermanentError(BridgeError):
-    """Trying again cannot help: publish to `rejected` with the reason, and acknowledge.
+    """No later attempt can succeed: publish to `rejected` with the reason, and acknowledge.
 
-    `owner` says who can correct it: the `user` (settings, automations), the `vendor` (what the
-    API sent or refused) or the `system` (the bridge itself). `code` is a stable snake_case word.
+    `owner` can correct it: the `user` (settings, automations), the `vendor` (data or refusals of
+    the API) or the `system` (the bridge itself). `code` is a stable snake_case word.
     """
 
     def __init__(self, message: str, *, owner: Owner, code: str) -> None:
@@ -28,16 +28,16 @@ class PermanentError(BridgeError):
 
 
 class UnstorableError(PermanentError):
-    """Pub/Sub, Firestore or Cloud Storage can never take this message, document or file name.
+    """Pub/Sub, Firestore or Cloud Storage never accepts this message, document or file name.
 
     `code` is `message_too_large`, `message_invalid`, `document_too_large`, `document_too_deep`,
-    `document_invalid` or `file_name_invalid`. Not a `BackendError`, which is transient: what an
-    error that is both means would depend on the order of `except` clauses.
+    `document_invalid` or `file_name_invalid`. Not a `BackendError`, which is transient: the
+    meaning of an error that is both would depend on the order of `except` clauses.
     """
 
 
 class SettingsError(BridgeError):
-    """One or more settings are wrong. `problems` names every one of them."""
+    """One or more settings are wrong. `problems` has a sentence for each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -45,15 +45,15 @@ class SettingsError(BridgeError):
 
 
 class BackendError(TransientError):
-    """Pub/Sub, Firestore or Cloud Storage (or their embedded stand-ins) failed or timed out."""
+    """Pub/Sub, Firestore or Cloud Storage (or the embedded backend) failed or timed out."""
 
 
 class OutOfTimeError(BackendError):
-    """The caller's time was over before a request, or while the answer to the only one was due.
+    """The deadline passed before a request, or before the response to the only request.
 
-    Nothing else went wrong: with more time the call may well have succeeded.
+    Nothing else failed: with more time the call might have succeeded.
     """
 
 
 class ConflictError(BridgeError):
-    """A compare-and-set lost: another writer wrote the document first."""
+    """A compare-and-set failed: another writer wrote the document first."""

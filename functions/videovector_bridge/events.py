@@ -1,7 +1,7 @@
-"""VideoVector's events, as values: decoding one, and the Pub/Sub message that carries it.
+"""VideoVector's events as values: decode one, and build the Pub/Sub message that carries it.
 
-Everything here is pure. The data of an event travels byte for byte; decoding only reads what is
-needed to route it. CloudEvents 1.0, Pub/Sub protocol binding, binary mode:
+Pure; every room may import it. The data of an event is published byte for byte; decoding reads
+only the fields for routing. CloudEvents 1.0, Pub/Sub protocol binding, binary mode:
 https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md
 """
 
@@ -24,13 +24,13 @@ MAX_ID_BYTES: Final = 900
 MAX_DATA_BYTES: Final = 9_500_000
 
 ENTITY_IDS: Final = ("segment_id", "video_id", "run_id", "index_id")
-"""The fields of an event that identify what it is about, from narrow to wide."""
+"""The fields that identify the entities of an event, from the narrowest to the widest."""
 
 _IDS: Final = ("event_id", "event_type", *ENTITY_IDS)
 DOCUMENTED_FIELDS: Final = (*_IDS, "user_id", "created_at")
-"""What every event of the stream has besides `payload`, by the vendor's API reference."""
+"""The fields of every event besides `payload`, from the vendor's API reference."""
 
-# Any other form of `created_at` is read and written in this one, or left out of the attributes.
+# A `created_at` in another form is converted to this one, or omitted from the attributes.
 _RFC3339: Final = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
     r"(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
@@ -46,7 +46,7 @@ _SCALAR_PAIR: Final = re.compile(
 class Event(NamedTuple):
     """One event that can be published. `data` is the vendor's JSON object, byte for byte.
 
-    A named tuple, as everything made per event: a frozen dataclass needs four times as long.
+    A named tuple, like all values created per event: a frozen dataclass takes four times as long.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why bytes from the vendor cannot be published as an event. `code` is a stable word."""
+    """The reason why bytes cannot be published as an event. `code` is a stable word."""
 
     code: str
     detail: str
@@ -77,7 +77,7 @@ class Rejection:
 
 
 def decode_event(data: bytes) -> Event | Rejection:
-    """Read one event of VideoVector's stream. Any bytes give an event or a rejection.
+    """Decode one event of VideoVector's stream. Any bytes give an event or a rejection.
 
     Source: "Processing event stream" in the vendor's "Advanced public utilities".
     """
@@ -91,16 +91,16 @@ def decode_event(data: bytes) -> Event | Rejection:
 
 
 def decode_head(head: bytes) -> Event | Rejection:
-    """Read an event from the beginning of its JSON, up to the first field that is not a scalar.
+    """Decode an event from the beginning of its JSON, up to the first field that is not a scalar.
 
-    For an event too large to decode whole: the vendor writes `payload` last. The event has no data.
+    For an event too large to decode: the vendor writes `payload` last. The result has no data.
     """
     fields = leading_scalars(head)
     return fields if isinstance(fields, Rejection) else _event_from(fields, b"")
 
 
 def leading_scalars(head: bytes) -> dict[str, Any] | Rejection:
-    """Read the fields of a JSON object up to the first that is not a scalar."""
+    """Decode the fields of a JSON object up to the first that is not a scalar."""
     fields: dict[str, Any] = {}
     at = 1 if head.lstrip(_BLANKS)[:1] == b"{" else len(head)
     at += len(head) - len(head.lstrip(_BLANKS))
@@ -115,7 +115,7 @@ def leading_scalars(head: bytes) -> dict[str, Any] | Rejection:
 
 def _event_from(fields: dict[str, Any], data: bytes) -> Event | Rejection:
     ids = [fields.get(name) for name in _IDS]
-    if not _plainly_safe(ids):
+    if not _are_plainly_safe(ids):
         for index, name in enumerate(_IDS):
             value = ids[index]
             ids[index] = id_text(value)
@@ -127,13 +127,13 @@ def _event_from(fields: dict[str, Any], data: bytes) -> Event | Rejection:
         return Rejection("missing_id", "event_id is missing or null")
     if event_type is None:
         return Rejection("missing_type", "event_type is missing or null")
-    made_at = fields.get("created_at")
-    created_at = made_at if type(made_at) is str else None
+    created_at = fields.get("created_at")
+    created_at = created_at if type(created_at) is str else None
     return Event(event_id, event_type, created_at, segment_id, video_id, run_id, index_id, data)
 
 
-def _plainly_safe(ids: list[Any]) -> bool:
-    """Whether one look at all ids together shows that each is safe, as it does for most events."""
+def _are_plainly_safe(ids: list[Any]) -> bool:
+    """Whether one check of all ids together shows that each is safe, as for most events."""
     texts = [value for value in ids if value is not None]
     try:
         joined = "".join(texts)
@@ -149,10 +149,10 @@ def _plainly_safe(ids: list[Any]) -> bool:
 
 
 def id_text(value: object) -> str | None:
-    """The id as text if it can be an attribute, or None. A number is a harmless surprise."""
+    """Return the id as text if it can be an attribute, or None. A number is accepted too."""
     if type(value) is int:
         value = str(value)
-    return value if type(value) is str and _header_safe(value) else None
+    return value if type(value) is str and _is_header_safe(value) else None
 
 
 def extract_ids(data: Mapping[str, Any]) -> dict[str, str | None]:
@@ -160,8 +160,8 @@ def extract_ids(data: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: id_text(data.get(name)) for name in ENTITY_IDS}
 
 
-def _header_safe(value: str) -> bool:
-    # Attributes of an unwrapped push become HTTP headers, which lose blanks at either end.
+def _is_header_safe(value: str) -> bool:
+    # Attributes of an unwrapped push become HTTP headers, which lose blanks at both ends.
     return (
         0 < len(value) <= MAX_ID_BYTES
         and value.isascii()
@@ -171,18 +171,18 @@ def _header_safe(value: str) -> bool:
 
 
 def parse_time(created_at: object) -> datetime | None:
-    """Parse `created_at` (ISO 8601; UTC if it names no zone); None if it is no time."""
+    """Parse `created_at` (ISO 8601; UTC without a zone); None for anything else."""
     if not isinstance(created_at, str):
         return None
     try:
-        moment = datetime.fromisoformat(created_at)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        time = datetime.fromisoformat(created_at)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
-    """The CloudEvents attributes of a Pub/Sub message that carries `event`.
+    """Return the CloudEvents attributes of a Pub/Sub message that carries `event`.
 
     `source` is `//<api host>/processing/events` or `//<api host>/webhooks/<webhook_id>`.
     """
@@ -216,28 +216,28 @@ def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
 def _rfc3339(created_at: str | None) -> str | None:
     if created_at is None:
         return None
-    well_formed = _RFC3339.fullmatch(created_at) is not None
-    if well_formed and created_at[8:10] < "29":  # a day that every month has
+    is_rfc3339 = _RFC3339.fullmatch(created_at) is not None
+    if is_rfc3339 and created_at[8:10] < "29":  # a day that every month has
         return created_at
-    moment = parse_time(created_at)
-    if moment is None:
+    time = parse_time(created_at)
+    if time is None:
         return None
-    return created_at if well_formed else moment.isoformat()
+    return created_at if is_rfc3339 else time.isoformat()
 
 
 def event_message(event: Event, *, source: str, channel: str, ordering_key: str) -> Message:
-    """The event as a CloudEvent in binary mode; its data byte for byte."""
+    """Return the event as a CloudEvent in binary mode, its data byte for byte."""
     return Message(event.data, attributes(event, source=source, channel=channel), ordering_key)
 
 
 def lane(event: Event, lanes: int) -> int:
-    """Which of `lanes` ordering lanes the event belongs to: one per run, else video, else index."""
+    """Return the lane of an event, 0 to `lanes` - 1: by its run, else video, else index."""
     entity = event.run_id or event.video_id or event.index_id or event.id
     return crc32(entity.encode()) % lanes
 
 
 def lane_key(index: int) -> str:
-    """The ordering key of a lane."""
+    """Return the ordering key of a lane."""
     return f"lane-{index:02d}"
 
 
@@ -248,13 +248,13 @@ def bridge_event(
     payload: Mapping[str, Any],
     ids: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Event:
-    """An event of the bridge itself (`bridge.stream.gap`), in the vendor's form, with its `ids`."""
-    stamp = created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """Return an event of the bridge (`bridge.stream.gap`) in the vendor's form, with `ids`."""
+    time = created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     fields = {
         "event_id": event_id,
         "event_type": event_type,
         **{name: ids.get(name) for name in ("user_id", *ENTITY_IDS)},
-        "created_at": stamp,
+        "created_at": time,
         "payload": payload,
     }
-    return Event(event_id, event_type, stamp, **extract_ids(ids), data=orjson.dumps(fields))
+    return Event(event_id, event_type, time, **extract_ids(ids), data=orjson.dumps(fields))

@@ -1,4 +1,4 @@
-"""Messages beside plain events: claim checks, and what was rejected. All of it is pure."""
+"""Build claim checks and rejected messages. Pure. `ingest`, `automate` and `cli` import it."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from videovector_bridge.redact import redact
 
 
 def claim_name(event: Event) -> str:
-    """Where the data of an event too large for a message is stored; the same at every try."""
+    """Return the object name for data too large for a message; the same at every attempt."""
     return f"events/{hashlib.sha256(event.id.encode() + b'/' + event.data).hexdigest()}.json"
 
 
 def claim_message(
     event: Event, data_uri: str, size: int, *, source: str, channel: str, ordering_key: str
 ) -> Message:
-    """The event without its data, which has `size` bytes and is at `data_uri` (a claim check).
+    """Return a claim check: the event without its data, which is `size` bytes at `data_uri`.
 
     https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/dataref.md
     """
@@ -29,11 +29,11 @@ def claim_message(
 def rejected_messages(
     raw: bytes, *, owner: Owner, code: str, detail: str, context: Mapping[str, str]
 ) -> list[Message]:
-    """The messages for topic `rejected`: the raw bytes with the reason.
+    """Return the messages for topic `rejected`: the raw bytes with the reason.
 
-    Attributes: `reason` (`user`, `vendor` or `system`: who can correct it), `code`, `detail`, what
-    `context` adds, and `part`/`parts`, counted from 1. Bytes too large for one message are cut
-    into several; joined in the order of `part` they are the original, whose `sha256` each has.
+    Attributes: `reason` (`user`, `vendor` or `system` can correct it), `code`, `detail`, those of
+    `context`, and `part`/`parts`, from 1. Bytes too large for one message are split into several.
+    Joined in the order of `part` they are the original, and each has its `sha256`.
     """
     parts = max(1, -(-len(raw) // MAX_DATA_BYTES))
     whole = {"sha256": hashlib.sha256(raw).hexdigest()} if parts > 1 else {}
@@ -50,12 +50,12 @@ def rejected_messages(
 def rejection_attributes(
     *, owner: Owner, code: str, detail: str, context: Mapping[str, str]
 ) -> dict[str, str]:
-    """The attributes of a rejected message within the limits of Pub/Sub, without empty ones."""
+    """Return the attributes of a rejected message within Pub/Sub's limits, without empty ones."""
     values = {"reason": owner, "code": code, "detail": redact(detail)} | dict(context)
     return {name: _fit(value) for name, value in values.items() if value}
 
 
 def _fit(value: str) -> str:
-    """`value` as printable ASCII within the limit of an attribute."""
+    """Return `value` as printable ASCII within the limit of an attribute."""
     text = "".join(c if c.isascii() and c.isprintable() else "?" for c in value)
     return text[:MAX_ATTRIBUTE_BYTES].strip() or "?"

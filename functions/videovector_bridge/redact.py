@@ -1,4 +1,4 @@
-"""Keep secrets out of what is logged, raised or answered, and make text from outside fit for it."""
+"""Redact secrets in logs, errors and responses, and clean text from outside for them."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 HIDDEN = "[hidden]"
 
-# Longer input is cut before the patterns run, so that a huge body cannot cost much time.
+# Longer input is cut before the patterns run, to bound the time for a huge body.
 _SCAN_LIMIT = 8_192
 _MAX_ITEMS = 20
 _MAX_DEPTH = 4
@@ -15,13 +15,13 @@ _MAX_DEPTH = 4
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+"
 )
-# The query of an address is where a signed URL carries its signature, with or without the host.
+# The query of a URL has the signature of a signed URL, with or without the host.
 _URL_QUERY = re.compile(r"\b(\w{1,20}://[^\s\"'<>?#]{1,2000})[?#][^\s\"'<>]*")
 _QUERY = re.compile(
     r"\?[^\s\"'<>?=&]{1,200}(?:=|%3[dD])[^\s\"'<>]*|%3[fF][^\s\"'<>]{1,200}?%3[dD][^\s\"'<>]*"
 )
 _USERINFO = re.compile(r"(?<=://)[^\s/@\"'<>]+@")
-# A separator after the word is needed, so that "invalid API key: not known" stays as it is.
+# A separator after the word is required, so that "invalid API key: not known" is unchanged.
 _NAMED = re.compile(
     r"((?:x-(?:goog|amz)-[a-z-]+|googleaccessid|signature|sig|api[_-]?key|secret|token|password)"
     r"[\"']?(?:=|%3d|:\s*(?=[\"'\[]|[^\s]{16})))[\"']?[^\s&\"'<>]+",
@@ -35,12 +35,12 @@ _SECRET_NAME = re.compile(
 
 
 def redact(text: str, *, secret: str = "") -> str:
-    """Return `text` with secrets hidden, and otherwise as it is.
+    """Return `text` with secrets hidden, otherwise unchanged. Never raises.
 
-    Hidden are `secret` itself, the query of anything that looks like an address, user:password
-    in an address, bearer tokens, API keys and named signatures. Never raises.
+    Hidden are `secret` itself, the query of anything that looks like a URL, user:password in a
+    URL, bearer tokens, API keys and named signatures.
     """
-    if len(secret) >= 4:  # a shorter one would blank out ordinary words
+    if len(secret) >= 4:  # a shorter one would hide ordinary words
         text = text.replace(secret, HIDDEN)
     text = _URL_QUERY.sub(r"\1?" + HIDDEN, text)
     text = _QUERY.sub("?" + HIDDEN, text)
@@ -51,7 +51,7 @@ def redact(text: str, *, secret: str = "") -> str:
 
 
 def redact_all(value: Any) -> Any:
-    """`value`, as JSON has them, with every text in it redacted."""
+    """Return a JSON value with every text in it redacted."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
@@ -62,7 +62,7 @@ def redact_all(value: Any) -> Any:
 
 
 def clean_text(text: str, *, limit: int = 300, secret: str = "") -> str:
-    """Return `text`, which came from outside, in one redacted line of at most `limit` characters.
+    """Return text from outside as one redacted line of at most `limit` characters.
 
     Never raises.
     """
@@ -74,8 +74,8 @@ def clean_text(text: str, *, limit: int = 300, secret: str = "") -> str:
 def clean_json(value: Any, *, secret: str = "", depth: int = _MAX_DEPTH) -> Any:
     """Return a bounded copy of decoded JSON with every string cleaned.
 
-    At most 20 items a level and 4 levels; what lies deeper becomes `"…"`. The value of a key
-    that is named like a secret (`signed_url`, `token`, ...) is hidden whatever it holds.
+    At most 20 items a level and 4 levels; deeper values become `"…"`. A value whose key is named
+    like a secret (`signed_url`, `token`, ...) is hidden.
     """
     if isinstance(value, str):
         return clean_text(value, secret=secret)

@@ -1,4 +1,4 @@
-"""A secret that may be rotated while the process runs."""
+"""A secret that can be rotated while the process runs."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-# A file that changed so lately may change again without looking any different.
+# A file that changed this recently may change again with an identical `stat`.
 _SETTLED_SECONDS: Final = 3.0
-# Mounted volumes need not show a change at all.
+# A mounted volume may not show a change in `stat`: read the file again after this time.
 _TRUSTED_SECONDS: Final = 30.0
 
 _Stamp = tuple[int, int, int, int]
@@ -16,7 +16,7 @@ _Stamp = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The content of a file, and its `stat` just before; not `settled`: it may change unseen."""
+    """The content of a file, and its `stat` before. Unless `settled`, it may change unnoticed."""
 
     value: str = field(repr=False)
     stamp: _Stamp
@@ -25,11 +25,11 @@ class _Reading:
 
 
 class Secret:
-    """A secret given as a value, or as a file that is read again whenever it changes.
+    """A secret from a value, or from a file that is read again when it changes.
 
-    A mounted Secret Manager volume changes in place when the secret gets a new version, so that
-    a rotation needs no redeploy. Another file of the same size within a tick of the file system's
-    clock is noticed too. Safe to use from several threads. The value is hidden from `repr`.
+    A mounted Secret Manager volume changes in place when the secret has a new version, so a
+    rotation needs no deployment. A change to the same size within a tick of the file system's
+    clock is noticed too. Thread-safe. The value is hidden from `repr`.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Secret:
         self._value = value
         self._file = Path(file) if file else None
         self._clock = clock
-        # One reference, so that a thread never sees a value with the stamp of another.
+        # One reference, so that a thread never reads a value with the stamp of another.
         self._reading: _Reading | None = None
 
     def current(self) -> str:
-        """The secret as it is now, without blanks around it.
+        """Return the current secret, without blanks around it.
 
-        A file that cannot be read leaves the last value in force; OSError or
-        UnicodeDecodeError if there is none.
+        If the file cannot be read, the last value stays valid; without one, raises `OSError` or
+        `UnicodeDecodeError`.
         """
         if self._file is None:
             return self._value

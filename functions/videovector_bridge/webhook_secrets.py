@@ -1,9 +1,9 @@
-"""The secrets that deliveries may be signed with, as text and as values.
+"""The webhook secrets that verify deliveries, as text and as values.
 
-One secret a line, newest first. ` # until TIME` after a secret ends its grace period: from then
-on it verifies nothing. A line `# rotating until TIME` announces a rotation: until then the vendor
-may sign with a secret that is not known here yet. TIME is RFC 3339. Blank lines and other lines
-that begin with `#` mean nothing.
+One secret a line, newest first. ` # until TIME` after a secret is the end of its grace period:
+from then on it is invalid. A line `# rotating until TIME` announces a rotation: until then the
+vendor may sign with a secret that is not in the text yet. TIME is RFC 3339. Blank lines and other
+lines that begin with `#` are ignored.
 """
 
 import re
@@ -16,14 +16,14 @@ from videovector_bridge.secret import Secret
 
 _SECRET: Final = re.compile(r"(\S+)(?:\s+#\s*until\s+(\S+))?")
 _ANNOUNCEMENT: Final = re.compile(r"#\s*rotating\s+until\b\s*(.*)")
-# VideoVector's have more than 30. Fewer are a typing mistake, or quickly guessed.
+# VideoVector's have more than 30. A shorter one is a typing mistake, or easy to guess.
 SHORTEST_SECRET: Final = 8
 _NO_TIME: Final = "has no time (RFC 3339, with its zone) after `until`"
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSecret:
-    """One secret, and when it ends if it is an old one. Hidden from `repr`."""
+    """One secret, hidden from `repr`, and the end of its grace period if it is an old one."""
 
     value: str = field(repr=False)
     until: datetime | None = None
@@ -31,18 +31,18 @@ class WebhookSecret:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSecrets:
-    """All secrets, newest first, and until when a rotation is announced."""
+    """All secrets, newest first, and the end of an announced rotation."""
 
     secrets: tuple[WebhookSecret, ...] = ()
     rotating_until: datetime | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text of a file. Raises `SettingsError` naming every wrong line by its number."""
+        """Parse the text of a file. Raises `SettingsError` with the number of every wrong line."""
         secrets: list[WebhookSecret] = []
         rotating_until: datetime | None = None
         problems: list[str] = []
-        # Editors on Windows begin a file with a mark that would become part of a secret.
+        # Editors on Windows begin a file with a byte order mark, which would belong to a secret.
         for number, raw in enumerate(text.replace("\ufeff", "").split("\n"), 1):
             line = raw.strip()
             if announced := _ANNOUNCEMENT.fullmatch(line):
@@ -53,7 +53,7 @@ class WebhookSecrets:
                 parts = _SECRET.fullmatch(line)
                 until = read_time(parts[2]) if parts and parts[2] else None
                 if parts is None:
-                    problems.append(f"line {number} holds more than a secret and `# until TIME`")
+                    problems.append(f"line {number} has more than a secret and `# until TIME`")
                 elif parts[2] and until is None:
                     problems.append(f"line {number} {_NO_TIME}")
                 else:
@@ -63,7 +63,7 @@ class WebhookSecrets:
         return cls(tuple(secrets), rotating_until)
 
     def render(self) -> str:
-        """The text that `parse` reads back as these secrets."""
+        """Return the text that `parse` parses into these secrets."""
         lines = []
         if self.rotating_until is not None:
             lines.append(f"# rotating until {write_time(self.rotating_until)}\n")
@@ -73,22 +73,22 @@ class WebhookSecrets:
         return "".join(lines)
 
     def current(self, now: datetime) -> tuple[str, ...]:
-        """The secrets that verify at `now`, newest first."""
+        """Return the secrets that are valid at `now`, newest first."""
         return tuple(each.value for each in self.secrets if _is_valid(each.until, now))
 
     def rotating(self, now: datetime) -> bool:
-        """Whether a rotation is announced that may be under way at `now`."""
+        """Whether an announced rotation may be in progress at `now`."""
         return self.rotating_until is not None and now < self.rotating_until
 
     def announce(self, now: datetime, seconds: float) -> Self:
-        """The same, with a rotation announced for so many seconds from `now`."""
+        """Return the same secrets, with a rotation announced for `seconds` from `now`."""
         return replace(self, rotating_until=now + timedelta(seconds=seconds))
 
     def rotated(self, new: str, now: datetime, grace_seconds: float) -> Self:
-        """With `new` first; those before it end after the grace period, or earlier if they did.
+        """Return the secrets with `new` first; the others end after the grace period or before.
 
-        What has ended by `now` is dropped, and so is the announcement. Doing it twice is doing it
-        once, as long as the first grace period lasts.
+        Drops secrets that ended before `now`, and the announcement. Idempotent within the grace
+        period.
         """
         end = now + timedelta(seconds=grace_seconds)
         older = [
@@ -101,21 +101,21 @@ class WebhookSecrets:
 
 
 class CurrentSecrets:
-    """The secrets that a value or a file holds at the moment, parsed once per change.
+    """The current secrets of a value or a file, parsed once per change. Thread-safe.
 
-    Threads may share it. `name` is the variable that errors name.
+    `name` is the variable in errors.
     """
 
     def __init__(self, source: Secret, name: str) -> None:
         self._source = source
         self._name = name
-        # One reference, so that no thread sees the secrets of another text.
+        # One reference, so that no thread reads the secrets of another text.
         self._parsed: tuple[str, WebhookSecrets] | None = None
 
     def get(self) -> WebhookSecrets:
-        """Return the secrets; none where a file does not exist yet.
+        """Return the secrets; none if the file does not exist yet.
 
-        Raises `SettingsError` for a file that cannot be read, naming every wrong line, and for a
+        Raises `SettingsError` for a file that cannot be read, for every wrong line, and for a
         secret that is too short.
         """
         try:
@@ -151,14 +151,14 @@ def _is_valid(until: datetime | None, now: datetime) -> bool:
 
 
 def read_time(text: str) -> datetime | None:
-    """A moment in RFC 3339 with its zone, or None."""
+    """Parse a time in RFC 3339 with its zone; None for anything else."""
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else None
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else None
     except (ValueError, OverflowError):
         return None
 
 
-def write_time(moment: datetime) -> str:
-    """The text that `read_time` reads back."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def write_time(time: datetime) -> str:
+    """Return the time in RFC 3339, which `read_time` parses."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

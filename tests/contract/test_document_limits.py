@@ -73,11 +73,11 @@ def create_for_a_while(backend: Backend, fields: dict[str, Any]) -> Document:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "long text": ({"text": "x" * 1_048_488}, TOO_LARGE, "a text holds at most 1,048,487 bytes"),
+    "long text": ({"text": "x" * 1_048_488}, TOO_LARGE, "a text has at most 1,048,487 bytes"),
     "long text in bytes": (
         {"text": "\u00e9" * 524_288},
         TOO_LARGE,
-        "a text holds at most 1,048,487 bytes",
+        "a text has at most 1,048,487 bytes",
     ),
     "texts": (
         {"a": "x" * 600_000, "b": "x" * 600_000},
@@ -101,8 +101,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "large negative integer": ({"n": [-(2**63) - 1]}, INVALID, "64 bits"),
     "half a surrogate pair": ({"text": "\ud800"}, INVALID, "half a surrogate pair"),
     "half a surrogate pair in a key": ({"map": {"\ud800": 1}}, INVALID, "half a surrogate pair"),
-    "field of our own": ({"expire_at": 1}, INVALID, "'expire_at' is taken"),
-    "count of our own": ({"_writes": 1}, INVALID, "'_writes' is taken"),
+    "field of our own": ({"expire_at": 1}, INVALID, "'expire_at' is reserved"),
+    "count of our own": ({"_writes": 1}, INVALID, "'_writes' is reserved"),
 }
 
 
@@ -168,7 +168,7 @@ def test_firestore_takes_no_larger_document(
     """
     shape = SHAPES[name]
     monkeypatch.setattr(documents, "check_document", lambda *_: None)
-    with pytest.raises(UnstorableError, match="Firestore refuses it as it is") as caught:
+    with pytest.raises(UnstorableError, match="Firestore refuses it") as caught:
         create_for_a_while(gcp_backend, shape(largest(shape) + 1))
 
     assert (caught.value.owner, caught.value.code) == ("user", INVALID)

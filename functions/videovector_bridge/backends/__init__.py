@@ -1,14 +1,18 @@
-"""Where state and messages live: one way in, `open_backend`."""
+"""The ports to a cloud, and its two backends: Google's services, or SQLite and files.
+
+`ingest`, `automate`, `messages`, `cli` and the local stack open a backend with `open_backend` and
+use the ports. It imports settings and events, never `api`.
+"""
 
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.settings import BackendSettings
 
 
 def open_backend(settings: BackendSettings) -> Backend:
-    """Return the backend that `settings` name, importing only that one.
+    """Return the backend of `settings`; import only that one.
 
-    Nothing is connected yet: each process makes its clients at its first call, so a backend may be
-    opened before a fork. Safe to share between threads. Raises nothing but `ImportError`.
+    It connects to nothing yet: each process creates its clients at its first call, so a backend
+    may be opened before a fork. Thread-safe. Raises nothing but `ImportError`.
     """
     if settings.kind == "embedded":
         from videovector_bridge.backends.embedded import open_embedded  # noqa: PLC0415 - only one

@@ -21,9 +21,9 @@ def _broken_rule(name: str) -> str:
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
-        return "it holds half a surrogate pair"
+        return "it has half a surrogate pair"
     if not 0 < size <= MAX_FILE_NAME_BYTES:
-        return f"a name holds 1 to {MAX_FILE_NAME_BYTES:,} bytes, not {size:,}"
+        return f"a name has 1 to {MAX_FILE_NAME_BYTES:,} bytes, not {size:,}"
     if name in (".", ".."):
         return "it means a folder"
     if "\r" in name or "\n" in name:

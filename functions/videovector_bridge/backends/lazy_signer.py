@@ -1,4 +1,4 @@
-"""The `Signer` of both backends: Google's, loaded when it first signs."""
+"""The `Signer` of both backends: Google's, loaded at the first signature."""
 
 from functools import partial
 
@@ -7,10 +7,10 @@ from videovector_bridge.backends.ports import SignedObject, Signer
 
 
 class LazySigner:
-    """The `Signer` port by Cloud Storage's V4 signatures, as `account` (empty: the process's own).
+    """The `Signer` port with Cloud Storage's V4 signatures, as `account` (empty: the process's).
 
-    The library takes 200 ms to load, and few processes sign. The embedded backend signs the same
-    way, for buckets of Google's: with Google's credentials, or for an emulator without any.
+    The library needs 200 ms to load, and few processes sign. The embedded backend signs in the
+    same way, for Google's buckets with Google's credentials, or for an emulator without any.
     """
 
     def __init__(self, account: str) -> None:

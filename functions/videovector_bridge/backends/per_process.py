@@ -1,4 +1,4 @@
-"""One value per process, made when first asked for."""
+"""One value per process, created at its first use."""
 
 import os
 import threading
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class PerProcess(Generic[T]):
-    """Make a value once in each process and hand it to every thread.
+    """Creates a value once in each process, for all its threads.
 
-    functions-framework forks after import, and a gRPC client does not survive a fork: a child
-    makes its own.
+    functions-framework forks after import, and a gRPC client does not survive a fork: each child
+    creates its own.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -21,7 +21,7 @@ class PerProcess(Generic[T]):
         self._made: tuple[int, T] | None = None
 
     def get(self) -> T:
-        """Return this process's value; raises whatever making it raises."""
+        """Return the value of this process. Errors of `make` pass through."""
         made = self._made
         if made is not None and made[0] == os.getpid():
             return made[1]

@@ -1,10 +1,10 @@
-"""What the bridge needs of a cloud: topics, documents and files with compare-and-set, and blobs.
+"""The ports to a cloud: topics, documents and files with compare-and-set, and blobs.
 
-Two backends implement these ports, `gcp` and `embedded`; one contract test suite holds both to
-the wording here. Every method blocks, is safe to call from several threads, and either ends
-within `timeout` seconds (plus scheduling) or raises `BackendError`. A method that has no time left
-before a request raises `OutOfTimeError` and does not send that request. What Google's service can
-never take raises `UnstorableError`, by its documented limits before anything is sent.
+Two backends implement these ports, `gcp` and `embedded`; one contract test suite (tests/contract)
+runs over both. Every method blocks, is thread-safe, and ends within `timeout` seconds (plus
+scheduling) or raises `BackendError`. A method without time left before a request raises
+`OutOfTimeError` and does not send the request. Data beyond the documented limits of Google's
+service raises `UnstorableError` before anything is sent.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,26 +42,26 @@ __all__ = [
 ]
 
 Timeout = float | Callable[[], float]
-"""Seconds that a call may take; or a function of the seconds left, asked before each request."""
+"""The seconds for a call, or a function of the seconds left, called before each request."""
 
-# Limits of Pub/Sub, kept by both backends: https://cloud.google.com/pubsub/quotas#resource_limits
+# Limits of Pub/Sub, in both backends: https://cloud.google.com/pubsub/quotas#resource_limits
 MAX_REQUEST_MESSAGES = 1_000
 MAX_REQUEST_BYTES = 10_000_000
 MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_KEY_BYTES = 256
 MAX_ATTRIBUTE_BYTES = 1_024
 MAX_ORDERING_KEY_BYTES = 1_024
-# Limits of Firestore, kept by both backends:
+# Limits of Firestore, in both backends:
 # https://cloud.google.com/firestore/quotas#collections_documents_and_fields
 MAX_DOCUMENT_BYTES = 1_048_576
 MAX_DOCUMENT_DEPTH = 20
 MAX_FIELD_TEXT_BYTES = 1_048_487
-# A key with those of the maps around it, joined by dots. A create may have 1,500, a change 1,499.
+# A key and its parent keys, joined by dots. A create allows 1,500, an update 1,499.
 MAX_FIELD_PATH_BYTES = 1_499
 
 
 def seconds_left(timeout: Timeout) -> float:
-    """The seconds left for a call, now; 0 or less after its deadline."""
+    """Return the seconds left for a call; 0 or less after its deadline."""
     return timeout() if callable(timeout) else timeout
 
 
@@ -69,9 +69,9 @@ def seconds_left(timeout: Timeout) -> float:
 class Document:
     """A document as it was read or written.
 
-    `revision` is opaque: pass it to `write` to say which version is being replaced.
-    `age_seconds` is the time since the last write, by the clock of the *store* (both ends of the
-    difference), so that leases do not depend on the clocks of the machines that hold them.
+    `revision` is opaque: `write` needs it to replace exactly this version. `age_seconds` is the
+    time since the last write, with both ends by the clock of the *store*, so that leases do not
+    depend on the clocks of their owners.
     """
 
     fields: Mapping[str, Any]
@@ -85,8 +85,8 @@ class Topics(Protocol):
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish one request; return when every message of it is acknowledged.
 
-        All messages carry the same ordering key (Pub/Sub's rule), at most 1,000 messages and
-        10 MB together. Retries what may be retried until `timeout`; a retry may duplicate.
+        All messages have the same ordering key (Pub/Sub's rule); at most 1,000 messages and 10 MB
+        together. Retries transient errors until `timeout`; a retry may duplicate messages.
         """
         ...
 
@@ -95,7 +95,7 @@ class Documents(Protocol):
     """Small JSON documents at `collection/id`, with compare-and-set."""
 
     def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
-        """Read a document; None when there is none. Any `document_id` is allowed."""
+        """Return a document, or None if it does not exist. Any `document_id` is allowed."""
         ...
 
     def write(
@@ -110,11 +110,11 @@ class Documents(Protocol):
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 
-        Every field named in `fields` is replaced whole; fields not named stay as they are. After
-        `keep_seconds` nobody needs the document any more, and it may be removed.
-        Raises `ConflictError` when the stored version is another one. After a lost answer the
-        write may have happened: the retry then raises `ConflictError`, and the caller reads
-        again to learn which.
+        Each field in `fields` is replaced whole; other fields are unchanged. After `keep_seconds`
+        the document may be removed.
+        Raises `ConflictError` if another version is stored. After a lost response the write may
+        have happened: the retry then raises `ConflictError`, and the caller reads the document to
+        find out.
         """
         ...
 
@@ -123,26 +123,26 @@ class Blobs(Protocol):
     """Objects too large for a message."""
 
     def put(self, name: str, data: bytes, content_type: str, *, timeout: Timeout) -> str:
-        """Store `data` under `name` once, return its URI. A name that exists is left as it is."""
+        """Store `data` under `name` and return its URI. An existing object is unchanged."""
         ...
 
     def open(self, name: str, content_type: str) -> "BlobWriter":
-        """Begin a new object that arrives in parts. No other object may have this name."""
+        """Return a writer for a new object in parts. No other object may have this name."""
         ...
 
     def get(self, uri: str, *, timeout: Timeout) -> bytes:
-        """Read back what `put` or a writer stored under the URI that it returned."""
+        """Return the data at a URI that `put` or a writer returned."""
         ...
 
 
 class BlobWriter(Protocol):
-    """One object that is written in parts, in order. It exists once `finish` has returned.
+    """Writes one object in parts, in order. The object exists after `finish` has returned.
 
     Buffers about one part. After an error the writer cannot be used.
     """
 
     def write(self, part: bytes, *, timeout: Timeout) -> None:
-        """Add a part. All parts but the last have 1 MiB, or a multiple of it."""
+        """Write a part. All parts but the last have 1 MiB or a multiple of it."""
         ...
 
     def finish(self, *, timeout: Timeout) -> str:
@@ -152,10 +152,10 @@ class BlobWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file as it is stored.
+    """A stored file.
 
-    `generation` is another number after each write of that name; `md5` is of the content, in hex,
-    and empty where the store does not know it.
+    `generation` changes with each write of the name; `md5` is of the content, in hex, and empty if
+    the store does not know it.
     """
 
     uri: str
@@ -166,10 +166,10 @@ class StoredFile:
 
 
 class Files(Protocol):
-    """Files under names that stay, each replaced with compare-and-set."""
+    """Files under fixed names, each replaced with compare-and-set."""
 
     def find(self, name: str, *, timeout: Timeout) -> StoredFile | None:
-        """Describe what is stored under `name`; None if nothing is."""
+        """Return the file `name` without its content; None if it does not exist."""
         ...
 
     def write(
@@ -181,22 +181,22 @@ class Files(Protocol):
         replaces: StoredFile | None,
         timeout: Timeout,
     ) -> StoredFile:
-        """Write `data` in place of `replaces` (None: nothing may be stored under `name` yet).
+        """Write `data` in place of `replaces` (None: the file must not exist yet).
 
-        Raises `ConflictError` when another generation is stored. After a lost answer the write
-        may have happened: the retry then raises `ConflictError`, and the caller finds again to
-        learn which.
+        Raises `ConflictError` if another generation is stored. After a lost response the write may
+        have happened: the retry then raises `ConflictError`, and the caller calls `find` to find
+        out.
         """
         ...
 
     def read(self, name: str, *, timeout: Timeout) -> bytes:
-        """Read the content that is stored under `name`."""
+        """Return the content of the file `name`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SignedObject:
-    """An object and the URL that fetches it (GET) until `expires_at`, ISO 8601 in UTC."""
+    """An object and the URL that reads it (GET) until `expires_at`, ISO 8601 in UTC."""
 
     uri: str
     url: str = field(repr=False)
@@ -204,18 +204,18 @@ class SignedObject:
 
 
 class Signer(Protocol):
-    """URLs that fetch an object of a bucket and need no credentials."""
+    """Signs URLs that read an object without credentials."""
 
     def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:
-        """Return a URL that fetches the object for `seconds`, 1 to a week's. It need not exist.
+        """Return a URL that reads the object for `seconds`, 1 to a week. It need not exist.
 
-        Raises `PermanentError` for what cannot be signed, `BackendError` where nothing can be.
+        Raises `PermanentError` for a name that cannot be signed, `BackendError` if signing fails.
         """
         ...
 
 
 class NoSigner:
-    """The `Signer` of a backend that was made without one."""
+    """The `Signer` of a backend without one: it always fails."""
 
     def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:  # noqa: ARG002
         """Raise `BackendError`."""
@@ -226,8 +226,7 @@ class NoSigner:
 class Backend:
     """The ports together.
 
-    `blobs` is None where no bucket is configured for claim checks, `files` where none is for
-    previews.
+    `blobs` is None without a bucket for claim checks, `files` without one for previews.
     """
 
     topics: Topics

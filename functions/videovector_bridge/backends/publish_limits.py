@@ -1,4 +1,4 @@
-"""What Pub/Sub refuses of a request, checked before anything is sent, alike in both backends.
+"""Pub/Sub's limits of publish requests. Both backends check them before they send anything.
 
 Limits: https://cloud.google.com/pubsub/quotas#resource_limits
 """
@@ -16,7 +16,7 @@ from videovector_bridge.backends.ports import (
 )
 from videovector_bridge.errors import UnstorableError
 
-# More than protobuf ever adds to a message, and to an attribute within our limits.
+# Upper bounds of the bytes that protobuf adds to a message, and to an attribute.
 _MESSAGE_OVERHEAD = 24
 _ATTRIBUTE_OVERHEAD = 9
 
@@ -30,11 +30,11 @@ def check_request(topic: str, messages: Sequence[Message]) -> None:
     """
     if not 0 < len(messages) <= MAX_REQUEST_MESSAGES:
         raise _invalid(
-            topic, f"a request holds 1 to {MAX_REQUEST_MESSAGES:,} messages, not {len(messages):,}"
+            topic, f"a request has 1 to {MAX_REQUEST_MESSAGES:,} messages, not {len(messages):,}"
         )
     ordering_key = messages[0].ordering_key
     if _bytes_of(topic, ordering_key) > MAX_ORDERING_KEY_BYTES:
-        raise _too_large(topic, f"an ordering key holds at most {MAX_ORDERING_KEY_BYTES:,} bytes")
+        raise _too_large(topic, f"an ordering key has at most {MAX_ORDERING_KEY_BYTES:,} bytes")
     bound = len(topic) * 4 + 64 + len(messages) * (_MESSAGE_OVERHEAD + len(ordering_key) * 4)
     for message in messages:
         if message.ordering_key != ordering_key:
@@ -46,8 +46,8 @@ def check_request(topic: str, messages: Sequence[Message]) -> None:
         attributes = message.attributes
         bound += len(message.data) + _ATTRIBUTE_OVERHEAD * len(attributes)
         if attributes:
-            # Joined text is looked at once instead of each attribute: 30,000 messages a second
-            # pass here. If all keys (or values) together are within the limit, each of them is.
+            # One check of the joined text instead of one for each attribute: this runs for 30,000
+            # messages a second. If all keys (or values) together fit, each of them fits.
             keys = "\n" + "\n".join(attributes)
             values = "".join(attributes.values())
             if (
@@ -66,12 +66,12 @@ def check_request(topic: str, messages: Sequence[Message]) -> None:
         size = len(topic.encode("utf-8", "replace")) + 6 + sum(map(wire_size, messages))
         if size > MAX_REQUEST_BYTES:
             raise _too_large(
-                topic, f"a request holds at most {MAX_REQUEST_BYTES:,} bytes, not {size:,}"
+                topic, f"a request has at most {MAX_REQUEST_BYTES:,} bytes, not {size:,}"
             )
 
 
 def wire_size(message: Message) -> int:
-    """Return the bytes that `message` takes in a publish request: exactly what protobuf makes."""
+    """Return the exact bytes of `message` in a publish request of protobuf."""
     size = 0
     if message.data:
         size += _field(len(message.data))
@@ -104,12 +104,12 @@ def _check_attributes(topic: str, message: Message) -> int:
         if key_bytes > MAX_ATTRIBUTE_KEY_BYTES:
             raise _too_large(
                 topic,
-                f"attribute {key[:40]!r}...: a key holds at most {MAX_ATTRIBUTE_KEY_BYTES} bytes",
+                f"attribute {key[:40]!r}...: a key has at most {MAX_ATTRIBUTE_KEY_BYTES} bytes",
             )
         if value_bytes > MAX_ATTRIBUTE_BYTES:
             raise _too_large(
                 topic,
-                f"attribute {key!r}: a value holds at most {MAX_ATTRIBUTE_BYTES:,} bytes, "
+                f"attribute {key!r}: a value has at most {MAX_ATTRIBUTE_BYTES:,} bytes, "
                 f"not {value_bytes:,}",
             )
         extra += key_bytes + value_bytes - len(key) - len(value)
@@ -120,7 +120,7 @@ def _bytes_of(topic: str, text: str) -> int:
     try:
         return len(text.encode())
     except UnicodeEncodeError:
-        raise _invalid(topic, "a text of it holds half a surrogate pair") from None
+        raise _invalid(topic, "a text of it has half a surrogate pair") from None
 
 
 def _too_large(topic: str, rule: str) -> UnstorableError:

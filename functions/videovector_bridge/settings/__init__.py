@@ -1,6 +1,6 @@
 """The settings of the bridge: frozen values, read from the environment once per entry point.
 
-README.md ("Configuration") lists the variables. `SettingsError` names every wrong one.
+Every room above imports it. `SettingsError` names every wrong variable.
 """
 
 from videovector_bridge.settings.api import ApiSettings, is_api_key, is_loopback_url

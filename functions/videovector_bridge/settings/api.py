@@ -1,4 +1,4 @@
-"""How to reach VideoVector."""
+"""The settings of the VideoVector API: base URL, key, timeout."""
 
 import re
 from dataclasses import dataclass
@@ -11,13 +11,16 @@ from videovector_bridge.events import id_text
 from videovector_bridge.redact import redact
 from videovector_bridge.secret import Secret
 
-# Any other key must never reach h11, whose error would quote it.
 _API_KEY: Final = re.compile(r"[!-~]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """How to reach VideoVector."""
+    """The settings of the VideoVector API.
+
+    `list_encoding` is `repeat` or `comma`: how a query has lists. `earliest_event_id` is the
+    Last-Event-ID that requests the oldest events.
+    """
 
     base_url: str
     key: Secret
@@ -32,7 +35,7 @@ class ApiSettings:
 
 
 def read_api(env: Environment) -> ApiSettings:
-    """Read how to reach VideoVector; problems are recorded in `env`."""
+    """Read the settings of the API; problems are recorded in `env`."""
     base_url = read_base_url(env)
     key = Secret(env.text("VIDEO_VECTOR_API_KEY"), env.text("VIDEO_VECTOR_API_KEY_FILE"))
     _check_key(env, key)
@@ -46,7 +49,7 @@ def read_api(env: Environment) -> ApiSettings:
 
 
 def read_base_url(env: Environment) -> str:
-    """Read the API's root, without a slash at its end; problems are recorded in `env`."""
+    """Read the base URL, without a slash at its end; problems are recorded in `env`."""
     base_url = env.text("VIDEO_VECTOR_BASE_URL", "https://api.vectormethods.com/api/v2")
     if not _is_safe_url(base_url):
         env.problems.append(
@@ -57,7 +60,7 @@ def read_base_url(env: Environment) -> str:
 
 
 def host_of(base_url: str) -> str:
-    """The host of an API root (with its port, if one is named), as in `ce-source`."""
+    """Return the host of a base URL, with its port if it has one, as in `ce-source`."""
     return urlsplit(base_url).netloc
 
 
@@ -100,7 +103,7 @@ def _check_key(env: Environment, key: Secret) -> None:
         )
     elif not is_api_key(value):
         where = f"VIDEO_VECTOR_API_KEY_FILE {file!r}" if file else "VIDEO_VECTOR_API_KEY"
-        env.problems.append(f"{where} does not hold 1 to 1,000 visible ASCII characters")
+        env.problems.append(f"{where} does not have 1 to 1,000 visible ASCII characters")
 
 
 def _is_safe_url(text: str) -> bool:

@@ -24,7 +24,7 @@ def read_bucket(env: Environment, name: str) -> str:
 def read_buckets(env: Environment, name: str) -> frozenset[str]:
     """Read the names of buckets, separated by commas; problems are recorded in `env`.
 
-    `gs://` in front of a bucket and a slash behind it are accepted.
+    `gs://` before a bucket and a slash after it are accepted.
     """
     items = [item.strip() for item in env.text(name).split(",")]
     buckets = {item: item.removeprefix("gs://").rstrip("/") for item in items if item}

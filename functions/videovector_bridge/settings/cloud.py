@@ -1,4 +1,4 @@
-"""Where state and messages are stored: the backend, its buckets, the topics."""
+"""The settings of the backend: its kind, project, buckets, topics and lanes."""
 
 import re
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ _DATABASE: Final = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
-    """Where state and messages are stored. A bucket's name is empty where there is none.
+    """The settings of the backend. A bucket's name is empty if there is none.
 
-    `signing_account` is the service account that signs URLs; empty, the function's own.
+    `signing_account` is the service account that signs URLs; empty: the function's own.
     """
 
     kind: Literal["gcp", "embedded"]
@@ -68,7 +68,7 @@ def read_backend(env: Environment) -> BackendSettings:
 
 
 def read_topics(env: Environment) -> TopicNames:
-    """Read all topics; problems are recorded in `env`, among them two topics with one name."""
+    """Read all topics; problems are recorded in `env`, such as two topics with one name."""
     defaults = {
         "EVENTS_TOPIC": "events",
         "REJECTED_TOPIC": "rejected",
@@ -82,7 +82,7 @@ def read_topics(env: Environment) -> TopicNames:
         if len(names) > 1:
             env.problems.append(
                 f"{', '.join(names)} name the same topic, {path.rpartition('/')[2]!r}; each needs "
-                f"one of its own"
+                f"its own"
             )
     return TopicNames(*topics.values())
 
@@ -93,7 +93,7 @@ def read_lanes(env: Environment) -> int:
 
 
 def read_events_topic(env: Environment) -> str:
-    """Read the name of the topic of events alone; problems are recorded in `env`."""
+    """Read the name of the events topic; problems are recorded in `env`."""
     return _read_topic(env, "EVENTS_TOPIC", "events")
 
 
@@ -102,7 +102,7 @@ def _read_topic(env: Environment, name: str, default: str) -> str:
 
 
 def _path(env: Environment, topic: str) -> str:
-    """The full path of a topic. The embedded backend has a single project."""
+    """Return the full path of a topic. The embedded backend has a single project."""
     short = topic.rpartition("/")[2]
     if "/" in topic and env.text("BACKEND") != "embedded":
         return topic

@@ -1,4 +1,4 @@
-"""The filters of a stream: what it asks VideoVector for."""
+"""The filters of a stream: the events that it requests from VideoVector."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class StreamFilters:
     batch_size: int = 0
 
     def identity(self) -> str:
-        """The selection in canonical form. A cursor is valid for one selection only."""
+        """Return the selection in canonical form. A cursor is valid for one selection only."""
         return json.dumps(
             {
                 "event_types": sorted(set(self.event_types)),
@@ -63,7 +63,7 @@ def _read_texts(env: Environment, where: str, key: str, value: object) -> tuple[
         return ()
     if env.text("LIST_ENCODING") == "comma" and any("," in item for item in value):
         env.problems.append(
-            f"{where}: {key} holds a comma, which separates items with LIST_ENCODING=comma"
+            f"{where}: {key} contains a comma, which separates items with LIST_ENCODING=comma"
         )
     return tuple(value)
 

@@ -1,4 +1,4 @@
-"""The streams to drain: the filters of each, and the limits of its windows."""
+"""The streams: their filters and the limits of their windows."""
 
 import re
 from collections.abc import Mapping
@@ -35,9 +35,9 @@ _WHOLE_NUMBERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class WindowSettings:
-    """Limits of one window and how it publishes. Times in seconds, except `linger_ms`.
+    """The limits of one window, and its publishing. Times in seconds, except `linger_ms`.
 
-    `start_from` is where a stream without a cursor begins: `latest`, `earliest` or an event id.
+    `start_from` is the start of a stream without a cursor: `latest`, `earliest` or an event id.
     """
 
     window_seconds: float
@@ -75,7 +75,7 @@ def read_streams(env: Environment) -> dict[str, StreamSettings]:
     for name, value in (env.json_object("STREAMS") or {"default": {}}).items():
         problems_before = len(env.problems)
         stream = streams[name] = _read_stream(env, name, value, defaults)
-        if len(env.problems) == problems_before:  # else the filters may be a fallback
+        if len(env.problems) == problems_before:  # else the filters may be a default
             by_selection.setdefault(stream.filters.identity(), []).append(name)
     for names in by_selection.values():
         if len(names) > 1:
@@ -95,7 +95,7 @@ def _read_stream(
     if not isinstance(value, dict) or not isinstance(value.get("filters", {}), dict):
         env.problems.append(f"{where} (and its `filters`) must be a JSON object")
         value = {}
-    # Filters may be beside the window settings or in an object of their own.
+    # Filters may be beside the window settings or in the object `filters`.
     beside = {key: item for key, item in value.items() if key != "filters"}
     inside = value.get("filters", {})
     _check_keys(env, where, beside, inside, defaults)
@@ -142,7 +142,7 @@ def _read_window(
 
 
 def _check_start(env: Environment, name: str, value: object, default: str) -> str:
-    """`value` when a stream can begin there, or a problem under `name`."""
+    """Return `value` if a stream can start there; else record a problem under `name`."""
     lower = value.strip().lower() if isinstance(value, str) else ""
     if lower in _STARTS and value != lower:
         env.problems.append(f"{name} must be {lower!r} in lower case, not {value!r}")

@@ -1,4 +1,4 @@
-"""Everything that `receive_webhook` reads."""
+"""The settings of `receive_webhook`."""
 
 import re
 from collections.abc import Mapping
@@ -19,16 +19,16 @@ from videovector_bridge.settings.cloud import (
 )
 from videovector_bridge.webhook_secrets import CurrentSecrets
 
-# What an id of a webhook may look like: it becomes part of an address and of a log line.
+# The id of a webhook becomes part of a URL and of a log line.
 WEBHOOK_ID: Final = re.compile(r"[!-~]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """Everything `receive_webhook` reads.
+    """The settings of `receive_webhook`.
 
-    `secrets` are read again when they change. `ids` are the webhooks allowed; empty: any.
-    `max_deliveries` is how many one instance publishes at once.
+    `secrets` are read again when they change. `ids` are the allowed webhooks; empty: any.
+    `max_deliveries` is how many deliveries one instance publishes at once.
     """
 
     api_host: str
@@ -45,7 +45,7 @@ class WebhookSettings:
 def webhook_settings(environ: Mapping[str, str]) -> WebhookSettings:
     """Read the settings of `receive_webhook`. Raises `SettingsError` naming every wrong variable.
 
-    A file of secrets that is missing or empty is not wrong: it may be written a moment later.
+    A missing or empty file of secrets is not wrong: it may be written a moment later.
     """
     env = Environment(environ)
     base_url = read_base_url(env)
@@ -88,7 +88,7 @@ def _read_secrets(env: Environment) -> CurrentSecrets:
         return secrets
     try:
         if not secrets.get().secrets and not file:
-            env.problems.append("WEBHOOK_SECRETS holds no secret")
+            env.problems.append("WEBHOOK_SECRETS has no secret")
     except SettingsError as error:
         env.problems.extend(error.problems)
     return secrets

@@ -240,7 +240,7 @@ def test_the_token_is_asked_for_once() -> None:
 def test_it_connects_to_nothing_before_its_first_use() -> None:
     """Nor does it look for credentials, so that it can be made before a fork."""
     signer_of(no_answer)
-    V4Signer(ambient=no_answer)
+    V4Signer(find_credentials=no_answer)
 
 
 @pytest.mark.parametrize("seconds", [1, MAX_SIGNED_URL_SECONDS])
@@ -410,11 +410,11 @@ def test_a_persons_credentials_need_a_named_account() -> None:
     person = make(TOKEN)
 
     with pytest.raises(BackendError, match="set SIGNING_ACCOUNT"):
-        V4Signer(ambient=lambda **_: (person, None), request=no_answer).sign(
+        V4Signer(find_credentials=lambda **_: (person, None), request=no_answer).sign(
             "my-bucket", "a", seconds=600
         )
     google = Google()
-    signer = V4Signer(OTHER, ambient=lambda **_: (person, None), request=google)
+    signer = V4Signer(OTHER, find_credentials=lambda **_: (person, None), request=google)
 
     check(signer.sign("my-bucket", "a", seconds=600), "my-bucket", "a", email=OTHER)
 

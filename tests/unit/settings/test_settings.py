@@ -194,10 +194,10 @@ def test_a_number_beyond_all_measure_is_a_problem() -> None:
         ('{"a": {"run_id": "r"}, "b": {}, "a": {}}', "STREAMS: the key 'a' occurs twice"),
         ('{"a": {}, "\\u0061": {}}', "STREAMS: the key 'a' occurs twice"),
         ('{"a": {"run_id": "r", "run_id": "s"}}', "STREAMS: the key 'run_id' occurs twice"),
-        ('{"a": {"run_id": "r\\u0007"}}', "STREAMS: 'a': 'run_id' holds a control character"),
-        ('{"a": {"video_ids": ["v", "\\ud800"]}}', "STREAMS: 'a': 'video_ids'[1] holds a lone"),
-        ('{"a": {"run_id": "r\udc80"}}', "STREAMS holds a lone surrogate"),
-        ('{"a": {"start_from": "e\\n"}}', "STREAMS: 'a': 'start_from' holds a control"),
+        ('{"a": {"run_id": "r\\u0007"}}', "STREAMS: 'a': 'run_id' contains a control character"),
+        ('{"a": {"video_ids": ["v", "\\ud800"]}}', "STREAMS: 'a': 'video_ids'[1] contains a lone"),
+        ('{"a": {"run_id": "r\udc80"}}', "STREAMS contains a lone surrogate"),
+        ('{"a": {"start_from": "e\\n"}}', "STREAMS: 'a': 'start_from' contains a control"),
     ],
     ids=lambda value: ascii(value)[:60],
 )
@@ -263,33 +263,39 @@ SURROGATE = "x\udcff"  # a byte of the environment that is not UTF-8
         ({"MAX_FRAME_BYTES": "67108865"}, "MAX_FRAME_BYTES must be from"),
         ({"WINDOW_SECONDS": "nan"}, "WINDOW_SECONDS must be from"),
         ({"LEASE_SECONDS": "inf"}, "LEASE_SECONDS must be from"),
-        ({"EVENTS_TOPIC": "eve\x07nts"}, "EVENTS_TOPIC holds a control character, U+0007, at pos"),
-        ({"EVENTS_TOPIC": "\x1fevents"}, "EVENTS_TOPIC holds a control character, U+001F"),
-        ({"EVENTS_TOPIC": SURROGATE}, "EVENTS_TOPIC holds a lone surrogate"),
-        ({"REJECTED_TOPIC": SURROGATE}, "REJECTED_TOPIC holds a lone surrogate"),
-        ({"GOOGLE_CLOUD_PROJECT": SURROGATE}, "GOOGLE_CLOUD_PROJECT holds a lone surrogate"),
-        ({"CLAIM_BUCKET": "a\nb"}, "CLAIM_BUCKET holds a control character"),
-        ({"FIRESTORE_DATABASE": SURROGATE}, "FIRESTORE_DATABASE holds a lone surrogate"),
+        (
+            {"EVENTS_TOPIC": "eve\x07nts"},
+            "EVENTS_TOPIC contains a control character, U+0007, at pos",
+        ),
+        ({"EVENTS_TOPIC": "\x1fevents"}, "EVENTS_TOPIC contains a control character, U+001F"),
+        ({"EVENTS_TOPIC": SURROGATE}, "EVENTS_TOPIC contains a lone surrogate"),
+        ({"REJECTED_TOPIC": SURROGATE}, "REJECTED_TOPIC contains a lone surrogate"),
+        ({"GOOGLE_CLOUD_PROJECT": SURROGATE}, "GOOGLE_CLOUD_PROJECT contains a lone surrogate"),
+        ({"CLAIM_BUCKET": "a\nb"}, "CLAIM_BUCKET contains a control character"),
+        ({"FIRESTORE_DATABASE": SURROGATE}, "FIRESTORE_DATABASE contains a lone surrogate"),
         (
             {"VIDEO_VECTOR_BASE_URL": "https://a.example/\x00"},
             "VIDEO_VECTOR_BASE_URL holds a contr",
         ),
-        ({"VIDEO_VECTOR_API_KEY": KEY + "\x85k"}, "VIDEO_VECTOR_API_KEY holds a control character"),
-        ({"VIDEO_VECTOR_API_KEY_FILE": "/a\x00"}, "VIDEO_VECTOR_API_KEY_FILE holds a control"),
-        ({"VIDEO_VECTOR_API_KEY_FILE": SURROGATE}, "VIDEO_VECTOR_API_KEY_FILE holds a lone"),
-        ({"LANES": "1\x7f"}, "LANES holds a control character"),
-        ({"WINDOW_SECONDS": "\udc80"}, "WINDOW_SECONDS holds a lone surrogate"),
-        ({"LIST_ENCODING": "comma\x1b"}, "LIST_ENCODING holds a control character"),
-        ({"EARLIEST_EVENT_ID": "\udc80"}, "EARLIEST_EVENT_ID holds a lone surrogate"),
-        ({"START_FROM": "a\tb"}, "START_FROM holds a control character"),
-        ({"BACKEND": "gcp\x00"}, "BACKEND holds a control character"),
+        (
+            {"VIDEO_VECTOR_API_KEY": KEY + "\x85k"},
+            "VIDEO_VECTOR_API_KEY contains a control character",
+        ),
+        ({"VIDEO_VECTOR_API_KEY_FILE": "/a\x00"}, "VIDEO_VECTOR_API_KEY_FILE contains a control"),
+        ({"VIDEO_VECTOR_API_KEY_FILE": SURROGATE}, "VIDEO_VECTOR_API_KEY_FILE contains a lone"),
+        ({"LANES": "1\x7f"}, "LANES contains a control character"),
+        ({"WINDOW_SECONDS": "\udc80"}, "WINDOW_SECONDS contains a lone surrogate"),
+        ({"LIST_ENCODING": "comma\x1b"}, "LIST_ENCODING contains a control character"),
+        ({"EARLIEST_EVENT_ID": "\udc80"}, "EARLIEST_EVENT_ID contains a lone surrogate"),
+        ({"START_FROM": "a\tb"}, "START_FROM contains a control character"),
+        ({"BACKEND": "gcp\x00"}, "BACKEND contains a control character"),
         (
             {"BACKEND": "embedded", "EMBEDDED_DIR": "a\x00"},
-            "EMBEDDED_DIR holds a control character",
+            "EMBEDDED_DIR contains a control character",
         ),
         (
             {"STREAMS": '{"s": {"video_ids": ["a,b"]}}', "LIST_ENCODING": "comma"},
-            "STREAMS: stream 's': video_ids holds a comma",
+            "STREAMS: stream 's': video_ids contains a comma",
         ),
     ],
     ids=lambda value: ascii(value)[:60],
@@ -418,7 +424,7 @@ def test_a_key_that_no_header_carries_is_refused_unseen(tmp_path: Path, key: str
     (of_file,) = problems(VIDEO_VECTOR_API_KEY_FILE=str(file))
 
     assert problem.startswith(("VIDEO_VECTOR_API_KEY does not", "VIDEO_VECTOR_API_KEY holds"))
-    assert of_file.startswith(f"VIDEO_VECTOR_API_KEY_FILE {str(file)!r} does not hold 1 to 1,000")
+    assert of_file.startswith(f"VIDEO_VECTOR_API_KEY_FILE {str(file)!r} does not have 1 to 1,000")
     assert key not in problem + of_file
     assert not is_api_key(key)
 

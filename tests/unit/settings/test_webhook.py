@@ -87,9 +87,9 @@ def test_bodies_fit_a_message(size: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("# only a word", "WEBHOOK_SECRETS holds no secret"),
+        ("# only a word", "WEBHOOK_SECRETS has no secret"),
         ("hidden-word # until then", "WEBHOOK_SECRETS: line 1 has no time"),
-        ("other-word\nhidden-word b", "WEBHOOK_SECRETS: line 2 holds more than a secret"),
+        ("other-word\nhidden-word b", "WEBHOOK_SECRETS: line 2 has more than a secret"),
         ("hidden-word\nhidden-", "WEBHOOK_SECRETS: secret 2 has 7 characters, fewer than 8"),
         ("x # until 2026-11-24T02:00:00Z", "WEBHOOK_SECRETS: secret 1 has 1 characters"),
     ],

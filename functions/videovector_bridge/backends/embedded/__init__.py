@@ -1,4 +1,4 @@
-"""SQLite and files in one folder: the bridge with nothing installed and no account."""
+"""The embedded backend: SQLite and files in one folder. Only `open_backend` imports it."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from videovector_bridge.settings import BackendSettings
 
 
 def open_embedded(settings: BackendSettings) -> Backend:
-    """Return the folder `settings.embedded_dir` as a backend; it is made at the first write.
+    """Return the folder `settings.embedded_dir` as a backend; the first write creates it.
 
-    Any number of processes of one machine may use the same folder at once. Blobs and
-    files are always on. URLs are signed for buckets of Google's, as the gcp backend does.
+    Several processes on one machine may share the folder. Blobs and files are always available.
+    URLs are signed for Google's buckets, as in the gcp backend.
     """
     folder = Path(settings.embedded_dir)
     return Backend(

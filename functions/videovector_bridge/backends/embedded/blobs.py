@@ -1,4 +1,4 @@
-"""Blobs as files, put once or written in parts."""
+"""Blobs as files, stored at once or in parts."""
 
 import os
 import tempfile
@@ -15,42 +15,39 @@ _MAX_FILE_NAME_BYTES = 255
 
 
 class FileBlobs:
-    """The `Blobs` port on a folder; URIs are `file://` ones inside it.
-
-    A file has no place for its content type: what needs it, keeps it beside the URI.
-    """
+    """The `Blobs` port on a folder; URIs are `file://` and inside it. Content types are lost."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = (folder / "blobs").resolve()
 
     def put(self, name: str, data: bytes, content_type: str, *, timeout: Timeout) -> str:  # noqa: ARG002
-        """Store `data` under `name` unless the name is taken; return the URI either way.
+        """Store `data` under `name` unless the file exists; return its URI.
 
-        A file appears whole or not at all. Raises `BackendError` where the disk refuses it.
+        The file appears complete or not at all. Raises `BackendError` for errors of the disk.
         """
         path = self._folder / safe_name(name, _MAX_FILE_NAME_BYTES)
         _check_time(timeout, path)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            # `%t` begins no safe name, so that no blob is ever in the way of a file being written.
+            # No safe name starts with `%t`, so no blob conflicts with a temporary file.
             with tempfile.NamedTemporaryFile(dir=self._folder, prefix="%temporary-") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-                with suppress(FileExistsError):  # put once: what is there stays
+                with suppress(FileExistsError):  # an existing file is unchanged
                     os.link(file.name, path)
         except OSError as error:
             raise BackendError(f"Storing {path} failed: {error}") from error
         return path.as_uri()
 
     def open(self, name: str, content_type: str) -> "FileWriter":  # noqa: ARG002
-        """Begin a file that arrives in parts; it appears when it is complete."""
+        """Return a writer for a new file in parts; the file appears when it is complete."""
         return FileWriter(self._folder / safe_name(name, _MAX_FILE_NAME_BYTES))
 
     def get(self, uri: str, *, timeout: Timeout) -> bytes:
-        """Read the file of a URI from `put`.
+        """Return the content at a URI from `put` or a writer.
 
-        Raises `BackendError` for any other URI, and if the file is gone.
+        Raises `BackendError` for any other URI, and if the file does not exist.
         """
         parts = urlsplit(uri)
         path = Path(unquote(parts.path))
@@ -64,25 +61,25 @@ class FileBlobs:
 
 
 class FileWriter:
-    """The `BlobWriter` port on a file; an unnamed one until it is complete."""
+    """The `BlobWriter` port on a file, which is temporary until it is complete."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
 
     def write(self, part: bytes, *, timeout: Timeout) -> None:
-        """Add a part. Raises `BackendError` where the disk refuses it."""
+        """Write a part. Raises `BackendError` for errors of the disk."""
         _check_time(timeout, self._path)
         try:
-            self._opened().write(part)
+            self._open().write(part)
         except OSError as error:
             raise BackendError(f"Storing {self._path} failed: {error}") from error
 
     def finish(self, *, timeout: Timeout) -> str:
-        """Give the file its name and return its URI. Raises `BackendError` as `write` does."""
+        """Name the file and return its URI. Raises `BackendError` as `write` does."""
         _check_time(timeout, self._path)
         try:
-            with self._opened() as file:
+            with self._open() as file:
                 file.flush()
                 os.fsync(file.fileno())
                 os.link(file.name, self._path)
@@ -90,16 +87,16 @@ class FileWriter:
             raise BackendError(f"Storing {self._path} failed: {error}") from error
         return self._path.as_uri()
 
-    def _opened(self) -> IO[bytes]:
+    def _open(self) -> IO[bytes]:
         if self._file is None:
             folder = self._path.parent
             folder.mkdir(parents=True, exist_ok=True)
-            # Deleted when it is closed, or when the writer is abandoned.
+            # It is deleted when it is closed or garbage-collected.
             self._file = tempfile.NamedTemporaryFile(dir=folder, prefix="%temporary-")  # noqa: SIM115
         return self._file
 
 
 def _check_time(timeout: Timeout, path: Path) -> None:
-    """Raise `OutOfTimeError` if there is none left. A disk that has begun is not interrupted."""
+    """Raise `OutOfTimeError` if no time is left. A running disk operation is not interrupted."""
     if seconds_left(timeout) <= 0:
         raise OutOfTimeError(f"There was no time left for {path}.")

@@ -1,4 +1,4 @@
-"""SQLite connections that several threads and processes share safely."""
+"""SQLite connections for several threads and processes."""
 
 import os
 import sqlite3
@@ -11,12 +11,12 @@ from pathlib import Path
 from videovector_bridge.backends.ports import Timeout, seconds_left
 from videovector_bridge.errors import BackendError, OutOfTimeError
 
-# Closing a connection that was opened before a fork could disturb the parent's: keep them instead.
+# Closing a connection from before a fork could disturb the parent's, so these stay open.
 _inherited: list[sqlite3.Connection] = []
 
 
 class Database:
-    """One SQLite file, with a connection per thread and process, made when first used."""
+    """One SQLite file, with a connection per thread and process, opened at first use."""
 
     def __init__(self, path: Path, schema: str) -> None:
         self._path = path
@@ -25,17 +25,17 @@ class Database:
 
     @contextmanager
     def transaction(
-        self, what: str, timeout: Timeout, *, write: bool
+        self, operation: str, timeout: Timeout, *, write: bool
     ) -> Iterator[sqlite3.Connection]:
-        """Run the block in one transaction: committed at its end, or undone by an exception.
+        """Run the block in one transaction: commit at its end, roll back on an exception.
 
-        Waits up to `timeout` seconds for other writers. A `write` transaction has the only right
-        to write from its start. Raises `BackendError`, saying `what` failed, where SQLite does;
-        `OutOfTimeError` if the time is over at the start, or while others write.
+        Waits up to `timeout` seconds for other writers. A `write` transaction locks the database
+        from its start. Raises `BackendError` for an error of SQLite, with `operation` in its text;
+        `OutOfTimeError` if no time is left at the start, or while others write.
         """
         seconds = seconds_left(timeout)
         if seconds <= 0:
-            raise OutOfTimeError(f"{what} was not tried: no time was left.")
+            raise OutOfTimeError(f"{operation} was not tried: no time was left.")
         deadline = time.monotonic() + seconds
         try:
             connection = self._connection(deadline)
@@ -51,7 +51,7 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
             kind = OutOfTimeError if busy else BackendError
-            raise kind(f"{what} failed within {seconds:.3g} s: {error}") from error
+            raise kind(f"{operation} failed within {seconds:.3g} s: {error}") from error
 
     def _connection(self, deadline: float) -> sqlite3.Connection:
         opened = getattr(self._local, "opened", None)
@@ -71,14 +71,14 @@ class Database:
             remaining = max(0.0, deadline - time.monotonic())
             connection = sqlite3.connect(self._path, timeout=remaining, isolation_level=None)
             try:
-                # Larger pages than usual suit batches of messages; it must come before the log.
+                # Large pages suit batches of messages. This must precede the switch to WAL.
                 connection.execute("PRAGMA page_size = 16384")
-                # NORMAL with a write-ahead log: a commit outlives the process, not a power cut.
+                # NORMAL with WAL: a commit survives the process, not a power cut.
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.executescript(self._schema)
             except sqlite3.OperationalError:
-                # Two processes that switch a new file to WAL at once: SQLite does not wait there.
+                # Two processes switch a new file to WAL at once: SQLite does not wait for that.
                 connection.close()
                 if time.monotonic() >= deadline:
                     raise

@@ -31,20 +31,20 @@ _STORE = (
 
 
 class SqliteDocuments:
-    """The `Documents` port in a file. Fields that a write does not name stay as they are."""
+    """The `Documents` port on `documents.sqlite3`. A write keeps fields that it does not name."""
 
     def __init__(self, folder: Path) -> None:
         self._documents = Database(folder / "documents.sqlite3", _SCHEMA)
 
     def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
-        """Read a document; None when there is none.
+        """Return a document, or None if it does not exist.
 
-        `age_seconds` is by the clock of this machine, on which all its users run. Raises
+        `age_seconds` is by the clock of this machine, on which all users run. Raises
         `BackendError` if the file cannot be read within `timeout` seconds.
         """
         key = (safe_name(collection), safe_name(document_id))
-        what = f"Reading {'/'.join(key)}"
-        with self._documents.transaction(what, timeout, write=False) as connection:
+        operation = f"Reading {'/'.join(key)}"
+        with self._documents.transaction(operation, timeout, write=False) as connection:
             row = connection.execute(_SELECT, key).fetchone()
         if row is None:
             return None
@@ -59,12 +59,12 @@ class SqliteDocuments:
         *,
         replaces: Document | None,
         timeout: Timeout,
-        keep_seconds: float | None = None,  # noqa: ARG002 - a folder is kept whole, or deleted
+        keep_seconds: float | None = None,  # noqa: ARG002 - a folder is deleted as a whole
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 
-        Raises `ConflictError` if the stored version is another one; `BackendError` if the file
-        cannot be written within `timeout` seconds; `UnstorableError` for what Firestore would
+        Raises `ConflictError` if another version is stored; `BackendError` if the file cannot be
+        written within `timeout` seconds; `UnstorableError` for a document that Firestore would
         refuse; `TypeError` for values outside JSON.
         """
         check_document(collection, document_id, {**(replaces.fields if replaces else {}), **fields})
@@ -77,8 +77,8 @@ class SqliteDocuments:
             row = connection.execute(_SELECT, key).fetchone()
             stored, revision, _ = row or ("{}", 0, 0.0)
             if revision != expected:
-                raise ConflictError(f"{name} was written by somebody else first")
-            # A document that was deleted and made again must not repeat a version of the old one.
+                raise ConflictError(f"{name} was written by another process first")
+            # A document that is deleted and created again must not repeat an old revision.
             revision = revision + 1 if row else secrets.randbits(62) + 1
             text = json.dumps({**json.loads(stored), **fields})
             connection.execute(_STORE, (*key, text, revision, time.time()))

@@ -9,7 +9,7 @@ from videovector_bridge.backends.file_names import check_file_name
 from videovector_bridge.backends.ports import StoredFile, Timeout
 from videovector_bridge.errors import BackendError, ConflictError
 
-# AUTOINCREMENT never gives a number again: one generation is of one write, over all names.
+# AUTOINCREMENT never repeats a number: each write has its own generation, over all names.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
   generation INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -26,17 +26,17 @@ _STORE = "INSERT OR REPLACE INTO files (name, content_type, size, md5, data) VAL
 
 
 class SqliteFiles:
-    """The `Files` port in `files.sqlite3`.
+    """The `Files` port on `files.sqlite3`.
 
-    A file is a row there and no file of the disk, so its URI only names it:
-    `embedded:///previews/NAME`, with NAME percent-encoded but for its slashes.
+    A file is a row, so its URI is only a name: `embedded:///previews/NAME`, with NAME
+    percent-encoded except for slashes.
     """
 
     def __init__(self, folder: Path) -> None:
         self._files = Database(folder / "files.sqlite3", _SCHEMA)
 
     def find(self, name: str, *, timeout: Timeout) -> StoredFile | None:
-        """Tell what is stored under `name`; None when nothing is.
+        """Return the file `name` without its content; None if it does not exist.
 
         Raises `BackendError` if the database cannot be read within `timeout` seconds.
         """
@@ -54,7 +54,7 @@ class SqliteFiles:
         replaces: StoredFile | None,
         timeout: Timeout,
     ) -> StoredFile:
-        """Write `data` in place of `replaces` (None: nothing may be stored under `name` yet).
+        """Write `data` in place of `replaces` (None: the file must not exist yet).
 
         Raises `ConflictError` if another generation is stored; `BackendError` if the database
         cannot be written within `timeout` seconds.
@@ -65,22 +65,22 @@ class SqliteFiles:
         with self._files.transaction(f"Writing {uri}", timeout, write=True) as connection:
             stored = connection.execute(_FIND, (name,)).fetchone()
             if (stored[0] if stored else 0) != expected:
-                raise ConflictError(f"{uri} was written by somebody else first")
+                raise ConflictError(f"{uri} was written by another process first")
             row = (name, content_type, len(data), md5, data)
             generation = connection.execute(_STORE, row).lastrowid
         assert generation is not None  # it was an INSERT
         return StoredFile(uri, generation, content_type, len(data), md5)
 
     def read(self, name: str, *, timeout: Timeout) -> bytes:
-        """Read the content that is stored under `name`.
+        """Return the content of the file `name`.
 
-        Raises `BackendError` if nothing is, or if it cannot be read within `timeout` seconds.
+        Raises `BackendError` if it does not exist or cannot be read within `timeout` seconds.
         """
         uri = _uri(name)
         with self._files.transaction(f"Reading {uri}", timeout, write=False) as connection:
             row = connection.execute(_READ, (name,)).fetchone()
         if row is None:
-            raise BackendError(f"Reading {uri} failed. Nothing is stored there.")
+            raise BackendError(f"Reading {uri} failed: it does not exist.")
         data: bytes = row[0]
         return data
 

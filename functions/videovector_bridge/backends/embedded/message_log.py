@@ -1,4 +1,4 @@
-"""Reading the embedded topics: for the local pusher, and for tests."""
+"""Read the messages of embedded topics, for the local stack and tests."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from videovector_bridge.backends.ports import Message
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A published message. Ids grow in the order of publishing, over all topics together.
+    """A published message. Ids increase in the order of publishing, over all topics.
 
     `published_at` is Unix time in seconds.
     """
@@ -21,7 +21,7 @@ class StoredMessage:
 
 
 class MessageLog:
-    """The messages under an embedded folder. Keeps its connections: make one and use it often."""
+    """The messages of an embedded folder. It keeps its connections open: reuse it."""
 
     def __init__(self, folder: Path) -> None:
         self._messages = open_messages(folder)
@@ -31,7 +31,7 @@ class MessageLog:
     ) -> list[StoredMessage]:
         """Return at most `limit` messages of `topic` with an id above `after_id`, oldest first.
 
-        Publishing is one writer at a time, so an id that appears later is never a smaller one.
+        Only one process publishes at a time, so a later message never has a smaller id.
         Raises `BackendError` if the file cannot be read within `timeout` seconds.
         """
         with self._messages.transaction(f"Reading topic {topic}", timeout, write=False) as database:

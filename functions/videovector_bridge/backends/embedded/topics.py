@@ -1,4 +1,4 @@
-"""Topics as one table of messages: the id is the order of publishing."""
+"""Topics as one table of messages, whose ids are in the order of publishing."""
 
 import json
 import time
@@ -32,18 +32,18 @@ def open_messages(folder: Path) -> Database:
 
 
 def topic_id(topic: str) -> str:
-    """Return the short id of a topic given as such or as `projects/{project}/topics/{id}`."""
+    """Return the short id of a topic from itself or from `projects/{project}/topics/{id}`."""
     return topic.rpartition("/")[2]
 
 
 class SqliteTopics:
-    """The `Topics` port in a file. A topic exists as soon as something is published to it."""
+    """The `Topics` port on `messages.sqlite3`. The first publish creates a topic."""
 
     def __init__(self, folder: Path) -> None:
         self._messages = open_messages(folder)
 
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
-        """Publish one request: all of it is stored when this returns, or none of it if it raises.
+        """Publish one request: stored as a whole, or not at all if this raises.
 
         Raises `UnstorableError` for a request that Pub/Sub would refuse, and `BackendError` if the
         file cannot be written within `timeout` seconds.
@@ -56,6 +56,6 @@ class SqliteTopics:
             (name, message.ordering_key, encode(dict(message.attributes)), message.data, now)
             for message in messages
         ]
-        what = f"Publishing {len(rows)} messages to {name}"
-        with self._messages.transaction(what, timeout, write=True) as connection:
+        operation = f"Publishing {len(rows)} messages to {name}"
+        with self._messages.transaction(operation, timeout, write=True) as connection:
             connection.executemany(_INSERT, rows)

@@ -1,4 +1,7 @@
-"""Pub/Sub, Firestore and Cloud Storage; or their emulators, where `*_EMULATOR_HOST` name them."""
+"""The gcp backend: Pub/Sub, Firestore and Cloud Storage, or their emulators (`*_EMULATOR_HOST`).
+
+`open_backend` imports it; the command line and the local stack import `channels` and `retry`.
+"""
 
 from videovector_bridge.backends.gcp.documents import FirestoreDocuments
 from videovector_bridge.backends.gcp.retry import Retry
@@ -9,9 +12,9 @@ from videovector_bridge.settings import BackendSettings
 
 
 def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:
-    """Return Google's services as a backend. `retry` sets the pauses (tests compress time by it).
+    """Return Google's services as a backend. `retry` is the backoff (tests shorten it).
 
-    Connects nothing yet, and loads the Cloud Storage library only where there is a bucket.
+    It connects to nothing yet, and loads the Cloud Storage library only if there is a bucket.
     """
     retry = retry or Retry()
     blobs: Blobs | None = None

@@ -1,4 +1,4 @@
-"""Objects in Cloud Storage, put once or written in parts."""
+"""Objects in Cloud Storage, stored at once or in parts."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +13,7 @@ from videovector_bridge.backends.ports import Timeout, seconds_left
 from videovector_bridge.errors import BackendError, OutOfTimeError
 
 _SCHEME = "gs://"
-_PART_BYTES: Final = 1_048_576  # a multiple of the 256 KiB that resumable uploads count in
+_PART_BYTES: Final = 1_048_576  # a multiple of 256 KiB, as resumable uploads require
 # A part that may have been stored must not be sent twice: the first failure is final.
 _ONCE: Final = Retry(attempts=1)
 
@@ -27,7 +27,7 @@ class StorageBlobs:
         self._client = PerProcess(lambda: open_client(project))
 
     def put(self, name: str, data: bytes, content_type: str, *, timeout: Timeout) -> str:
-        """Store `data` under `name` unless the name is taken; return the URI either way.
+        """Store `data` under `name` unless the object exists; return its URI.
 
         Raises `BackendError` after `timeout` seconds, or at once where a retry cannot help.
         """
@@ -35,13 +35,13 @@ class StorageBlobs:
         bucket = self._client.get().bucket(self._bucket)
 
         def attempt(seconds: float) -> None:
-            # The name exists, perhaps by an earlier attempt of ours: that is as promised.
+            # The object exists, perhaps from an earlier attempt of this call.
             with suppress(google_errors.PreconditionFailed):
                 bucket.blob(name).upload_from_string(
                     data,
                     content_type=content_type,
                     if_generation_match=0,
-                    timeout=seconds / 2,  # of each wait: to connect, and for the answer
+                    timeout=seconds / 2,  # of each wait: to connect, and for the response
                     retry=None,
                 )
 
@@ -49,12 +49,12 @@ class StorageBlobs:
         return uri
 
     def open(self, name: str, content_type: str) -> "StorageWriter":
-        """Begin an object that arrives in parts, by a resumable upload."""
+        """Return a writer for a new object in parts, by a resumable upload."""
         bucket = self._client.get().bucket(self._bucket)
         return StorageWriter(bucket, name, content_type, self._retry.attempt_seconds)
 
     def get(self, uri: str, *, timeout: Timeout) -> bytes:
-        """Read the object at a `gs://` URI.
+        """Return the content at a `gs://` URI.
 
         Raises `BackendError` after `timeout` seconds, or at once if there is no such object.
         """
@@ -66,7 +66,7 @@ class StorageBlobs:
 
 
 class StorageWriter:
-    """The `BlobWriter` port on a resumable upload, which is not tried again when a part fails.
+    """The `BlobWriter` port on a resumable upload, which is not retried when a part fails.
 
     https://cloud.google.com/storage/docs/resumable-uploads
     """
@@ -80,13 +80,13 @@ class StorageWriter:
         self._file: Any = None
 
     def write(self, part: bytes, *, timeout: Timeout) -> None:
-        """Send a part. Raises `BackendError` if it is not stored."""
+        """Write a part. Raises `BackendError` if it is not stored."""
         self._send(lambda file: file.write(part), timeout)
 
     def finish(self, *, timeout: Timeout) -> str:
-        """Send what is left, which completes the object, and return its URI.
+        """Send the rest, which completes the object, and return its URI.
 
-        Raises `BackendError` if it is not complete.
+        Raises `BackendError` if the object is not complete.
         """
         self._send(lambda file: file.close(), timeout)
         return self._uri

@@ -9,23 +9,23 @@ from google.auth import exceptions as auth_errors
 from videovector_bridge.errors import BackendError
 
 OPTIONS = [
-    # Requests are 10 MB at most, and Pub/Sub (not gRPC's 4 MB default) is to be the judge of that.
+    # Pub/Sub, not gRPC's default of 4 MB, limits the size of a request (10 MB).
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # A silent peer is noticed within 30 + 10 s, not after the kernel's 15 minutes.
+    # Detects a silent peer within 30 + 10 s, not after the kernel's 15 minutes.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # gRPC would wait up to two minutes between connection attempts; a window lasts 50 seconds.
+    # gRPC's default is up to two minutes between connection attempts; a window has 50 seconds.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 
 
 def open_transport(transport: Any, emulator_variable: str) -> Any:
-    """Return a generated gRPC `transport` class connected to its service, or to the emulator.
+    """Return an instance of the generated `transport` class, for its service or its emulator.
 
-    The emulator is `host:port` in the environment variable. Raises `BackendError` if Google is
-    meant and there are no credentials.
+    `emulator_variable` names the environment variable with the emulator's `host:port`. Raises
+    `BackendError` without an emulator and without credentials.
     """
     emulator = os.environ.get(emulator_variable)
     if emulator:

@@ -31,17 +31,17 @@ from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import ConflictError, UnstorableError
 
 _EMULATOR = "FIRESTORE_EMULATOR_HOST"
-# Firestore leaves the update time alone when a write changes nothing, so that an equal write would
-# neither renew a lease nor make a rival's write stale. A count makes every write a change.
+# Firestore does not change the update time when a write changes nothing: such a write would
+# neither renew a lease nor conflict with a concurrent write. The count makes every write a change.
 _COUNT = COUNT_FIELD
-# Firestore removes a document some time after this; a policy of the database names the field.
+# Firestore removes a document some time after this; the TTL policy of the database names it.
 _END = END_FIELD
 _PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
 
 @dataclass(frozen=True, slots=True)
 class _Revision:
-    """The version of a document: the raw protobuf time of its last write, and the count of them."""
+    """The version of a document: the raw protobuf time of its last write, and their number."""
 
     update_time: Any
     count: int
@@ -51,7 +51,7 @@ class FirestoreDocuments:
     """The `Documents` port on a Firestore database.
 
     A document is `{collection}/{safe_name(id)}` with its fields under their own names, and
-    `_writes`. Fields that a write does not name stay as they are.
+    `_writes`. A write keeps the fields that it does not name.
     """
 
     def __init__(self, project: str, retry: Retry, database: str = "(default)") -> None:
@@ -60,30 +60,30 @@ class FirestoreDocuments:
         self._client = PerProcess(_open_client)
 
     def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
-        """Read a document; None when there is none.
+        """Return a document, or None if it does not exist.
 
         `age_seconds` is Firestore's read time minus its update time. Raises `BackendError` after
-        `timeout` seconds, or at once for what a retry cannot mend.
+        `timeout` seconds, or at once where a retry cannot help.
         """
         name = self._name(collection, document_id)
         client = self._client.get()
         request = BatchGetDocumentsRequest(database=self._database, documents=[name])
 
         def attempt(seconds: float) -> Any:
-            answers = client.batch_get_documents(
+            responses = client.batch_get_documents(
                 request, timeout=seconds, retry=None, metadata=_metadata()
             )
-            # One document was asked for, so there is one answer, found or missing.
-            return BatchGetDocumentsResponse.pb(next(iter(answers)))
+            # One document is requested, so there is one response, found or missing.
+            return BatchGetDocumentsResponse.pb(next(iter(responses)))
 
-        answer = self._retry.call(f"Reading {name}", attempt, timeout, _explain)
-        if answer.WhichOneof("result") == "missing":
+        response = self._retry.call(f"Reading {name}", attempt, timeout, _explain)
+        if response.WhichOneof("result") == "missing":
             return None
-        found = answer.found
-        fields = decode_fields(found.fields)
+        stored = response.found
+        fields = decode_fields(stored.fields)
         fields.pop(_END, None)
-        revision = _Revision(found.update_time, int(fields.pop(_COUNT, 0)))
-        age = _seconds(answer.read_time) - _seconds(found.update_time)
+        revision = _Revision(stored.update_time, int(fields.pop(_COUNT, 0)))
+        age = _seconds(response.read_time) - _seconds(stored.update_time)
         return Document(fields, revision, max(0.0, age))
 
     def write(
@@ -98,10 +98,10 @@ class FirestoreDocuments:
     ) -> Document:
         """Write `fields` in place of `replaces` (None: the document must not exist yet).
 
-        A document that is not kept for ever has the time of its end in the field `expire_at`, for
-        Firestore's TTL. Raises `ConflictError` if the stored version is another one; `BackendError`
-        after `timeout` seconds, or at once for what a retry cannot repair; `UnstorableError` for
-        what Firestore refuses as it is; `TypeError` for values outside JSON.
+        With `keep_seconds` the document has its expiry in the field `expire_at`, for Firestore's
+        TTL. Raises `ConflictError` if another version is stored; `BackendError` after `timeout`
+        seconds, or at once where a retry cannot help; `UnstorableError` for a document that
+        Firestore refuses; `TypeError` for values outside JSON.
         """
         stored = {**(replaces.fields if replaces else {}), **fields}
         check_document(collection, document_id, stored)
@@ -112,22 +112,22 @@ class FirestoreDocuments:
 
         def attempt(seconds: float) -> Any:
             try:
-                answer = client.commit(request, timeout=seconds, retry=None, metadata=_metadata())
+                response = client.commit(request, timeout=seconds, retry=None, metadata=_metadata())
             except _CONFLICTS as error:
                 if _is_conflict(error, replaces):
-                    raise ConflictError(f"{name} was written by somebody else first") from error
+                    raise ConflictError(f"{name} was written by another process first") from error
                 raise
             except google_errors.InvalidArgument as error:
                 raise UnstorableError(
-                    f"{name} was not written. Firestore refuses it as it is, and will again: "
+                    f"{name} was not written. Firestore refuses it, and a retry cannot help: "
                     f"{error.message}",
                     owner="user",
                     code="document_invalid",
                 ) from error
-            return CommitResponse.pb(answer)
+            return CommitResponse.pb(response)
 
-        answer = self._retry.call(f"Writing {name}", attempt, timeout, _explain)
-        return Document(stored, _Revision(answer.write_results[0].update_time, count), 0.0)
+        response = self._retry.call(f"Writing {name}", attempt, timeout, _explain)
+        return Document(stored, _Revision(response.write_results[0].update_time, count), 0.0)
 
     def _name(self, collection: str, document_id: str) -> str:
         return f"{self._database}/documents/{safe_name(collection)}/{safe_name(document_id)}"
@@ -149,7 +149,7 @@ class FirestoreDocuments:
             write["current_document"] = {"exists": False}
         else:
             write["current_document"] = {"update_time": _revision(replaces).update_time}
-            # The mask is what leaves the other fields alone, and replaces maps whole.
+            # The mask keeps the other fields, and replaces maps as a whole.
             write["update_mask"] = {"field_paths": [_field_path(key) for key in encoded]}
         request = CommitRequest.pb()(database=self._database, writes=[write])
         return cast("CommitRequest", CommitRequest.wrap(request))
@@ -165,7 +165,7 @@ _CONFLICTS = (
 def _is_conflict(error: Exception, replaces: Document | None) -> bool:
     if replaces is None:
         return isinstance(error, google_errors.AlreadyExists)
-    # A missing database is NOT_FOUND too, and no reader could make that conflict go away.
+    # A missing database is NOT_FOUND too; reading the document again would not resolve that.
     missing_database = isinstance(error, google_errors.NotFound) and "database" in str(
         error.message
     ).replace("/databases/", "")
@@ -193,7 +193,7 @@ def _open_client() -> FirestoreClient:
 
 
 def _metadata() -> tuple[tuple[str, str], ...]:
-    # The emulator lets its owner past any security rules that it was started with.
+    # For the emulator, this token bypasses the security rules.
     return (("authorization", "Bearer owner"),) if os.environ.get(_EMULATOR) else ()
 
 

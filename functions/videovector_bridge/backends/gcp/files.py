@@ -13,7 +13,7 @@ from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import StoredFile, Timeout
 from videovector_bridge.errors import ConflictError
 
-# What is larger, the library uploads in two requests; each waits to connect and for its answer.
+# The library uploads more in two requests; each waits to connect and for its response.
 _ONE_REQUEST_BYTES = 8 * 1_024 * 1_024
 
 
@@ -26,7 +26,7 @@ class StorageFiles:
         self._client = PerProcess(lambda: open_client(project))
 
     def find(self, name: str, *, timeout: Timeout) -> StoredFile | None:
-        """Tell what is stored under `name`; None when nothing is.
+        """Return the file `name` without its content; None if it does not exist.
 
         Raises `BackendError` after `timeout` seconds, or at once where a retry cannot help.
         """
@@ -52,15 +52,15 @@ class StorageFiles:
         replaces: StoredFile | None,
         timeout: Timeout,
     ) -> StoredFile:
-        """Write `data` in place of `replaces` (None: nothing may be stored under `name` yet).
+        """Write `data` in place of `replaces` (None: the file must not exist yet).
 
-        Raises `ConflictError` if another generation is stored, perhaps one of this very call whose
-        answer was lost; `BackendError` after `timeout` seconds, or at once for what a retry cannot
-        mend.
+        Raises `ConflictError` if another generation is stored, perhaps by an attempt of this call
+        whose response was lost; `BackendError` after `timeout` seconds, or at once where a retry
+        cannot help.
         """
         uri, blob = self._object(name)
-        # Google compares, before anything is replaced. The library would only do so afterwards
-        # where an upload is large, and then delete whatever is stored by that time.
+        # Google verifies this checksum before it replaces the object. For a large upload the
+        # library would verify it afterwards, and on a mismatch delete the stored object.
         digest = hashlib.md5(data, usedforsecurity=False).digest()
         blob.md5_hash = base64.b64encode(digest).decode()
         waits = 2 if len(data) <= _ONE_REQUEST_BYTES else 4
@@ -76,15 +76,15 @@ class StorageFiles:
                     retry=None,
                 )
             except google_errors.PreconditionFailed as error:
-                raise ConflictError(f"{uri} was written by somebody else first") from error
+                raise ConflictError(f"{uri} was written by another process first") from error
             return _stored(uri, blob)
 
         return self._retry.call(f"Writing {uri}", attempt, timeout, explain)
 
     def read(self, name: str, *, timeout: Timeout) -> bytes:
-        """Read the content that is stored under `name`.
+        """Return the content of the file `name`.
 
-        Raises `BackendError` after `timeout` seconds, or at once if nothing is stored there.
+        Raises `BackendError` after `timeout` seconds, or at once if it does not exist.
         """
         uri, blob = self._object(name)
         return read_object(blob, uri, self._retry, timeout)
@@ -101,5 +101,5 @@ def _stored(uri: str, blob: Any) -> StoredFile:
 
 
 def _is_missing_bucket(error: google_errors.NotFound) -> bool:
-    # A missing object has the same status, and is not an error here.
+    # A missing object has the same status but is not an error.
     return str(error.message).endswith("The specified bucket does not exist.")

@@ -1,4 +1,4 @@
-"""JSON values as Firestore values, and back, for every JSON value there is."""
+"""Convert JSON values to Firestore values and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,18 +21,18 @@ _SCALARS = (
 def encode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a JSON object as raw protobuf values by (escaped) key.
 
-    Raises `TypeError` for what JSON does not have and `ValueError` for integers beyond 64 bits.
+    Raises `TypeError` for values outside JSON and `ValueError` for integers beyond 64 bits.
     """
     return {encode_key(key): _encode(value) for key, value in fields.items()}
 
 
 def time_value(seconds: float) -> Any:
-    """Return a moment in seconds of Unix time as a Firestore timestamp, to the second."""
+    """Return Unix time as a Firestore timestamp, to the second."""
     return _RawValue(timestamp_value={"seconds": int(seconds)})
 
 
 def decode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON object that `encode_fields` was given."""
+    """Return the JSON object from the result of `encode_fields`."""
     return {_decode_key(key): _decode(value) for key, value in fields.items()}
 
 
@@ -50,7 +50,7 @@ def _encode(value: Any) -> Any:
         return _RawValue(map_value={"fields": encode_fields(value)})
     if isinstance(value, list | tuple):
         return _RawValue(array_value={"values": [_encode_item(item) for item in value]})
-    raise TypeError(f"a document holds JSON values only, not {type(value).__name__}")
+    raise TypeError(f"a document has JSON values only, not {type(value).__name__}")
 
 
 def _encode_item(value: Any) -> Any:
@@ -72,7 +72,7 @@ def _decode(value: Any) -> Any:
         case "array_value":
             return [_decode(item) for item in value.array_value.values]
         case "timestamp_value":
-            # Not written by us; but a person may have typed one into the console.
+            # The bridge writes none, but an operator may in the console.
             return value.timestamp_value.ToJsonString()
         case kind:
             return getattr(value, kind)

@@ -1,4 +1,4 @@
-"""Signatures without a key, by the signBlob method of IAM's Service Account Credentials API."""
+"""Sign without a key, by the signBlob method of IAM's Service Account Credentials API."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,71 +13,74 @@ from videovector_bridge.backends.gcp.retry import describe
 from videovector_bridge.errors import BackendError
 from videovector_bridge.redact import clean_text
 
-# What credentials on Google Cloud call their service account until they are refreshed.
+# The name of the service account in credentials on Google Cloud until their first refresh.
 _UNKNOWN = "default"
 
 
 class SignBlob:
-    """Signs as `account` (the credentials' own if empty), by leave of `ambient` credentials.
+    """Signs as `account` (empty: as the credentials' own), authorized by `own_credentials`.
 
     `request` is a transport of google.auth. `clock` counts monotonic seconds.
     """
 
     def __init__(
         self,
-        ambient: Any,
+        own_credentials: Any,
         account: str,
         request: Callable[..., Any],
         clock: Callable[[], float],
     ) -> None:
-        if isinstance(ambient, compute_engine.Credentials):
-            # Otherwise they ask the metadata server for it, with a patience of their own.
-            ambient = ambient.with_universe_domain(credentials.DEFAULT_UNIVERSE_DOMAIN)
-        self._ambient = ambient
+        if isinstance(own_credentials, compute_engine.Credentials):
+            # Otherwise they request it from the metadata server, with a timeout of their own.
+            own_credentials = own_credentials.with_universe_domain(
+                credentials.DEFAULT_UNIVERSE_DOMAIN
+            )
+        self._credentials = own_credentials
         self._account = account
         self._request = request
         self._clock = clock
 
-    def within(self, seconds: float) -> credentials.Signing:
-        """Return what signs once, within `seconds`; it raises errors of google.api_core.
+    def signing(self, seconds: float) -> credentials.Signing:
+        """Return credentials that sign once, within `seconds`, or raise errors of google.api_core.
 
-        Raises those too, and `BackendError` if the credentials are no service account's.
+        Raises such errors itself, and `BackendError` if the credentials have no service account.
         """
         request = _Request(self._request, self._clock, self._clock() + seconds)
-        self._account = self._account or self._own(request)
+        self._account = self._account or self._own_account(request)
         signer: Any = iam.Signer
-        return _Signing(signer(request, self._ambient, self._account), self._account)
+        return _Signing(signer(request, self._credentials, self._account), self._account)
 
     def explain(self, error: Exception) -> str:
-        """Return a sentence for the operator on an error that no retry mends."""
-        said = clean_text(describe(error))
-        who = self._account or "the service account that this runs as"
+        """Return advice for the operator on an error that must not be retried."""
+        reason = clean_text(describe(error))
+        account = self._account or "the service account that this runs as"
         if isinstance(error, google_errors.Forbidden):
             return (
-                f"There is no leave to sign as {who}: grant roles/iam.serviceAccountTokenCreator "
-                "on the service account itself to the one that this runs as, be it the same, and "
-                f"enable iamcredentials.googleapis.com. ({said})"
+                f"The permission to sign as {account} is missing: grant "
+                "roles/iam.serviceAccountTokenCreator on the service account itself to the one "
+                "that this runs as (even if both are the same), and enable "
+                f"iamcredentials.googleapis.com. ({reason})"
             )
         if isinstance(error, google_errors.NotFound):
-            return f"There is no {who}: check SIGNING_ACCOUNT. ({said})"
-        return f"Google answered: {said}"
+            return f"There is no {account}: check SIGNING_ACCOUNT. ({reason})"
+        return f"Google answered: {reason}"
 
-    def _own(self, request: Callable[..., Any]) -> str:
+    def _own_account(self, request: Callable[..., Any]) -> str:
         """Return the e-mail of the credentials' own service account."""
-        account = getattr(self._ambient, "service_account_email", None)
+        account = getattr(self._credentials, "service_account_email", None)
         if account == _UNKNOWN:
-            self._ambient.refresh(request)
-            account = self._ambient.service_account_email
+            self._credentials.refresh(request)
+            account = self._credentials.service_account_email
         if not account or account == _UNKNOWN:
             raise BackendError(
-                "The Google Cloud credentials here do not tell whose they are: set "
-                "SIGNING_ACCOUNT to the e-mail of the service account that is to sign URLs."
+                "The Google Cloud credentials here do not name their service account: set "
+                "SIGNING_ACCOUNT to the e-mail of the service account that signs URLs."
             )
         return str(account)
 
 
 class _Signing(credentials.Signing):
-    """A signature by `signer`, as the Cloud Storage library asks for it."""
+    """Signs with `signer`, in the form that the Cloud Storage library needs."""
 
     def __init__(self, signer: iam.Signer, account: str) -> None:
         self._signer = signer
@@ -90,7 +93,7 @@ class _Signing(credentials.Signing):
 
     @property
     def signer_email(self) -> str:
-        """Who signs."""
+        """The service account that signs."""
         return self._account
 
     def sign_bytes(self, message: bytes) -> bytes:
@@ -100,16 +103,16 @@ class _Signing(credentials.Signing):
         except (KeyError, TypeError, ValueError):
             signature = b""
         if not signature:
-            raise _error(502, "the answer of signBlob holds no signature")
+            raise _error(502, "the response of signBlob has no signature")
         return signature
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A transport that keeps to a deadline, and raises instead of answering with an error.
+    """A transport of google.auth with a deadline, which raises for an error status.
 
-    The raised errors are google.api_core's, which google.auth lets pass: what it knows itself, it
-    tries again for longer than we have. None of them holds the request, which holds a token.
+    It raises errors of google.api_core, which pass through google.auth; google.auth would retry
+    its own errors past the deadline. None of them references the request, which has a token.
     """
 
     transport: Callable[..., Any] = field(repr=False)
@@ -125,11 +128,11 @@ class _Request:
         timeout: float | None = None,
         **more: Any,
     ) -> Any:
-        """Send a request; `timeout` seconds are shortened to what is left."""
+        """Send a request; `timeout` is cut to the time left."""
         left = self.deadline - self.clock()
         if left <= 0:
             raise _error(504, "the time for this attempt is over")
-        # The time is that of each wait: to connect, and for the answer.
+        # The timeout applies to each wait: to connect, and for the response.
         timeout = min(timeout or left, left / 2)
         secret = (headers or {}).get("authorization", "").removeprefix("Bearer ")
         try:
@@ -143,7 +146,7 @@ class _Request:
                 return response
             reason = clean_text(_reason(response.data), secret=secret)
             failure = _error(response.status, reason)
-        # Not raised above, so that it is not chained to what holds the request.
+        # Raised outside the `except` block, so that it is not chained to the request.
         raise failure
 
 
@@ -154,8 +157,8 @@ def _error(status: int, reason: str) -> Exception:
 
 
 def _reason(body: bytes) -> str:
-    """Return the message of an error's body, if it is of Google's form; nothing else of it."""
+    """Return the message of an error's body in Google's form, and nothing else of it."""
     try:
         return str(json.loads(body)["error"]["message"])
     except (KeyError, TypeError, ValueError):
-        return "the answer tells no reason"
+        return "the response has no reason"

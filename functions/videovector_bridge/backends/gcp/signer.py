@@ -1,4 +1,4 @@
-"""Signed URLs (V4) for objects in one's own buckets, by Google's credentials."""
+"""Sign URLs (V4) for objects in the operator's own buckets, with Google's credentials."""
 
 import hashlib
 import os
@@ -27,10 +27,10 @@ _SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
 @dataclass(frozen=True, slots=True)
-class _Means:
-    """What a process signs with: the library's client, and who signs within so many seconds.
+class _SigningMethod:
+    """The library's client, and `signing`, which returns credentials that sign within `seconds`.
 
-    `explain` turns an error of that into a sentence for the operator.
+    `explain` returns advice for the operator on an error.
     """
 
     client: Any
@@ -39,13 +39,13 @@ class _Means:
 
 
 class V4Signer:
-    """The `Signer` port by the service account's key file, if there is one, or by IAM's signBlob.
+    """The `Signer` port: by the service account's key file if there is one, else by IAM's signBlob.
 
-    `account` is the e-mail of the service account that signs; empty, that of the credentials.
-    `timeout` is the seconds that one signature may take. `ambient` finds credentials as
-    `google.auth.default` does, and `request` is a transport of google.auth (its own if None).
-    Finds its credentials at first use, and connects to nothing before. Where STORAGE_EMULATOR_HOST
-    is set, URLs lead there, and need no credentials. For many threads.
+    `account` is the e-mail of the service account that signs; empty: that of the credentials.
+    `timeout` limits one signature, in seconds. `find_credentials` has the signature of
+    `google.auth.default`; `request` is a transport of google.auth (None: its own). Loads its
+    credentials at first use. With STORAGE_EMULATOR_HOST, URLs lead to the emulator and need no
+    credentials. Thread-safe.
     """
 
     def __init__(
@@ -53,62 +53,62 @@ class V4Signer:
         account: str = "",
         *,
         timeout: float = 20.0,
-        ambient: Callable[..., Any] | None = None,
+        find_credentials: Callable[..., Any] | None = None,
         request: Any = None,
         retry: Retry | None = None,
     ) -> None:
         self._account = account
         self._timeout = timeout
-        self._ambient: Callable[..., Any] = ambient or google.auth.default
+        self._find_credentials: Callable[..., Any] = find_credentials or google.auth.default
         self._request = request
         self._retry = retry or Retry()
-        self._means = PerProcess(self._open)
+        self._method = PerProcess(self._open)
 
     def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:
-        """Return a URL that fetches the object for `seconds`, 1 to a week's. It need not exist.
+        """Return a URL that reads the object for `seconds`, 1 to a week. It need not exist.
 
-        Raises `PermanentError` for what cannot be signed, and `BackendError` where there are no
+        Raises `PermanentError` for a name that cannot be signed; `BackendError` without
         credentials, after `timeout` seconds, or at once where a retry cannot help.
         """
         _check(bucket, name, seconds)
-        means = self._means.get()
-        blob = means.client.bucket(bucket).blob(name)
+        method = self._method.get()
+        blob = method.client.bucket(bucket).blob(name)
 
         def attempt(seconds_left: float) -> str:
             url: str = blob.generate_signed_url(
-                version="v4", expiration=seconds, credentials=means.signing(seconds_left)
+                version="v4", expiration=seconds, credentials=method.signing(seconds_left)
             )
             return url
 
         uri = f"gs://{bucket}/{name}"
-        what = f"Signing a URL for {clean_text(uri)}"
-        url = self._retry.call(what, attempt, self._timeout, means.explain)
+        operation = f"Signing a URL for {clean_text(uri)}"
+        url = self._retry.call(operation, attempt, self._timeout, method.explain)
         return SignedObject(uri, url, _expiry(url))
 
-    def _open(self) -> _Means:
-        nobody: Any = AnonymousCredentials
-        client = Client(project=None, credentials=nobody())
-        # The client has its address from there too.
+    def _open(self) -> _SigningMethod:
+        anonymous: Any = AnonymousCredentials
+        client = Client(project=None, credentials=anonymous())
+        # The client reads its address from the same variable.
         if os.environ.get("STORAGE_EMULATOR_HOST"):
-            return _Means(client, lambda _: _Unchecked())
+            return _SigningMethod(client, lambda _: _EmulatorSigning())
         request = self._request or Request()
         try:
-            found, _ = self._ambient(scopes=_SCOPES, request=request)
+            credentials, _ = self._find_credentials(scopes=_SCOPES, request=request)
         except auth_errors.GoogleAuthError as error:
             raise BackendError(
                 "There are no Google Cloud credentials here to sign URLs with: run as a service "
                 "account, or set GOOGLE_APPLICATION_CREDENTIALS to the path of a service "
                 f"account's key file. ({clean_text(str(error))})"
-            ) from None  # a traceback of what read the key could show some of it
-        has_key = isinstance(found, service_account.Credentials)
-        if has_key and self._account in {"", found.signer_email}:
-            return _Means(client, lambda _: found)
-        iam = SignBlob(found, self._account, request, self._retry.clock)
-        return _Means(client, iam.within, iam.explain)
+            ) from None  # a traceback could show parts of the key file
+        has_key = isinstance(credentials, service_account.Credentials)
+        if has_key and self._account in {"", credentials.signer_email}:
+            return _SigningMethod(client, lambda _: credentials)
+        iam = SignBlob(credentials, self._account, request, self._retry.clock)
+        return _SigningMethod(client, iam.signing, iam.explain)
 
 
-class _Unchecked(Signing):
-    """Stands in for a signature: emulators check none, and it is worth nothing elsewhere."""
+class _EmulatorSigning(Signing):
+    """Signs with a digest: emulators verify no signature, and nothing else accepts it."""
 
     signer = None
     signer_email = "nobody@emulator.invalid"
@@ -119,10 +119,11 @@ class _Unchecked(Signing):
 
 
 def _check(bucket: str, name: str, seconds: int) -> None:
-    """Raise `PermanentError` for what Cloud Storage would not take."""
+    """Raise `PermanentError` for values that Cloud Storage would refuse."""
     if not 1 <= seconds <= MAX_SIGNED_URL_SECONDS:
         raise PermanentError(
-            f"A signed URL lives 1 to {MAX_SIGNED_URL_SECONDS} seconds (7 days), not {seconds}.",
+            f"A signed URL is valid for 1 to {MAX_SIGNED_URL_SECONDS} seconds (7 days), "
+            f"not {seconds}.",
             owner="user",
             code="bad_lifetime",
         )
@@ -141,7 +142,7 @@ def _check(bucket: str, name: str, seconds: int) -> None:
 
 
 def _expiry(url: str) -> str:
-    """Return when the URL expires, by what was signed."""
+    """Return the expiry of a signed URL, from its query."""
     signed = parse_qs(urlsplit(url).query)
     issued = datetime.strptime(signed["X-Goog-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     expiry = issued + timedelta(seconds=int(signed["X-Goog-Expires"][0]))

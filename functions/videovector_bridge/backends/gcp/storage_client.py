@@ -1,4 +1,4 @@
-"""What blobs and files in Cloud Storage share: the client, reading, and the meaning of errors."""
+"""The Cloud Storage client of blobs and files: opening it, reading, and advice on errors."""
 
 import os
 from typing import Any
@@ -12,15 +12,15 @@ from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.ports import Timeout
 from videovector_bridge.errors import BackendError
 
-# Otherwise each client asks, in a thread of its own, for the bucket's metadata, to name the bucket
-# in traces. Nobody collects them, and roles/storage.objectUser does not allow the question.
+# Otherwise each client requests the bucket's metadata in its own thread, to name the bucket in
+# traces. The bridge has no traces, and roles/storage.objectUser does not allow the request.
 _NO_BUCKET_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 
 
 def open_client(project: str) -> Any:
     """Return the library's client. Raises `BackendError` where there are no credentials."""
     os.environ.setdefault(_NO_BUCKET_METADATA, "true")
-    # The library reads STORAGE_EMULATOR_HOST by itself, and then goes without credentials.
+    # The library reads STORAGE_EMULATOR_HOST itself, and then needs no credentials.
     try:
         return Client(project=project)
     except auth_errors.GoogleAuthError as error:
@@ -28,29 +28,29 @@ def open_client(project: str) -> Any:
 
 
 def read_object(blob: Any, uri: str, retry: Retry, timeout: Timeout) -> bytes:
-    """Return the content of the library's `blob`, whole: it is checked against its checksum.
+    """Return the content of the library's `blob`, verified by its checksum.
 
     Raises `BackendError` after `timeout` seconds, or at once if there is no such object.
     """
 
     def attempt(seconds: float) -> bytes:
         try:
-            # The time is that of each wait: to connect, and for the answer.
+            # The timeout applies to each wait: to connect, and for the response.
             content: bytes = blob.download_as_bytes(timeout=seconds / 2, retry=None)
         except DataCorruption as error:
-            raise ConnectionError(f"what arrived is damaged: {error}") from error
+            raise ConnectionError(f"the content is corrupt: {error}") from error
         return content
 
     return retry.call(f"Reading {uri}", attempt, timeout, explain)
 
 
 def explain(error: Exception) -> str | None:
-    """Return a sentence for the operator, where an error has one."""
+    """Return advice for the operator on an error, or None."""
     if isinstance(error, google_errors.NotFound):
         return f"There is no such bucket or object. ({error.message})"
     if isinstance(error, google_errors.Forbidden):
         return (
-            "This service account may not do that: grant it roles/storage.objectUser on the "
+            "This service account lacks a permission: grant it roles/storage.objectUser on the "
             f"bucket. ({error.message})"
         )
     return None

@@ -14,8 +14,8 @@ from videovector_bridge.backends.ports import Message, Timeout
 from videovector_bridge.backends.publish_limits import check_request
 from videovector_bridge.errors import BackendError, UnstorableError
 
-# The raw protobuf class: the wrapped one costs several times as much a message. And not the
-# threaded batcher of google-cloud-pubsub: with ordering keys it reaches a tenth of this speed.
+# The raw protobuf class: the wrapped one costs several times as much for each message. The
+# threaded batcher of google-cloud-pubsub, with ordering keys, has a tenth of this speed.
 _RawRequest = PublishRequest.pb()
 
 
@@ -30,7 +30,7 @@ class PubSubTopics:
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish one request; return when Pub/Sub has acknowledged every message of it.
 
-        Raises `UnstorableError` at once for what Pub/Sub refuses as it is, `BackendError` at once
+        Raises `UnstorableError` at once for a request that Pub/Sub refuses, `BackendError` at once
         where a retry cannot help (no such topic, no permission), and after `timeout` seconds
         otherwise.
         """
@@ -38,7 +38,7 @@ class PubSubTopics:
         check_request(path, messages)
         client = self._client.get()
         request = _RawRequest(topic=path)
-        # Adding in place is four times as fast as a list of messages that is then copied.
+        # Adding in place is four times as fast as copying a list of messages.
         add = request.messages.add
         for message in messages:
             add(
@@ -47,15 +47,15 @@ class PubSubTopics:
                 ordering_key=message.ordering_key,
             )
         wrapped = PublishRequest.wrap(request)
-        answer = self._retry.call(
+        response = self._retry.call(
             f"Publishing {len(messages)} messages to {path}",
             lambda seconds: client.publish(wrapped, timeout=seconds, retry=None),
             timeout,
             lambda error: _explain(error, path),
         )
-        if len(answer.message_ids) != len(messages):
+        if len(response.message_ids) != len(messages):
             raise BackendError(
-                f"Pub/Sub acknowledged {len(answer.message_ids)} of {len(messages)} messages to "
+                f"Pub/Sub acknowledged {len(response.message_ids)} of {len(messages)} messages to "
                 f"{path}; publish them again."
             )
 
@@ -78,8 +78,8 @@ def _explain(error: Exception, path: str) -> str | None:
         )
     if isinstance(error, google_errors.InvalidArgument):
         raise UnstorableError(
-            f"Nothing was published to {path}. Pub/Sub refuses the request as it is, and will "
-            f"again: {error.message}",
+            f"Nothing was published to {path}. Pub/Sub refuses the request, and a retry cannot "
+            f"help: {error.message}",
             owner="system",
             code="message_invalid",
         ) from error
