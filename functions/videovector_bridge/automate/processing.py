@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.context import Context
@@ -15,8 +15,6 @@ from videovector_bridge.automate.received import IncomingMessage, Received, rece
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.telemetry import log
-
-_PUBLISH_SECONDS: Final = 20.0
 
 
 @dataclass(slots=True)
@@ -76,7 +74,7 @@ def _receive(work: _Work) -> Received:
                 f"The event's data is at {message.data_ref!r}, and there is no bucket to read it "
                 f"from. Set CLAIM_BUCKET."
             )
-        work.data = context.backend.blobs.get(message.data_ref, timeout=_PUBLISH_SECONDS)
+        work.data = context.backend.blobs.get(message.data_ref, timeout=context.limits.publish)
         _check_size(context, len(work.data))
     received = receive(
         work.data,
@@ -152,6 +150,7 @@ def _apply(work: _Work, automation: str, task: Task) -> Applied | None:
         lambda desired: action.apply(context, Task(desired)),
         report,
         task.progress,
+        seconds=context.limits.parts,
     )
     return None
 
@@ -187,9 +186,10 @@ def _reject(work: _Work, automation: str, error: PermanentError, part: str = "")
             "target-part": part,
         },
     )
-    topic = work.context.settings.topics.rejected
+    context = work.context
+    topic, timeout = context.settings.topics.rejected, context.limits.publish
     for message in messages:
-        work.context.backend.topics.publish(topic, [message], timeout=_PUBLISH_SECONDS)
+        context.backend.topics.publish(topic, [message], timeout=timeout)
     log(
         "ERROR",
         f"{work.action.name}.rejected",

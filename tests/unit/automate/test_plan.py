@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.subscribing import event
+from tests.support.event_messages import event
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.plan import Automation, Planned, plan

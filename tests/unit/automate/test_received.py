@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.subscribing import event
+from tests.support.event_messages import event
 from tests.support.webhooks import delivery
 from videovector_bridge.automate.received import Received, receive
 from videovector_bridge.errors import PermanentError

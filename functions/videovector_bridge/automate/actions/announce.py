@@ -8,7 +8,6 @@ from videovector_bridge.events import bridge_event, event_message, lane, lane_ke
 
 # Automations see these only if they ask for this channel, so that no effect causes itself.
 CHANNEL: Final = "bridge"
-_PUBLISH_SECONDS: Final = 20.0
 _CAUSE: Final = ("automation", "event_id", "event_source", "event_type")
 
 
@@ -36,5 +35,5 @@ def announce(
         ordering_key=lane_key(lane(event, context.settings.lanes)),
     )
     context.backend.topics.publish(
-        context.settings.topics.events, [message], timeout=_PUBLISH_SECONDS
+        context.settings.topics.events, [message], timeout=context.limits.publish
     )

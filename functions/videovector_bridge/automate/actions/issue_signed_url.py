@@ -22,7 +22,7 @@ from videovector_bridge.automate.action import (
 )
 from videovector_bridge.automate.actions.gcs_uri import allowed_uri, parse_gcs_uri
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
+from videovector_bridge.automate.effects.parts import PARTS_SECONDS, Part
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.errors import PermanentError
@@ -30,7 +30,7 @@ from videovector_bridge.events import TYPE_PREFIX, id_text
 
 EVENT_TYPE: Final = "media.url_issued"
 
-_PUBLISH_SECONDS: Final = 20.0
+_LAST_PUBLISH_SECONDS: Final = 20.0  # may begin when the time for parts is over
 _IDS: Final = ("run_id", "video_id", "segment_id", "index_id")
 
 
@@ -64,7 +64,7 @@ def _parts(context: Context, desired: Values) -> Iterable[Part] | None:
 def _segments(context: Context, desired: Values) -> Iterator[Part]:
     cause = desired["cause"]
     target = SegmentsTarget(cause["video_id"], cause["run_id"])
-    with context.turn.take():
+    with context.list_lock.acquired():
         # Addresses and not rows, which may hold pictures: the work on them takes a while.
         addresses = list(_addresses(context.api.batch_segments_for_targets([target])))
     for segment_id, gcs_uri in addresses:
@@ -100,7 +100,7 @@ def _apply(context: Context, task: Task) -> None:
         gcs_uri, signed.url, signed.expires_at, key, cause=desired["cause"], now=context.now()
     )
     context.backend.topics.publish(
-        context.settings.topics.media_urls, [message], timeout=_PUBLISH_SECONDS
+        context.settings.topics.media_urls, [message], timeout=context.limits.publish
     )
 
 
@@ -159,5 +159,5 @@ ACTION: Final = Action(
     apply=_apply,
     parts=_parts,
     needs=("SIGNED_URL_BUCKETS",),
-    lasts_seconds=ALL_SECONDS + _PUBLISH_SECONDS,
+    lasts_seconds=PARTS_SECONDS + _LAST_PUBLISH_SECONDS,
 )

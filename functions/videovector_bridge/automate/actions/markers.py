@@ -110,7 +110,7 @@ def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
     if known and (context.api.delete_marker(known) or named or not all_of_them):
         return
     # The id is not known, or its marker was replaced by hand.
-    with context.turn.take():
+    with context.list_lock.acquired():
         ids = _matching(context.api.list_markers(), absent["match"])
     if len(ids) > 1 and not all_of_them:
         raise PermanentError(

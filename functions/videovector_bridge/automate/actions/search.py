@@ -23,7 +23,7 @@ from videovector_bridge.automate.action import (
 from videovector_bridge.automate.actions.announce import announce
 from videovector_bridge.automate.actions.search_conditions import condition_doubts
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
+from videovector_bridge.automate.effects.parts import PARTS_SECONDS, Part
 from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import PermanentError
@@ -188,5 +188,5 @@ ACTION: Final = Action(
     apply=_apply,
     parts=_parts,
     emits=EVENT_TYPE,
-    lasts_seconds=ALL_SECONDS,
+    lasts_seconds=PARTS_SECONDS,
 )

@@ -19,8 +19,6 @@ from videovector_bridge.errors import ConflictError, TransientError
 
 COLLECTION: Final = "media"
 
-_MAX_IDS: Final = 50  # what the strictest of the three helpers takes
-_LINGER_SECONDS: Final = 0.2
 # With the last call and the document's own requests, below the 120 s that the function may run.
 _WAIT_SECONDS: Final = 60.0
 _TRIES: Final = 5
@@ -68,7 +66,7 @@ def _open_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
     api = context.api
 
     def fetch(video_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        with context.turn.take():
+        with context.list_lock.acquired():
             rows = rows_by_video(
                 video_ids,
                 api.batch_videos(video_ids),
@@ -80,8 +78,8 @@ def _open_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
 
     return BatchLoader(
         fetch,
-        max_keys=_MAX_IDS,
-        linger_seconds=_LINGER_SECONDS,
+        max_keys=context.limits.batch_keys,
+        linger_seconds=context.limits.batch_linger,
         wait_seconds=_WAIT_SECONDS,
     )
 

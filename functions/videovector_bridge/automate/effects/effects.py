@@ -12,14 +12,15 @@ for it; and a process does not stop for longer than that between reading the clo
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
 from videovector_bridge.api.errors import ApiError, UnexpectedAnswer
 from videovector_bridge.automate.effects import steps
-from videovector_bridge.automate.effects.parts import PartsRefusedError, Progress
+from videovector_bridge.automate.effects.parts import SAVE_SECONDS, PartsRefusedError, Progress
 from videovector_bridge.automate.effects.record import (
+    MAX_PARTS,
     ClaimHeldError,
     Record,
     Refusal,
@@ -27,7 +28,7 @@ from videovector_bridge.automate.effects.record import (
     Version,
 )
 from videovector_bridge.automate.effects.steps import ClaimHeld
-from videovector_bridge.automate.effects.store import Step, StoredRecord
+from videovector_bridge.automate.effects.store import STORE_SECONDS, Step, StoredRecord
 from videovector_bridge.automate.effects.task import Applied, Apply, Outcome, Report, Task
 from videovector_bridge.backends.ports import Documents
 from videovector_bridge.errors import PermanentError, TransientError
@@ -61,30 +62,27 @@ class _Attempt:
         return self.touched or self.refusal is None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Effects:
     """Brings targets to their desired state, with the records in a document store.
 
-    `request_seconds` is how long an `apply`, with the request that it leaves behind if it is cut
-    short, lasts at most; `left_seconds` how long a request that was given up may still take
-    effect; `start_seconds` how old a claim may be when its `apply` starts.
+    `request_seconds` bounds one `apply`, with the request that it leaves behind if it is
+    interrupted. `left_seconds` bounds how long an abandoned request may still take effect.
+    `start_seconds` is the maximum age of a claim when its `apply` starts. `store_seconds` bounds
+    one read or write of a record. Between two saves of the parts that are done,
+    `save_seconds` pass; a record holds at most `max_parts`. `now` returns Unix time.
     """
 
-    def __init__(
-        self,
-        documents: Documents,
-        *,
-        request_seconds: float,
-        left_seconds: float,
-        start_seconds: float,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._documents = documents
-        self._request_seconds = request_seconds
-        self._left_seconds = left_seconds
-        self._start_seconds = start_seconds
-        self._now = now
-        self._sleep = sleep
+    documents: Documents
+    _: KW_ONLY
+    request_seconds: float
+    left_seconds: float
+    start_seconds: float
+    store_seconds: float = STORE_SECONDS
+    save_seconds: float = SAVE_SECONDS
+    max_parts: int = MAX_PARTS
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
 
     def converge(
         self,
@@ -107,8 +105,14 @@ class Effects:
         when the message must be redelivered, and `ClaimHeldError` while another attempt at the
         event may be under way.
         """
-        lasts = self._request_seconds + lasts_seconds
-        stored = StoredRecord(self._documents, target, keep_seconds=keep_seconds, sleep=self._sleep)
+        lasts = self.request_seconds + lasts_seconds
+        stored = StoredRecord(
+            self.documents,
+            target,
+            keep_seconds=keep_seconds,
+            timeout=self.store_seconds,
+            sleep=self.sleep,
+        )
         attempt = _Attempt(target, State(desired, version), stored, lasts)
         record = self._claim(attempt)
         if attempt.key not in record.pending:
@@ -196,7 +200,7 @@ class Effects:
             refused=state,
             refusal=steps.refusal_of(
                 error,
-                self._now(),
+                self.now(),
                 reported=isinstance(error, PartsRefusedError),
                 restore=attempt.touched,
             ),
@@ -227,7 +231,7 @@ class Effects:
         try:
             report(steps.error_of(refusal))
         except TransientError:
-            self._extend(attempt, self._now())
+            self._extend(attempt, self.now())
             raise
 
     def _hold(self, attempt: _Attempt, record: Record) -> Record:
@@ -247,7 +251,7 @@ class Effects:
         Parts of a state replace nothing: what one attempt did, no other can undo.
         """
         if attempt.touched and not isinstance(error, PartsRefusedError):
-            self._extend(attempt, self._now())
+            self._extend(attempt, self.now())
             raise TransientError(
                 f"{attempt.target} cannot return to a state that VideoVector accepted before. The "
                 f"message is redelivered. {error}"
@@ -271,13 +275,18 @@ class Effects:
         self, attempt: _Attempt, record: Record, state: State, apply: Apply
     ) -> Applied | None:
         """Step 2, with the claim ended as soon as possible when it fails."""
-        if self._now() - attempt.started_at > self._start_seconds:
-            self._extend(attempt, self._now())
+        if self.now() - attempt.started_at > self.start_seconds:
+            self._extend(attempt, self.now())
             raise TransientError(
                 f"The claim of event {attempt.own.version.event_id} took too long. The message is "
                 f"redelivered."
             )
-        attempt.progress = Progress(record.parts, save=partial(self._extend, attempt))
+        attempt.progress = Progress(
+            record.parts,
+            save=partial(self._extend, attempt),
+            save_seconds=self.save_seconds,
+            max_parts=self.max_parts,
+        )
         task = Task(state.values, record.created, record.marker_id, attempt.progress)
         try:
             return apply(task)
@@ -285,13 +294,13 @@ class Effects:
             raise
         except ApiError as error:
             # A request of unknown fate could take effect after the next attempt's.
-            left = self._left_seconds if error.in_doubt else 0.0
-            self._extend(attempt, self._now() + left)
+            left = self.left_seconds if error.in_doubt else 0.0
+            self._extend(attempt, self.now() + left)
             raise
         except TransientError:
             # Messages, documents and files that are written late do no harm: a repeated message
             # has the same id, and the others replace only what they were made from.
-            self._extend(attempt, self._now())
+            self._extend(attempt, self.now())
             raise
         except Exception:
             # A bug, which may leave a request behind: the claim lasts, and keeps what is done.
@@ -305,8 +314,8 @@ class Effects:
         self._change(attempt, step)
 
     def _renew(self, attempt: _Attempt) -> None:
-        attempt.started_at = self._now()
-        attempt.until = attempt.started_at + self._start_seconds + attempt.lasts_seconds
+        attempt.started_at = self.now()
+        attempt.until = attempt.started_at + self.start_seconds + attempt.lasts_seconds
 
     def _write(self, attempt: _Attempt, step: Callable[[Record | None], Record]) -> Record:
         record = self._change(attempt, step)

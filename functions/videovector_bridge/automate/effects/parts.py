@@ -13,9 +13,10 @@ from videovector_bridge.api.errors import RateLimited
 from videovector_bridge.automate.effects.record import MAX_PARTS, ClaimHeldError, Parts, Record
 from videovector_bridge.errors import PermanentError, TransientError
 
-ALL_SECONDS: Final = 50.0
-"""How long one delivery works through parts; the next delivery continues."""
-_SAVE_SECONDS: Final = 5.0
+PARTS_SECONDS: Final = 50.0
+"""How long one delivery applies parts. The next delivery continues."""
+SAVE_SECONDS: Final = 5.0
+"""How often the record notes the parts that are done: a crash repeats those of this time."""
 
 Part = tuple[str, Mapping[str, Any]]
 
@@ -28,13 +29,22 @@ class Progress:
     """Which parts of a state are done, and which were refused and reported."""
 
     def __init__(
-        self, parts: Parts | None = None, *, save: Callable[[], None] | None = None
+        self,
+        parts: Parts | None = None,
+        *,
+        save: Callable[[], None] | None = None,
+        save_seconds: float = SAVE_SECONDS,
+        max_parts: int = MAX_PARTS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = parts or Parts()
         self._done = set(parts.done)
         self._refused = set(parts.refused)
         self._save = save
-        self._saved_at = time.monotonic()
+        self._save_seconds = save_seconds
+        self._max_parts = max_parts
+        self._clock = clock
+        self._saved_at = clock()
 
     @property
     def refused(self) -> int:
@@ -48,16 +58,16 @@ class Progress:
 
     def note(self, key: str, *, done: bool) -> None:
         """Note that a part is done, or else was refused and that `rejected` has it."""
-        if len(self._done) + len(self._refused) >= MAX_PARTS:
+        if len(self._done) + len(self._refused) >= self._max_parts:
             raise PermanentError(
-                f"The event has more than {MAX_PARTS:,} parts. Those that follow are left out.",
+                f"The event has more than {self._max_parts:,} parts. The others are omitted.",
                 owner="system",
                 code="too_many_parts",
             )
         (self._done if done else self._refused).add(_digest(key))
-        if self._save is not None and time.monotonic() - self._saved_at > _SAVE_SECONDS:
+        if self._save is not None and self._clock() - self._saved_at > self._save_seconds:
             self._save()
-            self._saved_at = time.monotonic()
+            self._saved_at = self._clock()
 
     def note_in(self, record: Record) -> Record:
         """The record with this progress."""
@@ -75,6 +85,7 @@ def apply_parts(
     report: Callable[[PermanentError, str], None],
     progress: Progress,
     *,
+    seconds: float = PARTS_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Apply each part that is not done yet. No part decides for another.
@@ -83,7 +94,7 @@ def apply_parts(
     all that must be tried again (`joined_failures`), else `PartsRefusedError` where some were
     refused.
     """
-    ends_at = clock() + ALL_SECONDS
+    ends_at = clock() + seconds
     failures: list[Exception] = []
     try:
         for key, desired in (part for part in parts if not progress.has(part[0])):

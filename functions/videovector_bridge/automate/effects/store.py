@@ -10,7 +10,7 @@ from videovector_bridge.errors import BackendError, ConflictError
 
 COLLECTION: Final = "effects"
 _TRIES: Final = 20
-_STORE_SECONDS: Final = 10.0
+STORE_SECONDS: Final = 10.0
 
 Step = Callable[[Record | None], Record | None]
 """What a step makes of a record; None where there is none, and none to write."""
@@ -28,11 +28,13 @@ class StoredRecord:
         target: str,
         *,
         keep_seconds: float | None,
+        timeout: float,
         sleep: Callable[[float], None],
     ) -> None:
         self._documents = documents
         self._target = target
         self._keep_seconds = keep_seconds
+        self._timeout = timeout
         self._sleep = sleep
         self._known: Document | None = None
         # The target of one event has no record yet, as a rule: a read would be wasted.
@@ -56,7 +58,7 @@ class StoredRecord:
                     self._target,
                     changed.fields(),
                     replaces=known,
-                    timeout=_STORE_SECONDS,
+                    timeout=self._timeout,
                     keep_seconds=self._keep_seconds,
                 )
             except ConflictError:
@@ -69,6 +71,6 @@ class StoredRecord:
 
     def _read(self) -> Document | None:
         if self._known is None and not self._unread:
-            self._known = self._documents.read(COLLECTION, self._target, timeout=_STORE_SECONDS)
+            self._known = self._documents.read(COLLECTION, self._target, timeout=self._timeout)
         self._unread = False
         return self._known

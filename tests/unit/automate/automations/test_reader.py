@@ -1,41 +1,14 @@
 """The automations file: what it means, and how each mistake in it reads."""
 
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support.automation_problems import BAD_LINES, problems, read
+from tests.support.automations import GOOD, SHIPPED
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.event_values import EventValues
-from videovector_bridge.automate.plan import Automation
-from videovector_bridge.errors import PermanentError, SettingsError
-
-SHIPPED = ROOT / "functions" / "automations.toml"
-
-GOOD = """\
-[[automation]]
-name = "red"
-on = ["prompt_run.failed", "processing.*failed"]
-channel = "stream"
-when = "event.payload.n > 3"
-[automation.upsert_marker]
-target_type = "run"
-target_id = "{event.run_id}"
-color = "red"
-"""
-
-
-def read(text: str) -> tuple[Automation, ...]:
-    """The automations of a file called `a.toml`."""
-    return read_automations(dedent(text), "a.toml")
-
-
-def problems(text: str) -> list[str]:
-    """Every problem of a file that has some."""
-    with pytest.raises(SettingsError) as caught:
-        read(text)
-    return list(caught.value.problems)
+from videovector_bridge.errors import PermanentError
 
 
 def event(event_type: str = "prompt_run.failed", **fields: Any) -> EventValues:
@@ -180,37 +153,6 @@ def test_every_way_of_toml_is_read(written: str) -> None:
 
     rendered = {"target_type": "run", "target_id": "r1", "color": "red"}
     assert rendered == found.render(event())
-
-
-BAD_LINES = [
-    # (line in GOOD, its replacement, the problem, the line that is named)
-    ('name = "red"', "", "name: must be 1 to 100 characters of text", 1),
-    ('name = "red"', "name = 5", "name: must be 1 to 100 characters of text", 2),
-    ('name = "red"', 'name = "a\\nb"', "name: must be 1 to 100 characters of text", 2),
-    ('channel = "stream"', 'channel = "sse"', "channel: must be one of stream, webhook", 4),
-    ('channel = "stream"', "channel = [1]", "channel: must be one of stream, webhook", 4),
-    ('channel = "stream"', 'chanel = "stream"', "chanel: is not known; known are name, on", 4),
-    ('when = "event.payload.n > 3"', "when = 3", "when: must be a CEL expression in quotes", 5),
-    ('when = "event.payload.n > 3"', 'when = "1 +"', "when: is not CEL: <input>:1:4", 5),
-    ('when = "event.payload.n > 3"', 'when = "n > 3"', "when: names n, which is not known", 5),
-    ('when = "event.payload.n > 3"', 'when = "f(event)"', "when: calls f, which is not known", 5),
-    ('target_type = "run"', "", "upsert_marker: needs target_type with target_id or body", 6),
-    ('target_type = "run"', 'target_type = "video"', "must be one of prompt, run, field", 7),
-    ('target_id = "{event.run_id}"', "target_id = 5", "target_id: must be text in quotes", 8),
-    ('target_id = "{event.run_id}"', 'target_id = "{run_id}"', "target_id: names run_id", 8),
-    ('target_id = "{event.run_id}"', 'target_id = "{event"', "target_id: has a { without its }", 8),
-    ('color = "red"', 'colour = "red"', "upsert_marker.colour: is not known; known are", 9),
-    ('color = "red"', "body = 3", "upsert_marker.body: must be a table", 9),
-    ('color = "red"', 'body = { a = "{x}" }', "upsert_marker.body.a: names x", 9),
-    ('color = "red"', "body = { a = 2026-01-01 }", "is not a JSON value; write it in quotes", 9),
-    ('color = "red"', "body = { a = [nan] }", "is not a JSON value; write it in quotes", 9),
-    ('color = "red"', "body = { a = 1 }", "upsert_marker.body: cannot be given beside", 9),
-    ('when = "event.payload.n > 3"', 'when = " "', "when: is empty; leave it out", 5),
-    ('target_id = "{event.run_id}"', 'target_id = " "', "target_id: must not be empty: its id", 8),
-    ('color = "red"', "body = {}", "upsert_marker.body: must not be empty: the whole body", 9),
-    ('color = "red"', "color = 2026-01-01", "color: must be text in quotes, not 2026-01-01", 9),
-    ('color = "red"', "color = [1, [2]]", "color: must be text in quotes, not a list", 9),
-]
 
 
 @pytest.mark.parametrize(("line", "instead", "problem", "number"), BAD_LINES)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.automate.automations.test_reader import GOOD, SHIPPED
+from tests.support.automations import GOOD, SHIPPED
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.expressions import event_fields
 from videovector_bridge.automate.check.check import Checked, check_automations

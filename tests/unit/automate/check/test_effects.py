@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.automate.check.test_field_values import HEAD
+from tests.support.automation_problems import HEAD
 from videovector_bridge.automate.check.check import Checked, check_automations
 
 MARKER = "[automation.upsert_marker]\ntarget_type = 'run'\ntarget_id = '{event.run_id}'\n"

@@ -2,10 +2,8 @@
 
 import pytest
 
-from tests.unit.automate.automations.test_reader import problems, read
+from tests.support.automation_problems import HEAD, problems, read
 from videovector_bridge.automate.check.check import check_automations
-
-HEAD = '[[automation]]\nname = "a"\non = ["prompt_run.*"]\n'
 
 
 def said(action: str, fields: str) -> list[str]:
