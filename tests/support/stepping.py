@@ -1,4 +1,4 @@
-"""Handlers of effects moved step by step, in the small world of the property test."""
+"""Handlers of effects moved step by step, in the small model of the property test."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.converging import Handler, Odds, World
+from tests.support.effects_model import Handler, Odds, EffectsModel
 from tests.support.promises import Answer, Event
 from videovector_bridge.api.errors import ValidationRefused
 from videovector_bridge.automate.effects.task import Outcome
@@ -25,83 +25,83 @@ OLD, MIDDLE, NEW = event(1, "old"), event(2, "middle"), event(3, "new")
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    """A world where nothing goes wrong by itself."""
-    made = World(Random(1), Odds())
+def model() -> Iterator[EffectsModel]:
+    """A model where nothing goes wrong by itself."""
+    made = EffectsModel(Random(1), Odds())
     yield made
     made.close()
 
 
-def finish(world: World, handler: Handler) -> bool:
+def finish(model: EffectsModel, handler: Handler) -> bool:
     """Let a handler go on to its end; whether it acknowledged."""
     while not handler.over:
-        world.move(handler)
+        model.move(handler)
     return handler.acked
 
 
-def until_sent(world: World, handler: Handler) -> None:
+def until_sent(model: EffectsModel, handler: Handler) -> None:
     """Let a handler go on until its next request has been sent."""
-    calls = world.calls
-    while world.calls == calls:
-        world.move(handler)
+    calls = model.calls
+    while model.calls == calls:
+        model.move(handler)
 
 
-def until_claimed(world: World, handler: Handler) -> None:
+def until_claimed(model: EffectsModel, handler: Handler) -> None:
     """Let a handler go on until its claim is stored, and no further."""
-    writes = world.writes
-    while world.writes == writes:
-        world.move(handler)
+    writes = model.writes
+    while model.writes == writes:
+        model.move(handler)
 
 
-def push(world: World, event: Event) -> Outcome:
+def push(model: EffectsModel, event: Event) -> Outcome:
     """Publish an event, and let its handler run alone to its end."""
-    return world.converge(world.publish(event))
+    return model.converge(model.publish(event))
 
 
-def begin(world: World, event: Event) -> Handler:
+def begin(model: EffectsModel, event: Event) -> Handler:
     """Publish an event, and start its handler, which stands before its first step."""
-    return world.deliver(world.publish(event))
+    return model.deliver(model.publish(event))
 
 
-def pending(world: World) -> dict[str, float]:
+def pending(model: EffectsModel) -> dict[str, float]:
     """Which events are pending on the target."""
-    found: dict[str, float] = world.records[TARGET][1]["pending"]
+    found: dict[str, float] = model.records[TARGET][1]["pending"]
     return found
 
 
-def reported(world: World) -> list[str]:
+def reported(model: EffectsModel) -> list[str]:
     """Which events are on `rejected`, as often as they are."""
-    return sorted(world.ledger.reports.elements())
+    return sorted(model.ledger.reports.elements())
 
 
-def fail_once(world: World, error: Exception, *, lands_in: float | None = None) -> None:
+def fail_once(model: EffectsModel, error: Exception, *, lands_in: float | None = None) -> None:
     """Let the next request fail; if it `lands_in` so many seconds, it does so late."""
-    put = world.put
+    put = model.put
 
     def failing(target: str, desired: Any) -> None:
-        world.put = put  # type: ignore[method-assign]  # the seam of this test
-        world.calls += 1
+        model.put = put  # type: ignore[method-assign]  # the seam of this test
+        model.calls += 1
         if lands_in is not None:
-            world.late.append((world.now + lands_in, target, desired))
+            model.late.append((model.now + lands_in, target, desired))
         raise error
 
-    world.put = failing  # type: ignore[method-assign]  # likewise
+    model.put = failing  # type: ignore[method-assign]  # likewise
 
 
-def refuse_once(world: World) -> None:
+def refuse_once(model: EffectsModel) -> None:
     """Let VideoVector refuse the next request."""
-    fail_once(world, ValidationRefused("no such colour", status=422))
+    fail_once(model, ValidationRefused("no such colour", status=422))
 
 
-def fail_reports(world: World) -> Callable[[], None]:
+def fail_reports(model: EffectsModel) -> Callable[[], None]:
     """Let `rejected` fail until what is returned is called."""
-    report = world.report
+    report = model.report
 
     def failing(event: Event) -> None:
         raise BackendError("the topic did not answer")
 
     def correct() -> None:
-        world.report = report  # type: ignore[method-assign]  # the seam of this test
+        model.report = report  # type: ignore[method-assign]  # the seam of this test
 
-    world.report = failing  # type: ignore[method-assign]  # likewise
+    model.report = failing  # type: ignore[method-assign]  # likewise
     return correct

@@ -1,4 +1,4 @@
-"""A small world to run effects in: one handler moves at a time, and chance decides which.
+"""A small model to run effects in: one handler moves at a time, and chance decides which.
 
 Everything that may go wrong does: answers are lost, requests take effect late, VideoVector refuses
 states, the store and `rejected` fail before or after they wrote, handlers stop for ever between any
@@ -84,7 +84,7 @@ class Handler:
     bug: BaseException | None = None
 
 
-class World:
+class EffectsModel:
     """Targets, records, the clock and the deliveries under way."""
 
     def __init__(self, random: Random, odds: Odds) -> None:
