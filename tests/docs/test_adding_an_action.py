@@ -10,7 +10,8 @@ import pytest
 from jsonschema import Draft7Validator
 
 from tests.support import ROOT
-from tests.support.subscribing import Deployed, event
+from tests.support.event_messages import event
+from tests.support.subscribing import Deployed
 from tests.unit.cli.test_cli import Ran
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.schema import automations_schema

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.automate.automations.test_reader import GOOD, SHIPPED
+from tests.support.automations import GOOD, SHIPPED
 from tests.unit.cli.test_cli import Ran
 from videovector_bridge.automate.automations.schema import schema_text
 
