@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.effect_histories import ANSWERS, EXAMPLES, check_history, events_of
-from tests.support.effects_model import Odds, EffectsModel
+from tests.support.effects_model import EffectsModel, Odds
 from tests.support.overlapping_deliveries import run_to_the_end
 
 

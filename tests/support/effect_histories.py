@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from tests.support.effects_model import Odds, EffectsModel
+from tests.support.effects_model import EffectsModel, Odds
 from tests.support.overlapping_deliveries import run_to_the_end
 from tests.support.promises import Answer, Event
 

@@ -8,9 +8,9 @@ from tests.support.effects_model import (
     LEFT_SECONDS,
     REQUEST_SECONDS,
     STEP_SECONDS,
+    EffectsModel,
     Handler,
     Odds,
-    EffectsModel,
 )
 from tests.support.promises import Message, PromiseBroken
 

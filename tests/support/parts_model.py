@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from tests.support.effects_model import Odds, EffectsModel
+from tests.support.effects_model import EffectsModel, Odds
 from tests.support.overlapping_deliveries import run_to_the_end
 from tests.support.promises import Answer, Event, Ledger
 from videovector_bridge.automate.effects.parts import Part, apply_parts

@@ -29,6 +29,9 @@ SOURCE_FILE = Path(__file__).with_name("hosted_functions.py")
 SENTINEL = b"the end"
 TOPICS = ("events", "rejected", "media-urls")
 
+# A busy machine fails no test, and no test pauses.
+_PATIENT = (with_effects(store_seconds=60.0), with_limits(publish=60.0, claim_pause=0.0))
+
 OPENED: ContextVar[PerProcess[Opened]] = ContextVar("opened")
 """What the functions use that the source file is about to define."""
 
@@ -53,7 +56,7 @@ class Environment:
     def open(self) -> Opened:
         """Open the context that the variables say, with the changes."""
         context, automations = open_context()
-        for change in (with_limits(claim_pause=0.0), *self.changes):
+        for change in (*_PATIENT, *self.changes):
             context = change(context)
         return Opened(context, automations)
 

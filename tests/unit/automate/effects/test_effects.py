@@ -9,8 +9,8 @@ from tests.support.effects_model import (
     CLAIM_SECONDS,
     LEFT_SECONDS,
     START_SECONDS,
-    Odds,
     EffectsModel,
+    Odds,
 )
 from tests.support.promises import Event
 from tests.support.stepping import (
@@ -28,6 +28,7 @@ from tests.support.stepping import (
     until_sent,
 )
 from videovector_bridge.api.errors import ServerTrouble, Unreachable
+from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError, TransientError
 
 
@@ -139,9 +140,9 @@ def test_a_zombie_repairs_what_it_overwrote(model: EffectsModel) -> None:
     """A handler whose event was finished by another since writes the newest state again."""
     zombie = begin(model, OLD)
     until_claimed(model, zombie)
-    apply, model.put = model.put, lambda *_: model.step()  # type: ignore[method-assign]  # waits
-    model.move(zombie)  # the request is about to leave, and takes its time
-    model.put = apply  # type: ignore[method-assign]  # the others' are quick
+    model.put_instead = lambda *_: model.step()
+    model.move(zombie)  # its request is delayed
+    model.put_instead = None
     push(model, NEW)
     model.pass_time(CLAIM_SECONDS)
     assert push(model, OLD) == "done"
@@ -219,18 +220,15 @@ def test_a_failed_attempt_frees_no_other_attempts_claim(model: EffectsModel) -> 
     assert model.writes == writes + 1
 
 
-def test_a_claim_whose_answer_was_lost_is_known_again(
-    model: EffectsModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claim_whose_answer_was_lost_is_known_again(model: EffectsModel) -> None:
     """A store that repeats a write which had succeeded reports a conflict with ourselves."""
-    write = model.write
 
-    def twice(*arguments: Any, **named: Any) -> Any:
-        monkeypatch.setattr(model, "write", write)
-        write(*arguments, **named)
+    def write_twice(*arguments: Any, **named: Any) -> Document:
+        model.write_instead = None
+        model.write(*arguments, **named)
         raise ConflictError("our own")
 
-    monkeypatch.setattr(model, "write", twice)
+    model.write_instead = write_twice
 
     assert push(model, OLD) == "done"
     assert pending(model) == {}
@@ -259,15 +257,13 @@ def test_a_store_that_is_down_is_transient(model: EffectsModel) -> None:
     assert model.calls == 0
 
 
-def test_a_record_under_contention_gives_up_in_the_end(
-    model: EffectsModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_under_contention_gives_up_in_the_end(model: EffectsModel) -> None:
     """Endless conflicts end in a redelivery, not in an endless loop."""
 
-    def conflict(*_: Any, **__: Any) -> Any:
-        raise ConflictError("somebody else")
+    def conflict(*_: Any, **__: Any) -> Document:
+        raise ConflictError("another writer")
 
-    monkeypatch.setattr(model, "write", conflict)
+    model.write_instead = conflict
 
     with pytest.raises(BackendError, match="20 times"):
         push(model, OLD)

@@ -13,7 +13,6 @@ from tests.support.stepping import (
     begin,
     event,
     fail_once,
-    fail_reports,
     finish,
     pending,
     push,
@@ -23,6 +22,7 @@ from tests.support.stepping import (
     until_sent,
 )
 from videovector_bridge.api.errors import Unreachable
+from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError
 
 
@@ -84,12 +84,12 @@ def test_a_report_that_fails_is_made_good_at_redelivery(model: EffectsModel) -> 
     """A refusal that could not be published stays pending; VideoVector is not asked again."""
     push(model, OLD)
     refuse_once(model)
-    correct = fail_reports(model)
+    model.reports_fail = True
     with pytest.raises(BackendError):
         push(model, NEW)
     assert set(pending(model)) == {NEW.key}
     calls = model.calls
-    correct()
+    model.reports_fail = False
 
     assert push(model, NEW) == "refused"
 
@@ -139,21 +139,18 @@ def test_the_newest_of_those_in_flight_replaces_a_refused_state(model: EffectsMo
     assert MIDDLE.desired == model.targets[TARGET]
 
 
-def test_a_claim_that_was_known_again_takes_part(
-    model: EffectsModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claim_that_was_known_again_takes_part(model: EffectsModel) -> None:
     """The newest state may be refused while a handler finds out that its own claim was written."""
     newest = begin(model, event(3, "new", "refused"))
     until_claimed(model, newest)
-    write = model.write
 
-    def lost(*arguments: Any, **named: Any) -> Any:
-        monkeypatch.setattr(model, "write", write)
-        write(*arguments, **named)
+    def lose_response(*arguments: Any, **named: Any) -> Document:
+        model.write_instead = None
+        model.write(*arguments, **named)
         finish(model, newest)
         raise ConflictError("our own")
 
-    monkeypatch.setattr(model, "write", lost)
+    model.write_instead = lose_response
 
     assert push(model, OLD) == "done"
 
@@ -199,14 +196,10 @@ def test_a_refusal_after_another_events_state_took_effect_restores_the_target(
     assert OLD.desired == model.targets[TARGET]
 
 
-def test_a_slow_report_does_not_cost_the_claim(
-    model: EffectsModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_report_does_not_cost_the_claim(model: EffectsModel) -> None:
     """Publishing to `rejected` may take longer than a claim may be old when a request is sent."""
     push(model, OLD)
-    monkeypatch.setattr(model, "report", lambda _event: model.pass_time(START_SECONDS + 1))
-    monkeypatch.setattr(model.ledger, "check_write", lambda *_: None)
-    monkeypatch.setattr(model.ledger, "check_acknowledgement", lambda *_: None)
+    model.report_seconds = START_SECONDS + 1
 
     assert push(model, event(3, "new", "garbled")) == "refused"
 
