@@ -11,8 +11,8 @@ import typer
 from videovector_bridge.automate.automations.schema import schema_text
 from videovector_bridge.automate.check.check import check_automations
 from videovector_bridge.automate.mistakes import Mistake
-from videovector_bridge.automate.plan import Automation, Planned, Verdict, plan
-from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.plan import Automation, AutomationPlan, Verdict, plan
+from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations.automations_file import File, chosen_file, read_chosen
 from videovector_bridge.cli.automations.event_files import read_event, split
@@ -122,7 +122,7 @@ def dry_run_command(events: Events, *, file: File = "", as_json: options.Json = 
         raise typer.Exit(FAILED)
 
 
-def _rows(received: Received, automations: tuple[Automation, ...]) -> list[dict[str, Any]]:
+def _rows(received: ReceivedEvent, automations: tuple[Automation, ...]) -> list[dict[str, Any]]:
     """What automations would do on one event, without those that would do nothing."""
     return [
         {"event_id": received.fields["event_id"], **_shown(each)}
@@ -169,7 +169,7 @@ def explain_command(
         typer.echo()
 
 
-def _explained(found: Planned, received: Received) -> list[tuple[str, object]]:
+def _explained(found: AutomationPlan, received: ReceivedEvent) -> list[tuple[str, object]]:
     """Names and values for a person; None for what was not looked at."""
     automation, verdict, event = found.automation, found.verdict, received.fields
     decided_by = verdict.decided_by if verdict else "condition"
@@ -197,7 +197,7 @@ def _channel(automation: Automation, channel: str) -> str:
     return f"{channel} fits" if fits else f"{channel} is not {automation.channel}"
 
 
-def _condition(found: Planned) -> str | None:
+def _condition(found: AutomationPlan) -> str | None:
     if found.automation.when is None:
         return None
     source, verdict = found.automation.when.source, found.verdict
@@ -212,7 +212,7 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     return None if verdict is None else verdict._asdict()
 
 
-def _shown(found: Planned) -> dict[str, Any]:
+def _shown(found: AutomationPlan) -> dict[str, Any]:
     error = found.rejection
     return {
         "automation": found.automation.name,

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.automate.received import ReceivedEvent, parse_event
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import Event, Rejection, attributes, decode_event
 from videovector_bridge.ingest.delivery import CHANNEL as WEBHOOK
@@ -33,7 +33,7 @@ def split(content: bytes) -> Iterator[tuple[int, bytes]]:
         yield 1, content
 
 
-def read_event(given: bytes) -> Received:
+def read_event(given: bytes) -> ReceivedEvent:
     """Read one event. Raises `PermanentError` if the bridge would reject it, or never see it."""
     try:
         fields = orjson.loads(given)
@@ -48,13 +48,13 @@ def read_event(given: bytes) -> Received:
     return _from_event(decode_event(given), "stream")
 
 
-def _from_event(event: Event | Rejection, channel: str) -> Received:
+def _from_event(event: Event | Rejection, channel: str) -> ReceivedEvent:
     if isinstance(event, Rejection):
         raise PermanentError(event.detail, owner=event.owner, code=event.code)
     return _received(event.data, attributes(event, source="", channel=channel))
 
 
-def _from_message(message: Mapping[str, Any]) -> Received:
+def _from_message(message: Mapping[str, Any]) -> ReceivedEvent:
     held = message["attributes"]
     if not all(isinstance(held.get(name), str) for name in ("ce-id", "ce-type")):
         raise _unusable("foreign_message", "the message has no attributes ce-id and ce-type")
@@ -67,8 +67,8 @@ def _from_message(message: Mapping[str, Any]) -> Received:
     return _received(data, held)
 
 
-def _received(data: bytes, attributes_: Mapping[str, str]) -> Received:
-    return receive(
+def _received(data: bytes, attributes_: Mapping[str, str]) -> ReceivedEvent:
+    return parse_event(
         data,
         event_id=attributes_["ce-id"],
         source=attributes_.get("ce-source", ""),
