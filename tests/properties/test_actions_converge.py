@@ -4,6 +4,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -105,7 +106,7 @@ class Bridge:
         effects = Effects(
             self.backend.documents,
             request_seconds=30,
-            left_seconds=10,
+            late_seconds=10,
             start_seconds=5,
             now=self._clock,
             sleep=lambda _: None,
@@ -121,10 +122,9 @@ class Bridge:
         backend = SimpleNamespace(
             topics=topics, documents=self.backend.documents, files=self.backend.files
         )
-        self.context = Context(
-            *cast("Any", (chosen, backend, self.api, effects, ByteBudget(1_000_000))),
-            limits=Limits(batch_linger=0.0),  # one thread: no other event needs the lookup
-        )
+        context = Context(*cast("Any", (chosen, backend, self.api, effects, ByteBudget(1_000_000))))
+        # One thread: no other event needs the lookup.
+        self.context = replace(context, limits=Limits(batch_linger=0.0))
 
     def _clock(self) -> float:
         self.now += 1e-3

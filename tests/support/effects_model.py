@@ -111,7 +111,7 @@ class EffectsModel:
         self.effects = Effects(
             self,
             request_seconds=REQUEST_SECONDS,
-            left_seconds=LEFT_SECONDS,
+            late_seconds=LEFT_SECONDS,
             start_seconds=START_SECONDS,
             now=self.clock,
             sleep=self.sleep,

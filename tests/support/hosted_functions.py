@@ -5,9 +5,9 @@
 
 import functions_framework
 
-from tests.support.subscribing import OPENED
+from tests.support.subscribing import INSTANCE
 from videovector_bridge.automate.subscriber import entry_points
 
 globals().update(
-    {name: functions_framework.http(each) for name, each in entry_points(OPENED.get()).items()}
+    {name: functions_framework.http(each) for name, each in entry_points(INSTANCE.get()).items()}
 )

@@ -20,7 +20,7 @@ from tests.support.contexts import Change, with_effects, with_limits
 from tests.support.delivered import Subscriber
 from tests.support.event_messages import message_of, message_of_delivery
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.wiring import Opened, open_context
+from videovector_bridge.automate.wiring import Instance, open_instance
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Document, Message
@@ -32,7 +32,7 @@ TOPICS = ("events", "rejected", "media-urls")
 # A busy machine fails no test, and no test pauses.
 _PATIENT = (with_effects(store_seconds=60.0), with_limits(publish=60.0, claim_pause=0.0))
 
-OPENED: ContextVar[PerProcess[Opened]] = ContextVar("opened")
+INSTANCE: ContextVar[PerProcess[Instance]] = ContextVar("instance")
 """What the functions use that the source file is about to define."""
 
 
@@ -53,12 +53,12 @@ class Environment:
         self.setenv(name, value)
         self.revision += 1
 
-    def open(self) -> Opened:
+    def open(self) -> Instance:
         """Open the context that the variables say, with the changes."""
-        context, automations = open_context()
+        context, automations = open_instance()
         for change in (*_PATIENT, *self.changes):
             context = change(context)
-        return Opened(context, automations)
+        return Instance(context, automations)
 
 
 class Deployed:
@@ -76,7 +76,7 @@ class Deployed:
         self.backend: Backend = open_backend(settings)
         self._target = target
         self._environment = environment
-        self._running: tuple[int, Flask, PerProcess[Opened]] | None = None
+        self._running: tuple[int, Flask, PerProcess[Instance]] | None = None
         self._received: dict[str, list[Message]] = {name: [] for name in TOPICS}
         self._topics = {name: Subscriber(settings, name) for name in TOPICS}
         # Deleting needs a scope of its own.
@@ -136,14 +136,14 @@ class Deployed:
         """What the function uses."""
         return self._run()[2].get().context
 
-    def _run(self) -> tuple[int, Flask, PerProcess[Opened]]:
+    def _run(self) -> tuple[int, Flask, PerProcess[Instance]]:
         revision = self._environment.revision
         if self._running is None or self._running[0] != revision:
-            opened = PerProcess(self._environment.open)
-            token = OPENED.set(opened)
+            instance = PerProcess(self._environment.open)
+            token = INSTANCE.set(instance)
             app: Flask = create_app(self._target, str(SOURCE_FILE))  # type: ignore[no-untyped-call]  # it has no types
-            OPENED.reset(token)
-            self._running = (revision, app, opened)
+            INSTANCE.reset(token)
+            self._running = (revision, app, instance)
         return self._running
 
     def push(self, event: Mapping[str, Any]) -> int:

@@ -19,7 +19,7 @@ from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.record import ClaimHeldError
 from videovector_bridge.automate.processing import process, reject_request
 from videovector_bridge.automate.received import parse_message, parse_size
-from videovector_bridge.automate.wiring import Opened, open_context
+from videovector_bridge.automate.wiring import Instance, open_instance
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
 from videovector_bridge.redact import redact
@@ -28,33 +28,33 @@ from videovector_bridge.telemetry import log
 Handler = Callable[[Request], ResponseReturnValue]
 
 
-def entry_points(opened: PerProcess[Opened] | None = None) -> dict[str, Handler]:
+def entry_points(instance: PerProcess[Instance] | None = None) -> dict[str, Handler]:
     """The functions that serve the actions, by the name that the host looks up.
 
-    `opened` is what they use, by default what the environment says. Each process opens it once, at
-    its first event and not at import, because the host forks after import.
+    Each process opens `instance` once: at its first event and not at import, because the host
+    forks after import. The default opens what the environment says.
     """
-    opened = opened or PerProcess(open_context)
-    return {action.entry_point: _entry_point(action, opened) for action in ACTIONS.values()}
+    instance = instance or PerProcess(open_instance)
+    return {action.entry_point: _entry_point(action, instance) for action in ACTIONS.values()}
 
 
-def _entry_point(action: Action, opened: PerProcess[Opened]) -> Handler:
+def _entry_point(action: Action, instance: PerProcess[Instance]) -> Handler:
     def serve_action(request: Request) -> ResponseReturnValue:
-        return _serve(action, request, opened)
+        return _serve(action, request, instance)
 
     # The host finds its target by this name.
     serve_action.__name__ = action.entry_point
     return serve_action
 
 
-def _serve(action: Action, request: Request, opened: PerProcess[Opened]) -> ResponseReturnValue:
+def _serve(action: Action, request: Request, instance: PerProcess[Instance]) -> ResponseReturnValue:
     """Run the automations of `action` on the message of a push request."""
     if request.method != "POST":
         return "Push a CloudEvent by POST.\n", 405, {"Allow": "POST"}
     name = action.name
-    facts: dict[str, Any] = {"action": name}
+    fields: dict[str, Any] = {"action": name}
     try:
-        context, automations = opened.get()
+        context, automations = instance.get()
         size = _bytes_to_reserve(context, request)
         with context.budget.reserve(size, context.limits.memory_wait) as reserved:
             if not reserved:
@@ -67,7 +67,7 @@ def _serve(action: Action, request: Request, opened: PerProcess[Opened]) -> Resp
             except PermanentError as error:
                 reject_request(context, action, body, error)
                 return "OK", 200
-            facts |= {"event_id": message.id, "source": message.source}
+            fields |= {"event_id": message.id, "source": message.source}
             process(context, automations, action, message)
     except SettingsError as error:
         text = f"Settings are wrong: {error}"
@@ -75,19 +75,19 @@ def _serve(action: Action, request: Request, opened: PerProcess[Opened]) -> Resp
         return redact(str(error)), 500
     except TransientError as error:
         if isinstance(error, ClaimHeldError):
-            time.sleep(opened.get().context.limits.claim_pause)
-        log("WARNING", f"{name}.retry", f"The message is redelivered: {error}", **facts)
+            time.sleep(instance.get().context.limits.claim_pause)
+        log("WARNING", f"{name}.retry", f"The message is redelivered: {error}", **fields)
         return redact(str(error)), 503
-    except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
+    except Exception as error:  # noqa: BLE001  # a bug must not leak secrets in a traceback
         text = f"Crashed: {type(error).__name__}: {error}"
         trace = redact(traceback.format_exc())
-        log("CRITICAL", f"{name}.crashed", text, stack_trace=trace, **facts)
+        log("CRITICAL", f"{name}.crashed", text, stack_trace=trace, **fields)
         return redact(text), 500
     return "OK", 200
 
 
 def _bytes_to_reserve(context: Context, request: Request) -> int:
-    """The bytes of the event as the request states them, at most those of the largest allowed."""
+    """The size of the event as the request states it, at most that of the largest event allowed."""
     limit = context.settings.max_event_bytes
     sizes = [request.content_length]
     if request.headers.get("ce-dataref"):

@@ -1,4 +1,4 @@
-"""Open what a subscriber function needs: settings, automations and clients."""
+"""Open the settings, automations and clients of a subscriber function."""
 
 import os
 from dataclasses import replace
@@ -23,14 +23,14 @@ _SMALL_SHARE_BYTES: Final = 32 * _SMALL_BYTES  # as many as an instance handles 
 _START_SECONDS: Final = 5.0  # from the claim of an event to its request: one write
 
 
-class Opened(NamedTuple):
-    """The context of a function, and the automations in its file."""
+class Instance(NamedTuple):
+    """What a function uses in one process."""
 
     context: Context
     automations: tuple[Automation, ...]
 
 
-def open_context() -> Opened:
+def open_instance() -> Instance:
     """Read the environment and the automations file, and open the clients that they name.
 
     Raises `SettingsError`. Connects to nothing.
@@ -49,7 +49,7 @@ def open_context() -> Opened:
     effects = Effects(
         backend.documents,
         request_seconds=3 * seconds,
-        left_seconds=seconds,
+        late_seconds=seconds,
         start_seconds=_START_SECONDS,
     )
     budget = ByteBudget(
@@ -57,7 +57,7 @@ def open_context() -> Opened:
         small_bytes=_SMALL_BYTES,
         small_share=_SMALL_SHARE_BYTES,
     )
-    return Opened(Context(settings, backend, _open_api(settings), effects, budget), automations)
+    return Instance(Context(settings, backend, _open_api(settings), effects, budget), automations)
 
 
 def _open_api(settings: SubscriberSettings) -> VideoVectorClient:

@@ -1,14 +1,15 @@
-"""The cost of a regular expression, which the library compiles again at every call. Pure.
+"""Estimate the cost of a regular expression. The library compiles it at every call. Pure.
 
-Compiling depends on the classes of characters (Unicode's are large) and on repetitions, matching on
-the number of places in the pattern where it may be at a time. https://docs.rs/regex/#untrusted-input
+The cost of compiling depends on the character classes (those of Unicode are large) and on
+repetitions. The cost of matching depends on the number of simultaneous positions in the pattern.
+https://docs.rs/regex/#untrusted-input
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
-# A pattern that takes longer to compile is over the size limit of the library.
+# A pattern that costs more to compile exceeds the size limit of the library.
 _MOST: Final = 2_000_000
 _BASE: Final = 800
 _LITERAL: Final = 100
@@ -17,7 +18,7 @@ _NEGATED: Final = 2_000
 _DIGITS: Final = 2_500
 _WORDS: Final = 16_000
 
-# What begins a group or ends it, a repetition, an escape, a class of characters, or another one.
+# The begin or end of a group, a repetition, an escape, a character class, or another character.
 _PART: Final = re.compile(
     r"""
     (?P<begin> \( ) | (?P<end> \) )
@@ -32,32 +33,34 @@ _PART: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """What a pattern costs: to compile it, and the number of places in it where a match may be.
+class RegexCost:
+    """The cost of compiling a pattern, and the maximum number of simultaneous positions in it.
 
-    `compiling` is in the unit of `Size.weight`.
+    `compiling` is in units of `Size.weight`.
     """
 
     compiling: int
     places: int
 
     def work(self, characters: int) -> int:
-        """The most that one call costs for a text of so many characters."""
+        """The maximum cost of one call for a text of this length."""
         return min(_MOST, _BASE + self.compiling) + characters * (1 + self.places) * 3 // 4
 
-    def plus(self, other: "Pattern", times: int = 1) -> "Pattern":
-        """Both, one after the other, the other so many times."""
-        return Pattern(self.compiling + other.compiling * times, self.places + other.places * times)
+    def plus(self, other: "RegexCost", times: int = 1) -> "RegexCost":
+        """The cost of this pattern, followed by the other one so many times."""
+        return RegexCost(
+            self.compiling + other.compiling * times, self.places + other.places * times
+        )
 
 
-_NOTHING: Final = Pattern(0, 0)
+_NOTHING: Final = RegexCost(0, 0)
 
 
-def read_pattern(pattern: str) -> Pattern:
-    """The cost of a regular expression in the syntax of Rust's `regex`; too high where in doubt."""
-    groups = [_NOTHING]  # those that are open, each as far as it is read
-    last = _NOTHING  # what a repetition repeats
-    fold = 4 if re.search(r"\(\?[a-zA-Z-]*i", pattern) else 1  # letters of both cases
+def estimate_regex(pattern: str) -> RegexCost:
+    """Estimate a regular expression in the syntax of Rust's `regex`. Never too low."""
+    groups = [_NOTHING]  # the open groups, as far as they are read
+    last = _NOTHING  # the element before a repetition
+    fold = 4 if re.search(r"\(\?[a-zA-Z-]*i", pattern) else 1  # letters in both cases
     for part in _PART.finditer(pattern):
         match part.lastgroup:
             case "begin":
@@ -81,14 +84,14 @@ def read_pattern(pattern: str) -> Pattern:
     return whole
 
 
-def _one(text: str, fold: int) -> Pattern:
-    """The cost of one letter, escape or class."""
+def _one(text: str, fold: int) -> RegexCost:
+    """The cost of one letter, escape or character class."""
     if re.search(r"\\[wWpPbB]|\[:", text):
-        return Pattern(_WORDS, 2)
+        return RegexCost(_WORDS, 2)
     if re.search(r"\\[dDsS]", text):
-        return Pattern(_DIGITS, 2)
+        return RegexCost(_DIGITS, 2)
     if text.startswith("[^"):
-        return Pattern(_NEGATED * fold, 2)
+        return RegexCost(_NEGATED * fold, 2)
     if text == "." or len(text) > 1:
-        return Pattern(_RANGES * fold, 1 if text.isascii() else 2)
-    return Pattern(_LITERAL * fold, 1)
+        return RegexCost(_RANGES * fold, 1 if text.isascii() else 2)
+    return RegexCost(_LITERAL * fold, 1)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from videovector_bridge.automate.action import MAX_STATE_BYTES, Cause, TargetState, checked_state
 from videovector_bridge.automate.actions import markers
-from videovector_bridge.automate.received import receive
+from videovector_bridge.automate.received import parse_event
 from videovector_bridge.errors import PermanentError
 
 
 def marker(fields: Mapping[str, Any]) -> TargetState:
     """The state that the action asks for; the event makes no difference."""
-    received = receive(
+    received = parse_event(
         b"{}",
         event_id="e",
         source="//x",
@@ -29,7 +29,7 @@ def marker(fields: Mapping[str, Any]) -> TargetState:
 
 
 def test_the_body_holds_what_was_given() -> None:
-    """Fields that came out as null are left out; the target names the record."""
+    """Fields whose value is null are omitted; the target names the record."""
     fields = {"target_type": "run", "target_id": "r1", "color": "red", "note": None}
 
     assert marker(fields) == (

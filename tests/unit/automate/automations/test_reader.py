@@ -246,7 +246,7 @@ def test_names_must_differ() -> None:
     found = problems(GOOD + GOOD)
 
     assert (found) == [
-        "a.toml:11: automation 'red': name: is used twice; names tell automations apart"
+        "a.toml:11: automation 'red': name: is used twice; each automation needs its own name"
     ]
 
 

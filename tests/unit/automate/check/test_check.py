@@ -8,8 +8,8 @@ import pytest
 from tests.support.automations import GOOD, SHIPPED
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.expressions import event_fields
-from videovector_bridge.automate.check.check import Checked, check_automations
-from videovector_bridge.automate.received import receive
+from videovector_bridge.automate.check.check import CheckResult, check_automations
+from videovector_bridge.automate.received import parse_event
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 
 LINK = (
@@ -17,7 +17,7 @@ LINK = (
 )
 
 
-def check(text: str, **environ: str) -> Checked:
+def check(text: str, **environ: str) -> CheckResult:
     """Check a file called `a.toml`."""
     return check_automations(text, "a.toml", environ)
 
@@ -40,7 +40,7 @@ def test_the_shipped_file_is_in_order() -> None:
 def test_fields_of_events_are_those_that_are_received(channel: str) -> None:
     """Whatever the channel, each of them is there and no other."""
     raw = b'{"created_at": "2026-01-01", "data": {}}' if channel == "webhook" else b"{}"
-    received = receive(
+    received = parse_event(
         raw,
         event_id="e",
         event_type="com.vectormethods.x",
@@ -63,10 +63,10 @@ def test_fields_of_events_are_those_that_are_received(channel: str) -> None:
         ('when = "event.payload.n > 3"', 'when = "payload.n > 3"', "did you mean event.payload?"),
         ('when = "event.payload.n > 3"', 'when = "sizes(event) > 1"', "did you mean size?"),
         ("{event.run_id}", "{run_id}", "target_id: * did you mean event.run_id?"),
-        ("{event.run_id}", "{event.runid}", "asks for event.runid, * did you mean event.run_id?"),
+        ("{event.run_id}", "{event.runid}", "uses event.runid, * did you mean event.run_id?"),
         ("{event.run_id}", "{event.gcs_uri}", "* did you mean event.payload.gcs_uri?"),
-        ("{event.run_id}", "{event['runid']}", "asks for event.runid, * mean event.run_id?"),
-        ("event.payload.n > 3", "has(event.vido_id)", "when: asks for event.vido_id, * video_id?"),
+        ("{event.run_id}", "{event['runid']}", "uses event.runid, * mean event.run_id?"),
+        ("event.payload.n > 3", "has(event.vido_id)", "when: uses event.vido_id, * video_id?"),
     ],
 )
 def test_what_was_meant_is_asked(line: str, instead: str, fix: str) -> None:
@@ -123,8 +123,8 @@ def test_types_that_nobody_documents_are_a_warning() -> None:
     (warning,) = check(GOOD.replace("prompt_run.failed", "prompt_run.fail")).warnings
 
     assert str(warning) == (
-        "a.toml:3: warning: automation 'red': on: 'prompt_run.fail' fits no event that is "
-        "documented, nor processing.*; did you mean prompt_run.failed?"
+        "a.toml:3: warning: automation 'red': on: 'prompt_run.fail' matches no "
+        "documented event, nor processing.*; did you mean prompt_run.failed?"
     )
 
 

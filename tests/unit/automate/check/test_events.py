@@ -5,7 +5,7 @@ import json
 import pytest
 
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.patterns import what_is_wrong
+from videovector_bridge.automate.automations.glob_problems import find_problem
 from videovector_bridge.automate.check.check import check_automations
 
 
@@ -53,7 +53,7 @@ REGEX = "looks like a regular expression; `on` has globs, where * is any text an
 )
 def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
     """With the globs to write instead, where some say the same."""
-    assert what_is_wrong(glob) == (REGEX, f"write {write}" if write else "")
+    assert find_problem(glob) == (REGEX, f"write {write}" if write else "")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
 )
 def test_what_no_type_has_is_a_mistake(glob: str, what: str, write: str) -> None:
     """Several types in one text are a list."""
-    found, fix = what_is_wrong(glob)
+    found, fix = find_problem(glob)
 
     assert found.startswith(what)
     assert fix == write
@@ -79,7 +79,7 @@ def test_what_no_type_has_is_a_mistake(glob: str, what: str, write: str) -> None
 )
 def test_a_glob_is_no_mistake(glob: str) -> None:
     """With all that `fnmatch` knows."""
-    assert what_is_wrong(glob) == ("", "")
+    assert find_problem(glob) == ("", "")
 
 
 def test_a_mistake_names_the_glob() -> None:
@@ -97,7 +97,7 @@ def test_a_mistake_names_the_glob() -> None:
             "processing.run_failed",
             "webhook",
             (
-                "'processing.run_failed' fits no event that channel 'webhook' is known to carry; "
+                "'processing.run_failed' matches no known event of channel 'webhook'; "
                 'leave channel out, or write channel = "stream"'
             ),
         ),
@@ -105,23 +105,20 @@ def test_a_mistake_names_the_glob() -> None:
             "media.preview_stored",
             "",
             (
-                "'media.preview_stored' fits only events of the bridge itself, which channel "
-                "'bridge' carries; write channel = \"bridge\""
+                "'media.preview_stored' matches only events of the bridge itself, which have "
+                "channel 'bridge'; write channel = \"bridge\""
             ),
         ),
         (
             "search.*",
             "stream",
-            (
-                "'search.*' fits no event that channel 'stream' is known to carry; write channel = "
-                '"bridge"'
-            ),
+            ("'search.*' matches no known event of channel 'stream'; write channel = \"bridge\""),
         ),
         (
             "prompt_run.failed",
             "bridge",
             (
-                "'prompt_run.failed' fits no event that channel 'bridge' is known to carry; leave "
+                "'prompt_run.failed' matches no known event of channel 'bridge'; leave "
                 'channel out, or write channel = "stream"'
             ),
         ),
@@ -129,7 +126,7 @@ def test_a_mistake_names_the_glob() -> None:
             "bridge.stream.gap",
             "bridge",
             (
-                "'bridge.stream.gap' fits no event that channel 'bridge' is known to carry; leave "
+                "'bridge.stream.gap' matches no known event of channel 'bridge'; leave "
                 'channel out, or write channel = "stream"'
             ),
         ),
@@ -137,7 +134,7 @@ def test_a_mistake_names_the_glob() -> None:
             "bridge.gap",
             "",
             (
-                "'bridge.gap' fits no event that is documented, nor processing.*; did you mean "
+                "'bridge.gap' matches no documented event, nor processing.*; did you mean "
                 "bridge.stream.gap?"
             ),
         ),
@@ -145,8 +142,8 @@ def test_a_mistake_names_the_glob() -> None:
             "processing.stream_error",
             "",
             (
-                "'processing.stream_error' ends a connection to the stream and is not published, so"
-                " nothing follows from it; leave it out: `drain` counts and logs it"
+                "'processing.stream_error' ends a connection to the stream and is never published; "
+                "leave it out: `drain` counts and logs it"
             ),
         ),
     ],
@@ -162,8 +159,8 @@ def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> No
         [],
         [
             (
-                "'search.matched' fits only events of the bridge itself, which channel 'bridge'"
-                ' carries; write channel = "bridge", in an automation of its own'
+                "'search.matched' matches only events of the bridge itself, which have channel "
+                "'bridge'; write channel = \"bridge\", in a separate automation"
             )
         ],
     )
@@ -193,7 +190,7 @@ def test_a_glob_that_is_none_is_one_of_the_others() -> None:
     """What is said of it is no reason to change the channel of the rest."""
     _, (warning,) = said("^prompt_run", "search.matched")
 
-    assert warning.endswith(", in an automation of its own")
+    assert warning.endswith(", in a separate automation")
 
 
 def test_every_type_that_an_action_publishes_is_carried() -> None:

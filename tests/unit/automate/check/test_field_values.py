@@ -23,7 +23,7 @@ GOOD = '{ field = "f", operator = "equals", type = "string", value = "x" }'
         ('"{event.payload.condition}"', f"item 2: must be a table, {FORM}, not '{{event.payload"),
         ("5", f"item 2: must be a table, {FORM}, not 5"),
         ("[]", f"item 2: must be a table, {FORM}, not a list"),
-        ('{ field = "f", type = "string" }', "item 2: operator is missing: how it is compared"),
+        ('{ field = "f", type = "string" }', "item 2: operator is missing: the comparison"),
         (GOOD.replace('"f"', "5"), "item 2: field must be text in quotes, not 5"),
         (GOOD.replace('"f"', '" "'), "item 2: field must not be empty: the extracted field"),
         (GOOD.replace("type", "typ"), "item 2: typ is not known; known are field, operator, type"),
@@ -106,17 +106,25 @@ def test_a_list_has_no_more_items_than_it_may() -> None:
         (
             "delete_marker",
             'match = {}\ntarget = "x"',
-            "delete_marker.match: must not be empty: what GET /markers shows",
+            "delete_marker.match: must not be empty: the marker's fields",
         ),
         (
             "delete_marker",
             'marker_id = "m"\ntarget = ""',
-            "delete_marker.target: must not be empty: name of the target",
+            "delete_marker.target: must not be empty: the name",
         ),
-        ("issue_signed_url", 'gcs_uri = ""', "issue_signed_url.gcs_uri: must not be empty: gs://"),
-        ("snapshot_media", 'video_id = " "', "snapshot_media.video_id: must not be empty: the vi"),
-        ("store_preview", 'segment_id = ""', "store_preview.segment_id: must not be empty: the s"),
-        ("search", 'query = "\\t"', "search.query: must not be empty: the text that is searched"),
+        (
+            "issue_signed_url",
+            'gcs_uri = ""',
+            "issue_signed_url.gcs_uri: must not be empty: the URI",
+        ),
+        ("snapshot_media", 'video_id = " "', "snapshot_media.video_id: must not be empty: the id"),
+        (
+            "store_preview",
+            'segment_id = ""',
+            "store_preview.segment_id: must not be empty: instead",
+        ),
+        ("search", 'query = "\\t"', "search.query: must not be empty: the text to search for"),
     ],
 )
 def test_what_a_target_or_a_request_needs_is_not_empty(

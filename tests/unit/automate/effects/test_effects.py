@@ -76,10 +76,10 @@ def test_an_overlapping_older_write_is_repaired_by_its_own_handler(model: Effect
 
 
 def test_a_second_delivery_waits_for_the_first(model: EffectsModel) -> None:
-    """While an attempt may be under way, another of the same event asks nothing."""
+    """While an attempt may be running, another at the same event sends nothing."""
     until_sent(model, begin(model, OLD))
 
-    with pytest.raises(TransientError, match="may be under way"):
+    with pytest.raises(TransientError, match="may be running"):
         push(model, OLD)
 
     assert model.calls == 1
@@ -113,7 +113,7 @@ def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(model: EffectsMod
     with pytest.raises(Unreachable):
         push(model, OLD)
     push(model, NEW)
-    with pytest.raises(TransientError, match="may be under way"):
+    with pytest.raises(TransientError, match="may be running"):
         push(model, OLD)
 
     model.pass_time(LEFT_SECONDS)
