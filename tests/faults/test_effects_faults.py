@@ -111,6 +111,6 @@ def test_a_crash_between_url_and_message_costs_no_second_grant(deploy: Deploy) -
 
     assert links.requests(POST) == 2
     assert links.standin.control.journal(ids=False)["signed_urls"] == 1
-    (found,) = links.published("media-urls")
-    assert found.attributes["ce-id"] == key_of("link")
-    assert json.loads(found.data)["signed_url"]
+    (message,) = links.published("media-urls")
+    assert message.attributes["ce-id"] == key_of("link")
+    assert json.loads(message.data)["signed_url"]

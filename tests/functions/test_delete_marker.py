@@ -96,8 +96,8 @@ def test_a_deletion_without_a_target_is_rejected(deploy_embedded: Deploy, fields
 
     assert deletes.push(event(payload={"empty": ""})) == 200
 
-    (found,) = deletes.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
+    (rejected,) = deletes.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "no_target")
 
 
 def test_of_a_setting_and_a_deletion_on_one_event_the_first_wins(deploy: Deploy) -> None:

@@ -40,8 +40,8 @@ def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
 
     assert links.push(processed(uri)) == 200
 
-    (found,) = links.published("media-urls")
-    data = json.loads(found.data)
+    (message,) = links.published("media-urls")
+    data = json.loads(message.data)
     assert data["signed_url"].startswith("http")
     assert "X-Goog-Signature" in data["signed_url"]
     assert data.keys() == {
@@ -49,10 +49,10 @@ def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
         *("event_id", "event_source", "event_type", "run_id", "video_id", "segment_id", "index_id"),
     }
     assert (uri, "evt_1", "vid_1") == (data["gcs_uri"], data["event_id"], data["video_id"])
-    assert found.attributes["ce-id"] == key_of("ссылка: a link")
-    assert found.attributes["ce-type"] == "com.vectormethods.media.url_issued"
-    assert found.attributes["ce-videoid"] == "vid_1"
-    assert "".join(found.attributes.values()).isascii()
+    assert message.attributes["ce-id"] == key_of("ссылка: a link")
+    assert message.attributes["ce-type"] == "com.vectormethods.media.url_issued"
+    assert message.attributes["ce-videoid"] == "vid_1"
+    assert "".join(message.attributes.values()).isascii()
 
 
 def test_redelivery_issues_no_second_url(links: Deployed) -> None:
@@ -113,8 +113,8 @@ def test_a_failure_to_publish_costs_no_second_grant(
     assert links.push(processed(stored_uri(links))) == 200
 
     assert links.standin.control.journal(ids=False)["signed_urls"] == 1
-    (found,) = links.published("media-urls")
-    assert found.attributes["ce-id"] == key
+    (message,) = links.published("media-urls")
+    assert message.attributes["ce-id"] == key
     assert "Signature" not in capsys.readouterr().out
 
 
@@ -158,9 +158,9 @@ def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
     assert embedded.requests(POST) == 0
-    (found,) = embedded.published("rejected")
-    assert ("user", code) == (found.attributes["reason"], found.attributes["code"])
-    assert "SIGNED_URL_BUCKETS" in found.attributes["detail"]
+    (rejected,) = embedded.published("rejected")
+    assert ("user", code) == (rejected.attributes["reason"], rejected.attributes["code"])
+    assert "SIGNED_URL_BUCKETS" in rejected.attributes["detail"]
 
 
 def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
@@ -187,16 +187,16 @@ def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None
     """What is no address of an object is the user's to correct."""
     assert embedded.push(processed(gcs_uri)) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "bad_gcs_uri")
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "bad_gcs_uri")
 
 
 def test_an_object_that_is_not_there_is_rejected(embedded: Deployed) -> None:
     """VideoVector's 404 is final."""
     assert embedded.push(processed(f"gs://{BUCKET}/none.mp4")) == 200
 
-    (found,) = embedded.published("rejected")
-    assert found.attributes["code"] == "not_found"
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["code"] == "not_found"
 
 
 def test_an_answer_of_another_shape_is_not_shown(
@@ -209,9 +209,12 @@ def test_an_answer_of_another_shape_is_not_shown(
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("vendor", "unexpected_answer")
-    assert "Signature" not in str(found.attributes) + capsys.readouterr().out
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == (
+        "vendor",
+        "unexpected_answer",
+    )
+    assert "Signature" not in str(rejected.attributes) + capsys.readouterr().out
 
 
 class RecordingSigner:
@@ -237,9 +240,9 @@ def test_storage_signs_for_buckets_of_ones_own(links: Deployed) -> None:
     assert links.push(processed(f"gs://{BUCKET}/a b.mp4")) == 200
 
     assert signer.requests == [(BUCKET, "a b.mp4", 120)]
-    (found,) = links.published("media-urls")
-    assert json.loads(found.data)["signed_url"] == "https://x/y?X-Goog-Signature=1"
-    assert json.loads(found.data)["expires_at"] == "soon"
+    (message,) = links.published("media-urls")
+    assert json.loads(message.data)["signed_url"] == "https://x/y?X-Goog-Signature=1"
+    assert json.loads(message.data)["expires_at"] == "soon"
     assert links.requests(POST) == 0
 
 
@@ -249,8 +252,8 @@ def test_storage_signs_for_no_other_bucket(embedded: Deployed) -> None:
 
     assert embedded.push(processed("gs://elsewhere/x")) == 200
 
-    (found,) = embedded.published("rejected")
-    assert found.attributes["code"] == "bucket_not_allowed"
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["code"] == "bucket_not_allowed"
 
 
 def test_without_credentials_the_event_is_redelivered(

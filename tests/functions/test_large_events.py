@@ -34,8 +34,8 @@ def test_a_claim_check_is_rejected_with_its_data(markers: Deployed) -> None:
     status, _ = markers.post(b"", claim(markers.backend, b"not JSON"))
 
     assert status == 200
-    (found,) = markers.published("rejected")
-    assert found.data == b"not JSON"
+    (rejected,) = markers.published("rejected")
+    assert rejected.data == b"not JSON"
 
 
 def test_a_claim_check_that_cannot_be_read_is_redelivered(markers: Deployed) -> None:
@@ -58,9 +58,9 @@ def test_a_claim_that_is_too_large_is_rejected_without_being_fetched(markers: De
     status, _ = markers.post(b"", attributes)
 
     assert status == 200
-    (found,) = markers.published("rejected")
-    assert (found.data, found.attributes["code"]) == (b"", "too_large")
-    assert found.attributes["dataref"] == attributes["ce-dataref"]
+    (rejected,) = markers.published("rejected")
+    assert (rejected.data, rejected.attributes["code"]) == (b"", "too_large")
+    assert rejected.attributes["dataref"] == attributes["ce-dataref"]
     assert markers.requests(PUT) == 0
 
 
@@ -74,8 +74,8 @@ def test_data_that_is_too_large_is_rejected_as_it_came(markers: Deployed, *, cla
     status, _ = markers.post(b"" if claimed else data, attributes)
 
     assert status == 200
-    (found,) = markers.published("rejected")
-    assert (found.data, found.attributes["code"]) == (data, "too_large")
+    (rejected,) = markers.published("rejected")
+    assert (rejected.data, rejected.attributes["code"]) == (data, "too_large")
     assert markers.requests(PUT) == 0
 
 

@@ -51,8 +51,8 @@ def test_a_refusal_whose_report_fails_is_reported_at_redelivery(markers: Deploye
 
     assert markers.push(colored("evt_1", 1, "red")) == 200
 
-    (found,) = rejections(markers)
-    assert (found.attributes["code"], found.attributes["event-id"]) == (
+    (rejected,) = rejections(markers)
+    assert (rejected.attributes["code"], rejected.attributes["event-id"]) == (
         "validation_refused",
         "evt_1",
     )
@@ -67,9 +67,9 @@ def test_a_rejected_message_that_is_redriven_is_applied(markers: Deployed) -> No
     """What was refused is tried again once it is published again."""
     markers.standin.control.faults(REFUSED)
     assert markers.push(colored("evt_1", 1, "red")) == 200
-    (found,) = rejections(markers)
+    (rejected,) = rejections(markers)
 
-    assert markers.redrive(found) == 200
+    assert markers.redrive(rejected) == 200
 
     assert markers.markers() == {"run_1": "red"}
     assert markers.record("marker:run:run_1").fields["refused"] == {}
@@ -91,9 +91,9 @@ def test_a_redriven_event_does_not_undo_a_newer_one(markers: Deployed) -> None:
     markers.standin.control.faults(REFUSED)
     markers.push(colored("evt_1", 1, "red"))
     markers.push(colored("evt_2", 2, "blue"))
-    (found,) = rejections(markers)
+    (rejected,) = rejections(markers)
 
-    assert markers.redrive(found) == 200
+    assert markers.redrive(rejected) == 200
 
     assert markers.markers() == {"run_1": "blue"}
 
@@ -133,8 +133,8 @@ def test_an_event_from_the_future_is_rejected_and_blocks_nothing(markers: Deploy
     assert markers.push({**colored("evt_9", 1, "blue"), "created_at": ahead}) == 200
     assert markers.push(colored("evt_1", 1, "red")) == 200
 
-    (found,) = rejections(markers)
-    assert found.attributes["code"] == "future_time"
+    (rejected,) = rejections(markers)
+    assert rejected.attributes["code"] == "future_time"
     assert markers.markers() == {"run_1": "red"}
 
 
@@ -172,6 +172,6 @@ def test_a_state_that_no_record_holds_is_rejected_before_it_is_applied(markers: 
 
     assert markers.push(event(payload={"deep": nested(15)})) == 200
 
-    (found,) = rejections(markers)
-    assert found.attributes["code"] == "document_too_deep"
+    (rejected,) = rejections(markers)
+    assert rejected.attributes["code"] == "document_too_deep"
     assert markers.requests(PUT) == 0

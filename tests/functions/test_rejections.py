@@ -18,8 +18,8 @@ def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: Deploye
 
     assert embedded.post(b"[]", attributes)[0] == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.data, found.attributes["code"]) == (b"[]", "not_an_event")
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.data, rejected.attributes["code"]) == (b"[]", "not_an_event")
 
 
 def test_what_no_redelivery_helps_is_rejected_byte_for_byte(markers: Deployed) -> None:
@@ -30,9 +30,11 @@ def test_what_no_redelivery_helps_is_rejected_byte_for_byte(markers: Deployed) -
     status, _ = markers.post(junk, attributes)
 
     assert status == 200
-    (found,) = markers.published("rejected")
-    assert found.data == junk
-    assert {name: found.attributes[name] for name in found.attributes if name != "detail"} == {
+    (rejected,) = markers.published("rejected")
+    assert rejected.data == junk
+    assert {
+        name: rejected.attributes[name] for name in rejected.attributes if name != "detail"
+    } == {
         **{name: value for name, value in attributes.items() if name.startswith("ce-")},
         "reason": "vendor",
         "code": "not_an_event",
@@ -87,9 +89,9 @@ def test_each_permanent_problem_has_its_reason(
 
     assert embedded.push(sent) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (reason, code) == (found.attributes["reason"], found.attributes["code"])
-    assert sent == json.loads(found.data)
+    (rejected,) = embedded.published("rejected")
+    assert (reason, code) == (rejected.attributes["reason"], rejected.attributes["code"])
+    assert sent == json.loads(rejected.data)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"5", b"null", b"{", b"\xff\xfe", b'{"a": \xff}'])
@@ -103,8 +105,8 @@ def test_data_that_is_no_event_is_rejected(
     status, _ = embedded.post(data, attributes)
 
     assert status == 200
-    (found,) = embedded.published("rejected")
-    assert (data, "not_an_event") == (found.data, found.attributes["code"])
+    (rejected,) = embedded.published("rejected")
+    assert (data, "not_an_event") == (rejected.data, rejected.attributes["code"])
 
 
 def test_a_wrapped_push_is_not_lost(embedded: Deployed) -> None:
@@ -115,9 +117,9 @@ def test_a_wrapped_push_is_not_lost(embedded: Deployed) -> None:
     status, _ = embedded.post(body, {"content-type": "application/json"})
 
     assert status == 200
-    (found,) = embedded.published("rejected")
-    assert (body, "foreign_type") == (found.data, found.attributes["code"])
-    assert "unwrap" in found.attributes["detail"]
+    (rejected,) = embedded.published("rejected")
+    assert (body, "foreign_type") == (rejected.data, rejected.attributes["code"])
+    assert "unwrap" in rejected.attributes["detail"]
 
 
 def without(*names: str) -> dict[str, str]:
@@ -144,8 +146,8 @@ def test_what_is_no_cloud_event_is_rejected(embedded: Deployed, attributes: dict
 
     assert status == 200
     assert embedded.requests(PUT) == 0
-    (found,) = embedded.published("rejected")
-    assert (found.data, found.attributes["code"]) == (data, "foreign_type")
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.data, rejected.attributes["code"]) == (data, "foreign_type")
 
 
 def test_one_automation_that_is_rejected_does_not_stop_the_next(embedded: Deployed) -> None:
@@ -156,8 +158,8 @@ def test_one_automation_that_is_rejected_does_not_stop_the_next(embedded: Deploy
     assert embedded.push(event()) == 200
 
     assert embedded.markers() == {"run_1": "red"}
-    (found,) = embedded.published("rejected")
-    assert found.attributes["automation"] == "wrong"
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["automation"] == "wrong"
 
 
 def test_the_time_of_an_event_is_never_made_up(embedded: Deployed) -> None:
@@ -170,5 +172,5 @@ def test_the_time_of_an_event_is_never_made_up(embedded: Deployed) -> None:
 
     embedded.post(data, without("ce-time"))
 
-    (found,) = embedded.published("rejected")
-    assert found.attributes["code"] == "bad_time"
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["code"] == "bad_time"

@@ -82,9 +82,9 @@ def test_each_match_is_published(searches: Deployed) -> None:
     """With what was searched for, the whole match, and its ids where every event has them."""
     assert searches.push(completed()) == 200
 
-    found = matches(searches)
-    assert {one["segment_id"] for one in found} == all_segments(searches)
-    one = found[0]
+    published = matches(searches)
+    assert {one["segment_id"] for one in published} == all_segments(searches)
+    one = published[0]
     assert one["payload"]["match"]["segment_id"] == one["segment_id"]
     assert one["payload"]["search"] == {"query": "a an two", "top_k": 50}
     assert (one["payload"]["automation"], one["payload"]["event_id"]) == ("cars", "evt_1")
@@ -113,8 +113,8 @@ def test_what_is_new_is_published(searches: Deployed) -> None:
     searches.automations(TEXT)
     searches.push(completed("evt_2", 2))
 
-    found = [one["segment_id"] for one in matches(searches)]
-    assert sorted(found) == sorted(all_segments(searches))
+    segment_ids = [one["segment_id"] for one in matches(searches)]
+    assert sorted(segment_ids) == sorted(all_segments(searches))
 
 
 def test_each_automation_remembers_for_itself(embedded: Deployed) -> None:
@@ -151,9 +151,9 @@ def test_a_failure_half_way_goes_on(embedded: Deployed) -> None:
     assert embedded.push(completed()) == 503
     assert embedded.push(completed()) == 200
 
-    found = [one["event_id"] for one in matches(embedded)]
-    assert len(set(found)) == len(all_segments(embedded))
-    assert len(found) - len(set(found)) == 1
+    event_ids = [one["event_id"] for one in matches(embedded)]
+    assert len(set(event_ids)) == len(all_segments(embedded))
+    assert len(event_ids) - len(set(event_ids)) == 1
 
 
 def record_of(key: str, until: float) -> Record:
@@ -277,8 +277,8 @@ def test_a_search_for_nothing_is_rejected(embedded: Deployed, query: object, cod
     """What is not a text cannot be searched for."""
     assert embedded.push(completed(query=query)) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", code)
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", code)
     assert embedded.requests(POST) == 0
 
 
@@ -288,8 +288,8 @@ def test_what_videovector_refuses_is_rejected(embedded: Deployed) -> None:
 
     assert embedded.push(completed()) == 200
 
-    (found,) = embedded.published("rejected")
-    assert found.attributes["reason"] == "user"
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["reason"] == "user"
 
 
 @pytest.mark.parametrize("other", ["evt_2", "of another source"])
@@ -315,5 +315,8 @@ def test_a_match_of_any_depth_is_published(embedded: Deployed, levels: int) -> N
 
     assert embedded.push(completed()) == 200
 
-    (found,) = matches(embedded)
-    assert (found["video_id"], found["payload"]["match"]["result_id"]) == ("ключ" * 500, "r")
+    (published,) = matches(embedded)
+    assert (published["video_id"], published["payload"]["match"]["result_id"]) == (
+        "ключ" * 500,
+        "r",
+    )

@@ -92,9 +92,9 @@ def test_every_segment_of_a_video_has_a_url(links: Deployed) -> None:
     assert links.push(of_video(links)) == 200
     assert links.push(of_video(links)) == 200
 
-    found = [json.loads(one.data) for one in links.published("media-urls")]
-    assert {one["segment_id"]: one["gcs_uri"] for one in found} == segments(links)
-    assert len(found) == len(segments(links)) == links.requests(POST)
+    messages = [json.loads(one.data) for one in links.published("media-urls")]
+    assert {one["segment_id"]: one["gcs_uri"] for one in messages} == segments(links)
+    assert len(messages) == len(segments(links)) == links.requests(POST)
     assert links.requests(LIST) == 1
     ids = {one.attributes["ce-id"] for one in links.published("media-urls")}
     assert ids == {f"{key_of('segments')}:{segment_id}" for segment_id in segments(links)}
@@ -308,8 +308,8 @@ def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
     """An event without one is the user's to correct."""
     assert embedded.push({**processed(""), "video_id": None}) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "no_target")
 
 
 def test_one_list_of_segments_is_read_at_a_time(embedded: Deployed) -> None:

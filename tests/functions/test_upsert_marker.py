@@ -54,8 +54,8 @@ def test_an_id_beyond_the_vendors_limit_is_rejected_by_the_vendor(
 
     assert markers.push(event(payload={"id": "x" * 5_000, "color": "red"})) == 200
 
-    (found,) = markers.published("rejected")
-    assert found.attributes["code"] == "validation_refused"
+    (rejected,) = markers.published("rejected")
+    assert rejected.attributes["code"] == "validation_refused"
 
 
 def test_a_body_of_ones_own_has_its_effect(deploy: Deploy) -> None:
@@ -65,11 +65,11 @@ def test_a_body_of_ones_own_has_its_effect(deploy: Deploy) -> None:
 
     assert markers.push(event(payload={"l": [[1], [{"a": "b"}]]})) == 200
 
-    (found,) = markers.standin.control.journal(ids=False)["markers"]
+    (shown,) = markers.standin.control.journal(ids=False)["markers"]
     assert (
-        found["color"],
-        found["note"],
-        found["field_path"],
+        shown["color"],
+        shown["note"],
+        shown["field_path"],
     ) == ("blue", '<{"l":[[1],[{"a":"b"}]]}>', "a.b[0]")
     record = markers.record("marker:field:run_1:a.b[0]").fields
     assert record["desired"]["marker"]["color"] == "blue"

@@ -122,9 +122,9 @@ def test_any_file_is_read_or_its_mistakes_are_named(tables: dict[str, Any]) -> N
     tables = tomllib.loads(text)
 
     checked = check_automations(text, "a.toml", {})
-    for said in (*checked.mistakes, *checked.warnings):
-        assert str(said).isprintable()
-        assert 1 <= said.line <= text.count("\n") + 1
+    for mistake in (*checked.mistakes, *checked.warnings):
+        assert str(mistake).isprintable()
+        assert 1 <= mistake.line <= text.count("\n") + 1
     try:
         read = read_automations(text, "a.toml")
     except SettingsError:
@@ -142,7 +142,7 @@ def test_any_text_is_read_or_its_mistakes_are_named(text: str) -> None:
     """A file that is no TOML, too."""
     checked = check_automations(text, "a.toml", {})
 
-    assert all(str(said).isprintable() for said in checked.mistakes)
+    assert all(str(mistake).isprintable() for mistake in checked.mistakes)
     try:
         assert len(read_automations(text, "a.toml")) == checked.automations
     except SettingsError:

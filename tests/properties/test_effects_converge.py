@@ -16,7 +16,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.effect_histories import ANSWERS, EXAMPLES, check_history, events_of
+from tests.support.effect_histories import EXAMPLES, RESPONSES, check_history, events_of
 from tests.support.effects_model import EffectsModel, Odds
 from tests.support.overlapping_deliveries import run_to_the_end
 
@@ -40,7 +40,7 @@ def test_deleted_records_are_made_again(seed: int, each: int, overlap: int) -> N
     # No handler dies or fails to write: what it did to the target would be noted nowhere. Nor is
     # anything deleted: it would no longer be known as made by the bridge.
     model = EffectsModel(random, Odds(report=0.3, delete=0.05))
-    events = events_of(random, 1, each, ANSWERS, deletions=0.0)
+    events = events_of(random, 1, each, RESPONSES, deletions=0.0)
     run_to_the_end(model, [model.publish(one) for one in events], overlap=overlap, rounds=300)
 
     model.corrected = True
@@ -57,6 +57,6 @@ def test_a_deleted_record_is_no_bug(seed: int, each: int, overlap: int) -> None:
     """
     random = Random(seed)
     model = EffectsModel(random, replace(Odds.drawn(random), delete=0.05))
-    events = events_of(random, 1, each, ANSWERS)
+    events = events_of(random, 1, each, RESPONSES)
 
     run_to_the_end(model, [model.publish(one) for one in events], overlap=overlap, rounds=300)

@@ -2,7 +2,7 @@
 
 When the message of an event is acknowledged, each part of its state was accepted, or is on
 `rejected`. What was accepted is not asked for again, as long as no handler dies and the store
-answers. Published again after a correction, the event leads to the parts that were refused, and
+responses. Published again after a correction, the event leads to the parts that were refused, and
 to those alone.
 """
 
@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from tests.support.effects_model import CLAIM_SECONDS, Odds
 from tests.support.parts_model import (
-    ANSWERS,
     EXAMPLES,
+    RESPONSES,
     PartsModel,
-    answers_of,
     check_parts,
     check_progress,
     check_records,
+    responses_of,
 )
 from tests.support.stepping import finish, push, refuse_once, reported, until_sent
 
@@ -46,7 +46,7 @@ def test_the_first_attempt_reaches_every_part() -> None:
     for seed in range(20):
         random = Random(seed)
         model = PartsModel(random, Odds(api=0.5, report=0.5))
-        event = model.event("a", answers_of(random, ANSWERS, most=8))
+        event = model.event("a", responses_of(random, RESPONSES, most=8))
         handler = model.deliver(model.publish(event))
         while not handler.over:
             model.move(handler)

@@ -5,45 +5,52 @@ from typing import Any
 
 from tests.support.effects_model import EffectsModel, Odds
 from tests.support.overlapping_deliveries import run_to_the_end
-from tests.support.promises import Answer, Event
+from tests.support.promises import Event, Response
 
 EXAMPLES = 300
 """How many histories a property test draws."""
-ANSWERS: tuple[Answer, ...] = (
+RESPONSES: tuple[Response, ...] = (
     *("accepted", "accepted", "accepted", "refused", "garbled"),
     *("refused until corrected", "refused at times"),
 )
 
 
 def events_of(
-    random: Random, targets: int, each: int, answers: tuple[Answer, ...], *, deletions: float = 0.2
+    random: Random,
+    targets: int,
+    each: int,
+    responses: tuple[Response, ...],
+    *,
+    deletions: float = 0.2,
 ) -> list[Event]:
-    """Events in an order that is theirs alone, some by their id or source alone.
+    """Draw events. Some differ in time, some only in id or source.
 
-    A deletion is not refused here, for it needs no request where there is nothing to delete.
+    Deletions are not refused: without a target they need no request.
     """
     events = []
     for target in range(targets):
         for number in range(each):
             desired: dict[str, Any] = {"by": f"{target}-{number}"}
-            answer = random.choice(answers)
+            response = random.choice(responses)
             if random.random() < deletions:
-                desired["absent"], answer = True, "accepted"
+                desired["absent"], response = True, "accepted"
             created_at = f"2026-01-01T00:00:{random.randrange(4):02}.000000+00:00"
             event_id, source = f"event-{target}-{number // 2}", f"//api/{number % 2}"
-            events.append(Event(f"target-{target}", created_at, event_id, source, desired, answer))
+            events.append(
+                Event(f"target-{target}", created_at, event_id, source, desired, response)
+            )
     return events
 
 
 def check_history(seed: int) -> None:
-    """Deliver events while everything goes wrong, correct it, and publish again what was rejected.
+    """Deliver events under failures. Then correct the refusals, and publish rejected events again.
 
     Raises `PromiseBroken`.
     """
     random = Random(seed)  # Hypothesis's own is too slow for thousands of choices
     model = EffectsModel(random, Odds.drawn(random))
     targets, each, overlap = random.choice((1, 1, 1, 2)), random.randint(2, 6), random.randint(2, 8)
-    events = events_of(random, targets, each, random.choice((ANSWERS, ("accepted",))))
+    events = events_of(random, targets, each, random.choice((RESPONSES, ("accepted",))))
     run_to_the_end(model, [model.publish(one) for one in events], overlap=overlap, rounds=300)
     model.check_end()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.support.promises import Answer, Event, Ledger, Message
+from tests.support.promises import Event, Ledger, Message, Response
 from videovector_bridge.api.errors import (
     ServerTrouble,
     UnexpectedAnswer,
@@ -183,7 +183,7 @@ class EffectsModel:
             self.put_instead(target, desired)
             return
         self.calls += 1
-        answer = self.answer_to(target, desired)
+        response = self.response_to(target, desired)
         fate = "ok"
         if self.chance(self.odds.api):
             fates = ("unavailable", "lost", "late", "late", "late", "no response")
@@ -192,20 +192,20 @@ class EffectsModel:
             # Its sender stops to wait at any time, and the request takes effect soon after that.
             waits = self.random.uniform(0, REQUEST_SECONDS - LEFT_SECONDS)
             left = self.random.uniform(0, LEFT_SECONDS)
-            if answer != "refused":
+            if response != "refused":
                 self.late.append((self.now + waits + left, target, desired))
             self.step_until(self.now + waits)
             raise Unreachable("no response", in_doubt=True)
-        if fate in ("ok", "no response") and answer != "refused":
+        if fate in ("ok", "no response") and response != "refused":
             self.take_effect(target, desired)
         self.step()
         if fate == "unavailable":
             raise ServerTrouble("later", status=503)
         if fate != "ok":
             raise Unreachable("no response", in_doubt=True)
-        if answer == "refused":
+        if response == "refused":
             raise ValidationRefused("no such colour", status=422)
-        if answer == "garbled":
+        if response == "garbled":
             raise UnexpectedAnswer("a response of another form", status=200)
         self.ledger.accept(target, desired)
 
@@ -225,14 +225,14 @@ class EffectsModel:
         if "absent" not in desired:
             self.targets[target] = desired
 
-    def answer_to(self, target: str, desired: Mapping[str, Any]) -> Answer:
+    def response_to(self, target: str, desired: Mapping[str, Any]) -> Response:
         """How VideoVector responds to the state at this attempt."""
         events = self.ledger.events.values()
         asked = (each for each in events if (each.target, each.desired) == (target, desired))
-        answer: Answer = next((each.answer for each in asked), "accepted")
-        if answer not in ("refused until corrected", "refused at times"):
-            return answer
-        refused = not self.corrected and (answer != "refused at times" or self.chance(0.5))
+        response: Response = next((each.response for each in asked), "accepted")
+        if response not in ("refused until corrected", "refused at times"):
+            return response
+        refused = not self.corrected and (response != "refused at times" or self.chance(0.5))
         return "refused" if refused else "accepted"
 
     def report(self, event: Event) -> None:

@@ -1,6 +1,7 @@
-"""How Pub/Sub delivers in the small model: overlapping, repeated, in any order, until acknowledged.
+"""The deliveries of Pub/Sub in the model: overlapping, repeated, and in any order.
 
-Between deliveries people publish rejected events again, or delete records.
+Each message is delivered until it is acknowledged. Between deliveries people publish rejected
+events again, or delete records.
 """
 
 from tests.support.effects_model import (
@@ -27,8 +28,8 @@ def run_to_the_end(
 ) -> None:
     """Deliver every message, up to `overlap` at a time, until each is acknowledged.
 
-    Each is there `copies` times: by default, once or twice. Things go wrong for `rounds` turns,
-    then no more. Raises `PromiseBroken` where it never ends.
+    Each message is delivered `copies` times, by default once or twice. Failures occur during the
+    first `rounds` turns. Raises `PromiseBroken` if the deliveries do not end.
     """
     copies = copies or model.random.choice((1, 2))
     deliveries = _Deliveries(model, messages * copies, overlap)
@@ -49,7 +50,7 @@ def run_to_the_end(
 
 
 class _Deliveries:
-    """The messages that are waiting, each with the time of its next delivery, and the handlers."""
+    """The waiting messages, each with the time of its next delivery, and the running handlers."""
 
     def __init__(self, model: EffectsModel, messages: list[Message], overlap: int) -> None:
         self._world = model
@@ -64,7 +65,7 @@ class _Deliveries:
         self.waiting = [(model.now, message) for message in waiting]
 
     def start_one(self) -> None:
-        """Deliver a message that is due, perhaps. With nothing else to do, wait for one."""
+        """Deliver a message that is due, at times. If no handler runs, wait until one is due."""
         model = self._world
         if self.waiting and not self.running:
             model.pass_time(max(0.0, min(due for due, _ in self.waiting) - model.now))
@@ -74,7 +75,7 @@ class _Deliveries:
             self.running.append(model.deliver(ready[1]))
 
     def move_one(self) -> None:
-        """Let one handler take its next step, and see what becomes of its message."""
+        """Let one handler run to its next step. Schedule the redelivery if it failed."""
         model = self._world
         awake = [one for one in self.running if one.frozen_until <= model.now]
         if not awake:
@@ -93,7 +94,7 @@ class _Deliveries:
                 self.waiting.append((model.now + backoff, handler.message))
 
     def intervene(self) -> None:
-        """Do what people do now and then: redrive a rejected event, or delete a record."""
+        """At times, redrive a rejected event or delete a record, as people do."""
         model = self._world
         if model.chance(model.odds.delete) and model.records:
             del model.records[model.random.choice(sorted(model.records))]

@@ -14,18 +14,18 @@ from tests.support.subscribing import Deployed
 THREADS = 6
 TIMEOUT_SECONDS = 0.2
 """API_TIMEOUT_SECONDS of these functions."""
-LATE_SECONDS = 0.4  # a request that is held up this long lands after its sender gave up
+LATE_SECONDS = 0.4  # a request with this delay takes effect after its sender's timeout
 
 
 class Clock:
-    """A clock that stands while handlers run."""
+    """A clock that only the test moves."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
         self._tick = 0
 
     def __call__(self) -> float:
-        """The time; never the same twice, so that claims differ."""
+        """The current time, never the same twice, so that claims differ."""
         self._tick += 1
         return self.now + self._tick * 1e-6
 
@@ -38,9 +38,9 @@ def stop_clock(deployed: Deployed) -> Clock:
 
 
 def let_everything_land(standin: StandIn) -> None:
-    """Return when every request that was sent before has had its effect, or has none.
+    """Wait until no earlier request can take effect any more.
 
-    The wait runs on the stand-in's own loop, where it began after theirs.
+    The wait runs on the stand-in's event loop, after the earlier requests.
     """
     assert standin._server is not None
     assert standin._server.loop is not None
@@ -49,7 +49,7 @@ def let_everything_land(standin: StandIn) -> None:
 
 
 def push_at_once(deployed: Deployed, events: list[dict[str, Any]]) -> list[int]:
-    """Deliver events by several threads at once; the statuses, in order."""
+    """Deliver events by several threads at once. Returns the statuses in order."""
     app = deployed.app
 
     def push(one: dict[str, Any]) -> int:
@@ -62,7 +62,7 @@ def push_at_once(deployed: Deployed, events: list[dict[str, Any]]) -> list[int]:
 
 
 def draw_faults(random: Random, requests: int) -> list[dict[str, Any]]:
-    """What befalls so many requests: half of them nothing."""
+    """Draw a fault for each of so many requests; half of the requests have none."""
     fine: dict[str, Any] = {"kind": "delay", "seconds": 0}
     troubles: list[dict[str, Any]] = [
         {"kind": "delay", "seconds": LATE_SECONDS},
@@ -88,7 +88,7 @@ def newest_by_run(events: list[dict[str, Any]]) -> dict[str, str]:
 def push_until_acknowledged(
     deployed: Deployed, events: list[dict[str, Any]], random: Random, clock: Clock
 ) -> None:
-    """Deliver every event in any order, twice and overlapping, until each is acknowledged."""
+    """Deliver every event in random order, twice and overlapping, until it is acknowledged."""
     waiting = events
     for _ in range(100):
         batch = waiting * 2

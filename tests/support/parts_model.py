@@ -7,13 +7,13 @@ from typing import Any
 
 from tests.support.effects_model import EffectsModel, Odds
 from tests.support.overlapping_deliveries import run_to_the_end
-from tests.support.promises import Answer, Event, Ledger
+from tests.support.promises import Event, Ledger, Response
 from videovector_bridge.automate.effects.parts import Part, apply_parts
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import PermanentError
 
 EXAMPLES = 150
-ANSWERS: tuple[Answer, ...] = (
+RESPONSES: tuple[Response, ...] = (
     *("accepted", "accepted", "accepted", "refused", "garbled"),
     *("refused until corrected", "refused at times"),
 )
@@ -27,10 +27,10 @@ class PartsLedger(Ledger):
         self.parts: dict[str, list[Event]] = {}
 
     def is_settled(self, event: Event, _reported_before: Mapping[str, int]) -> bool:
-        """Each part was accepted, or is on `rejected`.
+        """Each part was accepted, or is on `rejected`, possibly since before this message.
 
-        Perhaps since before this message: while the first message of an event is not acknowledged,
-        a second one continues its work. Whichever ends last tries again what was refused.
+        While the first message of an event is not acknowledged, a second one continues its work.
+        The one that ends last repeats the refused parts.
         """
         parts = self.parts.get(event.key, [])
         return all(super(PartsLedger, self).is_settled(each, {}) for each in parts)
@@ -42,19 +42,19 @@ class PartsLedger(Ledger):
 
 
 class PartsModel(EffectsModel):
-    """A model where the state of an event has parts."""
+    """A model in which the state of an event has parts."""
 
     def __init__(self, random: Random, odds: Odds) -> None:
         super().__init__(random, odds)
         self.ledger: PartsLedger = PartsLedger()
         self.asked: Counter[str] = Counter()
 
-    def event(self, name: str, answers: Sequence[Answer]) -> Event:
-        """An event, of which VideoVector answers each part so."""
+    def event(self, name: str, responses: Sequence[Response]) -> Event:
+        """An event with parts. VideoVector gives each part the response at its index."""
         event = Event(f"urls:{name}", "2026-01-01T00:00:00", name, "//api", {"of": name})
         self.ledger.parts[event.key] = [
-            Event(f"{name}/{number}", "", f"{name}/{number}", "", {"part": number}, answer)
-            for number, answer in enumerate(answers)
+            Event(f"{name}/{number}", "", f"{name}/{number}", "", {"part": number}, response)
+            for number, response in enumerate(responses)
         ]
         for part in self.ledger.parts[event.key]:
             self.ledger.events[part.key] = part
@@ -100,19 +100,19 @@ class CountingPartsModel(PartsModel):
         self.reported[event.key] += 1
 
 
-def answers_of(random: Random, choices: tuple[Answer, ...], most: int = 5) -> list[Answer]:
-    """How VideoVector answers each part."""
+def responses_of(random: Random, choices: tuple[Response, ...], most: int = 5) -> list[Response]:
+    """A random response of VideoVector for each part."""
     return [random.choice(choices) for _ in range(random.randint(1, most))]
 
 
 def check_parts(seed: int) -> None:
-    """Two events with parts, while everything goes wrong; then all is corrected and redriven.
+    """Deliver two events with parts under failures. Then correct the refusals, and redrive.
 
     Raises `AssertionError`.
     """
     random = Random(seed)
     model = PartsModel(random, Odds.drawn(random))
-    events = [model.event(name, answers_of(random, ANSWERS)) for name in ("a", "b")]
+    events = [model.event(name, responses_of(random, RESPONSES)) for name in ("a", "b")]
     run_to_the_end(model, [model.publish(one) for one in events], overlap=4, rounds=300)
     check_records(model)
 
@@ -121,7 +121,7 @@ def check_parts(seed: int) -> None:
     run_to_the_end(model, [model.publish(one) for one in events], overlap=4, rounds=300)
     check_records(model)
     for part in (part for parts in model.ledger.parts.values() for part in parts):
-        accepted = part.answer not in ("refused", "garbled")
+        accepted = part.response not in ("refused", "garbled")
         assert accepted == bool(model.ledger.accepted.get(part.target)), part
 
 
@@ -138,16 +138,18 @@ def check_progress(seed: int) -> None:
     random = Random(seed)
     odds = Odds(api=random.choice((0.0, 0.5)), report=random.choice((0.0, 0.5)))
     model = CountingPartsModel(random, odds)
-    event = model.event("a", answers_of(random, ("accepted", "refused", "refused until corrected")))
+    event = model.event(
+        "a", responses_of(random, ("accepted", "refused", "refused until corrected"))
+    )
     parts = model.ledger.parts[event.key]
 
     run_to_the_end(model, [model.publish(event)], overlap=1, rounds=200, copies=1)
-    refused = [part.key for part in parts if part.answer != "accepted"]
+    refused = [part.key for part in parts if part.response != "accepted"]
     assert model.reported == Counter(refused)
-    assert model.confirmed == Counter(part.target for part in parts if part.answer == "accepted")
+    assert model.confirmed == Counter(part.target for part in parts if part.response == "accepted")
 
     model.corrected = True
     asked = model.asked.copy()
     run_to_the_end(model, [model.publish(event)], overlap=1, rounds=0, copies=1)
     assert model.asked - asked == Counter(refused)
-    assert model.confirmed == Counter(part.target for part in parts if part.answer != "refused")
+    assert model.confirmed == Counter(part.target for part in parts if part.response != "refused")

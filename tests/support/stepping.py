@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from tests.support.effects_model import EffectsModel, Handler, Odds
-from tests.support.promises import Answer, Event
+from tests.support.promises import Event, Response
 from videovector_bridge.api.errors import ValidationRefused
 from videovector_bridge.automate.effects.task import Outcome
 
 TARGET = "marker:run:r1"
 
 
-def event(second: int, name: str, answer: Answer = "accepted") -> Event:
+def event(second: int, name: str, response: Response = "accepted") -> Event:
     """An event whose state has its name."""
     stamp = f"2026-01-01T00:00:{second:02}"
-    return Event(TARGET, stamp, name, "//api", {"as": name}, answer)
+    return Event(TARGET, stamp, name, "//api", {"as": name}, response)
 
 
 OLD, MIDDLE, NEW = event(1, "old"), event(2, "middle"), event(3, "new")

@@ -31,9 +31,9 @@ def only(text: str) -> str:
 def test_the_shipped_file_is_in_order() -> None:
     """No mistake, and no warning where its setting is there."""
     text = Path(SHIPPED).read_text(encoding="utf-8")
-    found = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
+    result = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
 
-    assert (found.automations, found.mistakes, found.warnings) == (11, (), ())
+    assert (result.automations, result.mistakes, result.warnings) == (11, (), ())
 
 
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
@@ -88,9 +88,9 @@ def test_unknown_fields_are_found_at_every_depth() -> None:
     """In a body too, each with the line of its key; the subscriber goes on."""
     body = 'body.deep = { list = ["{event.x}", { y = "{event.y}" }] }\nbody.top = "{event.z}"\n'
     text = GOOD.partition("target_type")[0] + body
-    found = check(text).mistakes
+    mistakes = check(text).mistakes
 
-    assert [(each.line, each.field.removeprefix("upsert_marker.body.")) for each in found] == [
+    assert [(each.line, each.field.removeprefix("upsert_marker.body.")) for each in mistakes] == [
         (7, "deep.list"),
         (7, "deep.list.y"),
         (8, "top"),

@@ -1,4 +1,4 @@
-"""Checking what automations lead to: some are always overruled, some do the same on every event."""
+"""Checks of outcomes: automations that are always overruled, or the same on every event."""
 
 import pytest
 
@@ -21,12 +21,12 @@ def check(*automations: str) -> CheckResult:
 
 
 def overruled(first: str, later: str) -> bool:
-    """Whether the later of two automations is said to be overruled, and nothing else is said."""
+    """Whether the only message is that the later of two automations is overruled."""
     checked = check(first, later)
     assert checked.mistakes == ()
-    said = [(each.automation, each.what.partition(":")[0]) for each in checked.warnings]
-    assert said in ([], [("later", "is overruled on all of its events")])
-    return bool(said)
+    messages = [(each.automation, each.what.partition(":")[0]) for each in checked.warnings]
+    assert messages in ([], [("later", "is overruled on all of its events")])
+    return bool(messages)
 
 
 def test_an_automation_that_is_always_overruled_is_a_warning() -> None:

@@ -9,7 +9,7 @@ from videovector_bridge.automate.automations.glob_problems import find_problem
 from videovector_bridge.automate.check.check import check_automations
 
 
-def said(*on: str, channel: str = "") -> tuple[list[str], list[str]]:
+def check_globs(*on: str, channel: str = "") -> tuple[list[str], list[str]]:
     """The mistakes and the warnings of an automation on these events."""
     text = (
         f'[[automation]]\nname = "a"\non = {json.dumps(on)}\nchannel = "{channel}"\n'
@@ -68,9 +68,9 @@ def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
 )
 def test_what_no_type_has_is_a_mistake(glob: str, what: str, write: str) -> None:
     """Several types in one text are a list."""
-    found, fix = find_problem(glob)
+    reason, fix = find_problem(glob)
 
-    assert found.startswith(what)
+    assert reason.startswith(what)
     assert fix == write
 
 
@@ -84,7 +84,7 @@ def test_a_glob_is_no_mistake(glob: str) -> None:
 
 def test_a_mistake_names_the_glob() -> None:
     """And says nothing more of it; the others are looked at all the same."""
-    mistakes, warnings = said("^media", "prompt_run.fail")
+    mistakes, warnings = check_globs("^media", "prompt_run.fail")
 
     assert mistakes == [f"'^media' {REGEX}; write \"media*\""]
     assert [each.partition(" ")[0] for each in warnings] == ["'prompt_run.fail'"]
@@ -150,12 +150,12 @@ def test_a_mistake_names_the_glob() -> None:
 )
 def test_what_the_channel_never_carries_is_a_warning(on: str, channel: str, warning: str) -> None:
     """It says which channel does."""
-    assert said(on, channel=channel) == ([], [warning])
+    assert check_globs(on, channel=channel) == ([], [warning])
 
 
 def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> None:
     """For an automation has one channel."""
-    assert said("prompt_run.failed", "search.matched") == (
+    assert check_globs("prompt_run.failed", "search.matched") == (
         [],
         [
             (
@@ -183,12 +183,12 @@ def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> No
 )
 def test_what_a_channel_may_carry_is_no_warning(on: str, channel: str) -> None:
     """Documented types everywhere, the stream's also unlisted, the bridge's own by its channel."""
-    assert said(on, channel=channel) == ([], [])
+    assert check_globs(on, channel=channel) == ([], [])
 
 
 def test_a_glob_that_is_none_is_one_of_the_others() -> None:
-    """What is said of it is no reason to change the channel of the rest."""
-    _, (warning,) = said("^prompt_run", "search.matched")
+    """The hint does not ask to change the channel of the other globs."""
+    _, (warning,) = check_globs("^prompt_run", "search.matched")
 
     assert warning.endswith(", in a separate automation")
 
@@ -197,4 +197,4 @@ def test_every_type_that_an_action_publishes_is_carried() -> None:
     """By the channel of the bridge, whichever action publishes it."""
     emitted = [action.emits for action in ACTIONS.values() if action.emits]
 
-    assert said(*emitted, channel="bridge") == ([], [])
+    assert check_globs(*emitted, channel="bridge") == ([], [])

@@ -158,7 +158,7 @@ def test_a_claim_that_was_known_again_takes_part(model: EffectsModel) -> None:
 
 
 def test_a_refused_state_that_took_effect_is_replaced(model: EffectsModel) -> None:
-    """After an answer that cannot be understood the accepted state is written again."""
+    """After an invalid response the accepted state is written again."""
     push(model, OLD)
 
     assert push(model, event(3, "new", "garbled")) == "refused"
@@ -212,7 +212,7 @@ def test_a_refusal_is_reported_before_the_target_is_restored(model: EffectsModel
     new = event(3, "new", "garbled")
     handler = begin(model, new)
     until_sent(model, handler)
-    fail_once(model, Unreachable("no answer"))
+    fail_once(model, Unreachable("no response"))
 
     assert not finish(model, handler)
 
@@ -223,7 +223,7 @@ def test_a_refusal_is_reported_before_the_target_is_restored(model: EffectsModel
 def test_a_state_may_be_accepted_after_all_by_another_attempt(model: EffectsModel) -> None:
     """A refusal that another handler's success replaced needs no report, and is no bug."""
     push(model, OLD)
-    fail_once(model, Unreachable("no answer", in_doubt=True))
+    fail_once(model, Unreachable("no response", in_doubt=True))
     with pytest.raises(Unreachable):
         push(model, NEW)
     model.pass_time(LEFT_SECONDS)
@@ -245,7 +245,7 @@ def test_a_state_may_be_accepted_after_all_by_another_attempt(model: EffectsMode
 def test_a_refusal_that_another_attempt_noted_is_reported(model: EffectsModel) -> None:
     """A handler whose own state was refused elsewhere reports it, and acknowledges then."""
     middle = event(2, "middle", "refused")
-    fail_once(model, Unreachable("no answer"))
+    fail_once(model, Unreachable("no response"))
     with pytest.raises(Unreachable):
         push(model, middle)
     older = begin(model, OLD)
