@@ -11,7 +11,8 @@ from jsonschema import Draft7Validator
 
 from tests.support import ROOT
 from tests.support.commands import run_command
-from tests.support.subscribing import Deployed, event
+from tests.support.event_messages import event
+from tests.support.subscribing import Deployed
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.schema import automations_schema
 

@@ -18,8 +18,8 @@ import sqlglot
 from google.cloud.pubsub_v1 import SubscriberClient
 
 from tests.support import ROOT
+from tests.support.event_messages import event, message_of
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.subscribing import event, message_of
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.backends.ports import Message
 

@@ -13,8 +13,9 @@ import pytest
 
 from infra.standin import StandIn
 from tests.support import ROOT
+from tests.support.event_messages import event
 from tests.support.hosting import host
-from tests.support.subscribing import Deployed, event
+from tests.support.subscribing import Deployed
 from tests.support.webhooks import delivery, environment, headers
 from tests.support.webhooks import deploy as deploy_receiver
 from videovector_bridge.backends import BackendSettings

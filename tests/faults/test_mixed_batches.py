@@ -1,38 +1,29 @@
 """Several effects of one event, of which some fail: over both backends, with HTTP and stores."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from infra.standin import StandIn, StandInConfig
-from tests.faults.test_effects_faults import PUT
-from tests.functions.test_outcomes import automation, redrive
-from tests.support.subscribing import Deployed, deploying, event, message_of
-from videovector_bridge.automate import subscriber
-from videovector_bridge.backends import BackendSettings
+from tests.support.automations import coloring
+from tests.support.event_messages import event, message_of
+from tests.support.markers import PUT, Deploy
+from tests.support.subscribing import Deployed
 
 TARGETS = ("run_a", "run_b", "run_c", "run_d")
 EVENT = event("evt_1", 1, payload={"color": "red"})
 
 
 @pytest.fixture
-def markers(
-    backend_settings: BackendSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Deployed]:
+def markers(deploy: Deploy) -> Deployed:
     """`upsert_markers` over each backend in turn, with four automations on the same events."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
-    with StandIn(StandInConfig(videos=1, playground_videos=0)) as standin:
-        for deploy in deploying(standin, backend_settings, monkeypatch, tmp_path):
-            deployed = deploy("upsert_markers")
-            deployed.set("API_TIMEOUT_SECONDS", "0.3")
-            deployed.automations(*(automation(f"mark {target}", target) for target in TARGETS))
-            yield deployed
+    deployed = deploy("upsert_markers")
+    deployed.set("API_TIMEOUT_SECONDS", "0.3")
+    deployed.automations(*(coloring(f"mark {target}", target) for target in TARGETS))
+    return deployed
 
 
-def answer(deployed: Deployed, target: str, status: int) -> None:
-    """Let VideoVector answer every request about a target so."""
+def set_status(deployed: Deployed, target: str, status: int) -> None:
+    """Let VideoVector return this status to every request about a target."""
     deployed.standin.control.faults(
         {"on": PUT, "kind": "status", "status": status, "times": None, "containing": target}
     )
@@ -40,7 +31,7 @@ def answer(deployed: Deployed, target: str, status: int) -> None:
 
 def test_a_target_that_is_down_for_ever_delays_no_other(markers: Deployed) -> None:
     """The first delivery does all else. The message is redelivered for that target alone."""
-    answer(markers, "run_b", 503)
+    set_status(markers, "run_b", 503)
     done = {target: "red" for target in TARGETS if target != "run_b"}
 
     assert markers.push(EVENT) == 503
@@ -61,8 +52,8 @@ def test_refused_and_failing_effects_of_one_event_have_outcomes_of_their_own(
     markers: Deployed,
 ) -> None:
     """The refusal is reported at the first delivery; its redrive waits for none of the others."""
-    answer(markers, "run_a", 422)
-    answer(markers, "run_c", 503)
+    set_status(markers, "run_a", 422)
+    set_status(markers, "run_c", 503)
 
     assert markers.push(EVENT) == 503
 
@@ -72,8 +63,8 @@ def test_refused_and_failing_effects_of_one_event_have_outcomes_of_their_own(
     assert (rejected.attributes["ce-id"], rejected.data) == ("evt_1", message_of(EVENT).data)
 
     markers.standin.control.clear_faults()
-    answer(markers, "run_c", 503)
-    assert redrive(markers, rejected) == 503
+    set_status(markers, "run_c", 503)
+    assert markers.redrive(rejected) == 503
     assert markers.markers() == {"run_a": "red", "run_b": "red", "run_d": "red"}
 
     markers.standin.control.clear_faults()
@@ -87,7 +78,7 @@ def test_events_of_one_id_and_two_sources_have_effects_apart(markers: Deployed) 
     first = message_of(EVENT)
     second = message_of({**EVENT, "payload": {"color": "blue"}})
     webhook = {**second.attributes, "ce-source": "//127.0.0.1/webhooks/wh_1"}
-    answer(markers, "blue", 422)
+    set_status(markers, "blue", 422)
 
     assert markers.post(second.data, webhook)[0] == 200
     assert markers.post(first.data, first.attributes)[0] == 200
@@ -98,5 +89,5 @@ def test_events_of_one_id_and_two_sources_have_effects_apart(markers: Deployed) 
     assert sources == {webhook["ce-source"]: len(TARGETS)}
 
     markers.standin.control.clear_faults()
-    assert redrive(markers, rejected[0]) == 200
+    assert markers.redrive(rejected[0]) == 200
     assert markers.markers() == dict.fromkeys(TARGETS, "blue")

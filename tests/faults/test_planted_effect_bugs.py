@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.properties import test_parts_converge as parts_test
-from tests.properties.test_effects_converge import EXAMPLES, check_history
+from tests.support import parts_model
+from tests.support.effect_histories import EXAMPLES, check_history
 from videovector_bridge.automate.effects import steps
 from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.automate.effects.parts import Progress
@@ -33,7 +33,7 @@ def test_without_a_bug_nothing_is_found() -> None:
     """What the bugs below are found by is not there otherwise."""
     for seed in range(20):
         check_history(seed)
-        parts_test.check_progress(seed)
+        parts_model.check_progress(seed)
 
 
 def test_a_claim_that_ends_before_the_report_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_progress_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     """Every redelivery begins with the first part."""
     monkeypatch.setattr(Progress, "note_in", lambda _self, record: record)
 
-    find(parts_test.check_progress, parts_test.EXAMPLES)
+    find(parts_model.check_progress, parts_model.EXAMPLES)
 
 
 def test_a_refused_part_that_is_never_forgotten_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,4 +183,4 @@ def test_a_refused_part_that_is_never_forgotten_is_found(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(steps, "claim", stubborn)
 
-    find(parts_test.check_progress, parts_test.EXAMPLES)
+    find(parts_model.check_progress, parts_model.EXAMPLES)

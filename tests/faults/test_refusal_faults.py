@@ -1,40 +1,26 @@
 """Refusals with real threads, HTTP and stores, while `rejected` fails, and redrives afterwards."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-import pytest
-
-from infra.standin import StandIn, StandInConfig
-from tests.faults.test_effects_faults import (
-    MARK,
-    PUT,
-    deliver_all,
-    newest,
-    on_the_clock,
-    script,
+from tests.support.automations import BY_EVENT
+from tests.support.contexts import Publish, with_topics
+from tests.support.event_messages import event
+from tests.support.markers import PUT, Deploy
+from tests.support.overlapping_pushes import (
+    TIMEOUT_SECONDS,
+    draw_faults,
+    newest_by_run,
+    push_until_acknowledged,
+    stop_clock,
 )
-from tests.functions.test_outcomes import redrive
-from tests.support.subscribing import Deployed, deploying, event
-from videovector_bridge.automate import subscriber, wiring
-from videovector_bridge.backends import BackendSettings
+from tests.support.subscribing import Deployed
+from videovector_bridge.backends.ports import Message, Timeout, Topics
 from videovector_bridge.errors import BackendError
 
 RUNS, EVENTS = 12, 4
-TIMEOUT_SECONDS = 0.2
-
-
-@pytest.fixture
-def deploy(
-    backend_settings: BackendSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Callable[[str], Deployed]]:
-    """Deploy a function over each backend in turn, without pauses."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
-    with StandIn(StandInConfig(videos=2, playground_videos=0)) as standin:
-        yield from deploying(standin, backend_settings, monkeypatch, tmp_path)
 
 
 def events_of(random: Random) -> list[dict[str, Any]]:
@@ -52,7 +38,7 @@ def events_of(random: Random) -> list[dict[str, Any]]:
 
 def newest_bad(events: list[dict[str, Any]]) -> set[str]:
     """The bad events that are newer than every good one of their run."""
-    good = newest([one for one in events if one["event_id"].startswith("good")])
+    good = newest_by_run([one for one in events if one["event_id"].startswith("good")])
     at = {one["event_id"]: (one["created_at"], one["event_id"]) for one in events}
     return {
         id_
@@ -61,20 +47,17 @@ def newest_bad(events: list[dict[str, Any]]) -> set[str]:
     }
 
 
-def break_rejected(random: Random, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every other publication to `rejected` fail, before or after it took effect."""
-    topics = type(wiring.instance.get()[0].backend.topics)
-    honest = topics.publish
+def failing_at_times(random: Random) -> Publish:
+    """Fail every other publication to `rejected`, before or after it takes effect."""
 
-    def publish(self: Any, topic: str, messages: Any, **others: Any) -> None:
-        if topic != "rejected" or random.random() < 0.5:
-            honest(self, topic, messages, **others)
-            return
-        if random.random() < 0.5:
-            honest(self, topic, messages, **others)
-        raise BackendError("rejected is out of reach")
+    def publish(topics: Topics, topic: str, messages: Sequence[Message], timeout: Timeout) -> None:
+        fails = topic == "rejected" and random.random() < 0.5
+        if not fails or random.random() < 0.5:
+            topics.publish(topic, messages, timeout=timeout)
+        if fails:
+            raise BackendError("rejected is out of reach")
 
-    monkeypatch.setattr(topics, "publish", publish)
+    return publish
 
 
 def pending_ids(deployed: Deployed, run_id: str) -> set[str]:
@@ -83,9 +66,7 @@ def pending_ids(deployed: Deployed, run_id: str) -> set[str]:
     return {key.partition("@")[0] for key in pending}
 
 
-def test_refused_events_are_reported_hide_no_other_and_are_redriven(
-    deploy: Callable[[str], Deployed], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refused_events_are_reported_hide_no_other_and_are_redriven(deploy: Deploy) -> None:
     """The marker is that of the newest event that is not refused; then the rejected are redriven.
 
     Each event that stays refused is on `rejected`, although every other publication there fails.
@@ -93,19 +74,18 @@ def test_refused_events_are_reported_hide_no_other_and_are_redriven(
     random = Random(7)
     markers = deploy("upsert_markers")
     markers.set("API_TIMEOUT_SECONDS", str(TIMEOUT_SECONDS))
-    markers.automations(MARK)
-    clock = on_the_clock(markers)
+    markers.automations(BY_EVENT)
+    clock = stop_clock(markers)
     events = events_of(random)
     good = [one for one in events if one["event_id"].startswith("good")]
     bad = {one["event_id"] for one in events} - {one["event_id"] for one in good}
     refusing = {"on": PUT, "kind": "status", "status": 422, "times": None, "containing": '"bad-'}
-    markers.standin.control.faults(refusing, *script(random, 60))
+    markers.standin.control.faults(refusing, *draw_faults(random, 60))
 
-    with monkeypatch.context() as patch:
-        break_rejected(random, patch)
-        deliver_all(markers, events, random, clock)
+    with markers.changed(with_topics(failing_at_times(random))):
+        push_until_acknowledged(markers, events, random, clock)
 
-    assert markers.markers() == newest(good)
+    assert markers.markers() == newest_by_run(good)
     rejected = markers.published("rejected")
     reported = Counter(one.attributes["event-id"] for one in rejected)
     # Others are older than an accepted event, which made them superfluous before they were tried.
@@ -117,6 +97,6 @@ def test_refused_events_are_reported_hide_no_other_and_are_redriven(
 
     markers.standin.control.clear_faults()
     for one in rejected * 2:  # the first redrive publishes a report that is due
-        assert redrive(markers, one) == 200
-    assert markers.markers() == newest(events)
+        assert markers.redrive(one) == 200
+    assert markers.markers() == newest_by_run(events)
     assert all(pending_ids(markers, one["run_id"]) == set() for one in events)

@@ -1,5 +1,26 @@
 """Fixtures of tests of functions in their host."""
 
-from tests.support.subscribing import deploy, deploy_embedded, deploy_gcp, standin
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.automations import GREEN, RED
+from tests.support.subscribing import Deployed, deploy, deploy_embedded, deploy_gcp, standin
 
 __all__ = ["deploy", "deploy_embedded", "deploy_gcp", "standin"]
+
+
+@pytest.fixture
+def markers(deploy: Callable[[str], Deployed]) -> Deployed:
+    """`upsert_markers` with two automations, over each backend in turn."""
+    deployed = deploy("upsert_markers")
+    deployed.automations(RED, GREEN)
+    return deployed
+
+
+@pytest.fixture
+def embedded(deploy_embedded: Callable[[str], Deployed]) -> Deployed:
+    """`upsert_markers` with two automations, over the embedded backend."""
+    deployed = deploy_embedded("upsert_markers")
+    deployed.automations(RED, GREEN)
+    return deployed

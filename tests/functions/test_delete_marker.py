@@ -1,50 +1,15 @@
 """Markers that are deleted: what one function sets the other deletes, and the newest wins."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from tests.functions.test_subscriber import RED
-from tests.support.subscribing import Deployed, event
-from videovector_bridge.automate import wiring
-
-Deploy = Callable[[str], Deployed]
-GONE = """
-[[automation]]
-name = "gone"
-on = ["prompt_run.completed"]
-[automation.delete_marker]
-target_type = "run"
-target_id = "{event.run_id}"
-"""
-LIST, DELETE = "GET /markers", "DELETE /markers/{marker_id}"
-
-
-def completed(name: str = "evt_9", second: int = 9, **fields: Any) -> dict[str, Any]:
-    """An event about a run that completed."""
-    return event(name, second, event_type="prompt_run.completed", **fields)
-
-
-class Both:
-    """The two functions that write markers, over one backend."""
-
-    def __init__(self, deploy: Deploy, *automations: str) -> None:
-        self.upserts = deploy("upsert_markers")
-        self.deletes = deploy("delete_markers")
-        self.deletes.automations(*(automations or (RED, GONE)))
-
-    def push(self, one: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
-        """Deliver events to both; the markers there are then."""
-        for each in (one, *more):
-            assert self.upserts.push(each) == 200
-            assert self.deletes.push(each) == 200
-        return self.deletes.markers()
+from tests.support.automations import GONE, RED
+from tests.support.event_messages import event
+from tests.support.markers import DELETE, LIST, Deploy, MarkerFunctions, completed
 
 
 def test_a_run_that_completes_loses_its_marker(deploy: Deploy) -> None:
     """Two automations: one sets, the other deletes, by the id that the upsert returned."""
-    both = Both(deploy)
+    both = MarkerFunctions(deploy)
     assert both.push(event(), event("evt_2", 1, run_id="run_2")) == {"run_1": "red", "run_2": "red"}
 
     assert both.push(completed(), completed()) == {"run_2": "red"}
@@ -54,7 +19,7 @@ def test_a_run_that_completes_loses_its_marker(deploy: Deploy) -> None:
 
 def test_the_newest_event_wins_whichever_comes_first(deploy: Deploy) -> None:
     """A failure that comes after the completion that it preceded sets no marker."""
-    both = Both(deploy)
+    both = MarkerFunctions(deploy)
 
     assert both.push(completed(), event()) == {}
     assert both.push(event("evt_10", 10)) == {"run_1": "red"}
@@ -63,7 +28,7 @@ def test_the_newest_event_wins_whichever_comes_first(deploy: Deploy) -> None:
 
 def test_nothing_to_delete_is_as_it_should_be(deploy: Deploy) -> None:
     """No marker, nor any marker at all."""
-    both = Both(deploy)
+    both = MarkerFunctions(deploy)
 
     assert both.push(completed()) == {}
     assert both.deletes.requests(DELETE) == 0
@@ -73,7 +38,7 @@ def test_nothing_to_delete_is_as_it_should_be(deploy: Deploy) -> None:
 def test_a_marker_on_a_field_is_not_the_one_on_its_run(deploy_embedded: Deploy) -> None:
     """Only the marker on that very target is deleted."""
     field = RED.replace('target_type = "run"', 'target_type = "field"\nfield_path = "a.b"')
-    both = Both(deploy_embedded, field, RED.replace('"red"', '"on the run"'), GONE)
+    both = MarkerFunctions(deploy_embedded, field, RED.replace('"red"', '"on the run"'), GONE)
     both.push(event())
     upserted = both.upserts.standin.control.journal(ids=False)["markers"]
     assert sorted(one["field_path"] or "" for one in upserted) == ["", "a.b"]
@@ -94,7 +59,7 @@ def test_a_marker_may_be_named_by_its_id(deploy_embedded: Deploy) -> None:
     marker_id = "{event.payload.marker_id}"
     target = "run:{event.run_id}"
     """
-    both = Both(deploy_embedded, RED, by_id)
+    both = MarkerFunctions(deploy_embedded, RED, by_id)
     both.push(event())
     (marker,) = both.upserts.standin.control.journal(ids=False)["markers"]
 
@@ -104,14 +69,12 @@ def test_a_marker_may_be_named_by_its_id(deploy_embedded: Deploy) -> None:
 
 def test_a_key_that_may_not_delete_is_redelivered(deploy_embedded: Deploy) -> None:
     """The same message succeeds once the key has the scope."""
-    both = Both(deploy_embedded)
+    both = MarkerFunctions(deploy_embedded)
     both.push(event())
     both.deletes.set("VIDEO_VECTOR_API_KEY", both.deletes.standin.keys["write"])
-    wiring.instance._made = None
     assert both.deletes.push(completed()) == 503
 
     both.deletes.set("VIDEO_VECTOR_API_KEY", both.deletes.standin.keys["admin"])
-    wiring.instance._made = None
     assert both.deletes.push(completed()) == 200
     assert both.deletes.markers() == {}
 
@@ -133,14 +96,14 @@ def test_a_deletion_without_a_target_is_rejected(deploy_embedded: Deploy, fields
 
     assert deletes.push(event(payload={"empty": ""})) == 200
 
-    (found,) = deletes.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
+    (rejected,) = deletes.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "no_target")
 
 
 def test_of_a_setting_and_a_deletion_on_one_event_the_first_wins(deploy: Deploy) -> None:
     """Whichever function gets the event first."""
     gone = GONE.replace("prompt_run.completed", "prompt_run.*")
-    both = Both(deploy, RED, gone)
+    both = MarkerFunctions(deploy, RED, gone)
 
     assert both.deletes.push(event()) == 200
     assert both.push(event()) == {"run_1": "red"}

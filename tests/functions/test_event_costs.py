@@ -10,9 +10,11 @@ import pytest
 
 from infra.standin import MEDIA_BUCKET, Library, StandIn, StandInConfig
 from tests.support import ROOT
-from tests.support.subscribing import Deployed, event
+from tests.support.contexts import with_documents
+from tests.support.event_messages import event
+from tests.support.subscribing import Deployed
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.metering import MeteredDocuments
+from videovector_bridge.backends.ports import Document, Documents
 
 DOCUMENT: Final = ROOT / "docs" / "automations.md"
 HEAD: Final = "| Action | First delivery | Delivered again | An older event | Refused |"
@@ -96,6 +98,7 @@ class Meter:
     def __init__(self, deploy: Deploy, capsys: pytest.CaptureFixture[str]) -> None:
         self._deploy = deploy
         self._capsys = capsys
+        self._counts = False
         self.reads = 0
         self.writes = 0
 
@@ -104,6 +107,9 @@ class Meter:
         deployed = self._deploy(ACTIONS[action].entry_point)
         deployed.set("SIGNED_URL_BUCKETS", MEDIA_BUCKET)
         deployed.automations(automation)
+        if not self._counts:  # the functions of a test share their changes
+            deployed.change(with_documents(lambda real: CountedDocuments(real, self)))
+            self._counts = True
         return deployed
 
     def push(self, deployed: Deployed, run: str, second: int) -> str:
@@ -126,25 +132,28 @@ class Meter:
         return sum(deployed.standin.control.journal(ids=False)["requests"].values())
 
 
+class CountedDocuments:
+    """A document store of which a meter counts the calls."""
+
+    def __init__(self, real: Documents, meter: Meter) -> None:
+        self._real = real
+        self._meter = meter
+
+    def read(self, *args: Any, **named: Any) -> Document | None:
+        """Read, and count it."""
+        self._meter.reads += 1
+        return self._real.read(*args, **named)
+
+    def write(self, *args: Any, **named: Any) -> Document:
+        """Write, and count it."""
+        self._meter.writes += 1
+        return self._real.write(*args, **named)
+
+
 @pytest.fixture
-def meter(
-    deploy_embedded: Deploy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Meter:
-    """Counts every call of the document store."""
-    meter = Meter(deploy_embedded, capsys)
-    read, write = MeteredDocuments.read, MeteredDocuments.write
-
-    def counting_read(*args: Any, **named: Any) -> Any:
-        meter.reads += 1
-        return read(*args, **named)
-
-    def counting_write(*args: Any, **named: Any) -> Any:
-        meter.writes += 1
-        return write(*args, **named)
-
-    monkeypatch.setattr(MeteredDocuments, "read", counting_read)
-    monkeypatch.setattr(MeteredDocuments, "write", counting_write)
-    return meter
+def meter(deploy_embedded: Deploy, capsys: pytest.CaptureFixture[str]) -> Meter:
+    """A meter of deployed functions."""
+    return Meter(deploy_embedded, capsys)
 
 
 def table() -> Mapping[str, list[str]]:

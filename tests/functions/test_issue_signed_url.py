@@ -1,70 +1,37 @@
 """Signed URLs: for whom, how often, and where they may never be seen."""
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
 from infra.standin import MEDIA_BUCKET
-from tests.functions.test_outcomes import redrive
-from tests.support.subscribing import SOURCE, Deployed, event, message_of
-from videovector_bridge.automate import subscriber, wiring
-from videovector_bridge.automate.action import effect_key
-from videovector_bridge.automate.effects.record import Version
-from videovector_bridge.backends.lazy_signer import LazySigner
-from videovector_bridge.backends.ports import Message, SignedObject
+from tests.support.contexts import with_signer, with_topics
+from tests.support.event_messages import message_of
+from tests.support.signed_urls import (
+    LINK,
+    POST,
+    Deploy,
+    deploy_links,
+    key_of,
+    processed,
+    stored_uri,
+)
+from tests.support.subscribing import Deployed
+from videovector_bridge.backends.ports import Message, SignedObject, Timeout, Topics
 from videovector_bridge.errors import BackendError
-
-POST = "POST /videos/signed-url"
-LINK = """
-[[automation]]
-name = "ссылка: a link"
-on = ["processing.video_completed"]
-[automation.issue_signed_url]
-gcs_uri = "{event.payload.gcs_uri}"
-"""
-Deploy = Callable[[str], Deployed]
-
-
-def ready(deploy: Deploy) -> Deployed:
-    """`issue_signed_urls`, allowed for the stand-in's bucket."""
-    deployed = deploy("issue_signed_urls")
-    deployed.set("SIGNED_URL_BUCKETS", f"other, gs://{MEDIA_BUCKET}/")
-    deployed.automations(LINK)
-    return deployed
 
 
 @pytest.fixture
 def links(deploy: Deploy) -> Deployed:
     """The function over each backend in turn."""
-    return ready(deploy)
+    return deploy_links(deploy)
 
 
 @pytest.fixture
 def embedded(deploy_embedded: Deploy) -> Deployed:
     """The function over the embedded backend."""
-    return ready(deploy_embedded)
-
-
-def key_of(automation: str, event_id: str = "evt_1") -> str:
-    """The name of an automation's effect of an event of the stream."""
-    return effect_key(automation, Version("", event_id, SOURCE))
-
-
-def stored_uri(deployed: Deployed) -> str:
-    """The address of an object that the stand-in has."""
-    return next(iter(deployed.standin.state.library.objects))
-
-
-def processed(gcs_uri: Any, name: str = "evt_1") -> dict[str, Any]:
-    """An event about a video that was processed."""
-    return event(
-        name,
-        event_type="processing.video_completed",
-        video_id="vid_1",
-        payload={"gcs_uri": gcs_uri},
-    )
+    return deploy_links(deploy_embedded)
 
 
 def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
@@ -73,8 +40,8 @@ def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
 
     assert links.push(processed(uri)) == 200
 
-    (found,) = links.published("media-urls")
-    data = json.loads(found.data)
+    (message,) = links.published("media-urls")
+    data = json.loads(message.data)
     assert data["signed_url"].startswith("http")
     assert "X-Goog-Signature" in data["signed_url"]
     assert data.keys() == {
@@ -82,10 +49,10 @@ def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
         *("event_id", "event_source", "event_type", "run_id", "video_id", "segment_id", "index_id"),
     }
     assert (uri, "evt_1", "vid_1") == (data["gcs_uri"], data["event_id"], data["video_id"])
-    assert found.attributes["ce-id"] == key_of("ссылка: a link")
-    assert found.attributes["ce-type"] == "com.vectormethods.media.url_issued"
-    assert found.attributes["ce-videoid"] == "vid_1"
-    assert "".join(found.attributes.values()).isascii()
+    assert message.attributes["ce-id"] == key_of("ссылка: a link")
+    assert message.attributes["ce-type"] == "com.vectormethods.media.url_issued"
+    assert message.attributes["ce-videoid"] == "vid_1"
+    assert "".join(message.attributes.values()).isascii()
 
 
 def test_redelivery_issues_no_second_url(links: Deployed) -> None:
@@ -117,66 +84,63 @@ def test_a_url_and_the_key_are_seen_nowhere_else(
     assert record["desired"]["gcs_uri"] == stored_uri(links)
 
 
-def broken_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the next publishing fail."""
-    topics = wiring.instance.get()[0].backend.topics
-    publish = type(topics).publish
+class FailingOnce:
+    """Publishes, except the first time."""
 
-    def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
-        monkeypatch.setattr(type(topics), "publish", publish)
-        raise BackendError("the topic did not answer")
+    def __init__(self) -> None:
+        self.failed = False
 
-    monkeypatch.setattr(type(topics), "publish", failing)
+    def __call__(
+        self, topics: Topics, topic: str, messages: Sequence[Message], timeout: Timeout
+    ) -> None:
+        """Publish, or fail."""
+        if not self.failed:
+            self.failed = True
+            raise BackendError("the topic did not answer")
+        topics.publish(topic, messages, timeout=timeout)
 
 
 def test_a_failure_to_publish_costs_no_second_grant(
-    links: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    links: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The request that is repeated carries the same key, and so gets the same URL."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
-    broken_once(monkeypatch)
+    links.change(with_topics(FailingOnce()))
 
     assert links.push(processed(stored_uri(links))) == 503
     key = key_of("ссылка: a link")
     (until,) = links.record(f"signed_url:{key}").fields["pending"].values()
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    links.set_clock(until)
     assert links.push(processed(stored_uri(links))) == 200
 
     assert links.standin.control.journal(ids=False)["signed_urls"] == 1
-    (found,) = links.published("media-urls")
-    assert found.attributes["ce-id"] == key
+    (message,) = links.published("media-urls")
+    assert message.attributes["ce-id"] == key
     assert "Signature" not in capsys.readouterr().out
 
 
-def test_a_repetition_asks_for_what_was_asked_at_first(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repetition_asks_for_what_was_asked_at_first(embedded: Deployed) -> None:
     """One idempotency key belongs to one request, even if the automation was edited since."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     uri = stored_uri(embedded)
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
     assert embedded.push(processed(uri)) == 503
     (until,) = embedded.record(f"signed_url:{key_of('ссылка: a link')}").fields["pending"].values()
     embedded.automations(LINK + "force_refresh = true\n")
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    embedded.set_clock(until)
 
     assert embedded.push(processed(uri)) == 200
 
     assert embedded.standin.control.journal(ids=False)["signed_urls"] == 1
 
 
-def test_a_lost_answer_costs_no_second_grant(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_answer_costs_no_second_grant(embedded: Deployed) -> None:
     """A POST whose answer was lost is repeated under its key, later."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
     assert embedded.push(processed(stored_uri(embedded))) == 503
     assert embedded.push(processed(stored_uri(embedded))) == 503
     assert embedded.requests(POST) == 1
     key = key_of("ссылка: a link")
     (until,) = embedded.record(f"signed_url:{key}").fields["pending"].values()
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    embedded.set_clock(until)
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
@@ -190,21 +154,19 @@ def test_a_lost_answer_costs_no_second_grant(
 def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -> None:
     """Without its bucket on the list, no URL is asked for; no list allows none."""
     embedded.set("SIGNED_URL_BUCKETS", buckets)
-    wiring.instance._made = None
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
     assert embedded.requests(POST) == 0
-    (found,) = embedded.published("rejected")
-    assert ("user", code) == (found.attributes["reason"], found.attributes["code"])
-    assert "SIGNED_URL_BUCKETS" in found.attributes["detail"]
+    (rejected,) = embedded.published("rejected")
+    assert ("user", code) == (rejected.attributes["reason"], rejected.attributes["code"])
+    assert "SIGNED_URL_BUCKETS" in rejected.attributes["detail"]
 
 
 def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
     """The rejected message, published again, has its effect; its reason is on it."""
     uri = stored_uri(links)
     links.set("SIGNED_URL_BUCKETS", "other")
-    wiring.instance._made = None
     assert links.push(processed(uri)) == 200
     (rejected,) = links.published("rejected")
     assert (rejected.attributes["code"], "target-part" in rejected.attributes) == (
@@ -213,9 +175,8 @@ def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
     )
 
     links.set("SIGNED_URL_BUCKETS", MEDIA_BUCKET)
-    wiring.instance._made = None
     for _ in range(2):
-        assert redrive(links, rejected) == 200
+        assert links.redrive(rejected) == 200
 
     assert len(links.published("rejected")) == 1
     assert (len(links.published("media-urls")), links.requests(POST)) == (1, 1)
@@ -226,16 +187,16 @@ def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None
     """What is no address of an object is the user's to correct."""
     assert embedded.push(processed(gcs_uri)) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "bad_gcs_uri")
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "bad_gcs_uri")
 
 
 def test_an_object_that_is_not_there_is_rejected(embedded: Deployed) -> None:
     """VideoVector's 404 is final."""
     assert embedded.push(processed(f"gs://{MEDIA_BUCKET}/none.mp4")) == 200
 
-    (found,) = embedded.published("rejected")
-    assert found.attributes["code"] == "not_found"
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["code"] == "not_found"
 
 
 def test_an_answer_of_another_shape_is_not_shown(
@@ -248,32 +209,40 @@ def test_an_answer_of_another_shape_is_not_shown(
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("vendor", "unexpected_answer")
-    assert "Signature" not in str(found.attributes) + capsys.readouterr().out
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == (
+        "vendor",
+        "unexpected_answer",
+    )
+    assert "Signature" not in str(rejected.attributes) + capsys.readouterr().out
 
 
-def test_storage_signs_for_buckets_of_ones_own(
-    links: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class RecordingSigner:
+    """A `Signer` that records what it signs."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, int]] = []
+
+    def sign(self, bucket: str, name: str, *, seconds: int) -> SignedObject:
+        """Return a URL that is the same for every object."""
+        self.requests.append((bucket, name, seconds))
+        return SignedObject(f"gs://{bucket}/{name}", "https://x/y?X-Goog-Signature=1", "soon")
+
+
+def test_storage_signs_for_buckets_of_ones_own(links: Deployed) -> None:
     """VideoVector is not asked, and the lifetime is the setting's."""
     links.automations(LINK + 'signer = "storage"\n')
     links.set("SIGNED_URL_SECONDS", "120")
-    wiring.instance._made = None
-    asked: list[Any] = []
+    signer = RecordingSigner()
+    links.change(with_signer(signer))
 
-    def sign(_: LazySigner, bucket: str, name: str, *, seconds: int) -> SignedObject:
-        asked.append((bucket, name, seconds))
-        return SignedObject(f"gs://{bucket}/{name}", "https://x/y?X-Goog-Signature=1", "soon")
-
-    monkeypatch.setattr(LazySigner, "sign", sign)
     assert links.push(processed(f"gs://{MEDIA_BUCKET}/a b.mp4")) == 200
     assert links.push(processed(f"gs://{MEDIA_BUCKET}/a b.mp4")) == 200
 
-    assert asked == [(MEDIA_BUCKET, "a b.mp4", 120)]
-    (found,) = links.published("media-urls")
-    assert json.loads(found.data)["signed_url"] == "https://x/y?X-Goog-Signature=1"
-    assert json.loads(found.data)["expires_at"] == "soon"
+    assert signer.requests == [(MEDIA_BUCKET, "a b.mp4", 120)]
+    (message,) = links.published("media-urls")
+    assert json.loads(message.data)["signed_url"] == "https://x/y?X-Goog-Signature=1"
+    assert json.loads(message.data)["expires_at"] == "soon"
     assert links.requests(POST) == 0
 
 
@@ -283,8 +252,8 @@ def test_storage_signs_for_no_other_bucket(embedded: Deployed) -> None:
 
     assert embedded.push(processed("gs://elsewhere/x")) == 200
 
-    (found,) = embedded.published("rejected")
-    assert found.attributes["code"] == "bucket_not_allowed"
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["code"] == "bucket_not_allowed"
 
 
 def test_without_credentials_the_event_is_redelivered(

@@ -1,17 +1,15 @@
 """Which marker is deleted: by the remembered id, else by the list, and only what was set here."""
 
-from collections.abc import Callable
-
 import pytest
 
 from infra.standin.library.markers import Marker
-from tests.functions.test_delete_marker import DELETE, GONE, LIST, Both, completed
-from tests.functions.test_subscriber import RED
-from tests.support.subscribing import Deployed, event
+from tests.support.automations import GONE, RED
+from tests.support.contexts import with_list_lock
+from tests.support.event_messages import event
+from tests.support.markers import DELETE, LIST, PUT, Deploy, MarkerFunctions, completed
+from tests.support.subscribing import Deployed
 from tests.support.webhooks import delivery
-from videovector_bridge.automate import subscriber, wiring
 
-Deploy = Callable[[str], Deployed]
 BY_MATCH = """
 [[automation]]
 name = "by match"
@@ -20,8 +18,6 @@ on = ["prompt_run.completed"]
 target = "run:{event.run_id}"
 match = MATCH
 """
-PUT = "PUT /markers"
-LOST = {"on": PUT, "kind": "drop", "act": True}
 
 
 def in_sdk_shape(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +48,7 @@ def test_the_remembered_id_needs_no_list(
 ) -> None:
     """The id that the upsert returned is enough, though the list would show no target."""
     in_sdk_shape(monkeypatch)
-    both = Both(deploy_embedded)
+    both = MarkerFunctions(deploy_embedded)
     both.upserts.push(event())
     put_by_hand(both.upserts, "run_2", "red")
 
@@ -63,16 +59,10 @@ def test_the_remembered_id_needs_no_list(
     assert both.deletes.published("rejected") == []
 
 
-def lose_the_answer(both: Both) -> None:
-    """Upsert a marker without learning of it, nor of its id."""
-    both.upserts.standin.control.faults(LOST)
-    assert both.upserts.push(event()) == 503
-
-
 def test_without_an_id_the_list_is_read(deploy_embedded: Deploy) -> None:
     """The marker whose target is that of the automation is deleted, and no other."""
-    both = Both(deploy_embedded)
-    lose_the_answer(both)
+    both = MarkerFunctions(deploy_embedded)
+    both.lose_the_response()
     put_by_hand(both.upserts, "run_2", "red")
 
     assert both.deletes.push(completed()) == 200
@@ -86,8 +76,8 @@ def test_a_list_that_shows_no_target_is_the_users_to_correct(
 ) -> None:
     """Nothing is deleted that might be another's; the rejection says what to do."""
     in_sdk_shape(monkeypatch)
-    both = Both(deploy_embedded)
-    lose_the_answer(both)
+    both = MarkerFunctions(deploy_embedded)
+    both.lose_the_response()
 
     assert both.deletes.push(completed()) == 200
 
@@ -101,13 +91,12 @@ def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The redelivered upsert learns the id; the deletion, published again, uses it."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     in_sdk_shape(monkeypatch)
-    both = Both(deploy_embedded)
-    lose_the_answer(both)
+    both = MarkerFunctions(deploy_embedded)
+    both.lose_the_response()
     (until,) = both.upserts.record("marker:run:run_1").fields["pending"].values()
     both.deletes.push(completed())
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    both.upserts.set_clock(until)
 
     assert both.upserts.push(event()) == 200
     assert both.deletes.push(completed()) == 200
@@ -118,19 +107,18 @@ def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
 
 @pytest.mark.parametrize("lands_late", [False, True])
 def test_an_upsert_in_doubt_leaves_no_marker_behind_a_newer_deletion(
-    deploy: Deploy, monkeypatch: pytest.MonkeyPatch, *, lands_late: bool
+    deploy: Deploy, *, lands_late: bool
 ) -> None:
     """Its redelivery deletes what its first request may have set after the deletion."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
-    both = Both(deploy)
-    lose_the_answer(both)
+    both = MarkerFunctions(deploy)
+    both.lose_the_response()
     (until,) = both.upserts.record("marker:run:run_1").fields["pending"].values()
 
     assert both.deletes.push(completed()) == 200
     assert both.deletes.markers() == {}
     if lands_late:
         put_by_hand(both.upserts, "run_1", "red")
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    both.upserts.set_clock(until)
     assert both.upserts.push(event()) == 200
 
     assert both.deletes.markers() == {}
@@ -140,7 +128,7 @@ def test_an_upsert_in_doubt_leaves_no_marker_behind_a_newer_deletion(
 @pytest.mark.parametrize("way", ["target", "match", "marker_id"])
 def test_a_marker_of_others_stays(deploy_embedded: Deploy, way: str) -> None:
     """Where this bridge set none, nothing is asked; with `any = true` it is deleted."""
-    both = Both(deploy_embedded)
+    both = MarkerFunctions(deploy_embedded)
     marker_id = put_by_hand(both.deletes, "run_1", "blue")
     automation = {
         "target": GONE,
@@ -162,11 +150,11 @@ def test_a_marker_of_others_stays(deploy_embedded: Deploy, way: str) -> None:
 def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy, *, known: bool) -> None:
     """An id in the event that is not what this bridge set there deletes nothing."""
     by_id = BY_MATCH.replace("match = MATCH", 'marker_id = "{event.payload.id}"')
-    both = Both(deploy_embedded, RED, by_id)
+    both = MarkerFunctions(deploy_embedded, RED, by_id)
     if known:
         both.upserts.push(event())
     else:
-        lose_the_answer(both)
+        both.lose_the_response()
     other = completed(payload={"id": put_by_hand(both.deletes, "run_2", "blue")})
 
     assert both.deletes.push(other) == 200
@@ -181,7 +169,7 @@ def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy, *, known: 
 
 def test_a_second_deletion_asks_nothing(deploy: Deploy) -> None:
     """The same occasion on the other channel is an event of its own, and finds nothing to do."""
-    both = Both(deploy)
+    both = MarkerFunctions(deploy)
     both.push(event(), completed())
     before = {name: both.deletes.requests(name) for name in (PUT, LIST, DELETE)}
 
@@ -198,8 +186,8 @@ def test_the_list_may_be_compared_by_other_keys(
     """Where VideoVector's keys are others than ours, `match` says what it shows."""
     in_sdk_shape(monkeypatch)
     automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
-    both = Both(deploy_embedded, RED, automation)
-    lose_the_answer(both)
+    both = MarkerFunctions(deploy_embedded, RED, automation)
+    both.lose_the_response()
     put_by_hand(both.deletes, "run_2", "blue")
 
     assert both.deletes.push(completed()) == 200
@@ -213,8 +201,8 @@ def test_of_several_markers_that_match_none_is_deleted(
     """At most one of them is this bridge's; `any = true` deletes them all."""
     in_sdk_shape(monkeypatch)
     automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
-    both = Both(deploy_embedded, RED, automation)
-    lose_the_answer(both)
+    both = MarkerFunctions(deploy_embedded, RED, automation)
+    both.lose_the_response()
     put_by_hand(both.deletes, "run_2", "red")
 
     assert both.deletes.push(completed()) == 200
@@ -231,7 +219,7 @@ def test_a_marker_that_replaced_ours_by_hand_stays(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch, *, any_too: bool
 ) -> None:
     """The remembered id is gone, so the marker that is there is another's; `any` deletes it."""
-    both = Both(deploy_embedded, RED, GONE + "any = true\n" * any_too)
+    both = MarkerFunctions(deploy_embedded, RED, GONE + "any = true\n" * any_too)
     both.upserts.push(event())
     state = both.deletes.standin.state
     (ours,) = state.markers.all()
@@ -248,8 +236,8 @@ def test_a_match_without_an_id_is_no_silent_end(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A marker that the list shows without its id cannot be deleted, and the rejection says so."""
-    both = Both(deploy_embedded)
-    lose_the_answer(both)
+    both = MarkerFunctions(deploy_embedded)
+    both.lose_the_response()
     json = Marker.json
     monkeypatch.setattr(Marker, "json", lambda self: json(self) | {"marker_id": None})
 
@@ -259,16 +247,13 @@ def test_a_match_without_an_id_is_no_silent_end(
     assert colors(both.deletes) == ["red"]
 
 
-def test_one_list_is_read_at_a_time(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_list_is_read_at_a_time(deploy_embedded: Deploy) -> None:
     """Lists may be large: while another message reads one, a deletion is redelivered."""
-    both = Both(deploy_embedded)
-    lose_the_answer(both)
-    turn = wiring.instance.get()[0].turn
-    monkeypatch.setattr(turn, "_wait_seconds", 0.0)
+    both = MarkerFunctions(deploy_embedded)
+    both.lose_the_response()
+    both.deletes.change(with_list_lock(wait_seconds=0.0))
 
-    with turn.take():
+    with both.deletes.context.list_lock.acquired():
         assert both.deletes.push(completed()) == 503
     assert both.deletes.requests(LIST) == 0
 

@@ -1,34 +1,23 @@
 """Outcomes of effects at the edge: refusals, their reports and redrives, and automations apart."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.support.subscribing import Deployed, event, message_of
-from videovector_bridge.automate import processing, wiring
+from tests.support.automations import coloring
+from tests.support.contexts import with_api, with_topics
+from tests.support.event_messages import event, message_of, nested
+from tests.support.subscribing import Deployed
+from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
 
-MARK = """
-[[automation]]
-name = "{name}"
-on = ["prompt_run.*"]
-[automation.upsert_marker]
-target_type = "run"
-target_id = "{target}"
-color = "{{event.payload.color}}"
-"""
 PUT = "PUT /markers"
 REFUSED = {"on": PUT, "kind": "status", "status": 422, "code": "no_such_color"}
 Deploy = Callable[[str], Deployed]
-
-
-def automation(name: str, target: str = "{event.run_id}") -> str:
-    """An automation that colours a target as the event says."""
-    return MARK.format(name=name, target=target)
 
 
 def colored(name: str, second: int, color: str) -> dict[str, Any]:
@@ -40,7 +29,7 @@ def colored(name: str, second: int, color: str) -> dict[str, Any]:
 def markers(deploy: Deploy) -> Deployed:
     """`upsert_markers` over each backend in turn."""
     deployed = deploy("upsert_markers")
-    deployed.automations(automation("color"))
+    deployed.automations(coloring("color"))
     return deployed
 
 
@@ -49,31 +38,21 @@ def rejections(deployed: Deployed) -> list[Message]:
     return deployed.published("rejected")
 
 
-def redrive(deployed: Deployed, rejected: Message) -> int:
-    """Publish a rejected message again, as an operator does; the status of its delivery."""
-    attributes = {name: text for name, text in rejected.attributes.items() if name[:3] == "ce-"}
-    return deployed.post(rejected.data, {**attributes, "content-type": "application/json"})[0]
-
-
-def test_a_refusal_whose_report_fails_is_reported_at_redelivery(
-    markers: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_whose_report_fails_is_reported_at_redelivery(markers: Deployed) -> None:
     """The event stays pending until `rejected` has it, and VideoVector is not asked again."""
     markers.standin.control.faults(REFUSED)
-    topics = wiring.instance.get()[0].backend.topics
 
-    def failing(*_: object, **__: object) -> None:
+    def failing(*_: object) -> None:
         raise BackendError("the topic is out of reach")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(type(topics), "publish", failing)
+    with markers.changed(with_topics(failing)):
         assert markers.push(colored("evt_1", 1, "red")) == 503
     assert len(markers.record("marker:run:run_1").fields["pending"]) == 1
 
     assert markers.push(colored("evt_1", 1, "red")) == 200
 
-    (found,) = rejections(markers)
-    assert (found.attributes["code"], found.attributes["event-id"]) == (
+    (rejected,) = rejections(markers)
+    assert (rejected.attributes["code"], rejected.attributes["event-id"]) == (
         "validation_refused",
         "evt_1",
     )
@@ -88,9 +67,9 @@ def test_a_rejected_message_that_is_redriven_is_applied(markers: Deployed) -> No
     """What was refused is tried again once it is published again."""
     markers.standin.control.faults(REFUSED)
     assert markers.push(colored("evt_1", 1, "red")) == 200
-    (found,) = rejections(markers)
+    (rejected,) = rejections(markers)
 
-    assert redrive(markers, found) == 200
+    assert markers.redrive(rejected) == 200
 
     assert markers.markers() == {"run_1": "red"}
     assert markers.record("marker:run:run_1").fields["refused"] == {}
@@ -112,16 +91,16 @@ def test_a_redriven_event_does_not_undo_a_newer_one(markers: Deployed) -> None:
     markers.standin.control.faults(REFUSED)
     markers.push(colored("evt_1", 1, "red"))
     markers.push(colored("evt_2", 2, "blue"))
-    (found,) = rejections(markers)
+    (rejected,) = rejections(markers)
 
-    assert redrive(markers, found) == 200
+    assert markers.redrive(rejected) == 200
 
     assert markers.markers() == {"run_1": "blue"}
 
 
 def test_a_failing_automation_does_not_stop_the_others(markers: Deployed) -> None:
     """A transient failure of one: the other automations of the event are done at once."""
-    markers.automations(automation("one", "run_a"), automation("two", "run_b"))
+    markers.automations(coloring("one", "run_a"), coloring("two", "run_b"))
     markers.standin.control.faults({"on": PUT, "kind": "status", "status": 401})
 
     assert markers.push(colored("evt_1", 1, "red")) == 503
@@ -131,19 +110,16 @@ def test_a_failing_automation_does_not_stop_the_others(markers: Deployed) -> Non
     assert markers.markers() == {"run_a": "red", "run_b": "red"}
 
 
-def test_a_bug_in_one_automation_does_not_stop_the_others(
-    markers: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_in_one_automation_does_not_stop_the_others(markers: Deployed) -> None:
     """A crash of one is answered 500 after the others are done."""
-    markers.automations(automation("one", "run_a"), automation("two", "run_b"))
-    carry_out = processing._carry_out
+    markers.automations(coloring("one", "run_a"), coloring("two", "run_b"))
 
-    def crashing(work: Any, planned: Any, received: Any) -> Any:
-        if planned.automation.name == "one":
+    def crashing(api: VideoVectorClient, body: Mapping[str, Any]) -> Any:
+        if body["target_id"] == "run_a":
             raise ZeroDivisionError
-        return carry_out(work, planned, received)
+        return api.upsert_marker(body)
 
-    monkeypatch.setattr(processing, "_carry_out", crashing)
+    markers.change(with_api(upsert_marker=crashing))
 
     assert markers.push(colored("evt_1", 1, "red")) == 500
 
@@ -157,8 +133,8 @@ def test_an_event_from_the_future_is_rejected_and_blocks_nothing(markers: Deploy
     assert markers.push({**colored("evt_9", 1, "blue"), "created_at": ahead}) == 200
     assert markers.push(colored("evt_1", 1, "red")) == 200
 
-    (found,) = rejections(markers)
-    assert found.attributes["code"] == "future_time"
+    (rejected,) = rejections(markers)
+    assert rejected.attributes["code"] == "future_time"
     assert markers.markers() == {"run_1": "red"}
 
 
@@ -191,17 +167,11 @@ def test_the_record_keeps_what_was_accepted(markers: Deployed) -> None:
 
 def test_a_state_that_no_record_holds_is_rejected_before_it_is_applied(markers: Deployed) -> None:
     """A redelivery would not change it."""
-    body = MARK.replace('color = "{{event.payload.color}}"', "").replace(
-        'target_type = "run"\ntarget_id = "{target}"',
-        'target = "{target}"\nbody.a.b.c.d.e.f.g = "{{event.payload.deep}}"',
-    )
-    markers.automations(body.format(name="deep", target="x"))
-    deep: Any = 1
-    for _ in range(15):
-        deep = [deep]
+    body = 'target = "x"\nbody.a.b.c.d.e.f.g = "{event.payload.deep}"'
+    markers.automations(coloring("deep").partition("target_type")[0] + body)
 
-    assert markers.push(event(payload={"deep": deep})) == 200
+    assert markers.push(event(payload={"deep": nested(15)})) == 200
 
-    (found,) = rejections(markers)
-    assert found.attributes["code"] == "document_too_deep"
+    (rejected,) = rejections(markers)
+    assert rejected.attributes["code"] == "document_too_deep"
     assert markers.requests(PUT) == 0

@@ -3,21 +3,19 @@
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from infra.standin import StandIn, StandInConfig
-from tests.functions.test_outcomes import redrive
-from tests.support.subscribing import SOURCE, Deployed, event, message_of
-from tests.unit.automate.actions.test_match import nested
+from tests.support.contexts import with_api, with_limits, with_topics
+from tests.support.event_messages import SOURCE, event, message_of, nested
+from tests.support.subscribing import Deployed
 from videovector_bridge.api.errors import ValidationRefused
-from videovector_bridge.automate import subscriber, wiring
 from videovector_bridge.automate.actions.search import match_key
-from videovector_bridge.automate.effects import parts
 from videovector_bridge.automate.effects.record import Record, State, Version
-from videovector_bridge.backends.ports import Message
+from videovector_bridge.backends.ports import Message, Timeout, Topics
 from videovector_bridge.errors import BackendError, PermanentError
 
 Deploy = Callable[[str], Deployed]
@@ -82,9 +80,9 @@ def test_each_match_is_published(searches: Deployed) -> None:
     """With what was searched for, the whole match, and its ids where every event has them."""
     assert searches.push(completed()) == 200
 
-    found = matches(searches)
-    assert {one["segment_id"] for one in found} == all_segments(searches)
-    one = found[0]
+    published = matches(searches)
+    assert {one["segment_id"] for one in published} == all_segments(searches)
+    one = published[0]
     assert one["payload"]["match"]["segment_id"] == one["segment_id"]
     assert one["payload"]["search"] == {"query": "a an two", "top_k": 50}
     assert (one["payload"]["automation"], one["payload"]["event_id"]) == ("cars", "evt_1")
@@ -113,8 +111,8 @@ def test_what_is_new_is_published(searches: Deployed) -> None:
     searches.automations(TEXT)
     searches.push(completed("evt_2", 2))
 
-    found = [one["segment_id"] for one in matches(searches)]
-    assert sorted(found) == sorted(all_segments(searches))
+    segment_ids = [one["segment_id"] for one in matches(searches)]
+    assert sorted(segment_ids) == sorted(all_segments(searches))
 
 
 def test_each_automation_remembers_for_itself(embedded: Deployed) -> None:
@@ -136,27 +134,24 @@ def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
     assert searches.requests(FILTER) >= 1
 
 
-def test_a_failure_half_way_goes_on(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_half_way_goes_on(embedded: Deployed) -> None:
     """The redelivery publishes the rest, and what was in hand under the same id."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
-    topics = type(wiring.instance.get()[0].backend.topics)
-    publish = topics.publish
     count = 0
 
-    def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
+    def failing(topics: Topics, topic: str, messages: Sequence[Message], timeout: Timeout) -> None:
         nonlocal count
         count += topic == "events"
-        publish(self, topic, messages, timeout=timeout)
+        topics.publish(topic, messages, timeout=timeout)
         if count == 3:
-            raise BackendError("the answer was lost")
+            raise BackendError("the response was lost")
 
-    monkeypatch.setattr(topics, "publish", failing)
+    embedded.change(with_topics(failing))
     assert embedded.push(completed()) == 503
     assert embedded.push(completed()) == 200
 
-    found = [one["event_id"] for one in matches(embedded)]
-    assert len(set(found)) == len(all_segments(embedded))
-    assert len(found) - len(set(found)) == 1
+    event_ids = [one["event_id"] for one in matches(embedded)]
+    assert len(set(event_ids)) == len(all_segments(embedded))
+    assert len(event_ids) - len(set(event_ids)) == 1
 
 
 def record_of(key: str, until: float) -> Record:
@@ -165,11 +160,8 @@ def record_of(key: str, until: float) -> Record:
     return Record(State({"match": key}, version), None, {version.key: until}, created=True)
 
 
-def test_a_claimed_match_stops_no_other(
-    searches: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claimed_match_stops_no_other(searches: Deployed) -> None:
     """The others are published; the redelivery publishes it when its claim is over."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     until = time.time() + 1_000
     segment_id = sorted(all_segments(searches))[3]
     key = key_of_segment(searches, segment_id)
@@ -180,7 +172,7 @@ def test_a_claimed_match_stops_no_other(
     assert searches.push(completed()) == 503
     others = all_segments(searches) - {segment_id}
     assert sorted(one["segment_id"] for one in matches(searches)) == sorted(others)
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    searches.set_clock(until)
     assert searches.push(completed()) == 200
 
     assert sorted(one["segment_id"] for one in matches(searches)) == sorted(all_segments(searches))
@@ -189,42 +181,33 @@ def test_a_claimed_match_stops_no_other(
 
 def key_of_segment(deployed: Deployed, segment_id: str) -> str:
     """The key of the match that a segment of the stand-in is."""
-    rows = wiring.instance.get()[0].api.playground_search("a an two", 50)
+    rows = deployed.context.api.playground_search("a an two", 50)
     (row,) = [row for row in rows if row["segment_id"] == segment_id]
     return match_key("cars", row)
 
 
-def test_a_match_that_is_refused_is_reported_alone(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_match_that_is_refused_is_reported_alone(embedded: Deployed) -> None:
     """By its key; a redelivery publishes and reports nothing again."""
-    topics = type(wiring.instance.get()[0].backend.topics)
-    publish = topics.publish
     segment_id = sorted(all_segments(embedded))[3]
     key = key_of_segment(embedded, segment_id)
 
-    def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
+    def failing(topics: Topics, topic: str, messages: Sequence[Message], timeout: Timeout) -> None:
         if topic == "events" and key in messages[0].attributes.get("ce-id", ""):
             raise PermanentError("too large", owner="system", code="too_large")
-        publish(self, topic, messages, timeout=timeout)
+        topics.publish(topic, messages, timeout=timeout)
 
-    monkeypatch.setattr(topics, "publish", failing)
-
-    assert embedded.push(completed()) == 200
+    with embedded.changed(with_topics(failing)):
+        assert embedded.push(completed()) == 200
     assert {one["segment_id"] for one in matches(embedded)} == all_segments(embedded) - {segment_id}
     (rejected,) = embedded.published("rejected")
     assert (rejected.attributes["code"], rejected.attributes["target-part"]) == ("too_large", key)
 
-    monkeypatch.undo()
-    assert redrive(embedded, rejected) == 200
+    assert embedded.redrive(rejected) == 200
     assert sorted(one["segment_id"] for one in matches(embedded)) == sorted(all_segments(embedded))
 
 
-def test_a_page_that_is_refused_loses_no_match_before_it(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_that_is_refused_loses_no_match_before_it(embedded: Deployed) -> None:
     """They are published, one that is claimed by the redelivery, and the event is rejected."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
     embedded.automations(CONDITIONS)
     rows = [{"result_id": f"r{number}"} for number in range(3)]
 
@@ -232,8 +215,7 @@ def test_a_page_that_is_refused_loses_no_match_before_it(
         yield from rows
         raise ValidationRefused("the second page")
 
-    api = type(wiring.instance.get()[0].api)
-    monkeypatch.setattr(api, "playground_filter_search", failing)
+    embedded.change(with_api(playground_filter_search=failing))
     key, until = match_key("crowds", rows[0]), time.time() + 1_000
     embedded.backend.documents.write(
         "effects", f"match:{key}", record_of(key, until).fields(), replaces=None, timeout=10
@@ -242,7 +224,7 @@ def test_a_page_that_is_refused_loses_no_match_before_it(
     assert embedded.push(completed()) == 503
     assert [one["payload"]["match"] for one in matches(embedded)] == rows[1:]
     assert embedded.published("rejected") == []
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    embedded.set_clock(until)
     assert embedded.push(completed()) == 200
 
     assert [one["payload"]["match"] for one in matches(embedded)] == [*rows[1:], rows[0]]
@@ -251,20 +233,17 @@ def test_a_page_that_is_refused_loses_no_match_before_it(
 
 
 def test_what_is_done_costs_nothing_at_a_redelivery(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    embedded: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The record of the event knows which matches are done; theirs are not read."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
-    with monkeypatch.context() as patch:
-        topics = type(wiring.instance.get()[0].backend.topics)
-        publish, count = topics.publish, itertools.count(1)
+    count = itertools.count(1)
 
-        def failing(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
-            if next(count) == 5:
-                raise BackendError("the topic did not answer")
-            publish(self, topic, messages, timeout=timeout)
+    def failing(topics: Topics, topic: str, messages: Sequence[Message], timeout: Timeout) -> None:
+        if next(count) == 5:
+            raise BackendError("the topic did not answer")
+        topics.publish(topic, messages, timeout=timeout)
 
-        patch.setattr(topics, "publish", failing)
+    with embedded.changed(with_topics(failing)):
         assert embedded.push(completed()) == 503
     assert len(matches(embedded)) == len(all_segments(embedded)) - 1
     capsys.readouterr()
@@ -278,12 +257,9 @@ def test_what_is_done_costs_nothing_at_a_redelivery(
     assert (line["api_calls"], line["store_reads"], line["store_writes"]) == (1, 2, 5)
 
 
-def test_a_search_that_takes_too_long_is_continued(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_that_takes_too_long_is_continued(embedded: Deployed) -> None:
     """By the redelivery."""
-    with monkeypatch.context() as patch:
-        patch.setattr(parts, "ALL_SECONDS", -1.0)
+    with embedded.changed(with_limits(parts=-1.0)):
         assert embedded.push(completed()) == 503
     assert matches(embedded) == []
 
@@ -299,8 +275,8 @@ def test_a_search_for_nothing_is_rejected(embedded: Deployed, query: object, cod
     """What is not a text cannot be searched for."""
     assert embedded.push(completed(query=query)) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", code)
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", code)
     assert embedded.requests(POST) == 0
 
 
@@ -310,8 +286,8 @@ def test_what_videovector_refuses_is_rejected(embedded: Deployed) -> None:
 
     assert embedded.push(completed()) == 200
 
-    (found,) = embedded.published("rejected")
-    assert found.attributes["reason"] == "user"
+    (rejected,) = embedded.published("rejected")
+    assert rejected.attributes["reason"] == "user"
 
 
 @pytest.mark.parametrize("other", ["evt_2", "of another source"])
@@ -330,15 +306,15 @@ def test_events_of_their_own_search_for_themselves(embedded: Deployed, other: st
 
 
 @pytest.mark.parametrize("levels", [240, 250, 252, 260, 1_000])
-def test_a_match_of_any_depth_is_published(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, levels: int
-) -> None:
+def test_a_match_of_any_depth_is_published(embedded: Deployed, levels: int) -> None:
     """With what can be written of it."""
     row = {"result_id": "r", "video_id": "ключ" * 500, "deep": nested(levels)}
-    api = type(wiring.instance.get()[0].api)
-    monkeypatch.setattr(api, "playground_search", lambda *_, **__: [row])
+    embedded.change(with_api(playground_search=lambda *_, **__: [row]))
 
     assert embedded.push(completed()) == 200
 
-    (found,) = matches(embedded)
-    assert (found["video_id"], found["payload"]["match"]["result_id"]) == ("ключ" * 500, "r")
+    (published,) = matches(embedded)
+    assert (published["video_id"], published["payload"]["match"]["result_id"]) == (
+        "ключ" * 500,
+        "r",
+    )

@@ -1,22 +1,26 @@
 """URLs for every segment of a video: one record per event, and no segment decides for another."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from infra.standin import MEDIA_BUCKET
 from infra.standin.library.catalog import StoredObject
-from tests.functions.test_issue_signed_url import POST, key_of, processed, ready
-from tests.functions.test_outcomes import redrive
+from tests.support.contexts import (
+    with_api,
+    with_documents,
+    with_effects,
+    with_limits,
+    with_list_lock,
+    with_topics,
+)
+from tests.support.signed_urls import POST, Deploy, deploy_links, key_of, processed
 from tests.support.subscribing import Deployed
-from videovector_bridge.automate import subscriber, wiring
-from videovector_bridge.automate.effects import parts
-from videovector_bridge.automate.metering import MeteredDocuments
-from videovector_bridge.backends.ports import Message
+from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.backends.ports import Document, Documents, Message, Timeout, Topics
 
-Deploy = Callable[[str], Deployed]
 SEGMENTS = """
 [[automation]]
 name = "segments"
@@ -35,18 +39,13 @@ ATTEMPTS = 4
 @pytest.fixture
 def links(deploy: Deploy) -> Deployed:
     """The function over each backend in turn."""
-    deployed = ready(deploy)
-    deployed.automations(SEGMENTS)
-    return deployed
+    return deploy_links(deploy, SEGMENTS)
 
 
 @pytest.fixture
-def embedded(deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch) -> Deployed:
-    """The function over the embedded backend, without pauses."""
-    monkeypatch.setattr(subscriber, "_PAUSE_SECONDS", 0.0)
-    deployed = ready(deploy_embedded)
-    deployed.automations(SEGMENTS)
-    return deployed
+def embedded(deploy_embedded: Deploy) -> Deployed:
+    """The function over the embedded backend."""
+    return deploy_links(deploy_embedded, SEGMENTS)
 
 
 def segments(deployed: Deployed) -> dict[str, str]:
@@ -64,18 +63,16 @@ def of_video(deployed: Deployed, name: str = "evt_1") -> dict[str, Any]:
     }
 
 
-def change(deployed: Deployed, monkeypatch: pytest.MonkeyPatch, *changes: dict[str, Any]) -> None:
+def change_segments(deployed: Deployed, *changes: dict[str, Any]) -> None:
     """Let VideoVector list the first segments of the video with other values."""
-    api = type(wiring.instance.get()[0].api)
-    ask = api.batch_segments_for_targets
 
-    def changed(self: Any, targets: Any) -> Any:
-        (row,) = ask(self, targets)
+    def changed(api: VideoVectorClient, targets: Any) -> Any:
+        (row,) = api.batch_segments_for_targets(targets)
         for segment, values in zip(row["segments"], changes, strict=False):
             segment.update(values)
         return [row]
 
-    monkeypatch.setattr(api, "batch_segments_for_targets", changed)
+    deployed.change(with_api(batch_segments_for_targets=changed))
     assert len(segments(deployed)) > len(changes)
 
 
@@ -96,33 +93,40 @@ def test_every_segment_of_a_video_has_a_url(links: Deployed) -> None:
     assert links.push(of_video(links)) == 200
     assert links.push(of_video(links)) == 200
 
-    found = [json.loads(one.data) for one in links.published("media-urls")]
-    assert {one["segment_id"]: one["gcs_uri"] for one in found} == segments(links)
-    assert len(found) == len(segments(links)) == links.requests(POST)
+    messages = [json.loads(one.data) for one in links.published("media-urls")]
+    assert {one["segment_id"]: one["gcs_uri"] for one in messages} == segments(links)
+    assert len(messages) == len(segments(links)) == links.requests(POST)
     assert links.requests(LIST) == 1
     ids = {one.attributes["ce-id"] for one in links.published("media-urls")}
     assert ids == {f"{key_of('segments')}:{segment_id}" for segment_id in segments(links)}
 
 
-def test_an_event_has_one_record_whatever_its_segments(
-    links: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class RecordingDocuments:
+    """A document store that records the name of each call, and its document."""
+
+    def __init__(self, real: Documents, calls: list[tuple[str, str]]) -> None:
+        self._real = real
+        self._calls = calls
+
+    def read(self, collection: str, document_id: str, **named: Any) -> Document | None:
+        """Read, and record it."""
+        self._calls.append(("read", f"{collection}/{document_id}"))
+        return self._real.read(collection, document_id, **named)
+
+    def write(self, collection: str, document_id: str, *args: Any, **named: Any) -> Document:
+        """Write, and record it."""
+        self._calls.append(("write", f"{collection}/{document_id}"))
+        return self._real.write(collection, document_id, *args, **named)
+
+
+def test_an_event_has_one_record_whatever_its_segments(links: Deployed) -> None:
     """It is written at the claim and at the end, and read by no first delivery."""
-    named: list[tuple[str, str]] = []
-    for method in ("read", "write"):
-        call = getattr(MeteredDocuments, method)
-
-        def noting(
-            self: Any, folder: str, name: str, *values: Any, call: Any = call, **others: Any
-        ) -> Any:
-            named.append((call.__name__, f"{folder}/{name}"))
-            return call(self, folder, name, *values, **others)
-
-        monkeypatch.setattr(MeteredDocuments, method, noting)
+    calls: list[tuple[str, str]] = []
+    links.change(with_documents(lambda real: RecordingDocuments(real, calls)))
 
     assert links.push(of_video(links)) == 200
 
-    assert named == [("write", f"effects/{RECORD}")] * 2
+    assert calls == [("write", f"effects/{RECORD}")] * 2
     fields = links.record(RECORD).fields
     assert (len(fields["parts_done"]), fields["pending"]) == (len(segments(links)), {})
 
@@ -146,29 +150,24 @@ class DeathError(BaseException):
     """The process ends here."""
 
 
-def test_a_crash_half_way_costs_only_what_was_not_noted(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_half_way_costs_only_what_was_not_noted(embedded: Deployed) -> None:
     """When its claim is over the redelivery continues where the progress was saved last."""
-    monkeypatch.setattr(parts, "_SAVE_SECONDS", -1.0)
+    embedded.change(with_effects(save_seconds=-1.0))
     first, second, *others = segments(embedded)
-    topics = type(wiring.instance.get()[0].backend.topics)
-    publish = topics.publish
+    count = 0
 
-    def dying(self: Any, topic: str, messages: list[Message], *, timeout: float) -> None:
-        if len(issued_here) == 2:
+    def dying(topics: Topics, topic: str, messages: Sequence[Message], timeout: Timeout) -> None:
+        nonlocal count
+        if count == 2:
             raise DeathError
-        issued_here.append(topic)
-        publish(self, topic, messages, timeout=timeout)
+        count += 1
+        topics.publish(topic, messages, timeout=timeout)
 
-    issued_here: list[str] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(topics, "publish", dying)
-        with pytest.raises(DeathError):
-            embedded.push(of_video(embedded))
+    with embedded.changed(with_topics(dying)), pytest.raises(DeathError):
+        embedded.push(of_video(embedded))
     assert embedded.push(of_video(embedded)) == 503  # the claim is held
     (until,) = embedded.record(RECORD).fields["pending"].values()
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    embedded.set_clock(until)
     asked = embedded.requests(POST)
 
     assert embedded.push(of_video(embedded)) == 200
@@ -177,15 +176,10 @@ def test_a_crash_half_way_costs_only_what_was_not_noted(
     assert embedded.requests(POST) == asked + len(others)
 
 
-def test_a_refused_segment_is_reported_alone(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_segment_is_reported_alone(embedded: Deployed) -> None:
     """By its id; the others have their URLs, and a redelivery of the message changes nothing."""
-    change(
-        embedded,
-        monkeypatch,
-        {"gcs_uri": "gs://elsewhere/x"},
-        {"gcs_uri": f"gs://{MEDIA_BUCKET}/no"},
+    change_segments(
+        embedded, {"gcs_uri": "gs://elsewhere/x"}, {"gcs_uri": f"gs://{MEDIA_BUCKET}/no"}
     )
     first, second, *others = segments(embedded)
 
@@ -201,11 +195,9 @@ def test_a_refused_segment_is_reported_alone(
     assert embedded.record(RECORD).fields["pending"] == {}
 
 
-def test_a_refusal_is_reported_once_though_another_segment_fails(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_is_reported_once_though_another_segment_fails(embedded: Deployed) -> None:
     """The redelivery is for the one that failed."""
-    change(embedded, monkeypatch, {"gcs_uri": "gs://elsewhere/x"})
+    change_segments(embedded, {"gcs_uri": "gs://elsewhere/x"})
     first, *others = segments(embedded)
     embedded.standin.control.faults(*[DOWN] * ATTEMPTS)
 
@@ -223,55 +215,47 @@ def test_after_a_correction_only_refused_segments_are_asked_for(
     """The rejected message is published again when the bucket is on the list."""
     uri = "gs://elsewhere/x.mp4"
     monkeypatch.setitem(links.standin.state.library.objects, uri, StoredObject("video/mp4", "x"))
-    change(links, monkeypatch, {"gcs_uri": uri})
+    change_segments(links, {"gcs_uri": uri})
     first, *others = segments(links)
     assert links.push(of_video(links)) == 200
     (rejected,) = links.published("rejected")
     links.set("SIGNED_URL_BUCKETS", f"elsewhere, {MEDIA_BUCKET}")
-    wiring.instance._made = None
     asked = links.requests(POST)
 
     for _ in range(2):
-        assert redrive(links, rejected) == 200
+        assert links.redrive(rejected) == 200
 
     assert issued(links) == [*others, first]
     assert links.requests(POST) == asked + 1
     assert len(links.published("rejected")) == 1
 
 
-def test_what_is_still_refused_is_reported_again(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_still_refused_is_reported_again(embedded: Deployed) -> None:
     """Who published it again learns that it was of no use."""
-    change(embedded, monkeypatch, {"gcs_uri": "gs://elsewhere/x"})
+    change_segments(embedded, {"gcs_uri": "gs://elsewhere/x"})
     embedded.push(of_video(embedded))
     (rejected,) = embedded.published("rejected")
 
-    assert redrive(embedded, rejected) == 200
+    assert embedded.redrive(rejected) == 200
 
     assert len(refused_parts(embedded)) == 2
     assert embedded.requests(POST) == len(segments(embedded)) - 1
 
 
-def test_a_bug_with_one_segment_stops_no_other(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_with_one_segment_stops_no_other(embedded: Deployed) -> None:
     """The message is redelivered for it, when its claim is over; the others are done."""
     first, *others = segments(embedded)
-    api = type(wiring.instance.get()[0].api)
-    ask = api.signed_url
 
-    def failing(self: Any, gcs_uri: str, **others: Any) -> Any:
+    def failing(api: VideoVectorClient, gcs_uri: str, **named: Any) -> Any:
         if gcs_uri == segments(embedded)[first]:
             raise ValueError("a bug")
-        return ask(self, gcs_uri, **others)
+        return api.signed_url(gcs_uri, **named)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(api, "signed_url", failing)
+    with embedded.changed(with_api(signed_url=failing)):
         assert embedded.push(of_video(embedded)) == 500
     assert issued(embedded) == others
     (until,) = embedded.record(RECORD).fields["pending"].values()
-    monkeypatch.setattr(wiring.instance.get()[0].effects, "_now", lambda: until)
+    embedded.set_clock(until)
 
     assert embedded.push(of_video(embedded)) == 200
 
@@ -283,12 +267,10 @@ def test_a_bug_with_one_segment_stops_no_other(
     [("s" * 500 + "1", "s" * 500 + "2"), ("s" * 2_000, "s" * 2_001), ("é", "e"), (" a", "a ")],
     ids=["long", "longer than an attribute", "not ASCII", "blanks"],
 )
-def test_ids_of_any_form_name_their_messages(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, one: str, other: str
-) -> None:
+def test_ids_of_any_form_name_their_messages(embedded: Deployed, one: str, other: str) -> None:
     """What fits no attribute is hashed; the data has the id as it is. A refusal is reported."""
     elsewhere = {"segment_id": one + "3", "gcs_uri": "gs://elsewhere/x"}
-    change(embedded, monkeypatch, {"segment_id": one}, {"segment_id": other}, elsewhere)
+    change_segments(embedded, {"segment_id": one}, {"segment_id": other}, elsewhere)
 
     assert embedded.push(of_video(embedded)) == 200
 
@@ -303,22 +285,19 @@ def test_ids_of_any_form_name_their_messages(
 
 @pytest.mark.parametrize("values", [{"segment_id": None}, {"gcs_uri": None}, {"segment_id": ""}])
 def test_a_segment_without_id_or_address_is_left_out(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]
+    embedded: Deployed, values: dict[str, Any]
 ) -> None:
     """As VideoVector has it while it is processed."""
-    change(embedded, monkeypatch, values)
+    change_segments(embedded, values)
 
     assert embedded.push(of_video(embedded)) == 200
 
     assert issued(embedded) == list(segments(embedded))[1:]
 
 
-def test_segments_that_take_too_long_are_continued(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_segments_that_take_too_long_are_continued(embedded: Deployed) -> None:
     """By the redelivery, which needs no free claim to wait for."""
-    with monkeypatch.context() as patch:
-        patch.setattr(parts, "ALL_SECONDS", -1.0)
+    with embedded.changed(with_limits(parts=-1.0)):
         assert embedded.push(of_video(embedded)) == 503
     assert issued(embedded) == []
 
@@ -330,18 +309,15 @@ def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
     """An event without one is the user's to correct."""
     assert embedded.push({**processed(""), "video_id": None}) == 200
 
-    (found,) = embedded.published("rejected")
-    assert (found.attributes["reason"], found.attributes["code"]) == ("user", "no_target")
+    (rejected,) = embedded.published("rejected")
+    assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "no_target")
 
 
-def test_one_list_of_segments_is_read_at_a_time(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_list_of_segments_is_read_at_a_time(embedded: Deployed) -> None:
     """Lists may be large: while another message reads one, this one is redelivered."""
-    turn = wiring.instance.get()[0].turn
-    monkeypatch.setattr(turn, "_wait_seconds", 0.0)
+    embedded.change(with_list_lock(wait_seconds=0.0))
 
-    with turn.take():
+    with embedded.context.list_lock.acquired():
         assert embedded.push(of_video(embedded)) == 503
     assert embedded.requests(LIST) == 0
 

@@ -1,18 +1,18 @@
 """Previews: what is stored where, how often it is written, and what is announced."""
 
 import hashlib
-import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from infra.standin.library import media
-from tests.support.subscribing import SOURCE, Deployed, event
+from tests.support.contexts import Change, with_api, with_files, with_time
+from tests.support.event_messages import SOURCE, event
+from tests.support.subscribing import Deployed
+from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.api.models import Media
-from videovector_bridge.automate import wiring
 from videovector_bridge.automate.action import Cause, effect_key
 from videovector_bridge.automate.actions import store_preview
 from videovector_bridge.automate.effects.record import Version
@@ -73,12 +73,17 @@ def segment(deployed: Deployed) -> str:
     return next(iter(deployed.standin.state.library.segments))
 
 
+def with_gif(picture: Media) -> Change:
+    """Let VideoVector have this picture of every video."""
+    return with_api(gif=lambda *_: picture)
+
+
 def done(video_id: Any, name: str = "evt_1", second: int = 0) -> dict[str, Any]:
     """An event about a video that was processed."""
     return event(name, second, event_type="processing.video_completed", video_id=video_id)
 
 
-def seen(segment_id: Any, name: Any, video_id: str = "vid_1") -> dict[str, Any]:
+def segment_done(segment_id: Any, name: Any, video_id: str = "vid_1") -> dict[str, Any]:
     """An event about a segment that was processed."""
     return event(
         event_type="processing.segment_completed",
@@ -121,7 +126,7 @@ def test_the_thumbnail_of_a_segment_is_stored(previews: Deployed) -> None:
     """Under a name of the automation's choice."""
     segment_id = segment(previews)
 
-    assert previews.push(seen(segment_id, "a b/ü#?.jpg")) == 200
+    assert previews.push(segment_done(segment_id, "a b/ü#?.jpg")) == 200
 
     stored = files(previews).find("a b/ü#?.jpg", timeout=10)
     assert stored is not None
@@ -157,15 +162,13 @@ def test_the_same_picture_is_not_written_again(previews: Deployed) -> None:
     ]
 
 
-def test_another_picture_replaces_the_file(
-    previews: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_picture_replaces_the_file(previews: Deployed) -> None:
     """Under the same name, as another generation."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
     previews.push(done(video_id))
     first = files(previews).find(name, timeout=10)
-    monkeypatch.setattr(media, "gif", media.jpeg)
+    previews.change(with_gif(Media(media.jpeg(video_id), "image/gif")))
 
     previews.push(done(video_id, "evt_2", 2))
 
@@ -176,41 +179,35 @@ def test_another_picture_replaces_the_file(
     assert files(previews).read(name, timeout=10) == media.jpeg(video_id)
 
 
-def test_a_slow_older_picture_does_not_replace_a_newer_one(
-    previews: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_older_picture_does_not_replace_a_newer_one(previews: Deployed) -> None:
     """A picture that was fetched before another was stored is fetched again."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
-    api = wiring.instance.get()[0].api
-    fetch = api.gif
     pictures: list[bytes] = []
 
-    def slow(of: str) -> Any:
-        picture = fetch(of)
+    def slow(api: VideoVectorClient, of: str) -> Media:
+        picture = api.gif(of)
         if not pictures:  # another event's is stored at the same time
             files(previews).write(name, b"newer", "image/gif", replaces=None, timeout=10)
         pictures.append(picture.content)
         return picture
 
-    monkeypatch.setattr(type(api), "gif", lambda _, of: slow(of))
+    previews.change(with_api(gif=slow))
     assert previews.push(done(video_id)) == 200
 
     assert len(pictures) == 2
     assert files(previews).read(name, timeout=10) == media.gif(video_id)
 
 
-def test_a_lost_answer_writes_once(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_answer_writes_once(embedded: Deployed) -> None:
     """Our own bytes are found to be there already."""
-    kind = type(files(embedded))
-    write = kind.write
     written: list[StoredFile] = []
 
-    def losing(*args: Any, **options: Any) -> StoredFile:
-        written.append(write(*args, **options))
+    def losing(real: Files, *args: Any, **options: Any) -> StoredFile:
+        written.append(real.write(*args, **options))
         raise ConflictError("our own write, seen by its repetition")
 
-    monkeypatch.setattr(kind, "write", losing)
+    embedded.change(with_files(write=losing))
     assert embedded.push(done(video(embedded))) == 200
 
     assert len(written) == 1
@@ -218,15 +215,13 @@ def test_a_lost_answer_writes_once(embedded: Deployed, monkeypatch: pytest.Monke
     assert announced["payload"]["uri"] == written[0].uri
 
 
-def test_a_file_that_others_write_all_the_time_is_redelivered(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_others_write_all_the_time_is_redelivered(embedded: Deployed) -> None:
     """After a few tries the function gives up for now."""
 
     def conflict(*_: Any, **__: Any) -> StoredFile:
         raise ConflictError("another writer was first")
 
-    monkeypatch.setattr(type(files(embedded)), "write", conflict)
+    embedded.change(with_files(write=conflict))
 
     assert embedded.push(done(video(embedded))) == 503
     assert embedded.announced("media.preview_stored") == []
@@ -235,34 +230,31 @@ def test_a_file_that_others_write_all_the_time_is_redelivered(
 EVENT_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def set_time(patched: pytest.MonkeyPatch, now: datetime) -> None:
-    """Have the function see this time."""
-    context, automations = wiring.instance.get()
-    changed = replace(context, now=lambda: now)
-    patched.setattr(wiring.instance, "_made", (os.getpid(), (changed, automations)))
-
-
-@pytest.mark.parametrize("missing", [done("vid_none"), seen("seg_none", "")], ids=["gif", "jpeg"])
+@pytest.mark.parametrize(
+    "missing", [done("vid_none"), segment_done("seg_none", "")], ids=["gif", "jpeg"]
+)
 @pytest.mark.parametrize("seconds", [-60, 0, 899.999])
 def test_a_picture_that_is_not_there_yet_is_redelivered(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, missing: dict[str, Any], seconds: float
+    embedded: Deployed, missing: dict[str, Any], seconds: float
 ) -> None:
     """VideoVector may make it after the event: for 15 minutes its 404 is not final."""
-    set_time(monkeypatch, EVENT_TIME + timedelta(seconds=seconds))
+    embedded.change(with_time(EVENT_TIME + timedelta(seconds=seconds)))
 
     assert embedded.push(missing) == 503
 
     assert embedded.published("rejected") == []
 
 
-@pytest.mark.parametrize("missing", [done("vid_none"), seen("seg_none", "")], ids=["gif", "jpeg"])
+@pytest.mark.parametrize(
+    "missing", [done("vid_none"), segment_done("seg_none", "")], ids=["gif", "jpeg"]
+)
 def test_a_picture_that_is_still_not_there_is_rejected(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, missing: dict[str, Any]
+    embedded: Deployed, missing: dict[str, Any]
 ) -> None:
     """15 minutes after its event VideoVector's 404 is final."""
-    set_time(monkeypatch, EVENT_TIME)
+    embedded.change(with_time(EVENT_TIME))
     assert embedded.push(missing) == 503
-    set_time(monkeypatch, EVENT_TIME + timedelta(minutes=15))
+    embedded.change(with_time(EVENT_TIME + timedelta(minutes=15)))
 
     assert embedded.push(missing) == 200
 
@@ -270,14 +262,11 @@ def test_a_picture_that_is_still_not_there_is_rejected(
     assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "not_found")
 
 
-def test_a_picture_that_is_made_later_is_stored(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_that_is_made_later_is_stored(embedded: Deployed) -> None:
     """By the redelivery that finds it, and announced once."""
-    set_time(monkeypatch, EVENT_TIME + timedelta(minutes=1))
+    embedded.change(with_time(EVENT_TIME + timedelta(minutes=1)))
     assert embedded.push(done("vid_later")) == 503
-    picture = Media(b"GIF89a", "image/gif")
-    monkeypatch.setattr(type(wiring.instance.get()[0].api), "gif", lambda *_: picture)
+    embedded.change(with_gif(Media(b"GIF89a", "image/gif")))
 
     assert embedded.push(done("vid_later")) == 200
 
@@ -286,11 +275,9 @@ def test_a_picture_that_is_made_later_is_stored(
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_other_refusals_are_final_at_once(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
+def test_other_refusals_are_final_at_once(embedded: Deployed, status: int) -> None:
     """Only a 404 may mean that there is no picture yet."""
-    set_time(monkeypatch, EVENT_TIME)
+    embedded.change(with_time(EVENT_TIME))
     embedded.standin.control.faults({"on": GET, "kind": "status", "status": status})
 
     assert embedded.push(done(video(embedded))) == 200
@@ -303,7 +290,6 @@ def test_without_a_bucket_previews_are_rejected(deploy_gcp: Deploy) -> None:
     """The detail names the setting. The embedded backend always has a place for them."""
     previews = ready(deploy_gcp)
     previews.set("PREVIEW_BUCKET", "")
-    wiring.instance._made = None
 
     assert previews.push(done(video(previews))) == 200
 
@@ -330,7 +316,7 @@ def test_a_preview_of_nothing_is_rejected(embedded: Deployed, video_id: object) 
 )
 def test_a_name_that_cloud_storage_refuses_is_rejected(embedded: Deployed, name: str) -> None:
     """And names with steps in a path."""
-    assert embedded.push(seen(segment(embedded), name)) == 200
+    assert embedded.push(segment_done(segment(embedded), name)) == 200
 
     (rejected,) = embedded.published("rejected")
     assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "bad_file_name")
@@ -355,10 +341,9 @@ def test_a_rejection_says_what_is_wrong_with_a_name(name: Any, words: str) -> No
     assert raised.value.code == "bad_file_name"
 
 
-def test_ids_cannot_leave_their_folder(embedded: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_cannot_leave_their_folder(embedded: Deployed) -> None:
     """An id with a slash is one part of the name."""
-    picture = wiring.instance.get()[0].api.gif(video(embedded))
-    monkeypatch.setattr(type(wiring.instance.get()[0].api), "gif", lambda *_: picture)
+    embedded.change(with_gif(embedded.context.api.gif(video(embedded))))
 
     assert embedded.push(done("../a/b")) == 200
 
@@ -368,7 +353,7 @@ def test_ids_cannot_leave_their_folder(embedded: Deployed, monkeypatch: pytest.M
 @pytest.mark.parametrize("name", ["n" * 1_024, "é" * 512, "😀" * 256])
 def test_the_longest_name_is_stored_and_announced(previews: Deployed, name: str) -> None:
     """1,024 bytes, as Cloud Storage allows."""
-    assert previews.push(seen(segment(previews), name)) == 200
+    assert previews.push(segment_done(segment(previews), name)) == 200
 
     stored = files(previews).find(name, timeout=10)
     assert stored is not None
@@ -376,12 +361,9 @@ def test_the_longest_name_is_stored_and_announced(previews: Deployed, name: str)
     assert announced["payload"]["uri"] == stored.uri
 
 
-def test_the_longest_ids_are_stored_and_announced(
-    previews: Deployed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_longest_ids_are_stored_and_announced(previews: Deployed) -> None:
     """900 bytes, as an event's ids may have: what is announced fits a message."""
-    picture = wiring.instance.get()[0].api.gif(video(previews))
-    monkeypatch.setattr(type(wiring.instance.get()[0].api), "gif", lambda *_: picture)
+    previews.change(with_gif(previews.context.api.gif(video(previews))))
     names = ("event_id", "video_id", "run_id", "index_id", "user_id", "segment_id")
     long = {name: name.ljust(900, "x") for name in names}
 
@@ -397,11 +379,10 @@ def test_the_longest_ids_are_stored_and_announced(
     "content_type", ["image/", "image/gif\x7f", "image/ü", "image/" + "x" * 200]
 )
 def test_a_content_type_that_no_file_can_have_is_rejected(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, content_type: str
+    embedded: Deployed, content_type: str
 ) -> None:
     """Cloud Storage would refuse it at every redelivery."""
-    picture = Media(b"GIF89a", content_type)
-    monkeypatch.setattr(type(wiring.instance.get()[0].api), "gif", lambda *_: picture)
+    embedded.change(with_gif(Media(b"GIF89a", content_type)))
 
     assert embedded.push(done("v")) == 200
 

@@ -4,19 +4,19 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
-from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import ROOT
 from videovector_bridge.api.models import Marker, Media, SegmentsTarget, SignedUrl
-from videovector_bridge.automate.actions import ACTIONS, snapshot_media
+from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.reader import read_automations
-from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.context import Context, Limits
 from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.automate.processing import process
 from videovector_bridge.automate.received import IncomingMessage
@@ -94,8 +94,8 @@ class Api:
         return [{"segment_id": id_, "gcs_uri": f"gs://{BUCKET}/{id_}"} for id_ in ids]
 
 
-class World:
-    """A backend and an API of its own, where events are delivered."""
+class Bridge:
+    """Subscriber functions with a backend and an API of their own."""
 
     def __init__(self, folder: str) -> None:
         self.api = Api()
@@ -106,7 +106,7 @@ class World:
         effects = Effects(
             self.backend.documents,
             request_seconds=30,
-            left_seconds=10,
+            late_seconds=10,
             start_seconds=5,
             now=self._clock,
             sleep=lambda _: None,
@@ -122,9 +122,9 @@ class World:
         backend = SimpleNamespace(
             topics=topics, documents=self.backend.documents, files=self.backend.files
         )
-        self.context = Context(
-            *cast("Any", (chosen, backend, self.api, effects, ByteBudget(1_000_000)))
-        )
+        context = Context(*cast("Any", (chosen, backend, self.api, effects, ByteBudget(1_000_000))))
+        # One thread: no other event needs the lookup.
+        self.context = replace(context, limits=Limits(batch_linger=0.0))
 
     def _clock(self) -> float:
         self.now += 1e-3
@@ -144,12 +144,12 @@ class World:
         files, documents = self.backend.files, self.backend.documents
         assert files is not None
         names = [f"videos/{id_}/{file}" for id_ in VIDEOS for file in ("preview.gif", "first.jpg")]
-        found = {name: files.find(name, timeout=5) for name in names}
+        previews = {name: files.find(name, timeout=5) for name in names}
         media = {id_: documents.read("media", id_, timeout=5) for id_ in VIDEOS}
         return {
             "markers": self.api.markers,
             "previews": {
-                name: (each.content_type, each.md5) for name, each in found.items() if each
+                name: (each.content_type, each.md5) for name, each in previews.items() if each
             },
             "documents": {
                 id_: {k: v for k, v in each.fields.items() if k != "snapshot_at"}
@@ -217,22 +217,18 @@ def test_any_delivery_ends_as_the_one_in_order(
     deliveries = [(each, action) for each in in_turn for action in ACTIONS]
     more = data.draw(st.lists(st.sampled_from(deliveries), max_size=6))
     shuffled = data.draw(st.permutations([*deliveries, *more]))
-    with (
-        tempfile.TemporaryDirectory() as one,
-        tempfile.TemporaryDirectory() as other,
-        patch.object(snapshot_media, "_LINGER_SECONDS", 0.0),  # nobody else comes
-    ):
-        in_order, world = World(one), World(other)
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        in_order, shuffling = Bridge(one), Bridge(other)
         for each, action in deliveries:
             in_order.deliver(each, action)
         for each, action in shuffled:
-            world.deliver(each, action)
+            shuffling.deliver(each, action)
 
-        assert world.state() == in_order.state()
-        before = world.state()
+        assert shuffling.state() == in_order.state()
+        before = shuffling.state()
         for each, action in deliveries:
-            world.deliver(each, action)
-        assert world.state() == before
+            shuffling.deliver(each, action)
+        assert shuffling.state() == before
 
 
 def test_the_in_order_pass_is_not_empty() -> None:
@@ -245,17 +241,17 @@ def test_the_in_order_pass_is_not_empty() -> None:
         message_of(4, "processing.segment_completed", "r1", "v2", 1),
     ]
     with tempfile.TemporaryDirectory() as folder:
-        world = World(folder)
+        bridge = Bridge(folder)
         for _, each in events:
             for action in ACTIONS:
-                world.deliver(each, action)
-        found = world.state()
+                bridge.deliver(each, action)
+        state = bridge.state()
 
-        assert list(found["markers"]) == [("run", "r1")]
+        assert list(state["markers"]) == [("run", "r1")]
         gif = hashlib.md5(b"GIF89a v1", usedforsecurity=False).hexdigest()
-        assert found["previews"]["videos/v1/preview.gif"] == ("image/gif", gif)
-        assert "videos/v2/first.jpg" in found["previews"]
-        assert found["documents"]["v1"]["event"]["event_id"] == "e1"
-        published = [topic for topic, name in world.published if "preview_stored" not in name]
+        assert state["previews"]["videos/v1/preview.gif"] == ("image/gif", gif)
+        assert "videos/v2/first.jpg" in state["previews"]
+        assert state["documents"]["v1"]["event"]["event_id"] == "e1"
+        published = [topic for topic, name in bridge.published if "preview_stored" not in name]
         assert published.count("events") == 3
         assert published.count("media-urls") == 3

@@ -14,9 +14,9 @@ from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.reader import OWN_KEYS, read_automations
 from videovector_bridge.automate.automations.schema import automations_schema
 from videovector_bridge.automate.check.check import check_automations
-from videovector_bridge.automate.check.overruled import overruled
+from videovector_bridge.automate.check.overruled import find_overruled
 from videovector_bridge.automate.plan import plan
-from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.automate.received import ReceivedEvent, parse_event
 from videovector_bridge.errors import SettingsError
 
 VALIDATOR = Draft7Validator(automations_schema())
@@ -95,9 +95,9 @@ def toml(value: Any) -> str:
     )
 
 
-def event(event_type: str, channel: str) -> Received:
+def event(event_type: str, channel: str) -> ReceivedEvent:
     """An event of that type on that channel."""
-    return receive(
+    return parse_event(
         b'{"run_id": "r", "payload": {"x": 1, "n": 5}, "data": {"run_id": "r"}}',
         event_id="e",
         source="//x",
@@ -122,9 +122,9 @@ def test_any_file_is_read_or_its_mistakes_are_named(tables: dict[str, Any]) -> N
     tables = tomllib.loads(text)
 
     checked = check_automations(text, "a.toml", {})
-    for said in (*checked.mistakes, *checked.warnings):
-        assert str(said).isprintable()
-        assert 1 <= said.line <= text.count("\n") + 1
+    for mistake in (*checked.mistakes, *checked.warnings):
+        assert str(mistake).isprintable()
+        assert 1 <= mistake.line <= text.count("\n") + 1
     try:
         read = read_automations(text, "a.toml")
     except SettingsError:
@@ -142,7 +142,7 @@ def test_any_text_is_read_or_its_mistakes_are_named(text: str) -> None:
     """A file that is no TOML, too."""
     checked = check_automations(text, "a.toml", {})
 
-    assert all(str(said).isprintable() for said in checked.mistakes)
+    assert all(str(mistake).isprintable() for mistake in checked.mistakes)
     try:
         assert len(read_automations(text, "a.toml")) == checked.automations
     except SettingsError:
@@ -173,7 +173,7 @@ def test_what_is_said_to_be_overruled_has_no_effect(files: list[tuple[Any, str, 
         for place, (each, action, fields) in enumerate(files)
     ]
     read = read_automations(f"automation = {toml(entries)}", "a.toml")
-    named = [later.name for later, _ in overruled(read)]
+    named = [later.name for later, _ in find_overruled(read)]
 
     for one in EVENTS:
         outcomes = {planned.automation.name: planned.outcome for planned in plan(read, one)}

@@ -37,10 +37,10 @@ def test_what_applies_passes(
         for number, (on, asked) in enumerate(automations)
     )
     read = read_automations(text, "a.toml")
-    found = filters(read)["upsert_marker"]
+    filter_ = filters(read)["upsert_marker"]
     attributes = {"ce-type": f"com.vectormethods.{event_type}", "ce-channel": channel}
 
-    assert len(found.encode()) <= MAX_FILTER_BYTES
+    assert len(filter_.encode()) <= MAX_FILTER_BYTES
     values = EventValues({"event_type": event_type, "channel": channel})
     if any(each.judge(values).applies for each in read):
-        assert lets_through(found, attributes)
+        assert lets_through(filter_, attributes)

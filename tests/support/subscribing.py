@@ -1,91 +1,176 @@
-"""A subscriber function as its host runs it, beside a stand-in of VideoVector."""
+"""A subscriber function in its host, beside a stand-in of VideoVector."""
 
-import contextlib
 import json
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from functions_framework import create_app
 
 from infra.standin import StandIn, StandInConfig
-from tests.support import ROOT
+from tests.support.contexts import Change, with_effects, with_limits
 from tests.support.delivered import Subscriber
-from videovector_bridge.automate import wiring
+from tests.support.event_messages import message_of, message_of_delivery
+from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.wiring import Instance, open_instance
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
+from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Document, Message
-from videovector_bridge.events import Event, decode_event, event_message
-from videovector_bridge.ingest.delivery import VerifiedDelivery, decode_delivery
-from videovector_bridge.ingest.delivery import message_of as delivered_message
 
-MAIN = ROOT / "functions" / "main.py"
+SOURCE_FILE = Path(__file__).with_name("hosted_functions.py")
 SENTINEL = b"the end"
 TOPICS = ("events", "rejected", "media-urls")
-SOURCE = "//127.0.0.1/processing/events"
+
+# A busy machine fails no test, and no test pauses.
+_PATIENT = (with_effects(store_seconds=60.0), with_limits(publish=60.0, claim_pause=0.0))
+
+INSTANCE: ContextVar[PerProcess[Instance]] = ContextVar("instance")
+"""What the functions use that the source file is about to define."""
+
+
+@dataclass
+class Environment:
+    """What the functions of one test share: variables, the automations file, and changes.
+
+    `revision` counts what was set: a function that runs with an older revision starts again.
+    """
+
+    setenv: Callable[[str, str], None]
+    file: Path
+    changes: list[Change] = field(default_factory=list)
+    revision: int = 0
+
+    def set(self, name: str, value: str) -> None:
+        """Set a variable."""
+        self.setenv(name, value)
+        self.revision += 1
+
+    def open(self) -> Instance:
+        """Open the context that the variables say, with the changes."""
+        context, automations = open_instance()
+        for change in (*_PATIENT, *self.changes):
+            context = change(context)
+        return Instance(context, automations)
 
 
 class Deployed:
-    """One function with its settings; topics are read from when this was made."""
+    """One function. It starts again after every change of its settings.
+
+    `published` reads topics from when this was made.
+    """
 
     def __init__(
-        self,
-        target: str,
-        standin: StandIn,
-        settings: BackendSettings,
-        environ: Callable[[str, str], None],
-        folder: Path,
+        self, target: str, standin: StandIn, settings: BackendSettings, environment: Environment
     ) -> None:
         self.standin = standin
         self.settings = settings
-        self.set = environ
-        self.file = folder / "automations.toml"
+        self.file = environment.file
         self.backend: Backend = open_backend(settings)
-        self._seen: dict[str, list[Message]] = {name: [] for name in TOPICS}
+        self._target = target
+        self._environment = environment
+        self._running: tuple[int, Flask, PerProcess[Instance]] | None = None
+        self._received: dict[str, list[Message]] = {name: [] for name in TOPICS}
         self._topics = {name: Subscriber(settings, name) for name in TOPICS}
-        environ("BACKEND", settings.kind)
-        environ("EMBEDDED_DIR", settings.embedded_dir)
-        environ("GOOGLE_CLOUD_PROJECT", settings.project)
-        environ("CLAIM_BUCKET", settings.claim_bucket)
-        environ("PREVIEW_BUCKET", settings.preview_bucket)
-        environ("VIDEO_VECTOR_BASE_URL", standin.api_url)
-        # Deleting takes a scope of its own.
+        # Deleting needs a scope of its own.
         scope = "admin" if target == "delete_markers" else "write"
-        environ("VIDEO_VECTOR_API_KEY", standin.keys[scope])
-        environ("API_TIMEOUT_SECONDS", "5")
-        environ("AUTOMATIONS_FILE", str(self.file))
-        environ("SIGNED_URL_BUCKETS", "")
-        wiring.instance._made = None
-        self.client: FlaskClient = create_app(target, str(MAIN)).test_client()  # type: ignore[no-untyped-call]  # it has no types
+        for name, value in {
+            "BACKEND": settings.kind,
+            "EMBEDDED_DIR": settings.embedded_dir,
+            "GOOGLE_CLOUD_PROJECT": settings.project,
+            "CLAIM_BUCKET": settings.claim_bucket,
+            "PREVIEW_BUCKET": settings.preview_bucket,
+            "VIDEO_VECTOR_BASE_URL": standin.api_url,
+            "VIDEO_VECTOR_API_KEY": standin.keys[scope],
+            "API_TIMEOUT_SECONDS": "5",
+            "AUTOMATIONS_FILE": str(self.file),
+            "SIGNED_URL_BUCKETS": "",
+        }.items():
+            environment.set(name, value)
+
+    def set(self, name: str, value: str) -> None:
+        """Set a variable of the environment."""
+        self._environment.set(name, value)
 
     def automations(self, *tables: str) -> None:
         """Write the automations file."""
         self.file.write_text("\n".join(tables), encoding="utf-8")
-        wiring.instance._made = None
+        self._environment.revision += 1
+
+    def change(self, change: Change) -> None:
+        """Change the context of the functions of this test."""
+        self._environment.changes.append(change)
+        self._environment.revision += 1
+
+    @contextmanager
+    def changed(self, change: Change) -> Iterator[None]:
+        """Change the context until the end of the block."""
+        self.change(change)
+        yield
+        self._environment.changes.remove(change)
+        self._environment.revision += 1
+
+    def set_clock(self, unix_time: float) -> None:
+        """Stop the clock of the effects at a time, such as the end of a claim."""
+        self.change(with_effects(now=lambda: unix_time))
+
+    @property
+    def app(self) -> Flask:
+        """The host of the function, with its settings of now."""
+        return self._run()[1]
+
+    @property
+    def client(self) -> FlaskClient:
+        """A client of the host."""
+        return self.app.test_client()
+
+    @property
+    def context(self) -> Context:
+        """What the function uses."""
+        return self._run()[2].get().context
+
+    def _run(self) -> tuple[int, Flask, PerProcess[Instance]]:
+        revision = self._environment.revision
+        if self._running is None or self._running[0] != revision:
+            instance = PerProcess(self._environment.open)
+            token = INSTANCE.set(instance)
+            app: Flask = create_app(self._target, str(SOURCE_FILE))  # type: ignore[no-untyped-call]  # it has no types
+            INSTANCE.reset(token)
+            self._running = (revision, app, instance)
+        return self._running
 
     def push(self, event: Mapping[str, Any]) -> int:
-        """Deliver an event as the ingest publishes it; the status of the answer."""
+        """Deliver an event as the ingest publishes it. Returns the status of the response."""
         message = message_of(event)
         return self.post(message.data, message.attributes)[0]
 
+    def push_delivery(self, body: bytes) -> int:
+        """Deliver a webhook's delivery as the ingest publishes it. Returns the status."""
+        message = message_of_delivery(body)
+        return self.post(message.data, message.attributes)[0]
+
     def post(self, data: bytes, attributes: Mapping[str, str]) -> tuple[int, str]:
-        """Deliver a message as an unwrapped push with metadata does; status and body."""
+        """Deliver a message as an unwrapped push with metadata does. Returns status and body."""
         metadata = {
             "x-goog-pubsub-message-id": "1234567890",
             "x-goog-pubsub-publish-time": "2026-01-01T00:00:00.000Z",
             "x-goog-pubsub-subscription-name": "projects/p/subscriptions/s",
             "x-goog-pubsub-delivery-attempt": "1",
         }
-        answer = self.client.post("/", data=data, headers={**metadata, **attributes})
-        return answer.status_code, answer.get_data(as_text=True)
+        response = self.client.post("/", data=data, headers={**metadata, **attributes})
+        return response.status_code, response.get_data(as_text=True)
 
-    def push_delivery(self, body: bytes) -> int:
-        """Deliver a webhook's delivery as the ingest publishes it; the status of the answer."""
-        message = message_of_delivery(body)
-        return self.post(message.data, message.attributes)[0]
+    def redrive(self, rejected: Message) -> int:
+        """Publish a rejected message again, as an operator does. Returns the delivery's status."""
+        attributes = {name: text for name, text in rejected.attributes.items() if name[:3] == "ce-"}
+        return self.post(rejected.data, {**attributes, "content-type": "application/json"})[0]
 
     def requests(self, endpoint: str) -> int:
         """How many requests an endpoint of the API has had."""
@@ -94,75 +179,50 @@ class Deployed:
 
     def markers(self) -> dict[str, Any]:
         """The colour of each target."""
-        found = self.standin.control.journal(ids=False)["markers"]
-        return {one["target_id"]: one["color"] for one in found}
+        markers = self.standin.control.journal(ids=False)["markers"]
+        return {each["target_id"]: each["color"] for each in markers}
 
     def announced(self, event_type: str) -> list[dict[str, Any]]:
-        """The bridge's own events of a type, as subscribers would see them."""
-        found = [
-            one
-            for one in self.published("events")
-            if one.attributes["ce-type"].endswith(event_type)
+        """The bridge's own events of a type, as subscribers receive them."""
+        messages = [
+            each
+            for each in self.published("events")
+            if each.attributes["ce-type"].endswith(event_type)
         ]
-        assert all(one.attributes["ce-channel"] == "bridge" for one in found)
-        return [json.loads(one.data) for one in found]
+        assert all(each.attributes["ce-channel"] == "bridge" for each in messages)
+        return [json.loads(each.data) for each in messages]
 
     def record(self, target: str) -> Document:
-        """The record of a target, which is there."""
-        found = self.backend.documents.read("effects", target, timeout=10)
-        assert found is not None
-        return found
+        """The record of a target, which must exist."""
+        document = self.backend.documents.read("effects", target, timeout=10)
+        assert document is not None
+        return document
 
     def published(self, topic: str) -> list[Message]:
         """Everything published to a topic."""
         end = SENTINEL + uuid.uuid4().bytes
         self.backend.topics.publish(topic, [Message(end)], timeout=10)
-        found: list[Message] = []
-        while not any(one.data == end for one in found):
-            count = len(found) + 1
-            more = self._topics[topic].receive(count)
+        messages: list[Message] = []
+        while not any(each.data == end for each in messages):
+            more = self._topics[topic].receive(len(messages) + 1)
             assert more, "the topic holds less than was published"
-            found = more if self.settings.kind == "embedded" else [*found, *more]
-        if self.settings.kind == "gcp":  # which gives each message once
-            self._seen[topic] += found
-            found = self._seen[topic]
-        return [one for one in found if not one.data.startswith(SENTINEL)]
+            messages = more if self.settings.kind == "embedded" else [*messages, *more]
+        if self.settings.kind == "gcp":  # it delivers each message once
+            self._received[topic] += messages
+            messages = self._received[topic]
+        return [each for each in messages if not each.data.startswith(SENTINEL)]
 
 
-def message_of(event: Mapping[str, Any]) -> Message:
-    """An event as a message of topic `events`."""
-    decoded = decode_event(json.dumps(event, ensure_ascii=False).encode())
-    assert isinstance(decoded, Event), decoded
-    return event_message(decoded, source=SOURCE, channel="stream", ordering_key="")
-
-
-def message_of_delivery(body: bytes) -> Message:
-    """A webhook's delivery as a message of topic `events`."""
-    decoded = decode_delivery(body)
-    assert isinstance(decoded, Event), decoded
-    delivery = VerifiedDelivery(body, "wh_1")
-    return delivered_message(delivery, decoded, api_host="127.0.0.1", lanes=16)
-
-
-def event(name: str = "evt_1", second: int = 0, **fields: Any) -> dict[str, Any]:
-    """An event of VideoVector, by default about a failed run."""
-    return {
-        "event_id": name,
-        "event_type": "prompt_run.failed",
-        "user_id": "u1",
-        "run_id": "run_1",
-        "video_id": None,
-        "segment_id": None,
-        "index_id": None,
-        "created_at": f"2026-01-01T00:00:{second:02}.000Z",
-        "payload": {},
-        **fields,
-    }
+def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The log so far: each line on standard output is JSON."""
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return [json.loads(line) for line in out.splitlines()]
 
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """A VideoVector of its own."""
+    """A stand-in of VideoVector."""
     with StandIn(StandInConfig(videos=2, playground_videos=0)) as running:
         yield running
 
@@ -206,14 +266,13 @@ def deploying(
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
 ) -> Iterator[Callable[[str], Deployed]]:
-    """What these fixtures do; the environment is as before in the end."""
-    before = dict(os.environ)
+    """The body of these fixtures. Restores the environment at the end."""
+    before = set(os.environ)
+    environment = Environment(monkeypatch.setenv, folder / "automations.toml")
 
     def deploy(target: str) -> Deployed:
-        return Deployed(target, standin, settings, monkeypatch.setenv, folder)
+        return Deployed(target, standin, settings, environment)
 
     yield deploy
-    with contextlib.suppress(AttributeError):
-        wiring.instance._made = None
-    for name in set(os.environ) - set(before):
+    for name in set(os.environ) - before:
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""What the actions work with."""
+"""The settings, clients and limits that the actions use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from typing import Final
 
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.automate.effects.effects import Effects
-from videovector_bridge.automate.turn import Turn
+from videovector_bridge.automate.effects.parts import PARTS_SECONDS
+from videovector_bridge.automate.list_lock import ListLock
 from videovector_bridge.backends import Backend
 from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.settings import SubscriberSettings
@@ -16,16 +17,34 @@ PUBLISH_SECONDS: Final = 20.0  # for one request to Pub/Sub, or for reading a cl
 
 
 def utc_now() -> datetime:
-    """The time, aware."""
+    """The current time, with its time zone."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a function waits, and how much it does at once. Times are in seconds."""
+
+    claim_pause: float = 1.0
+    """Before the response for an event whose claim is held: Pub/Sub may redeliver at once."""
+    memory_wait: float = 20.0
+    """For the memory that other large events use."""
+    publish: float = 20.0
+    """For one request to Pub/Sub, or for one read from the claim bucket."""
+    parts: float = PARTS_SECONDS
+    """For all parts of a state, in one delivery."""
+    batch_linger: float = 0.2
+    """For other events that need a lookup at the same time."""
+    batch_keys: int = 50
+    """How many ids one lookup has: the smallest limit of VideoVector's three batch helpers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """Settings and clients, made once per process.
+    """Settings and clients, opened once per process.
 
-    `budget` is what events may have of memory, in bytes of their data; `turn` is for
-    answers that are lists. `now` is the time, aware.
+    `budget` bounds the memory of events, in bytes of their data. `list_lock` is held while a list
+    of VideoVector is in memory. `now` returns the current time, with its time zone.
     """
 
     settings: SubscriberSettings
@@ -34,4 +53,5 @@ class Context:
     effects: Effects
     budget: ByteBudget
     now: Callable[[], datetime] = utc_now
-    turn: Turn = field(default_factory=Turn)
+    list_lock: ListLock = field(default_factory=ListLock)
+    limits: Limits = Limits()

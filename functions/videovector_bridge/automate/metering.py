@@ -1,4 +1,4 @@
-"""How much one message costs: requests to VideoVector, reads and writes of the document store."""
+"""Count the cost of a message: requests to VideoVector, reads and writes of documents."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from videovector_bridge.backends.ports import Document, Documents, Timeout
 
 @dataclass(slots=True)
 class Costs:
-    """Counts of one message, attempts that failed included."""
+    """The counts of one message, including failed attempts."""
 
     api_calls: int = 0
     store_reads: int = 0
@@ -23,7 +23,7 @@ _current: ContextVar[Costs | None] = ContextVar("costs", default=None)
 
 @contextmanager
 def metered() -> Iterator[Costs]:
-    """Count what this thread does until the end of the block."""
+    """Count the calls of this thread until the end of the block."""
     costs = Costs()
     token = _current.set(costs)
     try:
@@ -39,7 +39,7 @@ def count_api_call() -> None:
 
 
 class MeteredDocuments:
-    """The port `Documents`, with every call counted."""
+    """A `Documents` port that counts every call."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents

@@ -1,4 +1,4 @@
-"""What is wrong in an automations file, and the word that was probably meant."""
+"""Mistakes in an automations file, and hints for their correction."""
 
 import math
 from collections.abc import Iterable
@@ -19,9 +19,10 @@ _short.maxstring = _short.maxother = 80
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong, or with `severity` warning, that may be.
+    """A mistake in a file, or, with `severity` warning, a possible mistake.
 
-    `automation` and `field` are empty where it is in none; so is `fix` where none is known.
+    `automation` and `field` are empty if the mistake is outside of them. `fix` is empty if no
+    correction is known.
     """
 
     file: str
@@ -44,14 +45,14 @@ class Mistake:
 
 
 def did_you_mean(word: object, known: Iterable[str], prefix: str = "") -> str:
-    """The question whether the nearest of the `known` was meant; empty where none is near."""
+    """A hint that names the known word nearest to `word`; empty if none is near."""
     by_lower = {each.lower(): each for each in known}
     near = get_close_matches(word.lower(), by_lower, n=1) if isinstance(word, str) else []
     return f"did you mean {prefix}{by_lower[near[0]]}?" if near else ""
 
 
 def shown(value: Any) -> str:
-    """A value of a TOML file for a message: short, on one line, whatever its size and depth."""
+    """A value of a TOML file for a message: short, and on one line."""
     if isinstance(value, int) and not isinstance(value, bool) and value:
         digits = int(math.log10(abs(value))) + 1  # `repr` refuses very large numbers
         return repr(value) if digits <= _WHOLE_DIGITS else f"a number of {digits:,} digits"
@@ -65,10 +66,10 @@ def shown(value: Any) -> str:
 
 
 def shown_key(key: str) -> str:
-    """A key of a TOML file for a message: no longer than it may be."""
+    """A key of a TOML file for a message, shortened."""
     return key if len(key) <= _MAX_KEY else key[: _MAX_KEY - 1] + "…"
 
 
 def _one_line(text: str) -> str:
-    """`text` with escapes for what breaks a line, or is a command to a terminal."""
+    """Escape line breaks and control characters, which could be commands to a terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

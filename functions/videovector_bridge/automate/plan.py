@@ -1,4 +1,7 @@
-"""What each automation does on an event: for the subscribers, and for the command line. Pure."""
+"""Decide what each automation does on an event. Pure.
+
+Subscribers and the command line use the same plan.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,17 +14,18 @@ from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.cel.event_values import EventValues
 from videovector_bridge.automate.cel.expressions import Expression
 from videovector_bridge.automate.cel.templates import Template
-from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.errors import PermanentError
 
 Outcome = Literal["effect", "none", "overruled", "rejected"]
 
 
 class Verdict(NamedTuple):
-    """Whether an automation applies to an event, and what decided it.
+    """Whether an automation applies to an event, and which check decided it.
 
-    `glob` is the one that fits the type. `value` is what the condition gives, and `lacks` what it
-    asks for in vain. What comes after what decided was not looked at.
+    The checks are made in the order type, channel, condition, up to the first that fails. `glob` is
+    the glob that matches the type. `value` is the value of the condition, and `lacks` the name that
+    the condition uses and the event lacks.
     """
 
     applies: bool
@@ -36,7 +40,7 @@ _OTHER_TYPE: Final = Verdict(applies=False, decided_by="type")
 
 @dataclass(frozen=True, slots=True)
 class Automation:
-    """One automation, compiled. `fields` holds templates, flags, and objects of templates."""
+    """One automation, compiled. `fields` has templates, flags, and objects of templates."""
 
     name: str
     on: tuple[str, ...]
@@ -46,17 +50,17 @@ class Automation:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def judge(self, values: EventValues) -> Verdict:
-        """Whether type, channel and condition fit, and if not, which does not.
+        """Check type, channel and condition.
 
-        A condition on a field that the event lacks, or one that gives null, does not hold.
-        Raises `PermanentError` when it fails otherwise.
+        A condition is false if it is null, or if it uses a field that the event lacks. Raises
+        `PermanentError` if it fails in any other way.
         """
         event_type = values.fields["event_type"]
         glob = next((glob for glob in self.on if fnmatchcase(event_type, glob)), None)
         if glob is None:
             return _OTHER_TYPE
         channel = values.fields["channel"]
-        # Without a channel: both of VideoVector's. The bridge's own events must be asked for.
+        # The default is both channels of VideoVector. Only `channel` selects the bridge's events.
         if channel != self.channel if self.channel else channel == OWN_CHANNEL:
             return Verdict(applies=False, decided_by="channel", glob=glob)
         if self.when is None:
@@ -67,14 +71,14 @@ class Automation:
             return Verdict(applies=False, decided_by="condition", glob=glob, lacks=str(error))
         if not isinstance(holds, bool | None):
             raise PermanentError(
-                f"The condition of {self.name!r} gives {str(holds)[:100]!r}, not true or false.",
+                f"The condition of {self.name!r} is {str(holds)[:100]!r}, not true or false.",
                 owner="user",
                 code="expression_failed",
             )
         return Verdict(bool(holds), "" if holds else "condition", glob, holds)
 
     def render(self, values: EventValues) -> dict[str, Any]:
-        """The action's fields for an event. Raises `PermanentError` when one cannot be computed."""
+        """Compute the action's fields for an event. Raises `PermanentError` if one fails."""
         return {name: _render(value, values) for name, value in self.fields.items()}
 
 
@@ -89,12 +93,12 @@ def _render(value: Any, values: EventValues) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class AutomationPlan:
     """What one automation does on one event.
 
-    `verdict` is None where the condition fails, `fields` where nothing could be rendered, `state`
-    where there is no effect. `overruled_by` is the automation that comes first on the same target.
-    `crash` is a bug that was met.
+    `verdict` is None if the condition raised an error, `fields` if the fields are not rendered, and
+    `state` if there is no effect. `overruled_by` names an earlier automation with the same target.
+    `crash` is an unexpected error.
     """
 
     automation: Automation
@@ -107,7 +111,7 @@ class Planned:
 
     @property
     def outcome(self) -> Outcome:
-        """The outcome in one word. Raises the crash, if there is one."""
+        """The outcome in one word. Raises `crash` if it is set."""
         if self.crash is not None:
             raise self.crash
         if self.rejection is not None:
@@ -118,16 +122,16 @@ class Planned:
 
 
 def plan(
-    automations: Iterable[Automation], received: Received, *, target_kind: str = ""
-) -> list[Planned]:
-    """What each automation does on an event, in the order of the file.
+    automations: Iterable[Automation], received: ReceivedEvent, *, target_kind: str = ""
+) -> list[AutomationPlan]:
+    """Decide what each automation does on an event, in the order of the file.
 
-    An event has one effect on a target: of several automations, that of the first, whichever
-    functions serve them. With `target_kind`, only the automations that have such targets are
-    looked at.
+    An event has one effect on a target. If several automations have the same target, the first one
+    wins, even if other functions serve the others. `target_kind` limits the plan to the automations
+    with such targets.
     """
     values = EventValues(received.fields)
-    planned: list[Planned] = []
+    planned: list[AutomationPlan] = []
     first: dict[str, str] = {}
     for automation in automations:
         if target_kind and ACTIONS[automation.action].target_kind != target_kind:
@@ -140,19 +144,19 @@ def plan(
 
 
 def _plan_one(
-    automation: Automation, received: Received, values: EventValues, first: Mapping[str, str]
-) -> Planned:
+    automation: Automation, received: ReceivedEvent, values: EventValues, first: Mapping[str, str]
+) -> AutomationPlan:
     verdict: Verdict | None = None
     fields: Mapping[str, Any] | None = None
     try:
         verdict = automation.judge(values)
         if not verdict.applies:
-            return Planned(automation, verdict)
+            return AutomationPlan(automation, verdict)
         fields = automation.render(values)
         cause = Cause(automation.name, received)
         state = checked_state(ACTIONS[automation.action].target_state(fields, cause))
     except PermanentError as error:
-        return Planned(automation, verdict, fields, rejection=error)
+        return AutomationPlan(automation, verdict, fields, rejection=error)
     except Exception as error:  # noqa: BLE001  # a bug in one automation stops no other
-        return Planned(automation, verdict, fields, crash=error)
-    return Planned(automation, verdict, fields, state, first.get(state.target, ""))
+        return AutomationPlan(automation, verdict, fields, crash=error)
+    return AutomationPlan(automation, verdict, fields, state, first.get(state.target, ""))

@@ -1,4 +1,4 @@
-"""One message through all automations of an action. No automation decides for another."""
+"""Run all automations of an action on one message. Each automation has its own outcome."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -6,20 +6,20 @@ from functools import partial
 from typing import Any
 
 from videovector_bridge.automate.action import Action
-from videovector_bridge.automate.context import PUBLISH_SECONDS, Context
+from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.parts import apply_parts, joined_failures
-from videovector_bridge.automate.effects.task import Applied, Outcome, Task
+from videovector_bridge.automate.effects.task import ApplyResult, Outcome, Task
 from videovector_bridge.automate.metering import Costs, metered
-from videovector_bridge.automate.plan import Automation, Planned, plan
-from videovector_bridge.automate.received import IncomingMessage, Received, receive
+from videovector_bridge.automate.plan import Automation, AutomationPlan, plan
+from videovector_bridge.automate.received import IncomingMessage, ReceivedEvent, parse_event
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.telemetry import log
 
 
 @dataclass(slots=True)
-class _Work:
-    """One message, with what is known of it for logs and for `rejected`."""
+class _Delivery:
+    """One message, with the values that logs and rejected messages need."""
 
     context: Context
     action: Action
@@ -37,10 +37,10 @@ def process(
 ) -> None:
     """Run every automation of `action` that applies to the event of the message.
 
-    What cannot succeed is published to `rejected`. Raises `TransientError`, after all automations,
-    when the message must be redelivered for one of them.
+    Publishes permanent failures to `rejected`. Raises `TransientError`, after all automations, if
+    one of them needs a redelivery.
     """
-    work = _Work(context, action, message)
+    work = _Delivery(context, action, message)
     try:
         received = _receive(work)
     except PermanentError as error:
@@ -55,15 +55,15 @@ def process(
 
 
 def reject_request(context: Context, action: Action, body: bytes, error: PermanentError) -> None:
-    """Publish the body of a request that is no CloudEvent to `rejected`."""
+    """Publish the body of a request that is not a CloudEvent to `rejected`."""
     message = IncomingMessage("", "", "", "", "", body, {})
-    _reject(_Work(context, action, message, body), "", error)
+    _reject(_Delivery(context, action, message, body), "", error)
 
 
-def _receive(work: _Work) -> Received:
-    """The event of the message; its data is read from the claim bucket where it is there.
+def _receive(work: _Delivery) -> ReceivedEvent:
+    """Parse the event of the message, and fetch its data from the claim bucket if it is there.
 
-    Data that is known to be too large is not read.
+    Does not fetch data whose stated size is too large.
     """
     context, message = work.context, work.message
     work.data = message.data
@@ -71,12 +71,12 @@ def _receive(work: _Work) -> Received:
     if message.data_ref:
         if context.backend.blobs is None:
             raise TransientError(
-                f"The event's data is at {message.data_ref!r}, and there is no bucket to read it "
-                f"from. Set CLAIM_BUCKET."
+                f"The event's data is at {message.data_ref!r}, and no bucket for claim checks is "
+                f"configured. Set CLAIM_BUCKET."
             )
-        work.data = context.backend.blobs.get(message.data_ref, timeout=PUBLISH_SECONDS)
+        work.data = context.backend.blobs.get(message.data_ref, timeout=context.limits.publish)
         _check_size(context, len(work.data))
-    received = receive(
+    received = parse_event(
         work.data,
         event_id=message.id,
         source=message.source,
@@ -90,19 +90,19 @@ def _receive(work: _Work) -> Received:
 
 
 def _check_size(context: Context, size: int) -> None:
-    """Refuse an event that would take more memory to read than the instance may have."""
+    """Raise `PermanentError` for an event that needs more memory than an instance has."""
     limit = context.settings.max_event_bytes
     if size > limit:
         raise PermanentError(
             f"The event has {size:,} bytes, more than MAX_EVENT_BYTES ({limit:,}). To act on such "
-            f"events, raise it, and the memory of the function by 40 times as much.",
+            f"events, raise this limit, and the function's memory by 40 times the difference.",
             owner="user",
             code="too_large",
         )
 
 
-def _run(work: _Work, planned: Planned, received: Received) -> None:
-    """Run one automation, and note what must be tried again."""
+def _run(work: _Delivery, planned: AutomationPlan, received: ReceivedEvent) -> None:
+    """Run one automation. Appends an error that needs a redelivery to `failures`."""
     name = planned.automation.name
     try:
         with metered() as costs:
@@ -111,15 +111,15 @@ def _run(work: _Work, planned: Planned, received: Received) -> None:
             except PermanentError as error:
                 _reject(work, name, error)
                 return
-    except Exception as error:  # noqa: BLE001  # a bug of one automation stops no other
+    except Exception as error:  # noqa: BLE001  # a bug in one automation stops no other
         work.failures.append(error)
         return
     if outcome is not None and outcome != "refused":
         _log_outcome(work, name, outcome, costs)
 
 
-def _carry_out(work: _Work, planned: Planned, received: Received) -> Outcome | None:
-    """Bring the target to its state; None where the automation has no effect on this event."""
+def _carry_out(work: _Delivery, planned: AutomationPlan, received: ReceivedEvent) -> Outcome | None:
+    """Bring the target to its state. Returns None if the automation has no effect on the event."""
     if planned.rejection is not None:
         raise planned.rejection
     if planned.outcome != "effect" or planned.state is None:
@@ -136,7 +136,7 @@ def _carry_out(work: _Work, planned: Planned, received: Received) -> Outcome | N
     )
 
 
-def _apply(work: _Work, automation: str, task: Task) -> Applied | None:
+def _apply(work: _Delivery, automation: str, task: Task) -> ApplyResult | None:
     action, context = work.action, work.context
     parts = action.parts(context, task.desired) if action.parts else None
     if parts is None:
@@ -150,25 +150,26 @@ def _apply(work: _Work, automation: str, task: Task) -> Applied | None:
         lambda desired: action.apply(context, Task(desired)),
         report,
         task.progress,
+        seconds=context.limits.parts,
     )
     return None
 
 
-def _log_outcome(work: _Work, automation: str, outcome: Outcome, costs: Costs) -> None:
+def _log_outcome(work: _Delivery, automation: str, outcome: Outcome, costs: Costs) -> None:
     log(
         "INFO",
         f"{work.action.name}.{outcome}",
         f"{automation}: {outcome}",
         automation=automation,
         **asdict(costs),
-        **_facts(work),
+        **_log_fields(work),
     )
 
 
-def _reject(work: _Work, automation: str, error: PermanentError, part: str = "") -> None:
+def _reject(work: _Delivery, automation: str, error: PermanentError, part: str = "") -> None:
     """Publish the event to `rejected` with the reason.
 
-    The message keeps its CloudEvents attributes: published to `events` again, it is tried again.
+    The message keeps its CloudEvents attributes, so that a redrive repeats the attempt.
     """
     attributes = work.message.attributes
     messages = rejected_messages(
@@ -185,9 +186,10 @@ def _reject(work: _Work, automation: str, error: PermanentError, part: str = "")
             "target-part": part,
         },
     )
-    topic = work.context.settings.topics.rejected
+    context = work.context
+    topic, timeout = context.settings.topics.rejected, context.limits.publish
     for message in messages:
-        work.context.backend.topics.publish(topic, [message], timeout=PUBLISH_SECONDS)
+        context.backend.topics.publish(topic, [message], timeout=timeout)
     log(
         "ERROR",
         f"{work.action.name}.rejected",
@@ -195,13 +197,13 @@ def _reject(work: _Work, automation: str, error: PermanentError, part: str = "")
         reason=error.owner,
         code=error.code,
         automation=automation,
-        **_facts(work, part),
+        **_log_fields(work, part),
     )
 
 
-def _facts(work: _Work, part: str = "") -> dict[str, Any]:
-    """What every log line about the message has."""
-    facts = {
+def _log_fields(work: _Delivery, part: str = "") -> dict[str, Any]:
+    """The fields of every log line about the message."""
+    fields = {
         "action": work.action.name,
         "event_id": work.message.id,
         "source": work.message.source,
@@ -209,4 +211,4 @@ def _facts(work: _Work, part: str = "") -> dict[str, Any]:
         "dataref": work.message.data_ref,
         "part": part,
     }
-    return {name: value for name, value in facts.items() if value}
+    return {name: value for name, value in fields.items() if value}

@@ -1,13 +1,13 @@
-"""What arrives: the CloudEvent of a push request, and the event of VideoVector in it. Pure.
+"""Parse the CloudEvent of a push request, and the event of VideoVector in it. Pure.
 
-The subscriptions of the bridge push without a wrapper, so that a request is a CloudEvent over HTTP
-in binary mode, or in structured mode:
+The subscriptions of the bridge push without a wrapper. So a request is a CloudEvent over HTTP, in
+binary or in structured mode:
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 
-Automations see an event in one shape, whatever its channel. The stream's events have that shape
+Automations see an event in the same form for every channel. It is the form of the stream's events
 ("Processing event stream" in the vendor's API reference). A webhook's delivery is `{"id", "event",
-"data", "created_at", ...}`: its `data` is the payload, and the ids of user, run, video, segment and
-index are copied beside it.
+"data", "created_at", ...}`: its `data` becomes the payload, and the ids of user, run, video,
+segment and index are copied beside the payload.
 """
 
 import re
@@ -23,7 +23,7 @@ from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import DOCUMENTED_FIELDS, TYPE_PREFIX, extract_ids, parse_time
 
-# Clocks differ. An event from further ahead would be the newest of its target until then.
+# Clocks differ. A later event would be the newest of its target until that time.
 FUTURE_TOLERANCE: Final = timedelta(minutes=10)
 
 _STRUCTURED: Final = "application/cloudevents+json"
@@ -35,11 +35,10 @@ _NO_DATA: Final = (b"", b"null")
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """A CloudEvent as it was delivered.
+    """A CloudEvent as Pub/Sub delivered it.
 
-    `attributes` has all of its attributes as those of a Pub/Sub message (`ce-id`, ...). `time` is
-    empty where the event states none. `data_ref` is where the data is when the message has none
-    (claim check), `data_size` its bytes as far as they are stated, else 0.
+    `attributes` are its attributes in the form of a Pub/Sub message (`ce-id`, ...). `time` is empty
+    if the event states none.
     """
 
     id: str
@@ -52,23 +51,23 @@ class IncomingMessage:
 
     @property
     def data_ref(self) -> str:
-        """Where the data is; empty where the message has it."""
+        """The URI of the data (claim check); empty if the message has the data."""
         return self.attributes.get("ce-dataref", "") if self.data in _NO_DATA else ""
 
     @property
     def data_size(self) -> int:
-        """The bytes of the data, as far as the message says."""
+        """The size of the data in bytes, as the message states it."""
         stated = parse_size(self.attributes.get("ce-datasize", ""))
         return stated if self.data_ref and stated is not None else len(self.data)
 
 
 def parse_size(text: str) -> int | None:
-    """A number of bytes; None if it is none."""
+    """Parse a number of bytes. Returns None for any other text."""
     return int(text) if _SIZE.fullmatch(text) else None
 
 
 def parse_message(headers: Mapping[str, str], body: bytes) -> IncomingMessage:
-    """Read the message of a push request. Raises `PermanentError` where it is no CloudEvent.
+    """Parse a push request. Raises `PermanentError` if it is not a CloudEvent.
 
     The names of `headers` may have any case.
     """
@@ -87,7 +86,7 @@ def _from_structured(body: bytes) -> IncomingMessage:
     except orjson.JSONDecodeError:
         event = None
     if not isinstance(event, dict):
-        raise _foreign("Its body is not a JSON object")
+        raise _not_a_cloud_event("Its body is not a JSON object")
     attributes = {
         _PREFIX + name.lower(): value
         for name, value in event.items()
@@ -102,7 +101,7 @@ def _structured_data(event: Mapping[str, Any]) -> bytes:
         try:
             return b64decode(event["data_base64"], validate=True)
         except ValueError:
-            raise _foreign("Its data_base64 is not base64") from None
+            raise _not_a_cloud_event("Its data_base64 is not base64") from None
     if event.get("data") is None:
         return b""
     try:
@@ -116,9 +115,9 @@ def _structured_data(event: Mapping[str, Any]) -> bytes:
 def _message(attributes: Mapping[str, str], data: bytes) -> IncomingMessage:
     missing = [name for name in _REQUIRED if not attributes.get(name)]
     if missing:
-        raise _foreign(f"It has no {', '.join(missing)}")
+        raise _not_a_cloud_event(f"It has no {', '.join(missing)}")
     if not attributes["ce-specversion"].startswith("1."):
-        raise _foreign(f"Its version is {attributes['ce-specversion'][:20]!r}, not 1.0")
+        raise _not_a_cloud_event(f"Its version is {attributes['ce-specversion'][:20]!r}, not 1.0")
     return IncomingMessage(
         id=attributes["ce-id"],
         source=attributes["ce-source"],
@@ -130,25 +129,25 @@ def _message(attributes: Mapping[str, str], data: bytes) -> IncomingMessage:
     )
 
 
-def _foreign(what: str) -> PermanentError:
+def _not_a_cloud_event(what: str) -> PermanentError:
     return PermanentError(
-        f"The request is not a CloudEvent. {what}. If all are so, the subscription wraps its "
-        f"messages: unwrap them, with metadata.",
+        f"The request is not a CloudEvent. {what}. If this is so for all requests, the "
+        f"subscription wraps its messages: let it unwrap them and write metadata.",
         owner="user",
         code="foreign_type",
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """One event: its fields for expressions, its version, and the raw data."""
+class ReceivedEvent:
+    """An event: its fields for expressions, its version, and the raw data."""
 
     fields: Mapping[str, Any]
     version: Version
     raw: bytes
 
 
-def receive(
+def parse_event(
     raw: bytes,
     *,
     event_id: str,
@@ -157,16 +156,17 @@ def receive(
     channel: str,
     stated_time: str | None,
     now: datetime,
-) -> Received:
-    """Read the data of a message; the others are its CloudEvents attributes.
+) -> ReceivedEvent:
+    """Parse the data of a message. The other parameters are its CloudEvents attributes.
 
-    `now`, aware, is the time of the delivery. Raises `PermanentError` when the data is no event of
-    VideoVector, or its time does not say whether it is the newest.
+    `now` is the time of the delivery, with its time zone. Raises `PermanentError` if the data is
+    not an event of VideoVector, or if its time is missing or in the future.
     """
     if not event_type.startswith(TYPE_PREFIX):
         raise PermanentError(
-            f"A message of type {event_type[:100]!r} is not an event of VideoVector. If "
-            f"all are so, the subscription wraps its messages: unwrap them, with metadata.",
+            f"A message of type {event_type[:100]!r} is not an event of VideoVector. If this is "
+            f"so for all messages, the subscription wraps them: let it unwrap them and write "
+            f"metadata.",
             owner="user",
             code="foreign_type",
         )
@@ -184,24 +184,24 @@ def receive(
     fields["event_type"] = event_type.removeprefix(TYPE_PREFIX)
     fields["event_id"] = event_id
     fields["channel"] = channel
-    return Received(fields, Version(_stamp(fields, stated_time, now), event_id, source), raw)
+    return ReceivedEvent(fields, Version(_stamp(fields, stated_time, now), event_id, source), raw)
 
 
 def _stamp(fields: Mapping[str, Any], stated_time: str | None, now: datetime) -> str:
-    """The time of the event in the form of a `Version`."""
+    """The time of the event, in the form that `Version` needs."""
     made_at = parse_time(fields["created_at"]) or parse_time(stated_time)
     if made_at is None:
         raise PermanentError(
-            f"The event has no readable created_at ({str(fields['created_at'])[:50]!r}), so it "
-            f"is not known whether it is the newest.",
+            f"The created_at of the event ({str(fields['created_at'])[:50]!r}) is not a time, so "
+            f"the order of events is unknown.",
             owner="vendor",
             code="bad_time",
         )
     if made_at - now > FUTURE_TOLERANCE:
         raise PermanentError(
-            f"The event is dated {made_at.isoformat()}, which is more than "
-            f"{FUTURE_TOLERANCE.seconds // 60} minutes ahead of the clock here. It would be "
-            f"the newest of its target until then. If its time is right, publish it again later.",
+            f"The event's time is {made_at.isoformat()}, more than "
+            f"{FUTURE_TOLERANCE.seconds // 60} minutes in the future. It would be the newest event "
+            f"of its target until then. If its time is right, publish it again later.",
             owner="vendor",
             code="future_time",
         )
@@ -209,7 +209,7 @@ def _stamp(fields: Mapping[str, Any], stated_time: str | None, now: datetime) ->
 
 
 def _fields_of_stream(data: Mapping[str, Any]) -> dict[str, Any]:
-    # Documented fields are always there, if only as null, so that expressions may name them.
+    # Documented fields are always present, possibly null, so that expressions may name them.
     fields: dict[str, Any] = {**dict.fromkeys(DOCUMENTED_FIELDS), **data}
     if fields.get("payload") is None:
         fields["payload"] = {}
@@ -219,7 +219,7 @@ def _fields_of_stream(data: Mapping[str, Any]) -> dict[str, Any]:
 def _fields_of_delivery(body: Mapping[str, Any]) -> dict[str, Any]:
     payload = body.get("data")
     data = payload if isinstance(payload, dict) else {}
-    # As in the payload, like the stream's, where they are ids.
+    # The original values, as in events of the stream, but only for valid ids.
     ids = {name: None if id_ is None else data[name] for name, id_ in extract_ids(data).items()}
     return {
         **dict.fromkeys(DOCUMENTED_FIELDS),

@@ -1,14 +1,14 @@
-"""The edge of every subscriber function: a push request in, an acknowledgement out.
+"""The HTTP handler of every subscriber function: it acknowledges a push request, or does not.
 
-200 acknowledges the message. With 5xx Pub/Sub redelivers it, and at last forwards it to the
-dead-letter topic. A message that no redelivery can help is published to `rejected`, and
+200 acknowledges the message. After 5xx Pub/Sub redelivers it, and finally forwards it to the
+dead-letter topic. A message that fails on every redelivery is published to `rejected` and
 acknowledged.
 """
 
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from flask import Request
 from flask.typing import ResponseReturnValue
@@ -19,43 +19,47 @@ from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.record import ClaimHeldError
 from videovector_bridge.automate.processing import process, reject_request
 from videovector_bridge.automate.received import parse_message, parse_size
-from videovector_bridge.automate.wiring import instance
+from videovector_bridge.automate.wiring import Instance, open_instance
+from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
 from videovector_bridge.redact import redact
 from videovector_bridge.telemetry import log
 
-# Pub/Sub may redeliver at once; this keeps a message that must wait from becoming a storm.
-_PAUSE_SECONDS: Final = 1.0
-# For memory, where other large events are being handled.
-_WAIT_SECONDS: Final = 20.0
+Handler = Callable[[Request], ResponseReturnValue]
 
 
-def entry_points() -> dict[str, Callable[[Request], ResponseReturnValue]]:
-    """The functions that serve the actions, by the name that the host looks up."""
-    return {action.entry_point: _entry_point(action) for action in ACTIONS.values()}
+def entry_points(instance: PerProcess[Instance] | None = None) -> dict[str, Handler]:
+    """The functions that serve the actions, by the name that the host looks up.
+
+    Each process opens `instance` once: at its first event and not at import, because the host
+    forks after import. The default opens what the environment says.
+    """
+    instance = instance or PerProcess(open_instance)
+    return {action.entry_point: _entry_point(action, instance) for action in ACTIONS.values()}
 
 
-def _entry_point(action: Action) -> Callable[[Request], ResponseReturnValue]:
+def _entry_point(action: Action, instance: PerProcess[Instance]) -> Handler:
     def serve_action(request: Request) -> ResponseReturnValue:
-        return serve(action, request)
+        return _serve(action, request, instance)
 
     # The host finds its target by this name.
     serve_action.__name__ = action.entry_point
     return serve_action
 
 
-def serve(action: Action, request: Request) -> ResponseReturnValue:
+def _serve(action: Action, request: Request, instance: PerProcess[Instance]) -> ResponseReturnValue:
     """Run the automations of `action` on the message of a push request."""
     if request.method != "POST":
         return "Push a CloudEvent by POST.\n", 405, {"Allow": "POST"}
     name = action.name
-    facts: dict[str, Any] = {"action": name}
+    fields: dict[str, Any] = {"action": name}
     try:
         context, automations = instance.get()
-        with context.budget.reserve(_bytes_to_reserve(context, request), _WAIT_SECONDS) as reserved:
+        size = _bytes_to_reserve(context, request)
+        with context.budget.reserve(size, context.limits.memory_wait) as reserved:
             if not reserved:
                 raise TransientError(
-                    "This instance handles other large events, and has no memory for this one."
+                    "This instance handles other large events and has no memory for this one."
                 )
             body = request.get_data()
             try:
@@ -63,7 +67,7 @@ def serve(action: Action, request: Request) -> ResponseReturnValue:
             except PermanentError as error:
                 reject_request(context, action, body, error)
                 return "OK", 200
-            facts |= {"event_id": message.id, "source": message.source}
+            fields |= {"event_id": message.id, "source": message.source}
             process(context, automations, action, message)
     except SettingsError as error:
         text = f"Settings are wrong: {error}"
@@ -71,19 +75,19 @@ def serve(action: Action, request: Request) -> ResponseReturnValue:
         return redact(str(error)), 500
     except TransientError as error:
         if isinstance(error, ClaimHeldError):
-            time.sleep(_PAUSE_SECONDS)
-        log("WARNING", f"{name}.retry", f"The message is redelivered: {error}", **facts)
+            time.sleep(instance.get().context.limits.claim_pause)
+        log("WARNING", f"{name}.retry", f"The message is redelivered: {error}", **fields)
         return redact(str(error)), 503
-    except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
+    except Exception as error:  # noqa: BLE001  # a bug must not leak secrets in a traceback
         text = f"Crashed: {type(error).__name__}: {error}"
         trace = redact(traceback.format_exc())
-        log("CRITICAL", f"{name}.crashed", text, stack_trace=trace, **facts)
+        log("CRITICAL", f"{name}.crashed", text, stack_trace=trace, **fields)
         return redact(text), 500
     return "OK", 200
 
 
 def _bytes_to_reserve(context: Context, request: Request) -> int:
-    """The bytes of the event, as far as the request says: at most those of the largest allowed."""
+    """The size of the event as the request states it, at most that of the largest event allowed."""
     limit = context.settings.max_event_bytes
     sizes = [request.content_length]
     if request.headers.get("ce-dataref"):

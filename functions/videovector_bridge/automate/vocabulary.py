@@ -1,12 +1,12 @@
-"""What is known of events: the fields that automations see, and the documented types."""
+"""The fields of events that automations can use, and the known types of events."""
 
 from typing import Final
 
 from videovector_bridge.events import DOCUMENTED_FIELDS
 
-# What `received` gives; `payload` is whatever the event has there.
+# `parse_event` sets them. `payload` may have any fields.
 EVENT_FIELDS: Final = (*DOCUMENTED_FIELDS, "payload", "channel")
-# "Webhooks" in the vendor's API reference, and its test deliveries. New ones may come at any time.
+# "Webhooks" in the vendor's API reference, and its test deliveries. VideoVector may add types.
 DOCUMENTED_TYPES: Final = (
     "media.created",
     *(f"media.processing.{end}" for end in ("started", "completed", "failed")),
@@ -21,9 +21,9 @@ DOCUMENTED_TYPES: Final = (
     ),
     "test",
 )
-# The stream's types, which no reference lists.
+# The types of the stream, which no reference lists.
 OPEN_PREFIXES: Final = ("processing.",)
-# The bridge's own, which come as the stream's, in their place.
+# The bridge's own events on channel `stream`.
 STREAM_TYPES: Final = ("bridge.stream.gap",)
-# Ends a connection to the stream, and is never published.
+# It ends a connection to the stream, and is never published.
 STREAM_ERROR: Final = "processing.stream_error"

@@ -1,9 +1,9 @@
-"""What a subscriber function is made of: settings, automations and clients, once per process."""
+"""Open the settings, automations and clients of a subscriber function."""
 
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from videovector_bridge.api import RetryPolicy, VideoVectorClient
 from videovector_bridge.automate.automations.reader import read_automations
@@ -12,20 +12,29 @@ from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.automate.metering import MeteredDocuments, count_api_call
 from videovector_bridge.automate.plan import Automation
 from videovector_bridge.backends import open_backend
-from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import SubscriberSettings, subscriber_settings
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
-# Small events have a part of the memory to themselves: no large one makes them wait.
+# A part of the memory is for small events alone: no large one makes them wait.
 _SMALL_BYTES: Final = 65_536
 _SMALL_SHARE_BYTES: Final = 32 * _SMALL_BYTES  # as many as an instance handles at once
 _START_SECONDS: Final = 5.0  # from the claim of an event to its request: one write
 
 
-def open_context() -> tuple[Context, tuple[Automation, ...]]:
-    """Read the environment and open what it names. Raises `SettingsError`; connects to nothing."""
+class Instance(NamedTuple):
+    """What a function uses in one process."""
+
+    context: Context
+    automations: tuple[Automation, ...]
+
+
+def open_instance() -> Instance:
+    """Read the environment and the automations file, and open the clients that they name.
+
+    Raises `SettingsError`. Connects to nothing.
+    """
     settings = subscriber_settings(os.environ)
     file = Path(settings.automations_file or SHIPPED)
     try:
@@ -35,12 +44,12 @@ def open_context() -> tuple[Context, tuple[Automation, ...]]:
     automations = read_automations(text, file.name)
     backend = open_backend(settings.backend)
     backend = replace(backend, documents=MeteredDocuments(backend.documents))
-    # An attempt may take a timeout to connect, one to send and one to read its answer.
+    # An attempt may take one timeout to connect, one to send and one to read the response.
     seconds = settings.api.timeout_seconds
     effects = Effects(
         backend.documents,
         request_seconds=3 * seconds,
-        left_seconds=seconds,
+        late_seconds=seconds,
         start_seconds=_START_SECONDS,
     )
     budget = ByteBudget(
@@ -48,23 +57,18 @@ def open_context() -> tuple[Context, tuple[Automation, ...]]:
         small_bytes=_SMALL_BYTES,
         small_share=_SMALL_SHARE_BYTES,
     )
-    return Context(settings, backend, _open_api(settings), effects, budget), automations
-
-
-# At the first event and not at import, for the host forks after import; and once, though several
-# events are the first, for they share their lookups.
-instance: Final = PerProcess(open_context)
+    return Instance(Context(settings, backend, _open_api(settings), effects, budget), automations)
 
 
 def _open_api(settings: SubscriberSettings) -> VideoVectorClient:
     def current_key() -> str:
-        count_api_call()  # the key is asked for once per request
+        count_api_call()  # the client reads the key once per request
         return settings.api.key.current()
 
     return VideoVectorClient(
         settings.api.base_url,
         current_key,
-        # Effects decide themselves when a request of unknown fate may be followed by another.
+        # Effects decide when another request may follow one whose outcome is unknown.
         retry=RetryPolicy(budget_seconds=settings.api.timeout_seconds, retry_unknown_outcome=False),
         timeout_seconds=settings.api.timeout_seconds,
     )

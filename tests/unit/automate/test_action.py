@@ -16,7 +16,7 @@ from videovector_bridge.automate.action import (
     part_key,
 )
 from videovector_bridge.automate.effects.record import Record, State, Version
-from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.backends import Backend
 from videovector_bridge.errors import PermanentError
 
@@ -64,7 +64,7 @@ def test_the_key_of_an_effect_is_the_same_at_every_try() -> None:
 def test_a_cause_names_its_event_by_source_and_id() -> None:
     """Messages about an effect say of which event it is; ids that fit no attribute are left out."""
     fields = {"event_type": "a.b", "run_id": 7, "video_id": "x" * 901, "segment_id": ""}
-    cause = Cause("marks", Received(fields, version("evt", "//x"), b""))
+    cause = Cause("marks", ReceivedEvent(fields, version("evt", "//x"), b""))
 
     assert cause.record() == {
         "key": effect_key("marks", version("evt", "//x")),

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.subscribing import event
+from tests.support.event_messages import event
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.reader import read_automations
-from videovector_bridge.automate.plan import Automation, Planned, plan
-from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.automate.plan import Automation, AutomationPlan, plan
+from videovector_bridge.automate.received import ReceivedEvent, parse_event
 
 FILE = """
 [[automation]]
@@ -48,10 +48,10 @@ target_id = "{event.run_id}"
 AUTOMATIONS = read_automations(FILE, "a.toml")
 
 
-def received(**payload: Any) -> Received:
+def received(**payload: Any) -> ReceivedEvent:
     """An event about a run."""
     one = event(payload=payload)
-    return receive(
+    return parse_event(
         orjson.dumps(one),
         event_id="evt_1",
         source="//x",
@@ -62,7 +62,7 @@ def received(**payload: Any) -> Received:
     )
 
 
-def outcomes(planned: list[Planned]) -> dict[str, str]:
+def outcomes(planned: list[AutomationPlan]) -> dict[str, str]:
     """The outcome of each automation."""
     return {one.automation.name: one.outcome for one in planned}
 

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.subscribing import event
+from tests.support.event_messages import event
 from tests.support.webhooks import delivery
-from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.automate.received import ReceivedEvent, parse_event
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import TYPE_PREFIX
 
@@ -24,9 +24,9 @@ def received(
     source: str = "//x",
     stated: str | None = None,
     now: datetime = NOW,
-) -> Received:
+) -> ReceivedEvent:
     """The event of a message."""
-    return receive(
+    return parse_event(
         raw,
         event_id="evt_1",
         source=source,
@@ -118,7 +118,7 @@ def test_what_is_no_object_is_no_event(channel: str, raw: bytes) -> None:
 def test_messages_of_others_are_refused() -> None:
     """A type that is not VideoVector's is a mistake of the setup."""
     with pytest.raises(PermanentError) as caught:
-        receive(
+        parse_event(
             b"{}",
             event_id="1",
             source="//x",
@@ -144,7 +144,7 @@ def test_an_event_from_the_future_is_refused(channel: str, *, stated: bool) -> N
         raw, time = dated(ahead)
         assert received(raw, channel, stated=time).version.created_at.startswith("2026-01-01T00:")
     raw, time = dated(timedelta(minutes=10, seconds=1))
-    with pytest.raises(PermanentError, match="10 minutes ahead") as caught:
+    with pytest.raises(PermanentError, match="10 minutes in the future") as caught:
         received(raw, channel, stated=time)
 
     assert (caught.value.owner, caught.value.code) == ("vendor", "future_time")

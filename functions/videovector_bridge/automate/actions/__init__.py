@@ -1,4 +1,7 @@
-"""Which actions an automation may name: a row for each. The one table to extend."""
+"""The actions that an automation may name: one module and one row of this table for each.
+
+Subscribers, the reader of automations files and the command line import the table.
+"""
 
 from typing import Final
 

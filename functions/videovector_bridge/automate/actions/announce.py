@@ -1,12 +1,12 @@
-"""Events of the bridge itself about what an action did, on topic `events` like all others."""
+"""Publish the bridge's own events about the effects of actions, on topic `events`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from videovector_bridge.automate.context import PUBLISH_SECONDS, Context
+from videovector_bridge.automate.context import Context
 from videovector_bridge.events import bridge_event, event_message, lane, lane_key, parse_time
 
-# Automations see these only if they ask for this channel, so that no effect causes itself.
+# Automations receive these events only if they name this channel. So no effect causes itself.
 CHANNEL: Final = "bridge"
 _CAUSE: Final = ("automation", "event_id", "event_source", "event_type")
 
@@ -20,12 +20,12 @@ def announce(
     ids: Mapping[str, str | None],
     payload: Mapping[str, Any],
 ) -> None:
-    """Publish an event that `cause` (a `Cause.record`) led to; a repeat is the same, byte for byte.
+    """Publish an event caused by `cause` (a `Cause.record`). A repeated event has the same bytes.
 
-    `ids` are its own (`run_id`, `video_id`...); its payload has those of its cause.
+    `ids` are the event's own (`run_id`, `video_id`...). Its payload has the fields of the cause.
     """
     made_at = parse_time(cause["created_at"])
-    assert made_at is not None  # a version's time is read from an event that has one
+    assert made_at is not None  # a version always has a time
     cause_fields = {name: cause[name] for name in _CAUSE}
     event = bridge_event(event_type, event_id, made_at, {**cause_fields, **payload}, ids)
     message = event_message(
@@ -35,5 +35,5 @@ def announce(
         ordering_key=lane_key(lane(event, context.settings.lanes)),
     )
     context.backend.topics.publish(
-        context.settings.topics.events, [message], timeout=PUBLISH_SECONDS
+        context.settings.topics.events, [message], timeout=context.limits.publish
     )

@@ -1,4 +1,4 @@
-"""Lookups of many threads in few calls; a key that is refused decides for no other key."""
+"""Combine lookups of many threads into few calls. A refused key does not affect other keys."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class _Batch(Generic[V]):
-    """Keys for one call, each with the outcome that its callers wait for until `deadline`."""
+    """The keys of one call. Callers wait for the outcome of their key until `deadline`."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
@@ -22,16 +22,16 @@ class _Batch(Generic[V]):
 
 
 class BatchLoader(Generic[V]):
-    """Looks up keys through `fetch`, up to `max_keys` a call. Safe for threads.
+    """Looks up keys by `fetch`, up to `max_keys` in one call. Thread-safe.
 
     The first caller of a batch waits `linger_seconds` for others, then calls `fetch` in its own
-    thread. Later callers start the next batch at once: a key is looked up after it was asked for,
-    never before.
+    thread. Later callers start the next batch at once, so that each key is looked up after its
+    `load` began.
 
-    A call that raises a `PermanentError` is split: each half of its keys gets a call of its own,
-    until the refused key is alone. Any other error is the outcome of each key of that call. No
-    caller waits longer than `wait_seconds`, however many calls its batch is split into. `clock`
-    counts monotonic seconds.
+    After a `PermanentError` the keys of the call are split into halves, with a call for each, until
+    the refused key is alone. Any other error is the outcome of each key of that call. No caller
+    waits longer than `wait_seconds`, even if its batch is split into many calls. `clock` returns
+    monotonic seconds.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class BatchLoader(Generic[V]):
         self._open: _Batch[V] | None = None
 
     def load(self, key: str) -> V | None:
-        """Look up `key`; None when the answer does not have it.
+        """Look up `key`. Returns None if the result of `fetch` does not have it.
 
-        Raises what `fetch` raised for this key, as an error of this caller alone, and
-        `TransientError` when there is no outcome within `wait_seconds`.
+        Raises a copy of the error that `fetch` raised for this key, and `TransientError` if there
+        is no outcome within `wait_seconds`.
         """
         with self._lock:
             leads = self._open is None
@@ -68,7 +68,7 @@ class BatchLoader(Generic[V]):
             self._lead(batch)
         try:
             error = outcome.exception(timeout=max(0.0, batch.deadline - self._clock()))
-        except TimeoutError:  # of the waiting: an error of `fetch` is returned, not raised
+        except TimeoutError:  # of the wait: an error of `fetch` is returned, not raised
             raise self._late() from None
         if error is not None:
             raise _copy_of(error) from error
@@ -82,13 +82,13 @@ class BatchLoader(Generic[V]):
                 self._open = None
         try:
             self._fetch_or_split(batch)
-        finally:  # also when this thread is stopped: no caller waits for an outcome in vain
+        finally:  # also if this thread is stopped, so that no caller waits until the deadline
             _fail((each for each in batch.outcomes.values() if not each.done()), self._late())
 
     def _fetch_or_split(self, batch: _Batch[V]) -> None:
-        """Call `fetch` for all keys, and for halves of what it refuses, until the deadline.
+        """Call `fetch` for all keys, and for halves of refused calls, until the deadline.
 
-        Breadth first: most keys have their outcome before the refused key is alone.
+        Breadth first: most keys have an outcome before the refused key is alone.
         """
         calls = deque([list(batch.outcomes)])
         while calls:
@@ -102,7 +102,7 @@ class BatchLoader(Generic[V]):
                 else:
                     middle = len(keys) // 2
                     calls += [keys[:middle], keys[middle:]]
-            except Exception as error:  # noqa: BLE001  # whatever it is, the callers raise it
+            except Exception as error:  # noqa: BLE001  # the callers raise it
                 _fail(outcomes, error)
             else:
                 for key, outcome in zip(keys, outcomes, strict=True):
@@ -123,7 +123,7 @@ def _fail(outcomes: Iterable[Future[V]], error: Exception) -> None:
 
 
 def _copy_of(error: BaseException) -> BaseException:
-    """The same error as another object: a traceback, and what is noted on it, is one caller's."""
+    """Copy an error, so that each caller has its own traceback and notes."""
     copy = type(error).__new__(type(error), *error.args)
     copy.__dict__.update(error.__dict__)
     return copy

@@ -1,7 +1,7 @@
-"""Action `issue_signed_url`: signed URLs, published on a topic of their own.
+"""Action `issue_signed_url`: publish signed URLs on topic `media-urls`.
 
-For one object, or for every segment of the event's video (as the event's run made them). From
-VideoVector, by exchange; or, for objects in one's own buckets, signed here (V4).
+For one object, or for every segment that the event's run made of the event's video. VideoVector
+issues the URLs; for objects in the operator's own buckets, the bridge can sign them (V4).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,14 +21,17 @@ from videovector_bridge.automate.action import (
     part_key,
 )
 from videovector_bridge.automate.actions.gcs_uri import allowed_uri, parse_gcs_uri
-from videovector_bridge.automate.context import PUBLISH_SECONDS, Context
-from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
+from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.effects.parts import PARTS_SECONDS, Part
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import ENTITY_IDS, TYPE_PREFIX, id_text
 
 EVENT_TYPE: Final = "media.url_issued"
+
+_LAST_PUBLISH_SECONDS: Final = 20.0  # may begin when the time for parts is over
+_IDS: Final = ("run_id", "video_id", "segment_id", "index_id")
 
 
 def _target_state(fields: Values, cause: Cause) -> TargetState:
@@ -41,7 +44,7 @@ def _target_state(fields: Values, cause: Cause) -> TargetState:
     if fields.get("segments"):
         if not record["video_id"]:
             raise PermanentError(
-                "The event names no video, so there are no segments to issue URLs for.",
+                "The event has no video_id, so there are no segments to issue URLs for.",
                 owner="user",
                 code="no_target",
             )
@@ -49,28 +52,28 @@ def _target_state(fields: Values, cause: Cause) -> TargetState:
     else:
         parse_gcs_uri(fields.get("gcs_uri"))
         desired["gcs_uri"] = fields["gcs_uri"]
-    # A URL is issued once for an event: the record says that it was, and never holds the URL.
+    # A URL is issued once for an event. The record notes that, and never contains the URL.
     return TargetState(f"signed_url:{cause.key}", desired, ONE_EVENT_SECONDS)
 
 
 def _parts(context: Context, desired: Values) -> Iterable[Part] | None:
-    """Each segment of the video that has an id and an address; None for a single object."""
+    """The segments of the video that have an id and a URI; None for a single object."""
     return _segments(context, desired) if "segments" in desired else None
 
 
 def _segments(context: Context, desired: Values) -> Iterator[Part]:
     cause = desired["cause"]
     target = SegmentsTarget(cause["video_id"], cause["run_id"])
-    with context.turn.take():
-        # Addresses and not rows, which may hold pictures: the work on them takes a while.
-        addresses = list(_addresses(context.api.batch_segments_for_targets([target])))
-    for segment_id, gcs_uri in addresses:
+    with context.list_lock.acquired():
+        # URIs and not rows: rows may contain pictures, and the parts take a while.
+        uris = list(_segment_uris(context.api.batch_segments_for_targets([target])))
+    for segment_id, gcs_uri in uris:
         key = part_key(cause["key"], segment_id)
         own = {**cause, "segment_id": segment_id, "key": key}
         yield segment_id, {**desired, "gcs_uri": gcs_uri, "cause": own}
 
 
-def _addresses(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _segment_uris(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for row in rows:
         segments = row.get("segments")
         for segment in segments if isinstance(segments, list) else ():
@@ -89,7 +92,7 @@ def _apply(context: Context, task: Task) -> None:
             bucket, name, seconds=context.settings.signed_url_seconds
         )
     else:
-        # The record has what was asked at the first attempt: one key belongs to one body.
+        # `desired` is that of the first attempt: one idempotency key belongs to one body.
         signed = context.api.signed_url(
             gcs_uri, force_refresh=desired["force_refresh"], idempotency_key=key
         )
@@ -97,7 +100,7 @@ def _apply(context: Context, task: Task) -> None:
         gcs_uri, signed.url, signed.expires_at, key, cause=desired["cause"], now=context.now()
     )
     context.backend.topics.publish(
-        context.settings.topics.media_urls, [message], timeout=PUBLISH_SECONDS
+        context.settings.topics.media_urls, [message], timeout=context.limits.publish
     )
 
 
@@ -110,7 +113,7 @@ def url_message(
     cause: Mapping[str, Any],
     now: datetime,
 ) -> Message:
-    """The message for topic `media-urls`. A repeat carries the same `ce-id`."""
+    """The message for topic `media-urls`. A repeated message has the same `ce-id`."""
     data = {
         "gcs_uri": gcs_uri,
         "signed_url": url,
@@ -137,18 +140,20 @@ ACTION: Final = Action(
     name="issue_signed_url",
     entry_point="issue_signed_urls",
     fields={
-        "gcs_uri": Field("text", "gs:// address of the object"),
+        "gcs_uri": Field("text", "the URI of the object, gs://bucket/path"),
         "segments": Field(
             "flag",
-            "a URL for every segment of the event's video and run, instead",
+            "true: instead, a URL for every segment of the event's video and run",
             instead_of=frozenset({"gcs_uri"}),
         ),
         "signer": Field(
             "text",
-            "who signs: videovector (if not given), or storage, for buckets of your own",
+            "who signs: videovector (default), or storage for your own buckets",
             choices=("videovector", "storage"),
         ),
-        "force_refresh": Field("flag", "ask VideoVector for a new URL although one is valid"),
+        "force_refresh": Field(
+            "flag", "true: request a new URL even if an older one is still valid"
+        ),
     },
     one_of=(("gcs_uri",), ("segments",)),
     target_kind="signed_url",
@@ -156,5 +161,5 @@ ACTION: Final = Action(
     apply=_apply,
     parts=_parts,
     needs=("SIGNED_URL_BUCKETS",),
-    lasts_seconds=ALL_SECONDS + PUBLISH_SECONDS,
+    lasts_seconds=PARTS_SECONDS + _LAST_PUBLISH_SECONDS,
 )

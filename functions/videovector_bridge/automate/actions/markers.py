@@ -1,7 +1,7 @@
-"""Actions `upsert_marker` and `delete_marker`: a marker as the newest event asks for it, or none.
+"""Actions `upsert_marker` and `delete_marker`: set or delete the marker of a target.
 
-Both have the same target. VideoVector deletes by id: the one that an upsert returned, or else one
-that `GET /markers` shows.
+Both actions have the same targets. VideoVector deletes markers by id: the id that an upsert
+returned, or else an id from `GET /markers`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,17 +10,19 @@ from typing import Any, Final
 from videovector_bridge.api import Marker
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.task import Applied, Task
+from videovector_bridge.automate.effects.task import ApplyResult, Task
 from videovector_bridge.errors import PermanentError
 
 TARGET_KIND: Final = "marker"
 TARGET_KEYS: Final = ("target_type", "target_id", "field_path")
 TARGET_FIELDS: Final = {
-    "target_type": Field("text", "what is marked", choices=("prompt", "run", "field")),
-    "target_id": Field("text", "its id"),
+    "target_type": Field(
+        "text", "the type of the marked object", choices=("prompt", "run", "field")
+    ),
+    "target_id": Field("text", "the id of the marked object"),
     "field_path": Field("text", "the extracted field, for target_type field"),
 }
-# A deletion may wait for its turn, and read many pages of markers first.
+# A deletion may wait for the lock of lists, and then read many pages of markers.
 LASTS_SECONDS: Final = 40.0
 _BODY_KEYS: Final = (*TARGET_KEYS, "color", "note")
 
@@ -44,8 +46,7 @@ def _state_to_delete(fields: Values, _cause: Cause) -> TargetState:
         match = fields.get("match") or {key: fields.get(key) for key in TARGET_KEYS}
         if all(value in (None, "") for value in match.values()):
             raise PermanentError(
-                "It is not known which marker to delete: the keys to match are empty for this "
-                "event.",
+                "The marker to delete is unknown: the keys to match are empty for this event.",
                 owner="user",
                 code="no_target",
             )
@@ -56,15 +57,15 @@ def _state_to_delete(fields: Values, _cause: Cause) -> TargetState:
 
 
 def marker_state(target: str, keys: Mapping[str, Any], desired: Mapping[str, Any]) -> TargetState:
-    """The state `desired` of the target that has that name, or else of the one that `keys` name.
+    """The state `desired` of the target with that name, or else of the target that `keys` name.
 
-    Raises `PermanentError` when there is neither.
+    Raises `PermanentError` if there is neither.
     """
     target = target or _target_of(keys)
     if not target:
         raise PermanentError(
-            "The marker has no target: target_type and target_id are empty for this event "
-            "(with keys of your own, give `target`).",
+            "The marker has no target: target_type and target_id are empty for this event. If "
+            "you use other keys, set `target`.",
             owner="user",
             code="no_target",
         )
@@ -75,47 +76,51 @@ def _target_of(keys: Mapping[str, Any]) -> str:
     kind, target_id, path = (keys.get(key) for key in TARGET_KEYS)
     if kind in (None, "") or target_id in (None, ""):
         return ""
-    # Colons in the parts are escaped, so that different targets never share a name.
+    # Escape colons in the parts, so that different targets have different names.
     parts = (kind, target_id) if path in (None, "") else (kind, target_id, path)
     return ":".join(str(part).replace("%", "%25").replace(":", "%3A") for part in parts)
 
 
-def apply_marker(context: Context, task: Task) -> Applied:
-    """Set the marker `{"marker": body}`, or delete the one of `{"absent": ...}`.
+def apply_marker(context: Context, task: Task) -> ApplyResult:
+    """Set the marker of `{"marker": body}`, or delete the marker of `{"absent": ...}`.
 
-    Both functions do both: either may find that the other's event is the newest.
+    The functions of both actions do both, because the other's event may be the newest.
     """
     desired = task.desired
     if "marker" in desired:
         marker = context.api.upsert_marker(desired["marker"])
-        return Applied(marker_id=marker.marker_id or "")
+        return ApplyResult(marker_id=marker.marker_id or "")
     _delete(context, task, desired["absent"])
-    return Applied()
+    return ApplyResult()
 
 
 def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
-    """Delete what this bridge set on the target; with `any`, whatever is there."""
+    """Delete the marker that this bridge set on the target; with `any`, every marker on it."""
     named, all_of_them = absent.get("marker_id") or "", bool(absent.get("any"))
     if not task.created and not all_of_them:
         return
     if named and task.marker_id != named and not all_of_them:
-        ours = f"set {task.marker_id}" if task.marker_id else "does not know the id of what it set"
+        ours = (
+            f"set {task.marker_id}"
+            if task.marker_id
+            else "does not know the id of the marker that it set"
+        )
         raise PermanentError(
-            f"Marker {named} may be another's: this bridge {ours} there. To delete it "
-            f"nevertheless, write `any = true`.",
+            f"This bridge may not have set marker {named}: on this target it {ours}. To delete it "
+            f"all the same, write `any = true`.",
             owner="user",
             code="marker_not_ours",
         )
     known = named or task.marker_id
     if known and (context.api.delete_marker(known) or named or not all_of_them):
         return
-    # The id is not known, or its marker was replaced by hand.
-    with context.turn.take():
+    # The id is unknown, or another client replaced the marker.
+    with context.list_lock.acquired():
         ids = _matching(context.api.list_markers(), absent["match"])
     if len(ids) > 1 and not all_of_them:
         raise PermanentError(
-            f"{len(ids)} markers fit `match`, and at most one was set by this bridge. Give `match` "
-            f"more keys, or write `any = true` to delete them all.",
+            f"{len(ids)} markers match, and this bridge set at most one of them. Add keys to "
+            f"`match`, or write `any = true` to delete them all.",
             owner="user",
             code="marker_not_told",
         )
@@ -124,10 +129,10 @@ def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
 
 
 def _matching(markers: Iterable[Marker], match: Mapping[str, Any]) -> list[str]:
-    """The ids of the markers that show every key of `match` with its value.
+    """The ids of the markers that have every key of `match` with its value.
 
-    A null there must be shown as null or not at all. Raises `PermanentError` where no marker
-    matches, and one may that does not show enough.
+    For a null in `match`, the marker's value must be null or missing. Raises `PermanentError` if no
+    marker matches, but one with missing keys may.
     """
     keys = [key for key, value in match.items() if value is not None]
     possible = [
@@ -142,9 +147,8 @@ def _matching(markers: Iterable[Marker], match: Mapping[str, Any]) -> list[str]:
     ]
     if possible and not ids:
         raise PermanentError(
-            f"VideoVector's list has markers that do not show {', '.join(keys)} or their "
-            f"marker_id, so it is not known which one to delete. Give `match` with keys that it "
-            f"shows, or `marker_id`.",
+            f"VideoVector lists markers without {', '.join(keys)} or marker_id, so the marker to "
+            f"delete is unknown. Set `match` with keys that the list has, or `marker_id`.",
             owner="user",
             code="marker_not_told",
         )
@@ -156,14 +160,14 @@ UPSERT: Final = Action(
     entry_point="upsert_markers",
     fields={
         **TARGET_FIELDS,
-        "color": Field("text", "colour of the marker"),
-        "note": Field("text", "text of the marker"),
+        "color": Field("text", "the colour of the marker"),
+        "note": Field("text", "the text of the marker"),
         "body": Field(
             "object",
-            "the whole body of PUT /markers, instead of the above",
+            "the whole body of PUT /markers, instead of the fields above",
             instead_of=frozenset(_BODY_KEYS),
         ),
-        "target": Field("text", "name of the target, where the keys of a body do not say it"),
+        "target": Field("text", "the name of the target, if the keys of `body` are others"),
     },
     one_of=(("target_type", "target_id"), ("body",)),
     target_kind=TARGET_KIND,
@@ -178,14 +182,14 @@ DELETE: Final = Action(
     entry_point="delete_markers",
     fields={
         **TARGET_FIELDS,
-        "marker_id": Field("text", "the marker's id, where the event has it"),
+        "marker_id": Field("text", "the id of the marker, if the event has it"),
         "match": Field(
             "object",
-            "what GET /markers shows of the marker, where its keys are not the above",
+            "the marker's fields in GET /markers, if they are not the fields above",
             instead_of=frozenset({*TARGET_KEYS, "marker_id"}),
         ),
-        "target": Field("text", "name of the target, as upsert_marker has it"),
-        "any": Field("flag", "delete the marker also if this bridge did not set it"),
+        "target": Field("text", "the name of the target, as in upsert_marker"),
+        "any": Field("flag", "true: delete the marker even if this bridge did not set it"),
     },
     one_of=(("target_type", "target_id"), ("marker_id", "target"), ("match", "target")),
     target_kind=TARGET_KIND,

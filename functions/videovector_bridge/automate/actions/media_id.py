@@ -1,4 +1,4 @@
-"""Ids of videos and segments that an automation's fields name. Pure."""
+"""Ids of videos and segments in an automation's fields. Pure."""
 
 from typing import Any, Final
 
@@ -8,18 +8,18 @@ MAX_ID_CHARACTERS: Final = 1_000
 
 
 def media_id(value: Any, name: str) -> str:
-    """Return the id that field `name` came out as: 1 to `MAX_ID_CHARACTERS` characters.
+    """Return `value`, the rendered field `name`, if it is a valid id.
 
-    Raises `PermanentError` `no_target` for any other value.
+    An id has 1 to `MAX_ID_CHARACTERS` characters. Raises `PermanentError` `no_target` otherwise.
     """
     if not isinstance(value, str) or not value:
-        raise _no_target(name, f"came out as {str(value)[:50]!r}")
+        raise _no_target(name, f"is {str(value)[:50]!r}")
     if len(value) > MAX_ID_CHARACTERS:
         raise _no_target(name, f"has {len(value):,} characters, more than {MAX_ID_CHARACTERS:,},")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise _no_target(name, "came out as half a surrogate pair") from None
+        raise _no_target(name, "has half a surrogate pair") from None
     return value
 
 

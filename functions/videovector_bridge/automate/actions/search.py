@@ -1,7 +1,7 @@
-"""Action `search`: a saved search is run, and every match that is new is published.
+"""Action `search`: run a saved search, and publish every new match.
 
-A text search (`query`) or a filter search (`conditions`), in the playground. Each match has a
-record under the automation's name, so that it is published once.
+A text search (`query`) or a filter search (`conditions`), in the playground. Each automation has a
+record of each match, so that it publishes the match once.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from videovector_bridge.automate.action import (
     Values,
 )
 from videovector_bridge.automate.actions.announce import announce
-from videovector_bridge.automate.actions.search_conditions import condition_doubts
+from videovector_bridge.automate.actions.search_conditions import find_condition_warnings
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.parts import ALL_SECONDS, Part
+from videovector_bridge.automate.effects.parts import PARTS_SECONDS, Part
 from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import PermanentError
@@ -33,10 +33,10 @@ EVENT_TYPE: Final = "search.matched"
 
 _TOP_K: Final = 30
 _MOST_MATCHES: Final = 1_000
-# The identity of a match where VideoVector gives it no id.
+# They identify a match to which VideoVector gives no id.
 _PLACE: Final = ("video_id", "segment_id", "start_time", "end_time")
 _IDENTITY: Final = (*_PLACE, "result_type", "result_id")
-# Pictures inside a match are not passed on: a consumer that needs them has their ids.
+# Messages have no pictures: a consumer that needs them has their ids.
 _MAX_FIELD_BYTES: Final = 20_000
 _MAX_MATCH_BYTES: Final = 1_000_000
 
@@ -45,10 +45,10 @@ def _target_state(fields: Values, cause: Cause) -> TargetState:
     search = {name: value for name, value in fields.items() if value is not None}
     if "query" in fields:
         if not isinstance(fields["query"], str) or not fields["query"].strip():
-            raise _wrong("query", fields["query"])
+            raise _bad_search("query", fields["query"])
         top_k = search.setdefault("top_k", _TOP_K)
         if not _whole(top_k, 1, 100):
-            raise _wrong("top_k", top_k)
+            raise _bad_search("top_k", top_k)
     desired = {"search": search, "cause": cause.record()}
     return TargetState(f"search:{cause.key}", desired, ONE_EVENT_SECONDS)
 
@@ -57,16 +57,16 @@ def _whole(value: Any, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-def _wrong(name: str, value: Any) -> PermanentError:
+def _bad_search(name: str, value: Any) -> PermanentError:
     return PermanentError(
-        f"{name} came out as {str(value)[:50]!r} for this event, so nothing can be searched for.",
+        f"{name} is {str(value)[:50]!r} for this event, which cannot be searched for.",
         owner="user",
         code="bad_search",
     )
 
 
 def _parts(context: Context, desired: Values) -> Iterator[Part]:
-    """Each match of the search, by its key."""
+    """The matches of the search, by key."""
     automation = desired["cause"]["automation"]
     for match in islice(_matches(context, desired["search"]), _MOST_MATCHES):
         key = match_key(automation, match)
@@ -82,7 +82,7 @@ def _matches(context: Context, search: Values) -> Iterable[Mapping[str, Any]]:
 
 
 def _apply(context: Context, task: Task) -> None:
-    """Publish a match once. Its record has one version for ever, so that the first event wins."""
+    """Publish a match once. All events have the same version of its record, so the first wins."""
     desired, key = task.desired, task.desired["key"]
 
     def publish(_task: Task) -> None:
@@ -102,7 +102,7 @@ def _apply(context: Context, task: Task) -> None:
 
 
 def match_key(automation: str, match: Mapping[str, Any]) -> str:
-    """The identity of a match among those of all automations."""
+    """The key of a match, different for each automation."""
     if (result_id := _scalar(match.get("result_id"))) is not None:
         place = [_scalar(match.get("result_type")), result_id]
     else:
@@ -111,14 +111,14 @@ def match_key(automation: str, match: Mapping[str, Any]) -> str:
 
 
 def _scalar(value: Any) -> Any:
-    """A text that is not empty, or a number; None for all else."""
+    """Return a text that is not empty, or a number. None for any other value."""
     return value if isinstance(value, str | int | float) and value != "" else None
 
 
 def trimmed(match: Mapping[str, Any]) -> dict[str, Any]:
-    """The match without fields that are too large or too deep for a message, such as pictures.
+    """Remove the fields that are too large or too deep for a message, such as pictures.
 
-    A match that is still too large is cut down to what identifies it.
+    If the match is still too large, keep only the fields that identify it.
     """
     small = {name: value for name, value in match.items() if _size(value) <= _MAX_FIELD_BYTES}
     if _size(small) <= _MAX_MATCH_BYTES:
@@ -127,9 +127,9 @@ def trimmed(match: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _size(value: Any) -> float:
-    """The bytes of a value; infinite for one that is nested too deeply to be written."""
+    """The bytes of a value as JSON; infinite if it is nested too deeply."""
     try:
-        return len(orjson.dumps([[[[value]]]])) - 8  # as deep as it is in the event
+        return len(orjson.dumps([[[[value]]]])) - 8  # at its depth in the event
     except orjson.JSONEncodeError:
         return math.inf
 
@@ -142,26 +142,24 @@ _CONDITION: Final = Field(
     "object",
     "a condition of a filter search",
     keys={
-        "field": Field("text", "the extracted field that is compared", required=True),
-        "operator": Field("text", "how it is compared, such as equals", required=True),
+        "field": Field("text", "the extracted field to compare", required=True),
+        "operator": Field("text", "the comparison, such as equals", required=True),
         "type": Field("text", "the type of the field, such as string", required=True),
-        "value": Field("any", "what it is compared with; is_empty and is_not_empty need none"),
+        "value": Field("any", "the value to compare with; none for is_empty and is_not_empty"),
     },
-    doubts=condition_doubts,
+    find_warnings=find_condition_warnings,
 )
 
 ACTION: Final = Action(
     name="search",
     entry_point="run_searches",
     fields={
-        "query": Field("text", "the text that is searched for"),
-        "top_k": Field(
-            "whole", "how many of the best matches are looked at (30)", least=1, most=100
-        ),
-        "run_id": Field("text", "search only what this run made"),
+        "query": Field("text", "the text to search for"),
+        "top_k": Field("whole", "the number of best matches to use (30)", least=1, most=100),
+        "run_id": Field("text", "the run whose results are searched (all runs)"),
         "conditions": Field(
             "list",
-            "1 to 4 conditions of a filter search, instead: {field, operator, type, value}",
+            "instead: 1 to 4 conditions of a filter search, {field, operator, type, value}",
             instead_of=frozenset({"query", "top_k", "run_id"}),
             least=1,
             most=4,
@@ -169,14 +167,14 @@ ACTION: Final = Action(
         ),
         "run_ids": Field(
             "list",
-            "only these runs, with conditions",
+            "with conditions: the runs to search (all)",
             instead_of=frozenset({"query"}),
             least=1,
             items=Field("text", "the id of a run", required=True),
         ),
         "index_ids": Field(
             "list",
-            "only these indexes, with conditions",
+            "with conditions: the indexes to search (all)",
             instead_of=frozenset({"query"}),
             least=1,
             items=Field("text", "the id of an index", required=True),
@@ -188,5 +186,5 @@ ACTION: Final = Action(
     apply=_apply,
     parts=_parts,
     emits=EVENT_TYPE,
-    lasts_seconds=ALL_SECONDS,
+    lasts_seconds=PARTS_SECONDS,
 )

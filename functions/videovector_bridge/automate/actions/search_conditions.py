@@ -1,7 +1,7 @@
-"""Conditions of filter searches: what VideoVector is known to take. Pure.
+"""Warnings about conditions of filter searches. Pure.
 
-As the vendor's SDK 2.0.0 checks them (`resources/search.py`). VideoVector may take more one day, so
-that nothing here is refused before it is tried.
+The rules are those of the vendor's SDK 2.0.0 (`resources/search.py`). VideoVector may accept more
+in future. So these are warnings, and every condition is tried.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +27,11 @@ _OPERATORS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def condition_doubts(condition: Any) -> Iterator[tuple[str, str]]:
-    """What VideoVector may refuse in a condition, and what to write; nothing of expressions."""
+def find_condition_warnings(condition: Any) -> Iterator[tuple[str, str]]:
+    """Yield what VideoVector may refuse in a condition, and the correction.
+
+    Ignores expressions.
+    """
     kind, operator = condition["type"], condition["operator"]
     known = _OPERATORS.get(kind) if isinstance(kind, str) else None
     if isinstance(kind, str) and known is None:
@@ -59,7 +62,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _value_of(kind: str, operator: str) -> tuple[str, Callable[[Any], bool]]:
-    """What values an operator takes, in words and as a test."""
+    """The values that an operator accepts: in words, and as a predicate."""
     if operator.startswith("length_"):
         return "a whole number from 0", lambda value: _is_whole(value) and value >= 0
     if kind == "string" or operator == "item_contains":

@@ -1,12 +1,12 @@
-"""The answers of VideoVector's batch helpers about a video, as one document of bounded size. Pure.
+"""Combine the rows of VideoVector's batch helpers about a video into one bounded document. Pure.
 
-Source: "Batch media helpers" in the vendor's API reference. The rules, whatever a row has:
+Source: "Batch media helpers" in the vendor's API reference. The rules for any row:
 
-- A value of another type than documented is null: text is text, a count is a whole number.
-- A text is cut after the number of characters stated beside its name.
-- A list has the first of its items: a stated number, and what fits a stated number of bytes.
+- A value whose type is not the documented one becomes null.
+- A text is cut after the number of characters beside its name.
+- A list has its first items, up to a number of items and a number of bytes.
 
-So a document has less than 500,000 bytes of JSON (Firestore holds 1 MiB) and 4 levels.
+So a document has less than 500,000 bytes of JSON (Firestore's limit is 1 MiB) and 4 levels.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ import orjson
 
 Row = Mapping[str, Any]
 
-# The most characters of each text; in JSON a character has at most 6 bytes.
+# Maximum characters of each text. In JSON a character has at most 6 bytes.
 _ID: Final = 1_000
 _WORD: Final = 100
 _VIDEO_TEXTS: Final = {
@@ -39,12 +39,12 @@ _RUNS_BYTES: Final = 100_000
 _MAX_MARKERS: Final = 500
 _MARKERS_BYTES: Final = 300_000
 _MAX_STATUSES: Final = 20
-_MAX_COUNT: Final = 2**53  # the whole numbers that a web app can read
+_MAX_COUNT: Final = 2**53  # JavaScript reads whole numbers up to this one exactly
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows about one video, None where an answer has none."""
+    """The rows about one video; None if a response has none."""
 
     video: Row | None = None
     status: Row | None = None
@@ -57,18 +57,18 @@ def rows_by_video(
     statuses: Sequence[Row],
     segments: Sequence[Row],
 ) -> dict[str, Rows]:
-    """Each video's rows of the three answers. Rows whose `video_id` is no text are ignored."""
-    answers = [
+    """Group the rows of three responses by video. Ignores rows whose `video_id` is not text."""
+    responses = [
         {row["video_id"]: row for row in rows if isinstance(row.get("video_id"), str)}
         for rows in (videos, statuses, segments)
     ]
-    return {id_: Rows(*(answer.get(id_) for answer in answers)) for id_ in video_ids}
+    return {id_: Rows(*(response.get(id_) for response in responses)) for id_ in video_ids}
 
 
 def snapshot(video_id: str, rows: Rows) -> dict[str, Any]:
-    """The document; its `found` is False where VideoVector does not know the video.
+    """Build the document. Its field `found` is False if VideoVector does not know the video.
 
-    `rows` may have any JSON values; `video_id` at most 1,000 characters. Raises nothing.
+    `rows` may have any JSON values, `video_id` up to 1,000 characters. Raises nothing.
     """
     video, status, of_segments = rows.video or {}, rows.status or {}, rows.segments or {}
     segments = _objects(of_segments.get("segments"))
@@ -97,7 +97,7 @@ def _run(row: Row) -> dict[str, Any]:
 
 
 def _by_status(segments: Iterable[Row]) -> dict[str, int]:
-    """How many segments have each status: the most frequent, the rest as `other`."""
+    """Count segments by status: the most frequent ones, and the rest as `other`."""
     counts = Counter(_text(each.get("segment_status"), _WORD) or "unknown" for each in segments)
     frequent = Counter(dict(counts.most_common(_MAX_STATUSES)))
     if rest := counts.total() - frequent.total():
@@ -106,7 +106,7 @@ def _by_status(segments: Iterable[Row]) -> dict[str, int]:
 
 
 def _segment_markers(segments: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    """The markers on segments, and on fields that were extracted from them (`field`)."""
+    """The markers on segments, and on their extracted fields (`field`)."""
     for segment in segments:
         on_fields = segment.get("metadata_markers")
         rows: list[tuple[str | None, Any]] = [(None, segment.get("marker"))]
@@ -118,18 +118,18 @@ def _segment_markers(segments: Iterable[Row]) -> Iterable[dict[str, Any]]:
 
 
 def _marker(row: Any) -> dict[str, str | None] | None:
-    """A marker's own keys; None for the empty one that VideoVector shows where there is none."""
+    """The marker in a row; None if it is empty, as VideoVector shows a missing marker."""
     texts = _texts(row, _MARKER_TEXTS) if isinstance(row, Mapping) else {}
     return texts if any(texts.values()) else None
 
 
 def _objects(value: Any) -> list[Row]:
-    """The objects in a list; anything else is ignored."""
+    """The objects in a list. Ignores other values."""
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _first(items: Iterable[Mapping[str, Any]], max_bytes: int) -> list[Mapping[str, Any]]:
-    """The first items, as many as have `max_bytes` of JSON together."""
+    """The first items, up to `max_bytes` of JSON in total."""
     chosen: list[Mapping[str, Any]] = []
     for item in items:
         max_bytes -= len(orjson.dumps(item)) + 1
@@ -148,5 +148,5 @@ def _text(value: Any, limit: int) -> str | None:
 
 
 def _count(value: Any) -> int | None:
-    # `type`, for a bool is an int to Python.
+    # `type`, because a bool is an int in Python.
     return value if type(value) is int and 0 <= value < _MAX_COUNT else None

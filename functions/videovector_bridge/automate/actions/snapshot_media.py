@@ -1,7 +1,7 @@
-"""Action `snapshot_media`: what VideoVector has of a video, as the document `media/{video_id}`.
+"""Action `snapshot_media`: store VideoVector's data of a video as document `media/{video_id}`.
 
-Events that arrive at the same time share the calls of the batch helpers. A video that VideoVector
-refuses, or whose rows are too large, is rejected alone.
+Events that arrive at the same time share the calls of the batch helpers. If VideoVector refuses a
+video, or its rows are too large, only the event of that video is rejected.
 """
 
 import threading
@@ -19,9 +19,7 @@ from videovector_bridge.errors import ConflictError, TransientError
 
 COLLECTION: Final = "media"
 
-_MAX_IDS: Final = 50  # what the strictest of the three helpers takes
-_LINGER_SECONDS: Final = 0.2
-# With the last call and the document's own requests, below the 120 s that the function may run.
+# With the last call and the writes of the document, below the function's timeout of 120 s.
 _WAIT_SECONDS: Final = 60.0
 _TRIES: Final = 5
 _STORE_SECONDS: Final = 10.0
@@ -35,10 +33,10 @@ def _target_state(fields: Values, cause: Cause) -> TargetState:
 
 
 def _apply(context: Context, task: Task) -> None:
-    """Replace the document by what VideoVector answers now.
+    """Replace the document by VideoVector's current data.
 
-    The stored document is read before VideoVector is asked, so that a slow older answer never
-    replaces a newer one.
+    Reads the stored document before the request to VideoVector, so that a slow older response
+    never replaces a newer one.
     """
     video_id, cause = task.desired["video_id"], task.desired["cause"]
     documents = context.backend.documents
@@ -52,14 +50,14 @@ def _apply(context: Context, task: Task) -> None:
         try:
             documents.write(COLLECTION, video_id, fields, replaces=stored, timeout=_STORE_SECONDS)
         except ConflictError:
-            continue  # another attempt's write, or our own after a lost answer
+            continue  # written by another attempt, or by this one if a response was lost
         return
-    raise TransientError(f"media/{video_id} was changed by others during each of {_TRIES} tries.")
+    raise TransientError(f"Other attempts changed media/{video_id} during each of {_TRIES} tries.")
 
 
 def _batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
-    """The batch loader of this process."""
-    with _opening:  # a cache alone would give two first events one each
+    """The batch loader of a context."""
+    with _opening:  # the cache alone would open two for two concurrent first events
         return _open_batch_loader(context)
 
 
@@ -68,20 +66,20 @@ def _open_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
     api = context.api
 
     def fetch(video_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        with context.turn.take():
+        with context.list_lock.acquired():
             rows = rows_by_video(
                 video_ids,
                 api.batch_videos(video_ids),
                 api.batch_status(video_ids),
                 api.batch_segments(video_ids),
             )
-            # Documents and not rows: pictures inside rows are freed before documents are written.
+            # Keep documents and not rows: this frees the pictures in the rows.
             return {video_id: snapshot(video_id, rows[video_id]) for video_id in video_ids}
 
     return BatchLoader(
         fetch,
-        max_keys=_MAX_IDS,
-        linger_seconds=_LINGER_SECONDS,
+        max_keys=context.limits.batch_keys,
+        linger_seconds=context.limits.batch_linger,
         wait_seconds=_WAIT_SECONDS,
     )
 
@@ -89,7 +87,7 @@ def _open_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
 ACTION: Final = Action(
     name="snapshot_media",
     entry_point="snapshot_media",
-    fields={"video_id": Field("text", "the video", required=True)},
+    fields={"video_id": Field("text", "the id of the video", required=True)},
     target_kind="media",
     target_state=_target_state,
     apply=_apply,

@@ -1,4 +1,4 @@
-"""Action `store_preview`: a video's GIF or a segment's thumbnail as a file under a stable name."""
+"""Action `store_preview`: store a video's GIF or a segment's thumbnail under a stable file name."""
 
 import hashlib
 import re
@@ -19,16 +19,16 @@ from videovector_bridge.errors import ConflictError, PermanentError, TransientEr
 from videovector_bridge.events import ENTITY_IDS, parse_time
 
 EVENT_TYPE: Final = "media.preview_stored"
-NOT_YET: Final = timedelta(minutes=15)
-"""How long after its event a picture may be missing without being refused.
+MISSING_TOLERANCE: Final = timedelta(minutes=15)
+"""For this time after its event a missing picture causes redeliveries, and then a rejection.
 
-VideoVector does not document when it makes a picture, and an event may be delivered before that.
-Pub/Sub redelivers about seven times in that time, far fewer than it takes to dead-letter a message.
+VideoVector does not document when it creates a picture. This may be after the event. Pub/Sub
+redelivers about seven times in this time, far less often than before it dead-letters a message.
 """
 
 _TRIES: Final = 5
 _FILE_SECONDS: Final = 20.0
-# https://cloud.google.com/storage/docs/objects#naming; no steps in a path.
+# https://cloud.google.com/storage/docs/objects#naming; no `.` or `..` in a path.
 _NAME: Final = re.compile(
     r"(?!(?:.*/)?\.\.?(?:/|$))(?!\.well-known/)[^/\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*"
 )
@@ -42,7 +42,7 @@ def _target_state(fields: Values, cause: Cause) -> TargetState:
     name = fields.get("name") or _default_name(kind, id_)
     if problem := _name_problem(name):
         raise PermanentError(
-            f"{str(name)[:100]!r} is no name for a file in Cloud Storage: {problem}.",
+            f"{str(name)[:100]!r} is not a valid file name in Cloud Storage: {problem}.",
             owner="user",
             code="bad_file_name",
         )
@@ -57,7 +57,7 @@ def _default_name(kind: str, id_: str) -> str:
 
 
 def _name_problem(name: Any) -> str:
-    """Why a file cannot have this name; empty if it can."""
+    """Why a file cannot have this name; empty if it is valid."""
     if not isinstance(name, str):
         return "it is not text"
     try:
@@ -67,7 +67,7 @@ def _name_problem(name: Any) -> str:
     if size > MAX_FILE_NAME_BYTES:
         return f"it has {size:,} bytes, more than {MAX_FILE_NAME_BYTES:,}"
     if not _NAME.fullmatch(name):
-        return "it has a step in a path, a control character, or a reserved beginning"
+        return "it has . or .. in its path, a control character, or a reserved prefix"
     return ""
 
 
@@ -75,7 +75,7 @@ def _apply(context: Context, task: Task) -> None:
     desired, files = task.desired, context.backend.files
     if files is None:
         raise PermanentError(
-            "There is no bucket for previews. Set PREVIEW_BUCKET.",
+            "No bucket for previews is configured. Set PREVIEW_BUCKET.",
             owner="user",
             code="no_preview_bucket",
         )
@@ -100,10 +100,10 @@ def _apply(context: Context, task: Task) -> None:
 
 
 def _store(context: Context, files: Files, desired: Values) -> StoredFile:
-    """Make the file what VideoVector answers now; the same content is not written again.
+    """Replace the file by VideoVector's current picture, unless the content is the same.
 
-    The stored file is looked up before VideoVector is asked, so that a slow older picture never
-    replaces a newer one: its generation is another by then.
+    Looks up the stored file before the request to VideoVector. If a newer picture is stored after
+    that, the generation differs, and a slow older picture does not replace it.
     """
     name = desired["name"]
     for _ in range(_TRIES):
@@ -116,8 +116,8 @@ def _store(context: Context, files: Files, desired: Values) -> StoredFile:
                 name, media.content, media.content_type, replaces=stored, timeout=_FILE_SECONDS
             )
         except ConflictError:
-            continue  # another attempt's write, or our own after a lost answer
-    raise TransientError(f"Preview {name} was changed by others during each of {_TRIES} tries.")
+            continue  # written by another attempt, or by this one if a response was lost
+    raise TransientError(f"Other attempts changed preview {name} during each of {_TRIES} tries.")
 
 
 def _picture(context: Context, desired: Values) -> Media:
@@ -126,16 +126,16 @@ def _picture(context: Context, desired: Values) -> Media:
         media = fetch(desired["of"])
     except NotFound as error:
         created_at = parse_time(desired["cause"]["created_at"])
-        if created_at is None or context.now() - created_at >= NOT_YET:
+        if created_at is None or context.now() - created_at >= MISSING_TOLERANCE:
             raise
         raise TransientError(
-            f"There is no picture yet. The message is redelivered until {NOT_YET.seconds // 60} "
-            f"minutes after its event. {error}"
+            f"There is no picture yet. The message is redelivered until "
+            f"{MISSING_TOLERANCE.seconds // 60} minutes after its event. {error}"
         ) from error
     if not _CONTENT_TYPE.fullmatch(media.content_type):
         raise PermanentError(
-            f"VideoVector's picture has the content type {media.content_type[:100]!r}, which no "
-            f"file can have.",
+            f"VideoVector's picture has the content type {media.content_type[:100]!r}, which is "
+            f"invalid for a file.",
             owner="vendor",
             code="unexpected_answer",
         )
@@ -154,12 +154,12 @@ ACTION: Final = Action(
         "video_id": Field("text", "the video whose GIF is stored"),
         "segment_id": Field(
             "text",
-            "the segment whose thumbnail is stored, instead",
+            "instead, the segment whose thumbnail is stored",
             instead_of=frozenset({"video_id"}),
         ),
         "name": Field(
             "text",
-            "the file's name (videos/ID/preview.gif, or segments/ID/thumbnail)",
+            "the name of the file (videos/ID/preview.gif or segments/ID/thumbnail)",
         ),
     },
     one_of=(("video_id",), ("segment_id",)),

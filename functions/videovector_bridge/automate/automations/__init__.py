@@ -1,1 +1,4 @@
-"""The automations file: its reader, its schema, and the filters that follow from it."""
+"""The automations file: its reader, its JSON Schema, and the filters of subscriptions.
+
+`wiring`, `check` and the command line import this package. It uses `plan`, `actions` and `cel`.
+"""

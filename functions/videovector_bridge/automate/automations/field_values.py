@@ -1,4 +1,4 @@
-"""The values of an action's fields in an automations file, with what is wrong in them. Pure."""
+"""Read and check the values of an action's fields in an automations file. Pure."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -12,35 +12,35 @@ from videovector_bridge.automate.cel.expressions import (
 from videovector_bridge.automate.cel.templates import Template, compile_template
 from videovector_bridge.automate.mistakes import did_you_mean, shown
 
-# Called with each mistake: where (a dotted key), what, and what may have been meant.
+# Called with each mistake: its dotted key, a description, and a hint.
 Problem = Callable[[str, str, str], None]
 
 _INT64: Final = range(-(2**63), 2**63)
-_MAX_DEPTH: Final = 16  # Firestore holds 20 levels
+_MAX_DEPTH: Final = 16  # Firestore allows 20 levels
 
 
 def read_value(where: str, spec: Field, value: Any, problem: Problem) -> Any:
-    """The value of a field, its texts compiled; `problem` is called with every mistake."""
+    """Read the value of a field, and compile its texts. Reports every mistake to `problem`."""
     return _READERS[spec.kind](where, spec, value, problem)
 
 
-def is_given(value: Any) -> bool:
-    """Whether a field has a value that asks for something: a flag that is false does not."""
+def is_set(value: Any) -> bool:
+    """Whether a value has an effect: a flag that is false has none."""
     return value is not False
 
 
 def check_keys(
-    where: str, fields: Mapping[str, Field], given: Mapping[str, Any], problem: Problem
+    where: str, fields: Mapping[str, Field], values: Mapping[str, Any], problem: Problem
 ) -> dict[str, Field]:
-    """The fields of the keys that are known. Reports those that are not, and those missing."""
+    """Return the fields of the known keys. Reports unknown keys, and missing required ones."""
     for key, spec in fields.items():
-        if spec.required and key not in given:
+        if spec.required and key not in values:
             problem(f"{where}.{key}", f"is missing: {spec.meaning}", "")
-    for key in given:
+    for key in values:
         if key not in fields:
             what = f"is not known; known are {', '.join(fields)}"
             problem(f"{where}.{key}", what, did_you_mean(key, fields))
-    return {key: fields[key] for key in given if key in fields}
+    return {key: fields[key] for key in values if key in fields}
 
 
 def _flag(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
@@ -94,7 +94,7 @@ def _list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
         return _json(where, value, problem)
     items = []
     for number, item in enumerate(value[: spec.most], 1):
-        # An item has no line of its own: its mistakes are those of the list.
+        # The line of an item is unknown: report its mistakes at the list.
         def item_problem(key: str, what: str, fix: str, number: int = number) -> None:
             inner = key.removeprefix(where).removeprefix(".")
             problem(where, f"item {number}: {f'{inner} {what}' if inner else what}", fix)

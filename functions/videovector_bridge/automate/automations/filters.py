@@ -1,7 +1,7 @@
-"""Filters for the subscriptions of the actions, derived from the automations. Pure.
+"""Derive the filters of the actions' subscriptions from the automations. Pure.
 
-A subscriber is woken only for what its automations may apply to. A filter may let through more
-than that, never less: https://cloud.google.com/pubsub/docs/subscription-message-filter
+A function is started only for events that its automations may apply to. A filter may pass more
+events, but never fewer: https://cloud.google.com/pubsub/docs/subscription-message-filter
 """
 
 import re
@@ -17,13 +17,13 @@ from videovector_bridge.automate.plan import Automation
 from videovector_bridge.events import TYPE_PREFIX
 
 MAX_FILTER_BYTES: Final = 256
-# No message of ours is without a type.
+# Every message of the bridge has a type.
 NOTHING: Final = 'NOT attributes:"ce-type"'
 _LITERAL: Final = re.compile(r'[^*?\["\\\x00-\x1f\x7f-\U0010ffff]*')
 
 
 class _Term(NamedTuple):
-    """A type, or with `more` all that begin with it."""
+    """An event type, or with `more` all types that begin with `text`."""
 
     text: str
     more: bool
@@ -35,12 +35,12 @@ class _Term(NamedTuple):
         return f'attributes."ce-type" = "{value}"'
 
     def covers(self, other: "_Term") -> bool:
-        """Whether all that `other` lets through passes here."""
+        """Whether this term passes every type that `other` passes."""
         return other.text.startswith(self.text) if self.more else self == other
 
 
 def filters(automations: Sequence[Automation]) -> dict[str, str]:
-    """The filter of each action's subscription; empty where every message passes."""
+    """The filter of each action's subscription. Empty if every message passes."""
     return {
         name: _filter([each for each in automations if each.action == name]) for name in ACTIONS
     }
@@ -73,7 +73,7 @@ def _distinct(terms: Iterable[_Term]) -> list[_Term]:
 
 
 def _coarser(terms: list[_Term]) -> list[_Term]:
-    """Fewer terms: the two that share most become one; a single one is cut to half."""
+    """Reduce the terms: join the two with the longest common prefix, or halve a single one."""
     if len(terms) == 1:
         return [_Term(terms[0].text[: len(terms[0].text) // 2], more=True)]
     one, other = max(combinations(terms, 2), key=lambda pair: len(_shared(*pair)))
@@ -95,15 +95,17 @@ def _joined(terms: list[_Term], channel: str) -> str:
 
 
 def _channel(automations: Sequence[Automation]) -> str:
-    """What can be said of the channel: one that all ask for, or that none asks for ours."""
-    asked = {each.channel for each in automations}
-    if len(asked) == 1 and "" not in asked:
-        return f'attributes."ce-channel" = "{asked.pop()}"'
+    """The condition on the channel: the one that all name, or not the bridge's own."""
+    channels = {each.channel for each in automations}
+    if len(channels) == 1 and "" not in channels:
+        return f'attributes."ce-channel" = "{channels.pop()}"'
     globs = [glob for each in automations for glob in each.on]
-    if OWN_CHANNEL not in asked and any(_fits_own(glob, ACTIONS.values()) for glob in globs):
+    if OWN_CHANNEL not in channels and any(
+        _matches_own_event(glob, ACTIONS.values()) for glob in globs
+    ):
         return f'NOT attributes."ce-channel" = "{OWN_CHANNEL}"'
     return ""
 
 
-def _fits_own(glob: str, actions: Iterable[Action]) -> bool:
+def _matches_own_event(glob: str, actions: Iterable[Action]) -> bool:
     return any(action.emits and fnmatchcase(action.emits, glob) for action in actions)

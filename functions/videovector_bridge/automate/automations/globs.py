@@ -1,4 +1,4 @@
-"""Which event types a glob of an automation can match, as `fnmatch` reads it. Pure."""
+"""Compare globs of event types, with the syntax of `fnmatch`. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -9,52 +9,52 @@ _PART: Final = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
 def can_match(glob: str, types: Iterable[str], prefixes: Iterable[str]) -> bool:
-    """Whether `glob` fits one of `types`, or may fit a type that begins with one of `prefixes`."""
+    """Whether `glob` matches one of `types`, or some type that begins with one of `prefixes`."""
     return any(fnmatchcase(each, glob) for each in types) or any(
         _reaches_past(glob, prefix) for prefix in prefixes
     )
 
 
 def covers(glob: str, other: str) -> bool:
-    """Whether every text that fits `other` fits `glob`; False also where that is hard to tell."""
+    """Whether `glob` matches every text that `other` matches. May be False if it does."""
     parts = _PART.findall(glob)
     places = _past_stars(parts, {0})
     for symbol in _PART.findall(other):
-        # A star takes in whatever `symbol` stands for; another part only what it is itself.
-        kept = {place for place in places if parts[place : place + 1] == ["*"]}
+        # A star matches any symbol. Another part may match only one.
+        stayed = {place for place in places if parts[place : place + 1] == ["*"]}
         moved = {
             place + 1
-            for place in places - kept
+            for place in places - stayed
             if place < len(parts) and symbol != "*" and _part_covers(parts[place], symbol)
         }
-        places = _past_stars(parts, kept | moved)
+        places = _past_stars(parts, stayed | moved)
     return len(parts) in places
 
 
 def _part_covers(part: str, symbol: str) -> bool:
-    """Whether `part`, which stands for one character, fits all that `symbol` stands for."""
+    """Whether `part`, which matches one character, matches every character of `symbol`."""
     return part in ("?", symbol) or (
         len(symbol) == 1 and symbol != "?" and fnmatchcase(symbol, part)
     )
 
 
 def _reaches_past(glob: str, prefix: str) -> bool:
-    """Whether some text that begins with `prefix`, and is longer, fits `glob`."""
+    """Whether `glob` matches some text that begins with `prefix` and is longer."""
     parts = _PART.findall(glob)
     places = _past_stars(parts, {0})
     for char in prefix:
-        kept = {place for place in places if parts[place : place + 1] == ["*"]}
+        stayed = {place for place in places if parts[place : place + 1] == ["*"]}
         moved = {
             place + 1
-            for place in places - kept
+            for place in places - stayed
             if place < len(parts) and fnmatchcase(char, parts[place])
         }
-        places = _past_stars(parts, kept | moved)
+        places = _past_stars(parts, stayed | moved)
     return any(place < len(parts) for place in places)
 
 
 def _past_stars(parts: list[str], places: set[int]) -> set[int]:
-    """`places` with those that are reached by a star that stands for nothing."""
+    """Add the places that are reached if a star matches the empty text."""
     reached = set(places)
     for place in range(len(parts)):
         if place in reached and parts[place] == "*":

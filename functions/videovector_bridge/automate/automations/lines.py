@@ -1,11 +1,11 @@
-"""Where each key of an automations file stands, for messages. Pure."""
+"""Find the line of each key of an automations file, for messages. Pure."""
 
 import re
 from collections.abc import Mapping
 from typing import Final
 
 TOP: Final = -1  # not in an automation
-_MAX_DEPTH: Final = 20  # no mistake is named deeper
+_MAX_DEPTH: Final = 20  # messages name no deeper key
 
 _KEY: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 _HEAD: Final = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
@@ -13,14 +13,14 @@ _PAIR: Final = re.compile(rf"\s*((?:{_KEY.pattern})(?:\s*\.\s*(?:{_KEY.pattern})
 
 
 class Lines:
-    """The line of every key of a file that is TOML; what stands in an inline table has none."""
+    """The lines of the keys of a TOML file. Keys in inline tables have none."""
 
     def __init__(self, text: str = "") -> None:
         # (number of the automation, or TOP; keys down to a field) -> line, from 1.
         self._lines = _lines_of(text)
 
     def of(self, index: int, key: str) -> int:
-        """The line of `key`, dotted, in an automation; else of what it stands in."""
+        """The line of the dotted `key` in an automation, or of the table that contains it."""
         keys = tuple(key.split(".", _MAX_DEPTH))
         places = [(index, keys[:length]) for length in range(len(keys), -1, -1)]
         lines = (self._lines.get(place) for place in (*places, (TOP, ("automation",))))

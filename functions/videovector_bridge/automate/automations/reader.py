@@ -1,4 +1,4 @@
-"""The automations file: reading it, and naming every mistake by line and field."""
+"""Read the automations file, and report every mistake with its line and field."""
 
 import re
 import tomllib
@@ -10,7 +10,7 @@ from typing import Any, Final
 from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
-from videovector_bridge.automate.automations.field_values import check_keys, is_given, read_value
+from videovector_bridge.automate.automations.field_values import check_keys, is_set, read_value
 from videovector_bridge.automate.automations.lines import TOP, Lines
 from videovector_bridge.automate.cel.expressions import (
     Expression,
@@ -28,8 +28,8 @@ _TOML_LINE: Final = re.compile(r"at line (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
-    """What a file holds, also where it has mistakes, and where it stands."""
+class AutomationsFile:
+    """A parsed file: automations, mistakes, and the lines of keys."""
 
     automations: tuple[Automation, ...]
     mistakes: tuple[Mistake, ...]
@@ -37,28 +37,31 @@ class Inspected:
 
 
 def read_automations(text: str, file: str) -> tuple[Automation, ...]:
-    """Read the text of an automations file; `file` is its name in messages.
+    """Read the text of an automations file. `file` is its name in messages.
 
     Raises `SettingsError` with every mistake, as `file:line: automation 'name': field: what`.
     """
-    found = inspect_automations(text, file)
-    if found.mistakes:
-        raise SettingsError([str(mistake) for mistake in found.mistakes])
-    return found.automations
+    parsed = parse_automations(text, file)
+    if parsed.mistakes:
+        raise SettingsError([str(mistake) for mistake in parsed.mistakes])
+    return parsed.automations
 
 
-def inspect_automations(text: str, file: str) -> Inspected:
-    """Read the text of an automations file as far as it can be read, and every mistake in it."""
+def parse_automations(text: str, file: str) -> AutomationsFile:
+    """Parse the text of an automations file as far as possible, and find every mistake in it."""
     try:
         tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of too many digits is no TOML error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a number with too many digits is not a TOML error
         where = _TOML_LINE.search(str(error))
         line = int(where[1]) if where else text.rstrip().count("\n") + 1
         mistake = Mistake(file, line, "", "", f"is not TOML: {error}")
-        return Inspected((), (mistake,), Lines())
+        return AutomationsFile((), (mistake,), Lines())
     reader = _Reader(text, file)
-    found = reader.read(tables)
-    return Inspected(found, tuple(reader.mistakes), reader.lines)
+    automations = reader.read(tables)
+    return AutomationsFile(automations, tuple(reader.mistakes), reader.lines)
 
 
 class _Reader:
@@ -79,14 +82,14 @@ class _Reader:
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
             self._problem("automation", "must be written [[automation]]")
             return ()
-        found: list[Automation] = []
+        automations: list[Automation] = []
         names: set[str] = set()
         for self._index, entry in enumerate(entries):
-            found.append(self._automation(entry))
+            automations.append(self._automation(entry))
             if self._name in names:
-                self._problem("name", "is used twice; names tell automations apart")
+                self._problem("name", "is used twice; each automation needs its own name")
             names.add(self._name)
-        return tuple(found)
+        return tuple(automations)
 
     def _problem(self, key: str, what: str, fix: str = "") -> None:
         line = self.lines.of(self._index, key)
@@ -115,8 +118,8 @@ class _Reader:
 
     def _check_circle(self, on: Sequence[str], action: Action) -> None:
         if action.emits and any(fnmatchcase(action.emits, glob) for glob in on):
-            what = f"fits {action.emits}, which {action.name} publishes: it would cause itself"
-            self._problem("on", f"{what} again and again")
+            what = f"matches {action.emits}, which {action.name} publishes: an endless loop"
+            self._problem("on", what)
 
     def _condition(self, entry: Mapping[str, Any]) -> Expression | None:
         when = entry.get("when")
@@ -126,7 +129,7 @@ class _Reader:
             self._problem("when", f"must be a CEL expression in quotes, not {shown(when)}")
             return None
         if not when.strip():
-            self._problem("when", "is empty", "leave it out, and every event fits")
+            self._problem("when", "is empty", "leave it out to apply to every event")
             return None
         try:
             return compile_expression(when)
@@ -141,36 +144,36 @@ class _Reader:
                 what = f"is not known; known are {', '.join(known)}"
                 self._problem(key, what, did_you_mean(key, known))
         if len(chosen) != 1:
-            given = f", not {len(chosen)} ({', '.join(chosen)})" if chosen else ""
+            count = f", not {len(chosen)} ({', '.join(chosen)})" if chosen else ""
             self._problem(
                 chosen[-1] if chosen else "automation",
-                f"there must be exactly one action{given}: {', '.join(ACTIONS)}",
+                f"there must be exactly one action{count}: {', '.join(ACTIONS)}",
             )
             return "", {}
-        action, given_fields = ACTIONS[chosen[0]], entry[chosen[0]]
-        if not isinstance(given_fields, dict):
+        action, values = ACTIONS[chosen[0]], entry[chosen[0]]
+        if not isinstance(values, dict):
             self._problem(action.name, f"must be a table, [automation.{action.name}]")
             return action.name, {}
-        return action.name, self._fields(action, given_fields)
+        return action.name, self._fields(action, values)
 
-    def _fields(self, action: Action, given: Mapping[str, Any]) -> dict[str, Any]:
-        known = check_keys(action.name, action.fields, given, self._problem)
-        asked = {key for key, value in given.items() if is_given(value)}
-        if action.one_of and not any(asked.issuperset(keys) for keys in action.one_of):
+    def _fields(self, action: Action, values: Mapping[str, Any]) -> dict[str, Any]:
+        known = check_keys(action.name, action.fields, values, self._problem)
+        effective = {key for key, value in values.items() if is_set(value)}
+        if action.one_of and not any(effective.issuperset(keys) for keys in action.one_of):
             self._problem(action.name, f"needs {_ways(action)}")
         for key, spec in known.items():
-            if others := sorted(spec.instead_of.intersection(given)):
-                what = f"cannot be given beside {', '.join(others)}"
+            if others := sorted(spec.instead_of.intersection(values)):
+                what = f"cannot be combined with {', '.join(others)}"
                 self._problem(
-                    f"{action.name}.{key}", what, f"leave out {key}, or what is beside it"
+                    f"{action.name}.{key}", what, f"leave out {key}, or {', '.join(others)}"
                 )
-        # What a target or a request cannot be without is not empty.
+        # A field that a target or a request requires must not be empty.
         needed = {key for keys in action.one_of for key in keys}
         return {
             key: read_value(
                 f"{action.name}.{key}",
                 replace(spec, required=spec.required or key in needed),
-                given[key],
+                values[key],
                 self._problem,
             )
             for key, spec in known.items()
@@ -178,7 +181,7 @@ class _Reader:
 
 
 def _ways(action: Action) -> str:
-    """The sets of fields of which an action needs one, in words."""
+    """The alternative sets of required fields, in words."""
     written = {
         name: f"{name} = true" for name, spec in action.fields.items() if spec.kind == "flag"
     }

@@ -1,6 +1,7 @@
-"""The JSON Schema of the automations file, for editors, from the table that the code reads. Pure.
+"""Build the JSON Schema of the automations file, for editors, from the table of actions. Pure.
 
-It knows no CEL: what it refuses, `automations check` refuses, but not the other way round.
+The schema does not check CEL. `automations check` refuses every file that the schema refuses, and
+more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import orjson
 
 from videovector_bridge.automate.action import Action, Field, Kind
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.patterns import GLOB_PATTERN
+from videovector_bridge.automate.automations.glob_problems import GLOB_PATTERN
 from videovector_bridge.automate.automations.reader import CHANNELS, NAME_PATTERN
 
 # The draft that editors of TOML read: https://json-schema.org/draft-07
@@ -28,15 +29,15 @@ _NO_BLANK_TEXT: Final = "\\S"
 
 
 def automations_schema() -> dict[str, Any]:
-    """The schema, as JSON has it."""
+    """The schema, as JSON values."""
     return {
         "$schema": _DRAFT,
         "title": "Automations of the VideoVector bridge",
-        "description": "What to do on which event.",
+        "description": "Rules for the effects of events.",
         "type": "object",
         "properties": {
             "automation": {
-                "description": "The automations: of several for one target, the first wins.",
+                "description": "The automations. If several have the same target, the first wins.",
                 "type": "array",
                 "items": _automation(),
             }
@@ -46,7 +47,7 @@ def automations_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as it is kept beside the automations file."""
+    """The text of the schema file beside the automations file."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(automations_schema(), option=options).decode()
 
@@ -56,7 +57,7 @@ def _automation() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "name": {
-                "description": "Names it in logs and messages.",
+                "description": "The name of the automation in logs and messages.",
                 "type": "string",
                 "pattern": f"^{NAME_PATTERN}$",
             },
@@ -67,12 +68,12 @@ def _automation() -> dict[str, Any]:
                 "minItems": 1,
             },
             "channel": {
-                "description": "Only events that came this way (bridge: what the bridge itself "
-                "publishes); stream and webhook if it is not given.",
+                "description": "Only events of this channel (bridge: events that the bridge itself "
+                "publishes). Default: stream and webhook.",
                 "enum": [*CHANNELS, ""],
             },
             "when": {
-                "description": "A condition: CEL over `event`.",
+                "description": "A condition: a CEL expression over `event`.",
                 "type": "string",
                 "pattern": _NO_BLANK_TEXT,
             },
@@ -85,7 +86,7 @@ def _automation() -> dict[str, Any]:
 
 
 def _action(action: Action) -> dict[str, Any]:
-    # What a target or a request cannot be without is not empty.
+    # A field that a target or a request requires must not be empty.
     needed = {key for keys in action.one_of for key in keys}
     schema = _table(
         {
@@ -95,7 +96,7 @@ def _action(action: Action) -> dict[str, Any]:
         [name for name, field in action.fields.items() if field.required],
     )
     if action.one_of:
-        schema["anyOf"] = [_given(action, names) for names in action.one_of]
+        schema["anyOf"] = [_all_set(action, names) for names in action.one_of]
     if excluded := {
         name: {"not": {"anyOf": [{"required": [other]} for other in sorted(field.instead_of)]}}
         for name, field in action.fields.items()
@@ -105,8 +106,8 @@ def _action(action: Action) -> dict[str, Any]:
     return schema
 
 
-def _given(action: Action, names: Sequence[str]) -> dict[str, Any]:
-    """That these fields are there, and ask for something: a flag that is false does not."""
+def _all_set(action: Action, names: Sequence[str]) -> dict[str, Any]:
+    """Require these fields, with an effect: a flag that is false has none."""
     flags = [name for name in names if action.fields[name].kind == "flag"]
     schema: dict[str, Any] = {"required": list(names)}
     if flags:
@@ -137,13 +138,13 @@ def _field(field: Field) -> dict[str, Any]:
     if field.kind == "object" and field.keys:
         schema |= _table(field.keys, [name for name, each in field.keys.items() if each.required])
     if field.kind == "whole":
-        # A text there is one expression.
+        # A text must be one expression.
         schema |= {"minimum": field.least, "maximum": field.most, "pattern": "^\\{[\\s\\S]*\\}$"}
     if field.kind == "list":
         schema |= {"minItems": field.least, "maxItems": field.most}
         if field.items is not None:
             schema["items"] = _field(field.items)
     if field.choices:
-        # A text with an expression in it may come out as any of them.
+        # The value of a text with an expression is unknown here.
         schema["anyOf"] = [{"enum": list(field.choices)}, {"pattern": "\\{"}]
     return schema

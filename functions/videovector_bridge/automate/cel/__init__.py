@@ -1,1 +1,4 @@
-"""CEL expressions over one event: compiled once, bounded before they are evaluated."""
+"""CEL expressions over one event: compiled once, and bounded in cost before each evaluation.
+
+The rest of `automate` imports this package. It uses the fields of events and the library `cel`.
+"""

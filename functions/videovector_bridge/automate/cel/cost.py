@@ -1,9 +1,9 @@
-"""An upper bound of the work that an expression causes, before it is evaluated. Pure.
+"""Compute an upper bound of the work of an expression, before it is evaluated. Pure.
 
 The library cannot be interrupted, and evaluates under Python's global lock. An expression is
-short, but a macro repeats a part of it for every item of a list, and `map` and `filter` copy what
-they have collected so far at every item. The bound follows from how the macros are nested and from
-the size of what the event has in the fields that the expression asks for.
+short, but a macro repeats a part of it for every item of a list, and `map` and `filter` copy their
+result list at every item. The bound depends on the nesting of the macros, and on the size of the
+event's fields that the expression uses.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from videovector_bridge.automate.cel.event_values import Excerpt, Size
-from videovector_bridge.automate.cel.pattern import Pattern
+from videovector_bridge.automate.cel.regex_cost import RegexCost
 from videovector_bridge.automate.cel.source import (
     Call,
     Macro,
@@ -23,22 +23,22 @@ from videovector_bridge.automate.cel.source import (
     is_event,
 )
 
-# In the unit of `Size.weight`, about 20 ns of one core.
+# In units of `Size.weight`: about 20 ns of one core.
 MAX_WORK: Final = 60_000_000
-"""The most that an expression may cost for an event: about a second."""
+"""The maximum cost of an expression for one event: about a second."""
 
 _CONVERSION: Final = 15  # from Python to the library, for each unit of weight
 _OPERATION: Final = 3
 _CALL: Final = 25
 _ITEM: Final = 12
-_NUMBER: Final = 80  # the longest number as text
-_BRACKETS: Final = {"[": 6, "{": 8}  # what a list or an object that is written out weighs itself
+_NUMBER: Final = 80  # the longest number, as text
+_BRACKETS: Final = {"[": 6, "{": 8}  # the weight of an empty list or object in the source
 
 Sizes = Mapping[str, Size]
 
 
 class Load(NamedTuple):
-    """The most work that a term causes, and the largest that its value can be."""
+    """The maximum work of a term, and the maximum size of its value."""
 
     work: int = 0
     weight: int = 0
@@ -47,20 +47,20 @@ class Load(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an expression costs: `least` for any event.
+    """The cost of an expression. `least` is its cost for an empty event.
 
-    `repeats` is whether a part of it may be evaluated more than once, or takes longer than to read
-    its values: in a macro, or by a pattern. `uses` is the number of values it reads.
+    `repeats`: a macro may evaluate a part of it more than once, or a regular expression costs more
+    than reading its values. `uses` is the number of values that it reads.
     """
 
     terms: tuple[Term, ...]
-    patterns: Mapping[str, Pattern]
+    patterns: Mapping[str, RegexCost]
     least: int
     repeats: bool
     uses: int
 
     def of(self, excerpt: Excerpt) -> int:
-        """The most that it costs for an event, with what the event has for it."""
+        """The maximum cost for an event, given the excerpt that the expression uses."""
         if not self.repeats:
             work = self.least + excerpt.weight * (_CONVERSION + self.uses)
             if work <= MAX_WORK:
@@ -69,8 +69,8 @@ class Cost:
         return excerpt.weight * _CONVERSION + load.work
 
 
-def cost_of(source: Source, patterns: Mapping[str, Pattern]) -> Cost:
-    """The cost of an expression. `patterns` has those of its calls of `matches`, as written."""
+def cost_of(source: Source, patterns: Mapping[str, RegexCost]) -> Cost:
+    """The cost of an expression. `patterns` has the patterns of `matches`, by their source."""
     least = _Estimate({}, patterns).load(source.terms, {}).work
     repeats = bool(source.nested_macros or patterns)
     return Cost(source.terms, patterns, least, repeats, len(source.uses))
@@ -79,12 +79,12 @@ def cost_of(source: Source, patterns: Mapping[str, Pattern]) -> Cost:
 @dataclass(frozen=True, slots=True)
 class _Estimate:
     sizes: Mapping[Path, Size]
-    patterns: Mapping[str, Pattern]
+    patterns: Mapping[str, RegexCost]
 
     def load(self, terms: tuple[Term, ...], bound: Sizes) -> Load:
-        """Of all terms together, in any order. `bound` are the values of macros' variables.
+        """The load of all terms together. `bound` has the sizes of the macros' variables.
 
-        No operator and no function gives a larger value than it takes.
+        No operator and no function returns a larger value than its operands.
         """
         loads = [self._one(term, bound) for term in terms]
         return Load(*map(sum, zip(*loads, strict=True))) if loads else Load()
@@ -97,7 +97,7 @@ class _Estimate:
             case Use(name, path):
                 size = self.sizes.get(path) if is_event(term) else bound.get(name)
                 weight, length = size or Size()
-                return Load(_OPERATION + weight, weight, length)  # comparing it reads it all
+                return Load(_OPERATION + weight, weight, length)  # a comparison reads all of it
             case Call():
                 return self._call(term, bound)
             case Macro():
@@ -112,11 +112,11 @@ class _Estimate:
         return Load(work, own + over.weight + arguments.weight, over.length + arguments.length)
 
     def _macro(self, macro: Macro, bound: Sizes) -> Load:
-        """Of all items together.
+        """The load of all items together.
 
-        The work for an item grows at least in proportion to its size. So the work for all of them
-        is at most what each costs if it is empty, and once what an item costs beyond that which is
-        as large as all of them.
+        The work for an item grows at least in proportion to its size. So the work for all items is
+        at most the work for as many empty items, plus the extra work for one item of the size of
+        all of them.
         """
         over = self.load(macro.over, bound)
         empty = self.load(macro.body, {**bound, macro.variable: Size()})
@@ -130,5 +130,5 @@ class _Estimate:
         weight, length = over.weight, items
         if macro.kind == "map":
             weight, length = body.weight, items + body.length
-        # Each item is added to a copy of the list of those before it.
+        # Each item is added to a copy of the list of earlier results.
         return Load(work + items * (items + weight), weight, length)

@@ -1,7 +1,7 @@
-"""The values of one event, as expressions see them. What none asks for costs nothing.
+"""The values of one event for expressions. Fields that no expression uses cost nothing.
 
-JSON null in the payload is "not there": null members of objects and null items of lists are left
-out. Documented ids stay null (`event.video_id != null`).
+JSON null in the payload counts as missing: null members of objects and null items of lists are
+removed. Documented ids stay null (`event.video_id != null`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,17 +16,16 @@ from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import DOCUMENTED_FIELDS
 
 MAX_LEVELS: Final = 100
-"""Of objects and lists in one another. Firestore holds 20."""
+"""Maximum nesting of objects and lists. Firestore allows 20 levels."""
 
-# About what an event of 5 MB weighs. Excerpts beyond that are made again when they are asked for.
+# About the weight of an event of 5 MB. A larger cache is cleared, and excerpts are built again.
 _MAX_CACHED: Final = 3_000_000
 
 
 class Size(NamedTuple):
-    """How large a value is: its `weight`, and the `length` of the longest list or object in it.
+    """The size of a value: its `weight`, and the `length` of the longest list or object in it.
 
-    The library copies one unit of weight in 20 to 40 ns. Text has one for each 4 characters, as
-    what it takes is memory.
+    The library copies one unit of weight in 20 to 40 ns. Text has one unit for each 4 characters.
     """
 
     weight: int = 0
@@ -35,10 +34,10 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The fields of an event that an expression asks for.
+    """The fields of an event that an expression uses.
 
-    `nulls` are the documented fields among them that are null. `sizes` has every path, `absent`
-    the paths where the event has nothing, or null.
+    `nulls` are the documented fields among them that are null. `sizes` has every path, `absent` the
+    paths without a value or with null.
     """
 
     event: Mapping[str, Any]
@@ -49,29 +48,30 @@ class Excerpt:
 
     @cached_property
     def context(self) -> cel.Context:
-        """The excerpt as the library takes it. The conversion costs 15 times what it weighs."""
+        """The excerpt, converted for the library. The conversion costs 15 times its weight."""
         return cel.Context({"event": dict(self.event)})
 
     def without_nulls(self) -> cel.Context:
-        """Likewise, but where documented fields that are null are not there."""
-        kept = {name: value for name, value in self.event.items() if name not in self.nulls}
-        return cel.Context({"event": kept})
+        """The same without the documented fields that are null."""
+        present = {name: value for name, value in self.event.items() if name not in self.nulls}
+        return cel.Context({"event": present})
 
 
 class EventValues:
-    """The fields of one event. Each set of fields is converted once, when it is asked for."""
+    """The fields of one event. Converts each set of fields once, at its first use."""
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Mapping[str, Any], *, max_cached: int = _MAX_CACHED) -> None:
         self.fields = fields
+        self._max_cached = max_cached
         self._excerpts: dict[tuple[Path, ...], Excerpt] = {}
         self._weight = 0
 
     def excerpt(self, paths: tuple[Path, ...]) -> Excerpt:
-        """What the event has at `paths`. Raises `PermanentError` where that is nested too deep."""
+        """The values at `paths`. Raises `PermanentError` if one of them is nested too deeply."""
         excerpt = self._excerpts.get(paths)
         if excerpt is None:
             excerpt = _excerpt(self.fields, paths)
-            if self._weight + excerpt.weight > _MAX_CACHED:
+            if self._weight + excerpt.weight > self._max_cached:
                 self._excerpts.clear()
                 self._weight = 0
             self._excerpts[paths] = excerpt
@@ -80,7 +80,7 @@ class EventValues:
 
 
 def _excerpt(fields: Mapping[str, Any], paths: Sequence[Path]) -> Excerpt:
-    """The fields on `paths` alone. A path ends early where there is no object to go on from."""
+    """Build an excerpt of the fields on `paths`. A path ends early at a value without fields."""
     event: dict[str, Any] = {}
     sizes: dict[Path, Size] = {}
     weight = 0
@@ -93,7 +93,7 @@ def _excerpt(fields: Mapping[str, Any], paths: Sequence[Path]) -> Excerpt:
 
 
 def _add_path(fields: Mapping[str, Any], path: Path, event: dict[str, Any]) -> tuple[Size, bool]:
-    """Add what is on one path to `event`: its size, and whether it was not there yet."""
+    """Add the value at a path to `event`. Returns its size, and whether it is new there."""
     if not path:
         inner = [_add_path(fields, (name,), event)[0] for name in fields]
         weight = sum(size.weight for size in inner)
@@ -120,7 +120,7 @@ def _add_path(fields: Mapping[str, Any], path: Path, event: dict[str, Any]) -> t
 
 
 class _Copier:
-    """Copies a value without its nulls, and adds up what the copy weighs."""
+    """Copies a value without its nulls, and adds up its weight."""
 
     def __init__(self, place: str) -> None:
         self._place = place
@@ -128,7 +128,7 @@ class _Copier:
         self.length = 0
 
     def copy(self, value: Any, levels: int) -> Any:
-        """A copy that has at most so many levels."""
+        """Copy a value of at most `levels` levels."""
         kind = type(value)
         if kind is str:
             self.weight += 3 + len(value) // 4
@@ -138,8 +138,8 @@ class _Copier:
             return value
         if levels == 0:
             raise PermanentError(
-                f"An automation asks for event.{self._place[:200]}, and this event has it nested "
-                f"more than {MAX_LEVELS} levels deep.",
+                f"An automation uses event.{self._place[:200]}, which is nested more than "
+                f"{MAX_LEVELS} levels deep in this event.",
                 owner="vendor",
                 code="too_deep",
             )

@@ -1,4 +1,4 @@
-"""CEL in automations, one expression at a time. Compiled once, evaluated often.
+"""Compile and evaluate a CEL expression of an automation.
 
 https://github.com/google/cel-spec/blob/master/doc/langdef.md
 """
@@ -13,7 +13,7 @@ import cel
 
 from videovector_bridge.automate.cel.cost import MAX_WORK, Cost, cost_of
 from videovector_bridge.automate.cel.event_values import EventValues, Excerpt
-from videovector_bridge.automate.cel.pattern import Pattern, read_pattern
+from videovector_bridge.automate.cel.regex_cost import RegexCost, estimate_regex
 from videovector_bridge.automate.cel.source import (
     MACROS,
     MAX_DEPTH,
@@ -22,31 +22,31 @@ from videovector_bridge.automate.cel.source import (
     Path,
     Source,
     find_calls,
-    read_source,
+    parse_source,
 )
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.errors import BridgeError, PermanentError
 
 VARIABLES: Final = frozenset({"event"})
-# What the library has without its extensions, which are Python and not part of CEL.
+# The functions of CEL, without the extensions of the library.
 FUNCTIONS: Final = frozenset(
     {"size", "contains", "startsWith", "endsWith", "matches", "type", "dyn"}
     | {"string", "int", "uint", "double", "bytes", "timestamp", "duration"}
     | {"getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek"}
     | {"getHours", "getMinutes", "getSeconds", "getMilliseconds"}
 )
-# Longer chains of operators end the process: the library's recursion is not bounded there.
+# Longer chains of operators crash the process: the library's recursion is unbounded.
 MAX_EXPRESSION: Final = 4_000
 MAX_QUOTE: Final = 100
-"""Characters of an error of the library, or of an event, that are repeated."""
+"""Maximum characters of a library's error, or of an event, in a message."""
 
-_MAX_DEPTH: Final = 16  # Firestore holds 20 levels
+_MAX_DEPTH: Final = 16  # Firestore allows 20 levels
 _INT64: Final = range(-(2**63), 2**63)
 
 
 class ExpressionError(BridgeError):
-    """An expression cannot be compiled, or names what does not exist. `fix` is what may help."""
+    """An expression is invalid, or uses an unknown name. `fix` is a hint, if there is one."""
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class ExpressionError(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One compiled CEL expression, what it asks of an event, and what it costs."""
+    """A compiled CEL expression, the paths that it uses of an event, and its cost."""
 
     source: str
     program: cel.Program
@@ -63,20 +63,20 @@ class Expression:
     cost: Cost
 
     def evaluate(self, values: EventValues) -> Any:
-        """The value for an event.
+        """Compute the value for an event.
 
-        Always a JSON value: times and durations as CEL writes them. Raises `LookupError` when the
-        event lacks a field or item that is asked for, or has null where only a value will do, and
-        `PermanentError` when the event is too large or too deep for it or it fails otherwise.
+        It is a JSON value: times and durations become text as in CEL. Raises `LookupError` if the
+        event lacks a field or item, or has null where a value is needed. Raises `PermanentError` if
+        the cost is too high, the event is nested too deeply, or the expression fails otherwise.
         """
         excerpt = values.excerpt(self.paths)
         work = self.cost.of(excerpt)
         if work > MAX_WORK:
             times = min(-(-work // MAX_WORK), 1_000_000)
             raise PermanentError(
-                f"The expression {shown(self.source)} may cost up to {times:,} times what is "
-                f"allowed, for this event. Ask for less of the event; exists and all cost less "
-                f"than filter and map; a macro in another one multiplies.",
+                f"The expression {shown(self.source)} may cost up to {times:,} times the allowed "
+                f"work for this event. Use fewer fields of the event. exists and all cost less "
+                f"than filter and map; nested macros multiply their costs.",
                 owner="user",
                 code="expression_too_costly",
             )
@@ -88,7 +88,7 @@ class Expression:
             raise LookupError(str(error)[:MAX_QUOTE]) from None
         except BaseException as error:
             self._raise_if_null(excerpt)
-            # The library raises several built-in types, and its own panics are no `Exception`.
+            # The library raises several built-in types, and its panics are not `Exception`s.
             reason = " ".join(str(error)[: MAX_QUOTE * 3].split())
             raise PermanentError(
                 f"The expression {shown(self.source)} fails on this event: {reason}",
@@ -97,7 +97,7 @@ class Expression:
             ) from error
 
     def _raise_if_null(self, excerpt: Excerpt) -> None:
-        """Raise `LookupError` if a documented field that is null is what it fails on."""
+        """Raise `LookupError` if a null in a documented field is the cause of a failure."""
         if not excerpt.nulls:
             return
         try:
@@ -106,12 +106,12 @@ class Expression:
             raise LookupError(str(error)[:MAX_QUOTE]) from None
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # noqa: BLE001, S110  # then the first error is reported
+        except BaseException:  # noqa: BLE001, S110  # the caller reports the first error
             pass
 
 
 def _as_json(value: Any, depth: int = 0) -> Any:
-    """`value` with what JSON lacks as text; TypeError or ValueError for what no text stands for."""
+    """Convert a value to JSON. Raises TypeError or ValueError if that is not possible."""
     if depth > _MAX_DEPTH:
         raise ValueError(f"the value is nested more than {_MAX_DEPTH} levels deep")
     plain = value is None or isinstance(value, bool | str)
@@ -137,18 +137,18 @@ def shown(source: str) -> str:
 
 
 def compile_expression(source: str) -> Expression:
-    """Compile one expression. Raises `ExpressionError` with what is wrong and where."""
+    """Compile one expression. Raises `ExpressionError`, with the position if possible."""
     if len(source) > MAX_EXPRESSION:
         raise ExpressionError(f"is an expression of more than {MAX_EXPRESSION:,} characters")
     program = _compile(source)
-    text = read_source(source)
+    text = parse_source(source)
     _check_nesting(text)
     _check_names("names", _free_names(program, text), VARIABLES, EVENT_FIELDS, "event.")
     functions = {name for name in program.functions() if name.isidentifier()}
     _check_names("calls", functions, FUNCTIONS, (*FUNCTIONS, *MACROS, "has"))
     cost = cost_of(text, _patterns(text))
     if cost.least > MAX_WORK:
-        raise ExpressionError("costs more than may be for any event; nest fewer macros")
+        raise ExpressionError("costs too much for any event; nest fewer macros")
     return Expression(source, _compile(text.indexed), text.paths, cost)
 
 
@@ -157,54 +157,54 @@ def _compile(source: str) -> cel.Program:
         return cel.compile(source)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # noqa: BLE001  # a panic of the library is no `Exception`
-        # The library repeats the source and draws a caret; the rest says it all.
+    except BaseException as error:  # noqa: BLE001  # a panic of the library is not an `Exception`
+        # The library repeats the source and draws a caret: omit them.
         reason = str(error).partition("ERROR: ")[2] or str(error)
         raise ExpressionError(f"is not CEL: {reason.partition(chr(10))[0][:300]}") from None
 
 
 def _check_nesting(text: Source) -> None:
     if text.depth > MAX_DEPTH:
-        raise ExpressionError(f"has brackets or calls in one another, more than {MAX_DEPTH} deep")
+        raise ExpressionError(f"has brackets or calls nested more than {MAX_DEPTH} deep")
     if text.nested_macros > MAX_NESTED_MACROS:
-        raise ExpressionError(f"has macros in one another, more than {MAX_NESTED_MACROS} deep")
+        raise ExpressionError(f"has macros nested more than {MAX_NESTED_MACROS} deep")
 
 
-def _patterns(text: Source) -> dict[str, Pattern]:
-    """The patterns of all calls of `matches`, by how they are written."""
-    patterns: dict[str, Pattern] = {}
+def _patterns(text: Source) -> dict[str, RegexCost]:
+    """The patterns of all calls of `matches`, by their source."""
+    patterns: dict[str, RegexCost] = {}
     for call in find_calls(text.terms):
         if call.name == "matches":
             patterns[call.literal] = _pattern(call)
     return patterns
 
 
-def _pattern(call: Call) -> Pattern:
+def _pattern(call: Call) -> RegexCost:
     if not call.literal:
         raise ExpressionError(
-            "calls matches with a pattern that is not one text in quotes; a pattern from the "
-            "event could take any time"
+            "calls matches with a pattern that is not one text in quotes; the cost of a pattern "
+            "from the event is unbounded"
         )
     try:
         cel.compile(f"''.matches({call.literal})").execute()
-        return read_pattern(cel.compile(call.literal).execute())
+        return estimate_regex(cel.compile(call.literal).execute())
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # noqa: BLE001  # a panic of the library is no `Exception`
+    except BaseException as error:  # noqa: BLE001  # a panic of the library is not an `Exception`
         reason = " ".join(str(error).split())
         reason = reason.partition("not a valid regex: ")[2] or reason
         reason = reason.partition(". Check function")[0]
         raise ExpressionError(
-            f"calls matches with {call.literal[:60]}, which is no pattern: {reason[:200]}"
+            f"calls matches with {call.literal[:60]}, which is not a pattern: {reason[:200]}"
         ) from None
 
 
 def _check_names(
-    what: str, found: set[str], known: frozenset[str], meant: Iterable[str], prefix: str = ""
+    what: str, names: set[str], known: frozenset[str], meant: Iterable[str], prefix: str = ""
 ) -> None:
-    unknown = sorted(found - known)
+    unknown = sorted(names - known)
     if unknown:
-        # One of many has a hint of its own, which the others may follow.
+        # One hint is enough.
         hints = (did_you_mean(name, meant, prefix) for name in unknown)
         raise ExpressionError(
             f"{what} {', '.join(unknown)}, which is not known; there is {', '.join(sorted(known))}",
@@ -213,15 +213,15 @@ def _check_names(
 
 
 def event_fields(source: str) -> tuple[str, ...]:
-    """What an expression asks of `event`, in order: `event.NAME` and `event["NAME"]`."""
-    paths = read_source(source).paths
+    """The fields that an expression uses, in order: `event.NAME` and `event["NAME"]`."""
+    paths = parse_source(source).paths
     return tuple(dict.fromkeys(path[0] for path in paths if path))
 
 
 def _free_names(program: cel.Program, text: Source) -> set[str]:
     """The variables of an expression, without those that macros bind.
 
-    The library reports both alike, so that the text must tell.
+    The library does not distinguish them, so this uses the source.
     """
     free = {use.name for use in text.uses if not use.bound}
     bound = {use.name for use in text.uses if use.bound} | text.variables

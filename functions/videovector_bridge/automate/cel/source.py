@@ -1,6 +1,6 @@
-"""The text of a CEL expression: its names, the fields of the event it asks for, its macros. Pure.
+"""Parse the source of a CEL expression: its names, macros, and fields of the event. Pure.
 
-The library reports which names an expression has, but neither the fields nor what a macro binds.
+The library reports the names in an expression, but not the fields, nor the variables of macros.
 https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
 """
 
@@ -12,15 +12,15 @@ from typing import Final, NamedTuple
 
 MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 MAX_DEPTH: Final = 50
-"""Of brackets in one another, and of calls on what calls give: reading them is recursive."""
+"""Maximum nesting of brackets and of chained calls, because the parser is recursive."""
 MAX_NESTED_MACROS: Final = 5
-"""An estimate of the work doubles with each of them."""
+"""Each level doubles the work of the estimate."""
 
 _MAX_PATH: Final = 32
 _OPEN: Final = {"(": ")", "[": "]", "{": "}"}
 _CLOSE: Final = frozenset(_OPEN.values())
 _QUOTED: Final = re.compile(r"""[rR]?(?P<quote>["'])(?P<text>[^\\"']*)(?P=quote)""")
-# A string, a comment or blanks; a name; any other character.
+# A string, a comment or white space; a name; any other character.
 TOKEN: Final = re.compile(
     r"""
     (?P<skipped>
@@ -38,13 +38,13 @@ TOKEN: Final = re.compile(
 )
 
 Path = tuple[str, ...]
-"""Names of fields, from the event inwards; of the whole event: none."""
+"""Names of fields, from the event inwards. The empty path is the whole event."""
 
 
 class Use(NamedTuple):
-    """A name that stands for a value; for `event` with the fields that are asked of it.
+    """A variable, and for `event` the path of fields after it.
 
-    `bound` is whether a macro binds the name.
+    `bound`: a macro binds the variable.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Use(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """An operator, a number, a string, or the bracket of a list; `text` as it is written."""
+    """An operator, number, string or bracket; `text` is its source."""
 
     text: str
 
 
 class Call(NamedTuple):
-    """A function, with the terms of its target and its arguments."""
+    """A call of a function, with the terms of its target and its arguments."""
 
     name: str
     over: tuple["Term", ...]
@@ -68,7 +68,7 @@ class Call(NamedTuple):
 
     @property
     def literal(self) -> str:
-        """Its argument as it is written, if that is one string; else empty."""
+        """The source of its argument if that is one string; else empty."""
         match self.arguments:
             case (Plain(text),) if text[-1] in "\"'":
                 return text
@@ -90,10 +90,10 @@ Term = Use | Plain | Call | Macro
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An expression, read. `uses` are all names in order, as far as no macro's own variable.
+    """A parsed expression. `uses` are its variables in order, without the declarations in macros.
 
-    `indexed` is the same expression with `event["a"]["b"]` for `event.a.b`: the library copies
-    the value of every field on the way of the latter, and none of the former.
+    `indexed` is the same expression with `event["a"]["b"]` for `event.a.b`: for the latter, the
+    library copies the value of every field on the path.
     """
 
     terms: tuple[Term, ...]
@@ -109,19 +109,20 @@ class Source:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """What it asks of the event, each once."""
+        """The paths that it uses of the event, each once."""
         return tuple(dict.fromkeys(use.path for use in self.uses if is_event(use)))
 
 
 def is_event(use: Use) -> bool:
-    """Whether a name stands for the event, or for a field of it."""
+    """Whether a variable is the event, or a field of it."""
     return use.name == "event" and not use.bound
 
 
-def read_source(source: str) -> Source:
-    """Read an expression that the library can compile.
+def parse_source(source: str) -> Source:
+    """Parse an expression that the library can compile.
 
-    Any other text is read too, somehow. One that nests too much has no terms.
+    Any other text gives an arbitrary result, and no error. If it is nested too deeply, it has no
+    terms.
     """
     words = [match for match in TOKEN.finditer(source) if _is_word(match)]
     depths = accumulate((word[0] in _OPEN) - (word[0] in _CLOSE) for word in words)
@@ -172,13 +173,13 @@ def _macro_depth(terms: Sequence[Term]) -> int:
 
 
 class _Reader:
-    """Reads words from left to right."""
+    """A parser that reads words from left to right."""
 
     def __init__(self, words: Sequence[re.Match[str]]) -> None:
         self._words = words
         self._next = 0
         self._bound: list[str] = []
-        self._edits: list[tuple[int, int, str]] = []  # from, to, what stands there instead
+        self._edits: list[tuple[int, int, str]] = []  # start, end, replacement
         self.uses: list[Use] = []
 
     def indexed(self, source: str) -> str:
@@ -191,9 +192,9 @@ class _Reader:
         return self._words[at][0] if at < len(self._words) else ""
 
     def terms(self, closing: str, *, in_has: bool = False) -> list[Term]:
-        """All terms as far as the bracket `closing`, which is read too."""
+        """Parse terms up to the bracket `closing`, and the bracket."""
         done: list[Term] = []
-        operand: list[Term] = []  # of the operand that is being read, such as `a.b[0].f(c)`
+        operand: list[Term] = []  # the current operand, such as `a.b[0].f(c)`
         while word := self._word():
             kind = self._words[self._next].lastgroup
             self._next += 1
@@ -214,7 +215,7 @@ class _Reader:
         return done + operand
 
     def _member(self, operand: list[Term]) -> list[Term]:
-        """What follows a dot: a field, a function or a macro."""
+        """Parse the member after a dot: a field, a function or a macro."""
         name = self._word()
         self._next += 1
         if self._word() != "(":
@@ -242,7 +243,7 @@ class _Reader:
         return use
 
     def _path(self, *, in_has: bool) -> Path:
-        """The fields that are asked of the event; the last one of `has()` remains a field."""
+        """Parse the path after `event`. The last field in `has()` is not indexed."""
         path: list[str] = []
         edits: list[tuple[int, int, str]] = []
         while len(path) < _MAX_PATH:

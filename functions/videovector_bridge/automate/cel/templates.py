@@ -1,4 +1,4 @@
-"""Text with CEL expressions in braces. Compiled once, rendered often."""
+"""Compile and render text with CEL expressions in braces."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,16 +21,16 @@ MAX_TEMPLATE: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Text with expressions in braces: literal and computed parts, in order."""
+    """Text with expressions in braces: literal parts and expressions, in order."""
 
     source: str
     parts: tuple[str | Expression, ...]
 
     def render(self, values: EventValues) -> Any:
-        """The text for an event; a template that is one `{...}` alone keeps the value's type.
+        """Compute the text for an event. A template that is one `{...}` keeps the value's type.
 
-        Raises `PermanentError` when the event lacks a field, or an expression fails or is null:
-        only `{null}` alone is null.
+        Raises `PermanentError` if the event lacks a field, or if an expression fails or is null.
+        Only the template `{null}` may be null.
         """
         if len(self.parts) == 1 and isinstance(only := self.parts[0], Expression):
             return None if only.source.strip() == "null" else _value(only, values)
@@ -44,9 +44,9 @@ def _value(expression: Expression, values: EventValues) -> Any:
         value = expression.evaluate(values)
     except LookupError as error:
         absent = values.excerpt(expression.paths).absent
-        # The library names the field, and not where it was asked for.
+        # The library reports the name of the field, but not its path.
         path = next((p for p in absent if str(error) in map(repr, p)), ())
-        what = f"asks for {error}, which this event lacks"
+        what = f"uses {error}, which this event lacks"
         raise _unguarded(expression, what, _guard(path)) from error
     if value is None:
         path = expression.paths[0] if len(expression.paths) == 1 else ()
@@ -55,7 +55,7 @@ def _value(expression: Expression, values: EventValues) -> Any:
 
 
 def _guard(path: Path) -> str:
-    """A condition that holds where the event has a field; empty where none can be named."""
+    """A condition that is true if the event has a field; empty if none can be written."""
     field = ".".join(("event", *path))
     if not path or not all(name.isidentifier() for name in path):
         return ""
@@ -63,14 +63,14 @@ def _guard(path: Path) -> str:
 
 
 def _unguarded(expression: Expression, what: str, guard: str) -> PermanentError:
-    """The event lacks what a text needs, and no condition keeps the automation from it."""
+    """The error for a missing value, with a condition and a default that avoid it."""
     source = expression.source.strip()
-    when, default = "by its when", "with ? :"
+    when, default = "with `when`", "with ? :"
     if guard and len(guard) + len(source) <= 2 * MAX_QUOTE:
         when, default = f'when = "{guard}"', f"{{{guard} ? {source} : 'none'}}"
     return PermanentError(
-        f"The expression {shown(source)} {what}. Let the automation apply only to events that "
-        f"have it ({when}), or give a default ({default}).",
+        f"The expression {shown(source)} {what}. Limit the automation to events that have it "
+        f"({when}), or write a default ({default}).",
         owner="user",
         code="expression_failed",
     )
@@ -81,9 +81,9 @@ def _text(value: Any) -> str:
 
 
 def compile_template(source: str) -> Template:
-    """Compile text with `{expression}` parts; `{{` and `}}` are braces themselves.
+    """Compile text with `{expression}` parts. `{{` and `}}` are literal braces.
 
-    Raises `ExpressionError` with what is wrong.
+    Raises `ExpressionError`.
     """
     if len(source) > MAX_TEMPLATE:
         raise ExpressionError(f"is a text of more than {MAX_TEMPLATE:,} characters")
@@ -103,7 +103,7 @@ def compile_template(source: str) -> Template:
             parts.append(compile_expression(source[index + 1 : end]))
             index = end + 1
         elif char == "}":
-            raise ExpressionError("has a } without its {; write }} for a brace itself")
+            raise ExpressionError("has a } without its {; write }} for a literal brace")
         else:
             literal += char
             index += 1
@@ -113,10 +113,10 @@ def compile_template(source: str) -> Template:
 
 
 def _closing_brace(source: str, start: int) -> int:
-    """Where the expression that opens at `start` ends; braces may nest, strings may hold them."""
+    """The index of the brace that closes the one at `start`. Skips nested braces and strings."""
     depth = 0
     for token in TOKEN.finditer(source, start):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
         if depth == 0:
             return token.start()
-    raise ExpressionError("has a { without its }; write {{ for a brace itself")
+    raise ExpressionError("has a { without its }; write {{ for a literal brace")

@@ -1,1 +1,1 @@
-"""What is wrong in an automations file beyond what its reader refuses. For the command line."""
+"""Checks of an automations file beyond those of its reader. Only the command line imports it."""

@@ -1,4 +1,4 @@
-"""Automations without effect: an earlier one always has the same target. Pure."""
+"""Find automations without effect, because an earlier one always has the same target. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -10,11 +10,11 @@ from videovector_bridge.automate.automations.globs import covers
 from videovector_bridge.automate.cel.templates import Template
 from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.automate.plan import Automation
-from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.errors import PermanentError
 
-ANY_EVENT: Final = Received(
+ANY_EVENT: Final = ReceivedEvent(
     {
         **dict.fromkeys(EVENT_FIELDS, "x"),
         "created_at": "2026-01-01T00:00:00+00:00",
@@ -24,11 +24,11 @@ ANY_EVENT: Final = Received(
     Version("2026-01-01T00:00:00.000000+00:00", "x", "//x"),
     b"{}",
 )
-"""An event that has all ids, for what does not depend on the event."""
+"""An event with all ids, for computations that do not depend on the event."""
 
 
-def overruled(automations: Sequence[Automation]) -> Iterator[tuple[Automation, Automation]]:
-    """Each automation that is always overruled, and the one that always comes first."""
+def find_overruled(automations: Sequence[Automation]) -> Iterator[tuple[Automation, Automation]]:
+    """Yield each automation that is always overruled, and the earlier one."""
     targets = [_target(each) for each in automations]
     for place, later in enumerate(automations):
         for first, target in zip(automations[:place], targets, strict=False):
@@ -47,9 +47,9 @@ def _applies_whenever(first: Automation, later: Automation) -> bool:
 
 
 def _target(automation: Automation) -> str:
-    """The name of the target, with expressions as they are written; empty if it is not known.
+    """The name of the target, with the source of expressions; empty if it is unknown.
 
-    The same expressions give the same values, so two targets of one name here are always one.
+    Equal expressions have equal values, so equal names mean equal targets.
     """
     fields = _written(automation.fields)
     try:
@@ -60,7 +60,7 @@ def _target(automation: Automation) -> str:
 
 
 def _written(value: Any) -> Any:
-    """`value` with each text as it is written, its expressions marked off."""
+    """Replace templates by their text, with the marked source of expressions."""
     if isinstance(value, Template):
         parts = (
             part if isinstance(part, str) else f"\ue000{part.source.strip()}\ue001"

@@ -1,4 +1,5 @@
 """Effects that converge: records of targets, and the steps of a handler on them.
 
-Knows documents and errors; of actions only that they apply a state.
+This package uses the document store. It knows nothing of events, automations and actions: they
+import it.
 """

@@ -1,25 +1,28 @@
-"""Effects that converge: any duplication, reordering and overlap ends as one in-order pass would.
+"""Effects that converge: duplicated, reordered and overlapping messages end as one in-order pass.
 
-A handler of an event (1) claims: it notes its event as pending, and its state as desired if that is
-the newest; (2) makes the target equal to the desired state, which may be a newer event's; (3) notes
-what VideoVector accepted, and ends its claim if that is still desired, else goes back to 2. A
-refused state is noted, reported, and replaced by the newest state that was not refused. After a
-crash the redelivery finds its own event pending, and does it again (`record.py` has the steps).
+A handler of an event takes three steps. (1) Claim: make the event pending, and its state the
+desired state if it is the newest. (2) Make the target equal to the desired state, which may be a
+newer event's. (3) Note what VideoVector accepted. If it is still desired, end the claim; otherwise
+repeat step 2. A refused state is noted, reported, and replaced by the newest state that was not
+refused. After a crash, the redelivery finds its event pending, and repeats the work. `steps.py` has
+the steps.
 
-This rests on two bounds: a request takes effect, if at all, within the seconds that `Effects` has
-for it; and a process does not stop for longer than that between reading the clock and sending.
+This depends on two bounds. A request takes effect within the seconds that `Effects` allows for it,
+or not at all. And a process does not pause for longer than that between reading the clock and
+sending the request.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
 from videovector_bridge.api.errors import ApiError, UnexpectedResponse
 from videovector_bridge.automate.effects import steps
-from videovector_bridge.automate.effects.parts import PartsRefusedError, Progress
+from videovector_bridge.automate.effects.parts import SAVE_SECONDS, PartsRefusedError, Progress
 from videovector_bridge.automate.effects.record import (
+    MAX_PARTS,
     ClaimHeldError,
     Record,
     Refusal,
@@ -27,18 +30,18 @@ from videovector_bridge.automate.effects.record import (
     Version,
 )
 from videovector_bridge.automate.effects.steps import ClaimHeld
-from videovector_bridge.automate.effects.store import Step, StoredRecord
-from videovector_bridge.automate.effects.task import Applied, Apply, Outcome, Report, Task
+from videovector_bridge.automate.effects.store import STORE_SECONDS, Step, StoredRecord
+from videovector_bridge.automate.effects.task import Apply, ApplyResult, Outcome, Report, Task
 from videovector_bridge.backends.ports import Documents
 from videovector_bridge.errors import PermanentError, TransientError
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at an event, identified by `until`, when its claim ends.
+    """One attempt at an event. Its claim ends at `until`, which identifies the attempt.
 
-    `touched`: the target may be other than the record says, by this attempt or an earlier one at
-    the event. `refusal` is that of the event's own state, once it is reported.
+    `may_differ`: the target may differ from the record, because of this attempt or an earlier one
+    at the event. `refusal` is the refusal of the event's own state, once it is reported.
     """
 
     target: str
@@ -47,7 +50,7 @@ class _Attempt:
     lasts_seconds: float
     started_at: float = 0.0
     until: float = -1.0
-    touched: bool = False
+    may_differ: bool = False
     refusal: Refusal | None = None
     progress: Progress | None = None
 
@@ -58,33 +61,30 @@ class _Attempt:
     @property
     def must_write(self) -> bool:
         """Whether the target must still be made equal to the desired state."""
-        return self.touched or self.refusal is None
+        return self.may_differ or self.refusal is None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Effects:
     """Brings targets to their desired state, with the records in a document store.
 
-    `request_seconds` is how long an `apply`, with the request that it leaves behind if it is cut
-    short, lasts at most; `left_seconds` how long a request that was given up may still take
-    effect; `start_seconds` how old a claim may be when its `apply` starts.
+    `request_seconds` bounds one `apply`, including a request that is still in flight when it is
+    interrupted. `late_seconds` bounds how long an abandoned request may still take effect.
+    `start_seconds` is the maximum age of a claim when its `apply` starts. `store_seconds` bounds
+    one read or write of a record. Between two saves of the parts that are done,
+    `save_seconds` pass; a record holds at most `max_parts`. `now` returns Unix time.
     """
 
-    def __init__(
-        self,
-        documents: Documents,
-        *,
-        request_seconds: float,
-        left_seconds: float,
-        start_seconds: float,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._documents = documents
-        self._request_seconds = request_seconds
-        self._left_seconds = left_seconds
-        self._start_seconds = start_seconds
-        self._now = now
-        self._sleep = sleep
+    documents: Documents
+    _: KW_ONLY
+    request_seconds: float
+    late_seconds: float
+    start_seconds: float
+    store_seconds: float = STORE_SECONDS
+    save_seconds: float = SAVE_SECONDS
+    max_parts: int = MAX_PARTS
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
 
     def converge(
         self,
@@ -97,31 +97,38 @@ class Effects:
         lasts_seconds: float = 0.0,
         keep_seconds: float | None = None,
     ) -> Outcome:
-        """Make `target` what the newest event asks for that VideoVector does not refuse.
+        """Bring `target` to the state of the newest event that VideoVector does not refuse.
 
-        `apply` makes the target equal to the state of its task, which may take `lasts_seconds`
-        longer than one request. `report` publishes the refusal of this event's state; without it
-        the refusal is raised. The record is needed for `keep_seconds`, or for ever: then another
-        event may have the same target.
-        Returns `done_before` where a state at least as new was accepted. Raises `TransientError`
-        when the message must be redelivered, and `ClaimHeldError` while another attempt at the
-        event may be under way.
+        `apply` makes the target equal to the state of its task. It may take `lasts_seconds` longer
+        than one request. `report` publishes the refusal of this event's state; without `report`
+        the refusal is raised. The record is needed for `keep_seconds`. If that is None, other
+        events may have the same target, and the record is kept.
+
+        Returns `done_before` if a state at least as new was accepted before. Raises
+        `TransientError` if the message must be redelivered, and `ClaimHeldError` while another
+        attempt at the event may be running.
         """
-        lasts = self._request_seconds + lasts_seconds
-        stored = StoredRecord(self._documents, target, keep_seconds=keep_seconds, sleep=self._sleep)
+        lasts = self.request_seconds + lasts_seconds
+        stored = StoredRecord(
+            self.documents,
+            target,
+            keep_seconds=keep_seconds,
+            timeout=self.store_seconds,
+            sleep=self.sleep,
+        )
         attempt = _Attempt(target, State(desired, version), stored, lasts)
         record = self._claim(attempt)
         if attempt.key not in record.pending:
             return "done_before"
         if attempt.key in record.refused:
-            # An earlier attempt ended before its report was known to be published.
-            attempt.touched = record.refused[attempt.key].restore
+            # An earlier attempt ended before its report was confirmed.
+            attempt.may_differ = record.refused[attempt.key].restore
             record = self._report(attempt, record, report)
         while (state := record.desired) is not None and attempt.must_write:
             try:
                 applied = self._apply(attempt, record, state, apply)
             except PermanentError as error:
-                attempt.touched = attempt.touched or _in_doubt(error)
+                attempt.may_differ = attempt.may_differ or _in_doubt(error)
                 record = self._refuse(attempt, state, error)
                 if steps.is_accepted(record, state):
                     self._check_target(attempt, error)
@@ -129,29 +136,29 @@ class Effects:
                 if state.version == version and attempt.refusal is None:
                     record = self._report(attempt, record, report)
             else:
-                attempt.touched = True
+                attempt.may_differ = True
                 record, settled = self._accept(attempt, state, applied)
                 if settled:
                     break
         return self._finish(attempt, report)
 
-    # The steps, each as one compare-and-set.
+    # Each of these steps is one compare-and-set.
 
     def _claim(self, attempt: _Attempt) -> Record:
         own = attempt.own
 
         def step(record: Record | None) -> Record:
             if record is not None and record.pending.get(attempt.key) == attempt.until:
-                # Our own claim was written, and the answer was lost. Others went on since.
+                # The claim was stored, and the response was lost. Other attempts ran since.
                 return steps.join(record, own)
-            self._renew(attempt)
-            attempt.touched = record is not None and attempt.key in record.pending
+            self._set_claim(attempt)
+            attempt.may_differ = record is not None and attempt.key in record.pending
             claimed = steps.claim(record, own, now=attempt.started_at, until=attempt.until)
             if isinstance(claimed, Record):
                 return claimed
             if isinstance(claimed, ClaimHeld):
                 raise ClaimHeldError(
-                    f"Another attempt at event {own.version.event_id} may be under way for up to "
+                    f"Another attempt at event {own.version.event_id} may be running for up to "
                     f"{claimed.seconds:.0f} s more. The message is redelivered later."
                 )
             raise TransientError(
@@ -162,11 +169,11 @@ class Effects:
         return self._write(attempt, step)
 
     def _accept(
-        self, attempt: _Attempt, written: State, applied: Applied | None
+        self, attempt: _Attempt, written: State, applied: ApplyResult | None
     ) -> tuple[Record, bool]:
-        """The record, and whether what was written is desired; else the claim is renewed."""
-        held_until = attempt.until
-        self._renew(attempt)
+        """Note an accepted state. Returns the record, and whether the state is the desired one."""
+        claimed_until = attempt.until
+        self._set_claim(attempt)
         settled = False
 
         def step(record: Record | None) -> Record:
@@ -175,7 +182,7 @@ class Effects:
             return steps.accept(
                 record,
                 key=attempt.key,
-                held_until=held_until,
+                claimed_until=claimed_until,
                 written=written,
                 until=attempt.until,
                 marker_id=applied.marker_id if applied else "",
@@ -187,18 +194,18 @@ class Effects:
         return record, settled
 
     def _refuse(self, attempt: _Attempt, state: State, error: PermanentError) -> Record:
-        held_until = attempt.until
-        self._renew(attempt)
+        claimed_until = attempt.until
+        self._set_claim(attempt)
         step = partial(
             steps.refuse,
             own=attempt.own,
-            held_until=held_until,
+            claimed_until=claimed_until,
             refused=state,
             refusal=steps.refusal_of(
                 error,
-                self._now(),
+                self.now(),
                 reported=isinstance(error, PartsRefusedError),
-                restore=attempt.touched,
+                restore=attempt.may_differ,
             ),
             until=attempt.until,
         )
@@ -207,7 +214,7 @@ class Effects:
         return record
 
     def _check_claim(self, attempt: _Attempt, record: Record) -> None:
-        """Leave the event to another attempt that claimed it, for it writes after this one."""
+        """Raise `ClaimHeldError` if another attempt claimed the event: it writes after this one."""
         if record.pending[attempt.key] != attempt.until:
             raise ClaimHeldError(
                 f"Another attempt at event {attempt.own.version.event_id} has begun. The message "
@@ -215,106 +222,113 @@ class Effects:
             )
 
     def _report(self, attempt: _Attempt, record: Record, report: Report | None) -> Record:
-        """Publish the refusal of this event's state; renew the claim if there is more to do."""
+        """Publish the refusal of this event's state. Renew the claim if the target may differ."""
         self._publish(attempt, record, report)
-        return self._hold(attempt, record) if attempt.touched else record
+        return self._renew_claim(attempt, record) if attempt.may_differ else record
 
     def _publish(self, attempt: _Attempt, record: Record, report: Report | None) -> None:
-        """Publish the refusal of this event; a crash before the claim ends publishes it again."""
+        """Publish the refusal of this event. A crash before the claim ends repeats it."""
         refusal = attempt.refusal = record.refused[attempt.key]
         if report is None or refusal.reported:
             return
         try:
             report(steps.error_of(refusal))
         except TransientError:
-            self._extend(attempt, self._now())
+            self._extend(attempt, self.now())
             raise
 
-    def _hold(self, attempt: _Attempt, record: Record) -> Record:
-        """Renew the claim after a publication, which may have taken long."""
-        held_until = attempt.until
-        self._renew(attempt)
-        step = partial(steps.hold, key=attempt.key, held_until=held_until, until=attempt.until)
+    def _renew_claim(self, attempt: _Attempt, record: Record) -> Record:
+        """Renew the claim after a publication, which may have been slow."""
+        claimed_until = attempt.until
+        self._set_claim(attempt)
+        step = partial(
+            steps.renew, key=attempt.key, claimed_until=claimed_until, until=attempt.until
+        )
         renewed = self._change(attempt, step)
-        if renewed is None:  # deleted; the next step makes it again
+        if renewed is None:  # deleted: the next step creates it
             return record
         self._check_claim(attempt, renewed)
         return renewed
 
     def _check_target(self, attempt: _Attempt, error: PermanentError) -> None:
-        """Continue only if the target still has the accepted state, which was refused now.
+        """Raise `TransientError` if the target may have lost the accepted state, now refused.
 
-        Parts of a state replace nothing: what one attempt did, no other can undo.
+        Parts of a state replace nothing, so another attempt cannot undo them.
         """
-        if attempt.touched and not isinstance(error, PartsRefusedError):
-            self._extend(attempt, self._now())
+        if attempt.may_differ and not isinstance(error, PartsRefusedError):
+            self._extend(attempt, self.now())
             raise TransientError(
                 f"{attempt.target} cannot return to a state that VideoVector accepted before. The "
                 f"message is redelivered. {error}"
             )
 
     def _finish(self, attempt: _Attempt, report: Report | None) -> Outcome:
-        """End the claim, after the report of the refusal if there is one."""
+        """End the claim, after the report of a refusal."""
         if attempt.refusal is None:
-            step = partial(steps.end, key=attempt.key, held_until=attempt.until)
+            step = partial(steps.end, key=attempt.key, claimed_until=attempt.until)
             record = self._change(attempt, step)
             if record is None or attempt.key not in record.refused:
                 return "done"
-            # An attempt at another event applied this event's state, and noted its refusal.
+            # A handler of another event applied this event's state, and noted its refusal.
             self._publish(attempt, record, report)
-        self._change(attempt, partial(steps.report, key=attempt.key, held_until=attempt.until))
+        self._change(attempt, partial(steps.report, key=attempt.key, claimed_until=attempt.until))
         if report is None and attempt.refusal is not None:
             raise steps.error_of(attempt.refusal)
         return "refused"
 
     def _apply(
         self, attempt: _Attempt, record: Record, state: State, apply: Apply
-    ) -> Applied | None:
-        """Step 2, with the claim ended as soon as possible when it fails."""
-        if self._now() - attempt.started_at > self._start_seconds:
-            self._extend(attempt, self._now())
+    ) -> ApplyResult | None:
+        """Step 2. After a failure, the claim ends as early as possible."""
+        if self.now() - attempt.started_at > self.start_seconds:
+            self._extend(attempt, self.now())
             raise TransientError(
                 f"The claim of event {attempt.own.version.event_id} took too long. The message is "
                 f"redelivered."
             )
-        attempt.progress = Progress(record.parts, save=partial(self._extend, attempt))
+        attempt.progress = Progress(
+            record.parts,
+            save=partial(self._extend, attempt),
+            save_seconds=self.save_seconds,
+            max_parts=self.max_parts,
+        )
         task = Task(state.values, record.created, record.marker_id, attempt.progress)
         try:
             return apply(task)
         except PermanentError:
             raise
         except ApiError as error:
-            # A request of unknown fate could take effect after the next attempt's.
-            left = self._left_seconds if error.outcome_unknown else 0.0
-            self._extend(attempt, self._now() + left)
+            # A request whose outcome is unknown could take effect after the next attempt's.
+            late = self.late_seconds if error.outcome_unknown else 0.0
+            self._extend(attempt, self.now() + late)
             raise
         except TransientError:
-            # Messages, documents and files that are written late do no harm: a repeated message
-            # has the same id, and the others replace only what they were made from.
-            self._extend(attempt, self._now())
+            # A late write of a message, document or file is harmless: a repeated message has the
+            # same id, and the others use compare-and-set.
+            self._extend(attempt, self.now())
             raise
         except Exception:
-            # A bug, which may leave a request behind: the claim lasts, and keeps what is done.
+            # A bug: a request may be in flight, so the claim stays. Note the parts that are done.
             self._extend(attempt)
             raise
 
     def _extend(self, attempt: _Attempt, until: float | None = None) -> None:
-        """Let the claim end at `until`; None keeps it. Parts that are done are noted as well."""
+        """Let the claim end at `until`, or unchanged if None. Also note the parts that are done."""
         until = attempt.until if until is None else until
-        step = partial(steps.extend, key=attempt.key, held_until=attempt.until, until=until)
+        step = partial(steps.extend, key=attempt.key, claimed_until=attempt.until, until=until)
         self._change(attempt, step)
 
-    def _renew(self, attempt: _Attempt) -> None:
-        attempt.started_at = self._now()
-        attempt.until = attempt.started_at + self._start_seconds + attempt.lasts_seconds
+    def _set_claim(self, attempt: _Attempt) -> None:
+        attempt.started_at = self.now()
+        attempt.until = attempt.started_at + self.start_seconds + attempt.lasts_seconds
 
     def _write(self, attempt: _Attempt, step: Callable[[Record | None], Record]) -> Record:
         record = self._change(attempt, step)
-        assert record is not None  # the step always gives a record
+        assert record is not None  # the step always returns a record
         return record
 
     def _change(self, attempt: _Attempt, step: Step) -> Record | None:
-        """Store a step, with the parts that are done. None where there is no record."""
+        """Store the result of a step, with the parts that are done. None if there is no record."""
 
         def change(record: Record | None) -> Record | None:
             changed = step(record)
@@ -326,7 +340,7 @@ class Effects:
 
 
 def _in_doubt(error: PermanentError) -> bool:
-    """Whether a state may have taken effect although it was refused."""
-    if isinstance(error, UnexpectedResponse):
-        return True
-    return isinstance(error, ApiError) and error.outcome_unknown
+    """Whether a refused state may have taken effect all the same."""
+    return isinstance(error, UnexpectedResponse) or (
+        isinstance(error, ApiError) and error.outcome_unknown
+    )

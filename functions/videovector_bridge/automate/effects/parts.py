@@ -1,6 +1,6 @@
-"""States with many parts, such as the segments of a video: each is applied on its own.
+"""States with many parts, such as the segments of a video. Each part is applied separately.
 
-The record of the event keeps which parts are done, so that a redelivery continues.
+The record of the event has the parts that are done, so that a redelivery continues with the rest.
 """
 
 import hashlib
@@ -13,28 +13,38 @@ from videovector_bridge.api.errors import RateLimited
 from videovector_bridge.automate.effects.record import MAX_PARTS, ClaimHeldError, Parts, Record
 from videovector_bridge.errors import PermanentError, TransientError
 
-ALL_SECONDS: Final = 50.0
-"""How long one delivery works through parts; the next delivery continues."""
-_SAVE_SECONDS: Final = 5.0
+PARTS_SECONDS: Final = 50.0
+"""How long one delivery applies parts. The next delivery continues."""
+SAVE_SECONDS: Final = 5.0
+"""Between two writes of the parts that are done. After a crash, these seconds are repeated."""
 
 Part = tuple[str, Mapping[str, Any]]
 
 
 class PartsRefusedError(PermanentError):
-    """Some parts were refused, and each was reported. All others are done."""
+    """Some parts were refused, and each refusal was reported. All other parts are done."""
 
 
 class Progress:
-    """Which parts of a state are done, and which were refused and reported."""
+    """The parts of a state that are done, and those that were refused and reported."""
 
     def __init__(
-        self, parts: Parts | None = None, *, save: Callable[[], None] | None = None
+        self,
+        parts: Parts | None = None,
+        *,
+        save: Callable[[], None] | None = None,
+        save_seconds: float = SAVE_SECONDS,
+        max_parts: int = MAX_PARTS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = parts or Parts()
         self._done = set(parts.done)
         self._refused = set(parts.refused)
         self._save = save
-        self._saved_at = time.monotonic()
+        self._save_seconds = save_seconds
+        self._max_parts = max_parts
+        self._clock = clock
+        self._saved_at = clock()
 
     @property
     def refused(self) -> int:
@@ -47,25 +57,25 @@ class Progress:
         return digest in self._done or digest in self._refused
 
     def note(self, key: str, *, done: bool) -> None:
-        """Note that a part is done, or else was refused and that `rejected` has it."""
-        if len(self._done) + len(self._refused) >= MAX_PARTS:
+        """Note that a part is done, or that its refusal is on `rejected`."""
+        if len(self._done) + len(self._refused) >= self._max_parts:
             raise PermanentError(
-                f"The event has more than {MAX_PARTS:,} parts. Those that follow are left out.",
+                f"The event has more than {self._max_parts:,} parts. The others are omitted.",
                 owner="system",
                 code="too_many_parts",
             )
         (self._done if done else self._refused).add(_digest(key))
-        if self._save is not None and time.monotonic() - self._saved_at > _SAVE_SECONDS:
+        if self._save is not None and self._clock() - self._saved_at > self._save_seconds:
             self._save()
-            self._saved_at = time.monotonic()
+            self._saved_at = self._clock()
 
     def note_in(self, record: Record) -> Record:
-        """The record with this progress."""
+        """Return the record with this progress."""
         return replace(record, parts=Parts(frozenset(self._done), frozenset(self._refused)))
 
 
 def _digest(key: str) -> str:
-    # Short, for a record may hold thousands; 64 bits of 20,000 keys collide once in 10^11 records.
+    # Short, because a record may have 20,000. With 64 bits, one record in 10^11 has a collision.
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -75,15 +85,16 @@ def apply_parts(
     report: Callable[[PermanentError, str], None],
     progress: Progress,
     *,
+    seconds: float = PARTS_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Apply each part that is not done yet. No part decides for another.
+    """Apply each part that is not done. A failure or refusal of one part stops no other part.
 
-    `report` publishes the refusal of a part, given its key. Raises, after all parts, one error for
-    all that must be tried again (`joined_failures`), else `PartsRefusedError` where some were
-    refused.
+    `report` publishes the refusal of a part, named by its key. After all parts, raises one error
+    for those that need another attempt (`joined_failures`), or `PartsRefusedError` if some were
+    refused. Stops after `seconds`, or at a rate limit.
     """
-    ends_at = clock() + ALL_SECONDS
+    ends_at = clock() + seconds
     failures: list[Exception] = []
     try:
         for key, desired in (part for part in parts if not progress.has(part[0])):
@@ -92,7 +103,7 @@ def apply_parts(
                 break
             try:
                 done = _apply_one(apply, report, key, desired)
-            except Exception as error:  # noqa: BLE001  # a bug with one part stops no other
+            except Exception as error:  # noqa: BLE001  # a bug with one part stops no other part
                 failures.append(error)
                 if isinstance(error, RateLimited):
                     break
@@ -101,7 +112,7 @@ def apply_parts(
     except PermanentError:
         if not failures:
             raise
-        # The redelivery that those need meets it again.
+        # The redelivery meets this error again.
     if failures:
         raise joined_failures(failures, "parts")
     if progress.refused:
@@ -118,7 +129,7 @@ def _apply_one(
     key: str,
     desired: Mapping[str, Any],
 ) -> bool:
-    """Apply a part. False: it was refused, and that is reported."""
+    """Apply a part. Returns False if it was refused, after the report."""
     try:
         apply(desired)
     except PermanentError as error:
@@ -128,9 +139,10 @@ def _apply_one(
 
 
 def joined_failures(failures: Sequence[Exception], what: str) -> Exception:
-    """One error for all of them.
+    """One error for several failures.
 
-    The first that is no `TransientError`, for it is a bug; else a `ClaimHeldError` where one is.
+    The first that is not a `TransientError`, because it is a bug. Otherwise a `TransientError`, or
+    a `ClaimHeldError` if one of them is.
     """
     for failure in failures:
         if len(failures) == 1 or not isinstance(failure, TransientError):

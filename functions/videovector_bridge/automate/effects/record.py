@@ -1,7 +1,7 @@
-"""The record of a target, `effects/{target}`: what is known of it. Pure.
+"""The record of a target, stored at `effects/{target}`. Pure.
 
-VideoVector has no conditional write. So each target has a record of the state that it should have
-(`desired`), the state that VideoVector accepted last (`accepted`), the events whose handlers may
+VideoVector has no conditional write. So each target has a record: the state that it should have
+(`desired`), the newest state that VideoVector accepted (`accepted`), the events whose handlers may
 still change the target (`pending`), and the events whose states were refused (`refused`).
 """
 
@@ -22,8 +22,8 @@ _MAX_KEY: Final = 200
 class Version:
     """The order of events on a target: by time, then by id, then by source.
 
-    `created_at` is ISO 8601 in UTC with microseconds, so that text order is time order. The
-    identity of an event is its source and id, as in CloudEvents 1.0.
+    `created_at` is ISO 8601 in UTC with microseconds, so that text order is time order. Source and
+    id identify an event, as in CloudEvents 1.0.
     """
 
     created_at: str
@@ -32,13 +32,13 @@ class Version:
 
     @property
     def key(self) -> str:
-        """The name of the event in a record."""
+        """The key of the event in a record."""
         event_id = self.event_id.replace("%", "%25").replace("@", "%40")
         return shorten(f"{event_id}@{self.source}", _MAX_KEY)
 
 
 def shorten(text: str, limit: int) -> str:
-    """`text` if it has at most `limit` characters, else its SHA-256 in hex."""
+    """Return `text` if it has at most `limit` characters, else its SHA-256 in hex."""
     if len(text) <= limit:
         return text
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -46,7 +46,10 @@ def shorten(text: str, limit: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state of a target, and the event that asks for it. `{"absent": ...}` means no target."""
+    """A state of a target, and the event that asks for it.
+
+    `{"absent": ...}` is the state of a target that should not exist.
+    """
 
     values: Mapping[str, Any]
     version: Version
@@ -59,10 +62,9 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an event's state was refused, whether `rejected` has it, and when (Unix time).
+    """Why and when (Unix time) an event's state was refused, and whether it is on `rejected`.
 
-    `restore`: the target may be other than the record says, so that it must be written after the
-    report.
+    `restore`: the target may differ from the record, and must be written after the report.
     """
 
     code: str
@@ -75,7 +77,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a state that are done, and those that were refused and reported, by digest."""
+    """The digests of the parts that are done, and of those that were refused and reported."""
 
     done: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
@@ -83,12 +85,12 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of a target.
+    """The record of a target.
 
-    `pending` maps the key of an event to when its attempt ends at the latest, with any request
-    that it leaves behind (Unix time). Only the attempt that wrote that time may end the claim.
-    `created`: something that this bridge made may be at the target. `marker_id` is the id that
-    VideoVector gave it.
+    `pending` maps the key of an event to the end of its claim (Unix time). By that time the attempt
+    and its last request are over. Only the attempt that wrote the time may end the claim earlier.
+    `created`: this bridge may have created the target. `marker_id` is the id that VideoVector gave
+    it.
     """
 
     desired: State | None
@@ -107,7 +109,7 @@ class Record:
             "created_at": version.created_at,
             "event_id": version.event_id,
             "source": version.source,
-            # As deep as `desired`: what a record holds as one, it holds as the other.
+            # At the same depth as `desired`: Firestore limits the depth of a document.
             "accepted": dict(self.accepted.values) if self.accepted else None,
             "accepted_version": _version_fields(self.accepted),
             "pending": dict(self.pending),
@@ -120,7 +122,7 @@ class Record:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
-        """The record in a document. One without outcomes was written by version 0.1."""
+        """Read the record from a document. Version 0.1 wrote documents without outcomes."""
         values, pending = fields["desired"], fields["pending"]
         version = Version(fields["created_at"], fields["event_id"], fields.get("source", ""))
         desired = None if values is None else State(values, version)

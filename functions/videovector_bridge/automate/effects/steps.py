@@ -1,7 +1,7 @@
 """The steps of a handler on the record of a target. Pure.
 
-Each takes the record as it is stored, or None where there is none, and returns what to store.
-`effects.py` says how a handler uses them.
+Each step receives the stored record, or None if none exists, and returns the record to store.
+`effects.py` describes the order of the steps.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any, Final
 from videovector_bridge.automate.effects.record import RETENTION_SECONDS, Record, Refusal, State
 from videovector_bridge.errors import PermanentError
 
-# With both states at their largest, a record stays below Firestore's 1 MiB.
+# With these limits, a record with two states of the largest size stays below Firestore's 1 MiB.
 MAX_PENDING: Final = 2_000
 MAX_REFUSED: Final = 50
 _MAX_DETAIL: Final = 1_000
@@ -19,33 +19,33 @@ _MAX_DETAIL: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ClaimHeld:
-    """Another attempt at the event may be under way for this many seconds more."""
+    """Another attempt at the event may last for this many seconds more."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class TooManyPending:
-    """The record has no room for another event."""
+    """The record has too many pending events for another one."""
 
 
 def claim(
     record: Record | None, own: State, *, now: float, until: float
 ) -> Record | ClaimHeld | TooManyPending:
-    """Note the event of `own` as pending until `until`, and `own` as desired if it is the newest.
+    """Make the event of `own` pending until `until`, and `own` the desired state if it is newest.
 
-    Without the event in `pending`, the record says that there is nothing to do: a state at least as
-    new was accepted. An event older than the desired state becomes pending as well as long as that
-    state is not accepted, for it may be refused. A refusal that is not reported stays in
-    `refused`; one that is reported is tried again.
+    If the event is not pending in the result, there is nothing to do: a state at least as new was
+    accepted. An event older than the desired state becomes pending too while that state is not
+    accepted, because it may be refused. A refusal that is not reported stays in `refused`; after
+    a reported refusal the state is tried again.
     """
     key = own.version.key
     if record is None:
         return Record(own, None, {key: until}, created=not own.absent)
-    held_until = record.pending.get(key)
-    if held_until is not None and now < held_until:
-        return ClaimHeld(held_until - now)
-    if held_until is None and record.accepted and record.accepted.version >= own.version:
+    claimed_until = record.pending.get(key)
+    if claimed_until is not None and now < claimed_until:
+        return ClaimHeld(claimed_until - now)
+    if claimed_until is None and record.accepted and record.accepted.version >= own.version:
         return record
     record = _prune(record, now)
     if key not in record.pending and len(record.pending) >= MAX_PENDING:
@@ -61,14 +61,14 @@ def claim(
 
 
 def join(record: Record, own: State) -> Record:
-    """The record with `own` as desired, if that is the newest and was not refused."""
+    """Make `own` the desired state, if it is the newest and was not refused."""
     if own.version.key in record.refused:
         return record
     return replace(record, desired=_newest(record.desired, own))
 
 
 def is_desired(record: Record | None, state: State) -> bool:
-    """Whether the record asks for just this state."""
+    """Whether this is the desired state."""
     desired = record.desired if record else None
     return desired is not None and desired.version == state.version
 
@@ -82,17 +82,17 @@ def accept(
     record: Record | None,
     *,
     key: str,
-    held_until: float,
+    claimed_until: float,
     written: State,
     until: float,
     marker_id: str = "",
 ) -> Record:
-    """Note that VideoVector accepted `written`; end the claim of `key` if that is what is desired.
+    """Note that VideoVector accepted `written`. If it is the desired state, end the claim of `key`.
 
-    Otherwise the claim lasts until `until`, even if another attempt ended it: `written` may have
-    replaced something newer, and must be corrected even if this attempt crashes. Where another
-    attempt has the claim now, that stays. `marker_id` is the id that VideoVector gave the target.
-    A record that was deleted is made again.
+    Otherwise renew the claim until `until`, even if another attempt ended it: `written` may have
+    replaced a newer state, which must be restored even if this attempt crashes. A claim of another
+    attempt stays as it is. `marker_id` is the id that VideoVector gave the target. Creates the
+    record if it was deleted.
     """
     settled = is_desired(record, written)
     record = record or Record(None, created=not written.absent)
@@ -104,10 +104,10 @@ def accept(
         refused=_without(record.refused, written.version.key),
         marker_id=marker_id or ("" if written.absent else record.marker_id),
     )
-    if not settled or key in record.refused:  # whose report is still to be published
-        return _held(record, key, held_until, until)
-    record = _ended(record, key, held_until)
-    # An attempt that is pending may yet create what this one found absent.
+    if not settled or key in record.refused:  # its report is not published yet
+        return _renewed(record, key, claimed_until, until)
+    record = _ended(record, key, claimed_until)
+    # A pending attempt may still create the target that this one found absent.
     return replace(record, created=record.created and not (written.absent and not record.pending))
 
 
@@ -115,24 +115,24 @@ def refuse(
     record: Record | None,
     *,
     own: State,
-    held_until: float,
+    claimed_until: float,
     refused: State,
     refusal: Refusal,
     until: float,
 ) -> Record:
-    """Note that the state `refused` was refused, and return to the newest state that was not.
+    """Note the refusal of state `refused`. The newest state without a refusal becomes desired.
 
-    That is the accepted one, the desired one, or `own`: the state of the event in hand, whose
-    claim lasts until `until`, as with `accept`. A state that was accepted before stays accepted
-    and desired. Whether the refusal of another event's state asks to restore the target is up to
-    that event's attempts, of which this one knows nothing.
+    That is the accepted state, the desired state, or `own`, the state of this attempt's event. The
+    claim is renewed until `until`, as in `accept`. A state that was accepted before stays accepted
+    and desired. A refusal of another event's state always asks to restore the target, because only
+    the attempts at that event know whether it changed.
     """
     record = record or Record(None, created=not own.absent)
-    record = _held(record, own.version.key, held_until, until)
+    record = _renewed(record, own.version.key, claimed_until, until)
     if is_accepted(record, refused):
         return record
     key = refused.version.key
-    if key in record.pending:  # else nobody is left to report it
+    if key in record.pending:  # otherwise no attempt is left to report it
         if record.pending[key] != until:
             refusal = replace(refusal, restore=True)
         record = replace(record, refused={**record.refused, key: refusal})
@@ -143,44 +143,44 @@ def refuse(
     return record if own.version == refused.version else join(record, own)
 
 
-def report(record: Record | None, *, key: str, held_until: float) -> Record | None:
-    """Note that the refusal of `key` is on `rejected`, and end its claim. None: no record."""
+def report(record: Record | None, *, key: str, claimed_until: float) -> Record | None:
+    """Note that the refusal of `key` is on `rejected`, and end its claim."""
     if record is not None and key in record.refused:
         refused = {**record.refused, key: replace(record.refused[key], reported=True)}
         record = replace(record, refused=refused)
-    return end(record, key=key, held_until=held_until)
+    return end(record, key=key, claimed_until=claimed_until)
 
 
-def end(record: Record | None, *, key: str, held_until: float) -> Record | None:
-    """Take the event out of `pending`, unless another attempt claimed it. None: no record.
+def end(record: Record | None, *, key: str, claimed_until: float) -> Record | None:
+    """Remove the event from `pending`.
 
-    It stays pending as well until a refusal of its state is reported.
+    It stays pending if another attempt has the claim, or if a refusal of its state is not reported.
     """
-    return None if record is None else _ended(record, key, held_until)
+    return None if record is None else _ended(record, key, claimed_until)
 
 
-def hold(record: Record | None, *, key: str, held_until: float, until: float) -> Record | None:
-    """Let this claim last until `until`, unless another attempt has it. None: no record."""
-    return None if record is None else _held(record, key, held_until, until)
+def renew(record: Record | None, *, key: str, claimed_until: float, until: float) -> Record | None:
+    """Renew the claim until `until`, unless another attempt has it."""
+    return None if record is None else _renewed(record, key, claimed_until, until)
 
 
-def extend(record: Record | None, *, key: str, held_until: float, until: float) -> Record | None:
-    """Let this claim end at `until`, if it has not ended. None: no record."""
-    if record is None or record.pending.get(key) != held_until:
+def extend(record: Record | None, *, key: str, claimed_until: float, until: float) -> Record | None:
+    """Let the claim end at `until`, if it has not ended."""
+    if record is None or record.pending.get(key) != claimed_until:
         return record
-    return _held(record, key, held_until, until)
+    return _renewed(record, key, claimed_until, until)
 
 
-def _held(record: Record, key: str, held_until: float, until: float) -> Record:
-    if record.pending.get(key, held_until) != held_until:
+def _renewed(record: Record, key: str, claimed_until: float, until: float) -> Record:
+    if record.pending.get(key, claimed_until) != claimed_until:
         return record
     return replace(record, pending={**record.pending, key: until})
 
 
-def _ended(record: Record, key: str, held_until: float) -> Record:
+def _ended(record: Record, key: str, claimed_until: float) -> Record:
     refusal = record.refused.get(key)
     unreported = refusal is not None and not refusal.reported
-    if unreported or record.pending.get(key) != held_until:
+    if unreported or record.pending.get(key) != claimed_until:
         return record
     return replace(record, pending=_without(record.pending, key))
 
@@ -190,7 +190,7 @@ def _newest(one: State | None, other: State) -> State:
 
 
 def _prune(record: Record, now: float) -> Record:
-    """The record without events that Pub/Sub no longer has."""
+    """Remove the events that Pub/Sub no longer has."""
     oldest = now - RETENTION_SECONDS
     pending = {key: until for key, until in record.pending.items() if until > oldest}
     recent = sorted(record.refused.items(), key=lambda each: each[1].at)[-MAX_REFUSED:]
@@ -203,12 +203,12 @@ def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def error_of(refusal: Refusal) -> PermanentError:
-    """The error that a refusal stands for."""
+    """The error that a refusal represents."""
     return PermanentError(refusal.detail, owner=refusal.owner, code=refusal.code)
 
 
 def refusal_of(
     error: PermanentError, now: float, *, reported: bool = False, restore: bool = True
 ) -> Refusal:
-    """The refusal that a `PermanentError` stands for."""
+    """The refusal that a `PermanentError` represents."""
     return Refusal(error.code, str(error)[:_MAX_DETAIL], error.owner, now, reported, restore)

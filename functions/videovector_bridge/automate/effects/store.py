@@ -1,4 +1,4 @@
-"""One record in the document store, changed by compare-and-set."""
+"""A record in the document store, changed by compare-and-set."""
 
 import random
 from collections.abc import Callable
@@ -10,16 +10,17 @@ from videovector_bridge.errors import BackendError, ConflictError
 
 COLLECTION: Final = "effects"
 _TRIES: Final = 20
-_STORE_SECONDS: Final = 10.0
+STORE_SECONDS: Final = 10.0
 
 Step = Callable[[Record | None], Record | None]
-"""What a step makes of a record; None where there is none, and none to write."""
+"""Returns the record to store. The parameter is None if no record exists; so is the result if
+none is needed."""
 
 
 class StoredRecord:
-    """The record of `target`, which is needed for `keep_seconds`, or for ever.
+    """The record of `target`, which is needed for `keep_seconds`, or without limit if None.
 
-    Remembers the document that was read or written last, so that one attempt reads it once.
+    Keeps the document that it read or wrote last, so that an attempt reads it once.
     """
 
     def __init__(
@@ -28,20 +29,22 @@ class StoredRecord:
         target: str,
         *,
         keep_seconds: float | None,
+        timeout: float,
         sleep: Callable[[float], None],
     ) -> None:
         self._documents = documents
         self._target = target
         self._keep_seconds = keep_seconds
+        self._timeout = timeout
         self._sleep = sleep
         self._known: Document | None = None
-        # The target of one event has no record yet, as a rule: a read would be wasted.
+        # The target of a single event usually has no record yet: save the read.
         self._unread = keep_seconds is not None
 
     def change(self, step: Step) -> Record | None:
-        """Apply `step` until its result is stored, and return that.
+        """Repeat `step` until its result is stored. Returns the result.
 
-        The step may run several times. Raises `BackendError`, and what the step raises.
+        Raises `BackendError`, and every error of the step.
         """
         for number in range(_TRIES):
             known = self._read()
@@ -56,7 +59,7 @@ class StoredRecord:
                     self._target,
                     changed.fields(),
                     replaces=known,
-                    timeout=_STORE_SECONDS,
+                    timeout=self._timeout,
                     keep_seconds=self._keep_seconds,
                 )
             except ConflictError:
@@ -69,6 +72,6 @@ class StoredRecord:
 
     def _read(self) -> Document | None:
         if self._known is None and not self._unread:
-            self._known = self._documents.read(COLLECTION, self._target, timeout=_STORE_SECONDS)
+            self._known = self._documents.read(COLLECTION, self._target, timeout=self._timeout)
         self._unread = False
         return self._known

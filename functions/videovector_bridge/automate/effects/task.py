@@ -1,4 +1,4 @@
-"""What an action is given to apply, and what it gives back."""
+"""The parameters and results of applying a state."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ Outcome = Literal["done", "done_before", "refused"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """What an action applies: the desired state, and what the record knows of the target.
+    """A state to apply, with values from the target's record.
 
-    `created`: something that this bridge made may be there; `marker_id` is the id that VideoVector
-    gave it, empty where none is known. `progress` has the parts that are done.
+    `created`: this bridge may have created the target. `marker_id` is the id that VideoVector gave
+    it, empty if unknown. `progress` has the parts that are done.
     """
 
     desired: Mapping[str, Any]
@@ -24,11 +24,11 @@ class Task:
     progress: Progress = field(default_factory=Progress)
 
 
-class Applied(NamedTuple):
-    """What an action learned when it applied a state: the id of the marker that it set."""
+class ApplyResult(NamedTuple):
+    """The result of applying a state: the id of the marker that was set."""
 
     marker_id: str = ""
 
 
-Apply = Callable[[Task], Applied | None]
+Apply = Callable[[Task], ApplyResult | None]
 Report = Callable[[PermanentError], None]

@@ -10,8 +10,8 @@ import typer
 from videovector_bridge.automate.automations.schema import schema_text
 from videovector_bridge.automate.check.check import check_automations
 from videovector_bridge.automate.mistakes import Mistake
-from videovector_bridge.automate.plan import Automation, Planned, Verdict, plan
-from videovector_bridge.automate.received import Received
+from videovector_bridge.automate.plan import Automation, AutomationPlan, Verdict, plan
+from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations.event_files import parse_event, split_events
 from videovector_bridge.cli.automations.filters import filters_command
@@ -126,7 +126,9 @@ def dry_run_command(
         raise typer.Exit(FAILED)
 
 
-def _plan_rows(received: Received, automations: tuple[Automation, ...]) -> list[dict[str, Any]]:
+def _plan_rows(
+    received: ReceivedEvent, automations: tuple[Automation, ...]
+) -> list[dict[str, Any]]:
     """Return the outcome of every automation that applies to an event."""
     return [
         {"event_id": received.fields["event_id"], **_to_json(each)}
@@ -174,7 +176,7 @@ def explain_command(
         typer.echo()
 
 
-def _explain(planned: Planned, received: Received) -> list[tuple[str, object]]:
+def _explain(planned: AutomationPlan, received: ReceivedEvent) -> list[tuple[str, object]]:
     """Return names and values to print; None for what the decision did not need."""
     automation, verdict, event = planned.automation, planned.verdict, received.fields
     decided_by = verdict.decided_by if verdict else "condition"
@@ -202,7 +204,7 @@ def _channel(automation: Automation, channel: str) -> str:
     return f"{channel} fits" if fits else f"{channel} is not {automation.channel}"
 
 
-def _condition(planned: Planned) -> str | None:
+def _condition(planned: AutomationPlan) -> str | None:
     if planned.automation.when is None:
         return None
     source, verdict = planned.automation.when.source, planned.verdict
@@ -217,7 +219,7 @@ def _verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
     return None if verdict is None else verdict._asdict()
 
 
-def _to_json(planned: Planned) -> dict[str, Any]:
+def _to_json(planned: AutomationPlan) -> dict[str, Any]:
     error = planned.rejection
     return {
         "automation": planned.automation.name,

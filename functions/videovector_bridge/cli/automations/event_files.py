@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.automate import received
+from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import Event, Rejection, attributes, decode_event
 from videovector_bridge.ingest.delivery import CHANNEL as WEBHOOK
@@ -33,7 +34,7 @@ def split_events(content: bytes) -> Iterator[tuple[int, bytes]]:
         yield 1, content
 
 
-def parse_event(text: bytes) -> Received:
+def parse_event(text: bytes) -> ReceivedEvent:
     """Parse one event. Raises `PermanentError` if the bridge would reject or never receive it."""
     try:
         fields = orjson.loads(text)
@@ -48,13 +49,13 @@ def parse_event(text: bytes) -> Received:
     return _from_event(decode_event(text), "stream")
 
 
-def _from_event(event: Event | Rejection, channel: str) -> Received:
+def _from_event(event: Event | Rejection, channel: str) -> ReceivedEvent:
     if isinstance(event, Rejection):
         raise PermanentError(event.detail, owner=event.owner, code=event.code)
     return _receive(event.data, attributes(event, source="", channel=channel))
 
 
-def _from_message(message: Mapping[str, Any]) -> Received:
+def _from_message(message: Mapping[str, Any]) -> ReceivedEvent:
     message_attributes = message["attributes"]
     if not all(isinstance(message_attributes.get(name), str) for name in ("ce-id", "ce-type")):
         raise _rejected("foreign_message", "the message has no attributes ce-id and ce-type")
@@ -68,8 +69,8 @@ def _from_message(message: Mapping[str, Any]) -> Received:
     return _receive(data, message_attributes)
 
 
-def _receive(data: bytes, message_attributes: Mapping[str, str]) -> Received:
-    return receive(
+def _receive(data: bytes, message_attributes: Mapping[str, str]) -> ReceivedEvent:
+    return received.parse_event(
         data,
         event_id=message_attributes["ce-id"],
         source=message_attributes.get("ce-source", ""),

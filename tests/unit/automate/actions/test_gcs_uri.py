@@ -70,10 +70,10 @@ def test_any_text_is_an_allowed_address_or_refused(text: str) -> None:
     """What passes begins with the bucket, and holds no step and no control character."""
     for candidate in (text, "gs://allowed" + text, "gs://allowed/" + text):
         try:
-            found = allowed_uri(candidate, ALLOWED)
+            uri = allowed_uri(candidate, ALLOWED)
         except PermanentError:
             continue
-        assert candidate == f"gs://{found.bucket}/{found.name}"
-        assert found.bucket == "allowed"
-        assert not {".", ".."} & set(found.name.split("/"))
-        assert not any(ord(char) < 32 for char in found.name)
+        assert candidate == f"gs://{uri.bucket}/{uri.name}"
+        assert uri.bucket == "allowed"
+        assert not {".", ".."} & set(uri.name.split("/"))
+        assert not any(ord(char) < 32 for char in uri.name)

@@ -1,6 +1,6 @@
 """Markers: the body that is sent, and the name of the record that keeps its target in order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,37 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.subscribing import Deployed, event
 from videovector_bridge.automate.action import MAX_STATE_BYTES, Cause, TargetState, checked_state
 from videovector_bridge.automate.actions import markers
-from videovector_bridge.automate.received import receive
+from videovector_bridge.automate.received import parse_event
 from videovector_bridge.errors import PermanentError
-
-BY_PAYLOAD = """
-[[automation]]
-name = "by payload"
-on = ["*"]
-[automation.upsert_marker]
-target_type = "run"
-target_id = "{event.payload.id}"
-color = "{event.payload.color}"
-"""
-BODY = """
-[[automation]]
-name = "body"
-on = ["*"]
-[automation.upsert_marker.body]
-target_type = "field"
-target_id = "{event.run_id}"
-field_path = "a.b[0]"
-color = "blue"
-note = "<{event.payload}>"
-"""
 
 
 def marker(fields: Mapping[str, Any]) -> TargetState:
     """The state that the action asks for; the event makes no difference."""
-    received = receive(
+    received = parse_event(
         b"{}",
         event_id="e",
         source="//x",
@@ -51,7 +29,7 @@ def marker(fields: Mapping[str, Any]) -> TargetState:
 
 
 def test_the_body_holds_what_was_given() -> None:
-    """Fields that came out as null are left out; the target names the record."""
+    """Fields whose value is null are omitted; the target names the record."""
     fields = {"target_type": "run", "target_id": "r1", "color": "red", "note": None}
 
     assert marker(fields) == (
@@ -124,65 +102,3 @@ def test_different_targets_have_different_records(
         return marker(dict(zip(names, target, strict=True))).target
 
     assert (one == other) == (record(one) == record(other))
-
-
-@pytest.mark.parametrize(
-    "target_id",
-    ["a/b/../c", "..", "__x__", "ключ 🎬", "a:b", "x" * 500, "%2F", "a\nb", " ", "0"],
-    ids=ascii,
-)
-def test_any_id_is_a_target(deploy: Callable[[str], Deployed], target_id: str) -> None:
-    """Ids arrive as they are, whatever the store may think of them as names."""
-    markers = deploy("upsert_markers")
-    markers.automations(BY_PAYLOAD)
-    payload = {"id": target_id, "color": "red"}
-
-    assert markers.push(event(payload=payload)) == 200
-    assert markers.push(event(payload=payload)) == 200
-
-    assert markers.markers() == {target_id: "red"}
-    assert markers.requests("PUT /markers") == 1
-
-
-def test_an_id_beyond_the_vendors_limit_is_rejected_by_the_vendor(
-    deploy: Callable[[str], Deployed],
-) -> None:
-    """An id longer than a document's name is tried, and VideoVector's refusal is the reason."""
-    markers = deploy("upsert_markers")
-    markers.automations(BY_PAYLOAD)
-
-    assert markers.push(event(payload={"id": "x" * 5_000, "color": "red"})) == 200
-
-    (found,) = markers.published("rejected")
-    assert found.attributes["code"] == "validation_refused"
-
-
-def test_a_body_of_ones_own_has_its_effect(deploy: Callable[[str], Deployed]) -> None:
-    """The form with a whole body marks, and its record holds the body."""
-    markers = deploy("upsert_markers")
-    markers.automations(BODY)
-
-    assert markers.push(event(payload={"l": [[1], [{"a": "b"}]]})) == 200
-
-    (found,) = markers.standin.control.journal(ids=False)["markers"]
-    assert (
-        found["color"],
-        found["note"],
-        found["field_path"],
-    ) == ("blue", '<{"l":[[1],[{"a":"b"}]]}>', "a.b[0]")
-    record = markers.record("marker:field:run_1:a.b[0]").fields
-    assert record["desired"]["marker"]["color"] == "blue"
-
-
-def test_a_marker_that_was_refused_gives_way_to_a_newer_one(
-    deploy_embedded: Callable[[str], Deployed],
-) -> None:
-    """A refusal ends one event's effect, not the target's."""
-    markers = deploy_embedded("upsert_markers")
-    markers.automations(BY_PAYLOAD)
-
-    assert markers.push(event("e1", 1, payload={"id": "r", "color": 5})) == 200
-    assert markers.push(event("e2", 2, payload={"id": "r", "color": "red"})) == 200
-
-    assert markers.markers() == {"r": "red"}
-    assert len(markers.published("rejected")) == 1

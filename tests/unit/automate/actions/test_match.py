@@ -1,11 +1,10 @@
 """A match of a saved search: its identity, and what of it a message holds."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.event_messages import nested
 from videovector_bridge.automate.actions.search import match_key, trimmed
 
 
@@ -29,14 +28,6 @@ def test_the_key_of_a_match_is_short_whatever_its_id(one: str, other: str) -> No
 
     assert all(len(key) == 40 and key.isalnum() for key in keys)
     assert (keys[0] == keys[1]) == (one == other)
-
-
-def nested(levels: int) -> Any:
-    """A list in a list, so many levels deep."""
-    value: Any = 1
-    for _ in range(levels):
-        value = [value]
-    return value
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ def test_any_text_is_an_id(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "came out as 'None'"),
-        ("", "came out as ''"),
-        (5, "came out as '5'"),
-        (["v" * 1_000], "came out as \"['vvv"),
+        (None, "is 'None'"),
+        ("", "is ''"),
+        (5, "is '5'"),
+        (["v" * 1_000], "is \"['vvv"),
         ("v" * 1_001, "has 1,001 characters"),
         ("\ud800", "half a surrogate pair"),
     ],

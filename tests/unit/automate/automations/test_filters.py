@@ -62,19 +62,19 @@ def test_many_types_become_few_prefixes() -> None:
     """Those that share most are joined first; all pass, and others still do not."""
     ends = ("started", "completed", "failed", "cancelled", "progress")
     types = [f"prompt_run.{end}" for end in ends] + ["media.created"]
-    found = filter_of(types)
+    filter_ = filter_of(types)
 
-    assert len(found.encode()) <= MAX_FILTER_BYTES
-    assert all(lets_through(found, {"ce-type": f"com.vectormethods.{each}"}) for each in types)
-    assert not lets_through(found, {"ce-type": "com.vectormethods.export.ready"})
+    assert len(filter_.encode()) <= MAX_FILTER_BYTES
+    assert all(lets_through(filter_, {"ce-type": f"com.vectormethods.{each}"}) for each in types)
+    assert not lets_through(filter_, {"ce-type": "com.vectormethods.export.ready"})
 
 
 def test_a_type_that_is_too_long_is_cut() -> None:
     """More may pass then, never less."""
-    found = filter_of(["x" * 400])
+    filter_ = filter_of(["x" * 400])
 
-    assert len(found.encode()) <= MAX_FILTER_BYTES
-    assert lets_through(found, {"ce-type": "com.vectormethods." + "x" * 400})
+    assert len(filter_.encode()) <= MAX_FILTER_BYTES
+    assert lets_through(filter_, {"ce-type": "com.vectormethods." + "x" * 400})
 
 
 def test_filters_are_compared_with_a_topology(tmp_path: Path) -> None:

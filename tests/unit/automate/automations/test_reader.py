@@ -1,41 +1,14 @@
 """The automations file: what it means, and how each mistake in it reads."""
 
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support.automation_problems import BAD_LINES, problems, read
+from tests.support.automations import GOOD, SHIPPED
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.event_values import EventValues
-from videovector_bridge.automate.plan import Automation
-from videovector_bridge.errors import PermanentError, SettingsError
-
-SHIPPED = ROOT / "functions" / "automations.toml"
-
-GOOD = """\
-[[automation]]
-name = "red"
-on = ["prompt_run.failed", "processing.*failed"]
-channel = "stream"
-when = "event.payload.n > 3"
-[automation.upsert_marker]
-target_type = "run"
-target_id = "{event.run_id}"
-color = "red"
-"""
-
-
-def read(text: str) -> tuple[Automation, ...]:
-    """The automations of a file called `a.toml`."""
-    return read_automations(dedent(text), "a.toml")
-
-
-def problems(text: str) -> list[str]:
-    """Every problem of a file that has some."""
-    with pytest.raises(SettingsError) as caught:
-        read(text)
-    return list(caught.value.problems)
+from videovector_bridge.errors import PermanentError
 
 
 def event(event_type: str = "prompt_run.failed", **fields: Any) -> EventValues:
@@ -55,13 +28,13 @@ def event(event_type: str = "prompt_run.failed", **fields: Any) -> EventValues:
 
 def test_a_good_file_is_read_whole() -> None:
     """Every field of an automation arrives in its place."""
-    (found,) = read(GOOD)
+    (automation,) = read(GOOD)
 
-    assert (found.name, found.on) == ("red", ("prompt_run.failed", "processing.*failed"))
-    assert (found.action, found.channel) == ("upsert_marker", "stream")
-    assert found.judge(event()).applies
+    assert (automation.name, automation.on) == ("red", ("prompt_run.failed", "processing.*failed"))
+    assert (automation.action, automation.channel) == ("upsert_marker", "stream")
+    assert automation.judge(event()).applies
     rendered = {"target_type": "run", "target_id": "r1", "color": "red"}
-    assert rendered == found.render(event())
+    assert rendered == automation.render(event())
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "automation = []\n"])
@@ -71,7 +44,7 @@ def test_no_automations_are_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "applies"),
+    ("values", "applies"),
     [
         (event(), True),
         (event("processing.run_failed"), True),
@@ -85,12 +58,12 @@ def test_no_automations_are_none(text: str) -> None:
     ],
 )
 def test_an_automation_applies_by_type_channel_and_condition(
-    given: EventValues, *, applies: bool
+    values: EventValues, *, applies: bool
 ) -> None:
     """All three must fit; a condition on a field that is missing does not hold."""
-    (found,) = read(GOOD)
+    (automation,) = read(GOOD)
 
-    assert applies is found.judge(given).applies
+    assert applies is automation.judge(values).applies
 
 
 @pytest.mark.parametrize(
@@ -109,26 +82,26 @@ def test_an_automation_applies_by_type_channel_and_condition(
 )
 def test_a_condition_on_nothing_does_not_hold(when: str, *, holds: bool) -> None:
     """An item that is missing and a null count as not holding."""
-    (found,) = read(GOOD.replace("event.payload.n > 3", when))
+    (automation,) = read(GOOD.replace("event.payload.n > 3", when))
 
-    given = event(video_id=None, payload={"list": [], "gap": None})
-    assert holds is found.judge(given).applies
+    values = event(video_id=None, payload={"list": [], "gap": None})
+    assert holds is automation.judge(values).applies
 
 
 @pytest.mark.parametrize("when", ["event.payload.n", "'yes'", "event.payload.n + 'x' == ''"])
 def test_a_condition_that_gives_no_truth_is_rejected(when: str) -> None:
     """What gives no truth, or fails on its types, is a rejection."""
-    (found,) = read(GOOD.replace("event.payload.n > 3", when))
+    (automation,) = read(GOOD.replace("event.payload.n > 3", when))
 
     with pytest.raises(PermanentError) as caught:
-        found.judge(event())
+        automation.judge(event())
 
     assert (caught.value.owner, caught.value.code) == ("user", "expression_failed")
 
 
 def test_a_body_is_rendered_to_its_depth() -> None:
     """A body may hold any JSON; every string in it may hold expressions."""
-    (found,) = read(
+    (automation,) = read(
         """
         [[automation]]
         name = "body"
@@ -146,7 +119,7 @@ def test_a_body_is_rendered_to_its_depth() -> None:
         """
     )
 
-    assert found.render(event()) == {
+    assert automation.render(event()) == {
         "target": "run r1",
         "body": {
             "weird key.{}": 5,
@@ -176,68 +149,39 @@ def test_a_body_is_rendered_to_its_depth() -> None:
 )
 def test_every_way_of_toml_is_read(written: str) -> None:
     """How a table is written makes no difference."""
-    (found,) = read(f'[[automation]]\nname = "a"\non = ["*"]\n{written}\n')
+    (automation,) = read(f'[[automation]]\nname = "a"\non = ["*"]\n{written}\n')
 
     rendered = {"target_type": "run", "target_id": "r1", "color": "red"}
-    assert rendered == found.render(event())
-
-
-BAD_LINES = [
-    # (line in GOOD, its replacement, the problem, the line that is named)
-    ('name = "red"', "", "name: must be 1 to 100 characters of text", 1),
-    ('name = "red"', "name = 5", "name: must be 1 to 100 characters of text", 2),
-    ('name = "red"', 'name = "a\\nb"', "name: must be 1 to 100 characters of text", 2),
-    ('channel = "stream"', 'channel = "sse"', "channel: must be one of stream, webhook", 4),
-    ('channel = "stream"', "channel = [1]", "channel: must be one of stream, webhook", 4),
-    ('channel = "stream"', 'chanel = "stream"', "chanel: is not known; known are name, on", 4),
-    ('when = "event.payload.n > 3"', "when = 3", "when: must be a CEL expression in quotes", 5),
-    ('when = "event.payload.n > 3"', 'when = "1 +"', "when: is not CEL: <input>:1:4", 5),
-    ('when = "event.payload.n > 3"', 'when = "n > 3"', "when: names n, which is not known", 5),
-    ('when = "event.payload.n > 3"', 'when = "f(event)"', "when: calls f, which is not known", 5),
-    ('target_type = "run"', "", "upsert_marker: needs target_type with target_id or body", 6),
-    ('target_type = "run"', 'target_type = "video"', "must be one of prompt, run, field", 7),
-    ('target_id = "{event.run_id}"', "target_id = 5", "target_id: must be text in quotes", 8),
-    ('target_id = "{event.run_id}"', 'target_id = "{run_id}"', "target_id: names run_id", 8),
-    ('target_id = "{event.run_id}"', 'target_id = "{event"', "target_id: has a { without its }", 8),
-    ('color = "red"', 'colour = "red"', "upsert_marker.colour: is not known; known are", 9),
-    ('color = "red"', "body = 3", "upsert_marker.body: must be a table", 9),
-    ('color = "red"', 'body = { a = "{x}" }', "upsert_marker.body.a: names x", 9),
-    ('color = "red"', "body = { a = 2026-01-01 }", "is not a JSON value; write it in quotes", 9),
-    ('color = "red"', "body = { a = [nan] }", "is not a JSON value; write it in quotes", 9),
-    ('color = "red"', "body = { a = 1 }", "upsert_marker.body: cannot be given beside", 9),
-    ('when = "event.payload.n > 3"', 'when = " "', "when: is empty; leave it out", 5),
-    ('target_id = "{event.run_id}"', 'target_id = " "', "target_id: must not be empty: its id", 8),
-    ('color = "red"', "body = {}", "upsert_marker.body: must not be empty: the whole body", 9),
-    ('color = "red"', "color = 2026-01-01", "color: must be text in quotes, not 2026-01-01", 9),
-    ('color = "red"', "color = [1, [2]]", "color: must be text in quotes, not a list", 9),
-]
+    assert rendered == automation.render(event())
 
 
 @pytest.mark.parametrize(("line", "instead", "problem", "number"), BAD_LINES)
 def test_a_mistake_is_named_by_line_and_field(
     line: str, instead: str, problem: str, number: int
 ) -> None:
-    """Each kind of mistake tells its file, line, automation, field and what is right."""
-    found = problems(GOOD.replace(line, instead))
+    """Each kind of mistake names its file, line, automation and field."""
+    reported = problems(GOOD.replace(line, instead))
 
-    assert any(problem in one and one.startswith(f"a.toml:{number}: ") for one in found), found
+    assert any(problem in one and one.startswith(f"a.toml:{number}: ") for one in reported), (
+        reported
+    )
 
 
 @pytest.mark.parametrize(
     "on", ["", 'on = "prompt_run.failed"', "on = []", "on = [1]", 'on = [""]', "on = {}"]
 )
 def test_the_types_of_events_are_a_list_of_text(on: str) -> None:
-    """Anything but a list of globs is answered with an example of one."""
-    found = problems(GOOD.replace('on = ["prompt_run.failed", "processing.*failed"]', on))
+    """For any other value the message has an example of a list."""
+    reported = problems(GOOD.replace('on = ["prompt_run.failed", "processing.*failed"]', on))
 
-    assert [one[one.index("on: must") :].partition(",")[0] for one in found] == [
+    assert [one[one.index("on: must") :].partition(",")[0] for one in reported] == [
         "on: must list event types or globs"
     ]
 
 
 def test_an_action_must_be_there_once_and_known() -> None:
     """No action, an unknown one and two of them are reported apart, and the known ones listed."""
-    found = problems(
+    reported = problems(
         """
         [[automation]]
         name = "none"
@@ -268,7 +212,7 @@ def test_an_action_must_be_there_once_and_known() -> None:
         """
     )
 
-    assert found == [
+    assert reported == [
         (
             "a.toml:2: automation 'none': automation: there must be exactly one action: "
             "upsert_marker, delete_marker, issue_signed_url, store_preview, snapshot_media, search"
@@ -301,10 +245,10 @@ def test_an_action_must_be_there_once_and_known() -> None:
 
 def test_names_must_differ() -> None:
     """A name that is used twice is named where it is used again."""
-    found = problems(GOOD + GOOD)
+    reported = problems(GOOD + GOOD)
 
-    assert (found) == [
-        "a.toml:11: automation 'red': name: is used twice; names tell automations apart"
+    assert reported == [
+        "a.toml:11: automation 'red': name: is used twice; each automation needs its own name"
     ]
 
 
@@ -321,16 +265,16 @@ def test_names_must_differ() -> None:
     ],
     ids=["syntax", "single brackets", "numbers", "plural", "stray key", "nesting", "digits"],
 )
-def test_a_file_of_another_form_is_answered_with_the_form(text: str, problem: str) -> None:
-    """What is no list of automations is answered with how one is written."""
-    (found,) = problems(text)
+def test_a_file_of_another_form_is_reported_with_the_form(text: str, problem: str) -> None:
+    """The message says how automations are written."""
+    (reported,) = problems(text)
 
-    assert found.startswith(problem)
+    assert reported.startswith(problem)
 
 
 def test_lines_are_found_past_text_that_looks_like_keys() -> None:
     """Lines inside a long text, and another automation's, are not mistaken for the field's own."""
-    found = problems(
+    reported = problems(
         """
         # color = 1
         [[automation]]
@@ -356,14 +300,16 @@ def test_lines_are_found_past_text_that_looks_like_keys() -> None:
         """
     )
 
-    assert sorted(int(one.split(":")[1]) for one in found) == [13, 21, 22]
+    assert sorted(int(one.split(":")[1]) for one in reported) == [13, 21, 22]
 
 
 def test_mistakes_in_an_inline_list_are_named_where_it_stands() -> None:
     """Automations written as one inline list have the line of that list."""
-    (found,) = problems('\nautomation = [{name = "a", on = ["*"], issue_signed_url = {}}]\n')
+    (reported,) = problems('\nautomation = [{name = "a", on = ["*"], issue_signed_url = {}}]\n')
 
-    assert found.startswith("a.toml:2: automation 'a': issue_signed_url: needs gcs_uri or segments")
+    assert reported.startswith(
+        "a.toml:2: automation 'a': issue_signed_url: needs gcs_uri or segments"
+    )
 
 
 @pytest.mark.parametrize(
@@ -383,14 +329,14 @@ def test_the_shipped_file_colours_runs(event_type: str, color: str | None) -> No
     """Failed runs are red, runs with failures orange; no other is marked."""
     automations = read_automations(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
 
-    found = [
+    rendered = [
         one.render(event(event_type))
         for one in automations
         if one.action == "upsert_marker" and one.judge(event(event_type)).applies
     ]
 
-    assert [color] * (color is not None) == [one["color"] for one in found]
-    assert all((one["target_type"], one["target_id"]) == ("run", "r1") for one in found)
+    assert [color] * (color is not None) == [one["color"] for one in rendered]
+    assert all((one["target_type"], one["target_id"]) == ("run", "r1") for one in rendered)
 
 
 def test_the_shipped_file_links_processed_videos() -> None:

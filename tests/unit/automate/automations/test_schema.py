@@ -7,7 +7,8 @@ import pytest
 from jsonschema import Draft7Validator
 
 from tests.support import ROOT
-from tests.unit.automate.automations.test_reader import BAD_LINES, GOOD
+from tests.support.automation_problems import BAD_LINES
+from tests.support.automations import GOOD
 from videovector_bridge.automate.automations.schema import automations_schema, schema_text
 
 FUNCTIONS = ROOT / "functions"

@@ -6,7 +6,6 @@ import cel
 import orjson
 import pytest
 
-from videovector_bridge.automate.cel import event_values
 from videovector_bridge.automate.cel.event_values import MAX_LEVELS, EventValues, Excerpt, Size
 from videovector_bridge.automate.cel.expressions import compile_expression
 from videovector_bridge.automate.cel.templates import compile_template
@@ -154,12 +153,9 @@ def test_texts_are_rendered_only_when_they_are_asked_for(conversions: list[Any])
     assert conversions == [{"payload": {"n": 5}}, {"run_id": "r1"}]
 
 
-def test_conversions_are_forgotten_before_they_take_too_much_memory(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_conversions_are_forgotten_before_they_take_too_much_memory() -> None:
     """Many expressions over large parts of one event do not keep a copy each."""
-    monkeypatch.setattr(event_values, "_MAX_CACHED", 100)
-    values = EventValues({"payload": dict.fromkeys("abc", "x" * 200)})
+    values = EventValues({"payload": dict.fromkeys("abc", "x" * 200)}, max_cached=100)
     first = values.excerpt((("payload", "a"),))
     again = values.excerpt((("payload", "a"),))
     second = values.excerpt((("payload", "b"),))

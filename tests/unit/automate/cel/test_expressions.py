@@ -214,17 +214,17 @@ def test_null_in_a_payload_is_not_there(source: str, value: object) -> None:
     ("source", "what", "guard"),
     [
         ("event.video_id", "is null", 'when = "event.video_id != null"'),
-        ("event.payload.nothing", "asks for 'nothing'", 'when = "has(event.payload.nothing)"'),
-        ("event['payload']['zz'] + 1", "asks for 'zz'", 'when = "has(event.payload.zz)"'),
-        ("event.video_id.size()", "asks for 'video_id'", 'when = "event.video_id != null"'),
+        ("event.payload.nothing", "uses 'nothing'", 'when = "has(event.payload.nothing)"'),
+        ("event['payload']['zz'] + 1", "uses 'zz'", 'when = "has(event.payload.zz)"'),
+        ("event.video_id.size()", "uses 'video_id'", 'when = "event.video_id != null"'),
         (
             "has(event.payload.zz) ? event.payload.zz : event.payload.deep.b",
-            "asks for 'b'",
+            "uses 'b'",
             "{has(event.payload.deep.b) ? ",
         ),
         ("event.payload.n > 3 ? null : 'x'", "is null", "when = "),
-        ("event.payload['a b']", "asks for 'a b'", "by its when"),
-        ("event.payload.list[9]", "asks for index out of bounds: 9", "by its when"),
+        ("event.payload['a b']", "uses 'a b'", "with `when`"),
+        ("event.payload.list[9]", "uses index out of bounds: 9", "with `when`"),
     ],
 )
 @pytest.mark.parametrize("text", ["{%s}", "in {%s}"])

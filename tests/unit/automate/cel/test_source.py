@@ -2,7 +2,7 @@
 
 import pytest
 
-from videovector_bridge.automate.cel.source import MAX_DEPTH, read_source
+from videovector_bridge.automate.cel.source import MAX_DEPTH, parse_source
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from videovector_bridge.automate.cel.source import MAX_DEPTH, read_source
 )
 def test_fields_of_the_event_are_indexed(source: str, indexed: str) -> None:
     """The same expression, which the library evaluates without copies."""
-    assert read_source(source).indexed == indexed
+    assert parse_source(source).indexed == indexed
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_fields_of_the_event_are_indexed(source: str, indexed: str) -> None:
 )
 def test_paths_are_what_is_asked_of_the_event(source: str, paths: list[tuple[str, ...]]) -> None:
     """As far as the text shows it; text that is no CEL is read as well."""
-    assert list(read_source(source).paths) == paths
+    assert list(parse_source(source).paths) == paths
 
 
 @pytest.mark.parametrize(
@@ -72,22 +72,22 @@ def test_paths_are_what_is_asked_of_the_event(source: str, paths: list[tuple[str
 )
 def test_macros_are_counted_within_one_another(source: str, depth: int) -> None:
     """One after the other is not one in the other."""
-    assert read_source(source).nested_macros == depth
+    assert parse_source(source).nested_macros == depth
 
 
 @pytest.mark.parametrize("link", [".size()", ".map(x, x)", ".f(1, 2)"])
 def test_too_long_a_chain_of_calls_is_not_read(link: str) -> None:
     """As the estimate of its work needs recursion."""
-    assert read_source("event" + link * MAX_DEPTH).paths == ((),)
-    assert read_source("event" + link * 400).terms == ()
+    assert parse_source("event" + link * MAX_DEPTH).paths == ((),)
+    assert parse_source("event" + link * 400).terms == ()
     nested = "event"
     for _ in range(9):
         nested = f"({nested}{link * 30})"
-    assert read_source(nested).terms == ()
+    assert parse_source(nested).terms == ()
 
 
 def test_too_many_brackets_are_not_read() -> None:
     """As reading them needs recursion."""
-    assert read_source("(" * MAX_DEPTH + "event.a" + ")" * MAX_DEPTH).paths == (("a",),)
-    deep = read_source("(" * 3_000 + "event.a" + ")" * 3_000)
+    assert parse_source("(" * MAX_DEPTH + "event.a" + ")" * MAX_DEPTH).paths == (("a",),)
+    deep = parse_source("(" * 3_000 + "event.a" + ")" * 3_000)
     assert (deep.depth, deep.terms) == (3_000, ())

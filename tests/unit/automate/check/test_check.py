@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.automate.automations.test_reader import GOOD, SHIPPED
+from tests.support.automations import GOOD, SHIPPED
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.expressions import event_fields
-from videovector_bridge.automate.check.check import Checked, check_automations
-from videovector_bridge.automate.received import receive
+from videovector_bridge.automate.check.check import CheckResult, check_automations
+from videovector_bridge.automate.received import parse_event
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 
 LINK = (
@@ -17,7 +17,7 @@ LINK = (
 )
 
 
-def check(text: str, **environ: str) -> Checked:
+def check(text: str, **environ: str) -> CheckResult:
     """Check a file called `a.toml`."""
     return check_automations(text, "a.toml", environ)
 
@@ -31,16 +31,16 @@ def only(text: str) -> str:
 def test_the_shipped_file_is_in_order() -> None:
     """No mistake, and no warning where its setting is there."""
     text = Path(SHIPPED).read_text(encoding="utf-8")
-    found = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
+    result = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
 
-    assert (found.automations, found.mistakes, found.warnings) == (11, (), ())
+    assert (result.automations, result.mistakes, result.warnings) == (11, (), ())
 
 
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
 def test_fields_of_events_are_those_that_are_received(channel: str) -> None:
     """Whatever the channel, each of them is there and no other."""
     raw = b'{"created_at": "2026-01-01", "data": {}}' if channel == "webhook" else b"{}"
-    received = receive(
+    received = parse_event(
         raw,
         event_id="e",
         event_type="com.vectormethods.x",
@@ -63,10 +63,10 @@ def test_fields_of_events_are_those_that_are_received(channel: str) -> None:
         ('when = "event.payload.n > 3"', 'when = "payload.n > 3"', "did you mean event.payload?"),
         ('when = "event.payload.n > 3"', 'when = "sizes(event) > 1"', "did you mean size?"),
         ("{event.run_id}", "{run_id}", "target_id: * did you mean event.run_id?"),
-        ("{event.run_id}", "{event.runid}", "asks for event.runid, * did you mean event.run_id?"),
+        ("{event.run_id}", "{event.runid}", "uses event.runid, * did you mean event.run_id?"),
         ("{event.run_id}", "{event.gcs_uri}", "* did you mean event.payload.gcs_uri?"),
-        ("{event.run_id}", "{event['runid']}", "asks for event.runid, * mean event.run_id?"),
-        ("event.payload.n > 3", "has(event.vido_id)", "when: asks for event.vido_id, * video_id?"),
+        ("{event.run_id}", "{event['runid']}", "uses event.runid, * mean event.run_id?"),
+        ("event.payload.n > 3", "has(event.vido_id)", "when: uses event.vido_id, * video_id?"),
     ],
 )
 def test_what_was_meant_is_asked(line: str, instead: str, fix: str) -> None:
@@ -88,9 +88,9 @@ def test_unknown_fields_are_found_at_every_depth() -> None:
     """In a body too, each with the line of its key; the subscriber goes on."""
     body = 'body.deep = { list = ["{event.x}", { y = "{event.y}" }] }\nbody.top = "{event.z}"\n'
     text = GOOD.partition("target_type")[0] + body
-    found = check(text).mistakes
+    mistakes = check(text).mistakes
 
-    assert [(each.line, each.field.removeprefix("upsert_marker.body.")) for each in found] == [
+    assert [(each.line, each.field.removeprefix("upsert_marker.body.")) for each in mistakes] == [
         (7, "deep.list"),
         (7, "deep.list.y"),
         (8, "top"),
@@ -123,8 +123,8 @@ def test_types_that_nobody_documents_are_a_warning() -> None:
     (warning,) = check(GOOD.replace("prompt_run.failed", "prompt_run.fail")).warnings
 
     assert str(warning) == (
-        "a.toml:3: warning: automation 'red': on: 'prompt_run.fail' fits no event that is "
-        "documented, nor processing.*; did you mean prompt_run.failed?"
+        "a.toml:3: warning: automation 'red': on: 'prompt_run.fail' matches no "
+        "documented event, nor processing.*; did you mean prompt_run.failed?"
     )
 
 

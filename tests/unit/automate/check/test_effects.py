@@ -1,9 +1,9 @@
-"""Checking what automations lead to: some are always overruled, some do the same on every event."""
+"""Checks of outcomes: automations that are always overruled, or the same on every event."""
 
 import pytest
 
-from tests.unit.automate.check.test_field_values import HEAD
-from videovector_bridge.automate.check.check import Checked, check_automations
+from tests.support.automation_problems import HEAD
+from videovector_bridge.automate.check.check import CheckResult, check_automations
 
 MARKER = "[automation.upsert_marker]\ntarget_type = 'run'\ntarget_id = '{event.run_id}'\n"
 UNMARK = MARKER.replace("upsert", "delete")
@@ -14,19 +14,19 @@ def automation(name: str, action: str, on: str = '"prompt_run.*"', more: str = "
     return f'[[automation]]\nname = "{name}"\non = [{on}]\n{more}\n{action}\n'
 
 
-def check(*automations: str) -> Checked:
+def check(*automations: str) -> CheckResult:
     """Check a file of them; where a setting is missing does not matter."""
     settings = {"SIGNED_URL_BUCKETS": "media", "PREVIEW_BUCKET": "previews"}
     return check_automations("".join(automations), "a.toml", settings)
 
 
 def overruled(first: str, later: str) -> bool:
-    """Whether the later of two automations is said to be overruled, and nothing else is said."""
+    """Whether the only message is that the later of two automations is overruled."""
     checked = check(first, later)
     assert checked.mistakes == ()
-    said = [(each.automation, each.what.partition(":")[0]) for each in checked.warnings]
-    assert said in ([], [("later", "is overruled on all of its events")])
-    return bool(said)
+    messages = [(each.automation, each.what.partition(":")[0]) for each in checked.warnings]
+    assert messages in ([], [("later", "is overruled on all of its events")])
+    return bool(messages)
 
 
 def test_an_automation_that_is_always_overruled_is_a_warning() -> None:
@@ -119,11 +119,14 @@ def test_another_target_or_other_events_are_not_overruled(
         ),
         (
             "[automation.issue_signed_url]\ngcs_uri = 'gs://media'",
-            "'gs://media' is not the address",
+            "'gs://media' is not the URI",
         ),
-        ("[automation.store_preview]\nvideo_id = 'v'\nname = '/x'", "'/x' is no name for a file"),
+        (
+            "[automation.store_preview]\nvideo_id = 'v'\nname = '/x'",
+            "'/x' is not a valid file name",
+        ),
         ("[automation.upsert_marker.body]\ncolor = 'red'", "The marker has no target"),
-        ("[automation.search]\nquery = '{'' + '''}'", "query came out as ''"),
+        ("[automation.search]\nquery = '{'' + '''}'", "query is ''"),
     ],
 )
 def test_what_is_rejected_on_every_event_is_a_mistake(fields: str, what: str) -> None:
@@ -143,9 +146,9 @@ REJECTED = "every event would be rejected: "
     [
         ("true", [], []),
         ("1 < 2", [], []),
-        ("false", [], ["never holds, whatever the event is"]),
-        ("size('') > 0", [], ["never holds, whatever the event is"]),
-        ("1", [f"{REJECTED}The condition of 'a' gives '1', not true or false"], []),
+        ("false", [], ["is false for every event"]),
+        ("size('') > 0", [], ["is false for every event"]),
+        ("1", [f"{REJECTED}The condition of 'a' is '1', not true or false"], []),
         (
             "1 / 0 == 1",
             [f"{REJECTED}The expression '1 / 0 == 1' fails on this event: division"],

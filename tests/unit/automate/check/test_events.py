@@ -5,11 +5,11 @@ import json
 import pytest
 
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.patterns import what_is_wrong
+from videovector_bridge.automate.automations.glob_problems import find_problem
 from videovector_bridge.automate.check.check import check_automations
 
 
-def said(*on: str, channel: str = "") -> tuple[list[str], list[str]]:
+def check_globs(*on: str, channel: str = "") -> tuple[list[str], list[str]]:
     """The mistakes and the warnings of an automation on these events."""
     text = (
         f'[[automation]]\nname = "a"\non = {json.dumps(on)}\nchannel = "{channel}"\n'
@@ -53,7 +53,7 @@ REGEX = "looks like a regular expression; `on` has globs, where * is any text an
 )
 def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
     """With the globs to write instead, where some say the same."""
-    assert what_is_wrong(glob) == (REGEX, f"write {write}" if write else "")
+    assert find_problem(glob) == (REGEX, f"write {write}" if write else "")
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
 )
 def test_what_no_type_has_is_a_mistake(glob: str, what: str, write: str) -> None:
     """Several types in one text are a list."""
-    found, fix = what_is_wrong(glob)
+    reason, fix = find_problem(glob)
 
-    assert found.startswith(what)
+    assert reason.startswith(what)
     assert fix == write
 
 
@@ -79,12 +79,12 @@ def test_what_no_type_has_is_a_mistake(glob: str, what: str, write: str) -> None
 )
 def test_a_glob_is_no_mistake(glob: str) -> None:
     """With all that `fnmatch` knows."""
-    assert what_is_wrong(glob) == ("", "")
+    assert find_problem(glob) == ("", "")
 
 
 def test_a_mistake_names_the_glob() -> None:
     """And says nothing more of it; the others are looked at all the same."""
-    mistakes, warnings = said("^media", "prompt_run.fail")
+    mistakes, warnings = check_globs("^media", "prompt_run.fail")
 
     assert mistakes == [f"'^media' {REGEX}; write \"media*\""]
     assert [each.partition(" ")[0] for each in warnings] == ["'prompt_run.fail'"]
@@ -97,7 +97,7 @@ def test_a_mistake_names_the_glob() -> None:
             "processing.run_failed",
             "webhook",
             (
-                "'processing.run_failed' fits no event that channel 'webhook' is known to carry; "
+                "'processing.run_failed' matches no known event of channel 'webhook'; "
                 'leave channel out, or write channel = "stream"'
             ),
         ),
@@ -105,23 +105,20 @@ def test_a_mistake_names_the_glob() -> None:
             "media.preview_stored",
             "",
             (
-                "'media.preview_stored' fits only events of the bridge itself, which channel "
-                "'bridge' carries; write channel = \"bridge\""
+                "'media.preview_stored' matches only events of the bridge itself, which have "
+                "channel 'bridge'; write channel = \"bridge\""
             ),
         ),
         (
             "search.*",
             "stream",
-            (
-                "'search.*' fits no event that channel 'stream' is known to carry; write channel = "
-                '"bridge"'
-            ),
+            ("'search.*' matches no known event of channel 'stream'; write channel = \"bridge\""),
         ),
         (
             "prompt_run.failed",
             "bridge",
             (
-                "'prompt_run.failed' fits no event that channel 'bridge' is known to carry; leave "
+                "'prompt_run.failed' matches no known event of channel 'bridge'; leave "
                 'channel out, or write channel = "stream"'
             ),
         ),
@@ -129,7 +126,7 @@ def test_a_mistake_names_the_glob() -> None:
             "bridge.stream.gap",
             "bridge",
             (
-                "'bridge.stream.gap' fits no event that channel 'bridge' is known to carry; leave "
+                "'bridge.stream.gap' matches no known event of channel 'bridge'; leave "
                 'channel out, or write channel = "stream"'
             ),
         ),
@@ -137,7 +134,7 @@ def test_a_mistake_names_the_glob() -> None:
             "bridge.gap",
             "",
             (
-                "'bridge.gap' fits no event that is documented, nor processing.*; did you mean "
+                "'bridge.gap' matches no documented event, nor processing.*; did you mean "
                 "bridge.stream.gap?"
             ),
         ),
@@ -145,25 +142,25 @@ def test_a_mistake_names_the_glob() -> None:
             "processing.stream_error",
             "",
             (
-                "'processing.stream_error' ends a connection to the stream and is not published, so"
-                " nothing follows from it; leave it out: `drain` counts and logs it"
+                "'processing.stream_error' ends a connection to the stream and is never published; "
+                "leave it out: `drain` counts and logs it"
             ),
         ),
     ],
 )
 def test_what_the_channel_never_carries_is_a_warning(on: str, channel: str, warning: str) -> None:
     """It says which channel does."""
-    assert said(on, channel=channel) == ([], [warning])
+    assert check_globs(on, channel=channel) == ([], [warning])
 
 
 def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> None:
     """For an automation has one channel."""
-    assert said("prompt_run.failed", "search.matched") == (
+    assert check_globs("prompt_run.failed", "search.matched") == (
         [],
         [
             (
-                "'search.matched' fits only events of the bridge itself, which channel 'bridge'"
-                ' carries; write channel = "bridge", in an automation of its own'
+                "'search.matched' matches only events of the bridge itself, which have channel "
+                "'bridge'; write channel = \"bridge\", in a separate automation"
             )
         ],
     )
@@ -186,18 +183,18 @@ def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> No
 )
 def test_what_a_channel_may_carry_is_no_warning(on: str, channel: str) -> None:
     """Documented types everywhere, the stream's also unlisted, the bridge's own by its channel."""
-    assert said(on, channel=channel) == ([], [])
+    assert check_globs(on, channel=channel) == ([], [])
 
 
 def test_a_glob_that_is_none_is_one_of_the_others() -> None:
-    """What is said of it is no reason to change the channel of the rest."""
-    _, (warning,) = said("^prompt_run", "search.matched")
+    """The hint does not ask to change the channel of the other globs."""
+    _, (warning,) = check_globs("^prompt_run", "search.matched")
 
-    assert warning.endswith(", in an automation of its own")
+    assert warning.endswith(", in a separate automation")
 
 
 def test_every_type_that_an_action_publishes_is_carried() -> None:
     """By the channel of the bridge, whichever action publishes it."""
     emitted = [action.emits for action in ACTIONS.values() if action.emits]
 
-    assert said(*emitted, channel="bridge") == ([], [])
+    assert check_globs(*emitted, channel="bridge") == ([], [])

@@ -1,14 +1,12 @@
-"""The fields of actions in an automations file: which values each may have, and what is said."""
+"""The fields of actions in an automations file: their valid values, and the reported mistakes."""
 
 import pytest
 
-from tests.unit.automate.automations.test_reader import problems, read
+from tests.support.automation_problems import HEAD, problems, read
 from videovector_bridge.automate.check.check import check_automations
 
-HEAD = '[[automation]]\nname = "a"\non = ["prompt_run.*"]\n'
 
-
-def said(action: str, fields: str) -> list[str]:
+def reported_by(action: str, fields: str) -> list[str]:
     """What is wrong with these fields of an action, each after its line and automation."""
     start = "automation 'a': "
     return [one.partition(start)[2] for one in problems(f"{HEAD}[automation.{action}]\n{fields}\n")]
@@ -25,7 +23,7 @@ GOOD = '{ field = "f", operator = "equals", type = "string", value = "x" }'
         ('"{event.payload.condition}"', f"item 2: must be a table, {FORM}, not '{{event.payload"),
         ("5", f"item 2: must be a table, {FORM}, not 5"),
         ("[]", f"item 2: must be a table, {FORM}, not a list"),
-        ('{ field = "f", type = "string" }', "item 2: operator is missing: how it is compared"),
+        ('{ field = "f", type = "string" }', "item 2: operator is missing: the comparison"),
         (GOOD.replace('"f"', "5"), "item 2: field must be text in quotes, not 5"),
         (GOOD.replace('"f"', '" "'), "item 2: field must not be empty: the extracted field"),
         (GOOD.replace("type", "typ"), "item 2: typ is not known; known are field, operator, type"),
@@ -36,21 +34,21 @@ GOOD = '{ field = "f", operator = "equals", type = "string", value = "x" }'
 )
 def test_a_condition_is_a_table_of_known_keys(item: str, problem: str) -> None:
     """Each mistake says which item it is in."""
-    found = said("search", f"conditions = [{GOOD}, {item}]")
+    reported = reported_by("search", f"conditions = [{GOOD}, {item}]")
 
-    assert any(one.startswith(f"search.conditions: {problem}") for one in found), found
+    assert any(one.startswith(f"search.conditions: {problem}") for one in reported), reported
 
 
 def test_the_word_that_was_meant_is_asked_for_in_an_item() -> None:
     """As for the fields of an action."""
-    found = said("search", f"conditions = [{GOOD.replace('operator', 'operater')}]")
+    reported = reported_by("search", f"conditions = [{GOOD.replace('operator', 'operater')}]")
 
-    assert found[-1].endswith("did you mean operator?")
+    assert reported[-1].endswith("did you mean operator?")
 
 
 def test_conditions_may_be_tables_of_their_own() -> None:
     """The mistakes are named at the first of them."""
-    (found,) = problems(
+    (reported,) = problems(
         f"""
         {HEAD.replace(chr(10), chr(10) + "        ")}
         [automation.search]
@@ -64,7 +62,9 @@ def test_conditions_may_be_tables_of_their_own() -> None:
         """
     )
 
-    assert found.startswith("a.toml:7: automation 'a': search.conditions: item 2: operator is miss")
+    assert reported.startswith(
+        "a.toml:7: automation 'a': search.conditions: item 2: operator is miss"
+    )
 
 
 @pytest.mark.parametrize("value", ["5", "'s'", "true", "1.5", "['{event.run_id}']", "{ a = 1 }"])
@@ -82,21 +82,21 @@ def test_ids_of_a_search_are_texts(name: str) -> None:
     """None of them empty."""
     conditions = f"conditions = [{GOOD}]"
 
-    assert said("search", f'{conditions}\n{name} = ["{{event.run_id}}", 5, ""]') == [
+    assert reported_by("search", f'{conditions}\n{name} = ["{{event.run_id}}", 5, ""]') == [
         f"search.{name}: item 2: must be text in quotes, not 5",
         (
             f"search.{name}: item 3: must not be empty: the id of a"
             f"{' run' if name == 'run_ids' else 'n index'}"
         ),
     ]
-    assert said("search", f'{conditions}\n{name} = "r1"') == [
+    assert reported_by("search", f'{conditions}\n{name} = "r1"') == [
         f"search.{name}: must be a list, [...], not 'r1'"
     ]
 
 
 def test_a_list_has_no_more_items_than_it_may() -> None:
     """What is in the surplus ones does not matter."""
-    assert said("search", f"conditions = [{', '.join([GOOD] * 4)}, 5]") == [
+    assert reported_by("search", f"conditions = [{', '.join([GOOD] * 4)}, 5]") == [
         "search.conditions: must be a list of 1 to 4 items, not 5"
     ]
 
@@ -108,26 +108,34 @@ def test_a_list_has_no_more_items_than_it_may() -> None:
         (
             "delete_marker",
             'match = {}\ntarget = "x"',
-            "delete_marker.match: must not be empty: what GET /markers shows",
+            "delete_marker.match: must not be empty: the marker's fields",
         ),
         (
             "delete_marker",
             'marker_id = "m"\ntarget = ""',
-            "delete_marker.target: must not be empty: name of the target",
+            "delete_marker.target: must not be empty: the name",
         ),
-        ("issue_signed_url", 'gcs_uri = ""', "issue_signed_url.gcs_uri: must not be empty: gs://"),
-        ("snapshot_media", 'video_id = " "', "snapshot_media.video_id: must not be empty: the vi"),
-        ("store_preview", 'segment_id = ""', "store_preview.segment_id: must not be empty: the s"),
-        ("search", 'query = "\\t"', "search.query: must not be empty: the text that is searched"),
+        (
+            "issue_signed_url",
+            'gcs_uri = ""',
+            "issue_signed_url.gcs_uri: must not be empty: the URI",
+        ),
+        ("snapshot_media", 'video_id = " "', "snapshot_media.video_id: must not be empty: the id"),
+        (
+            "store_preview",
+            'segment_id = ""',
+            "store_preview.segment_id: must not be empty: instead",
+        ),
+        ("search", 'query = "\\t"', "search.query: must not be empty: the text to search for"),
     ],
 )
 def test_what_a_target_or_a_request_needs_is_not_empty(
     action: str, fields: str, problem: str
 ) -> None:
     """Every event would be rejected."""
-    (found,) = said(action, fields)
+    (reported,) = reported_by(action, fields)
 
-    assert found.startswith(problem)
+    assert reported.startswith(problem)
 
 
 def test_other_texts_may_be_empty() -> None:
@@ -141,8 +149,8 @@ def test_segments_must_be_true() -> None:
     """`segments = false` asks for nothing."""
     needs = "issue_signed_url: needs gcs_uri or segments = true"
 
-    assert said("issue_signed_url", "segments = false") == [needs]
-    assert said("issue_signed_url", 'segments = false\nsigner = "storage"') == [needs]
+    assert reported_by("issue_signed_url", "segments = false") == [needs]
+    assert reported_by("issue_signed_url", 'segments = false\nsigner = "storage"') == [needs]
     assert read(f"{HEAD}[automation.issue_signed_url]\nsegments = true")
 
 
@@ -159,9 +167,9 @@ def test_segments_must_be_true() -> None:
 )
 def test_a_number_is_a_number(value: str, what: str) -> None:
     """Or an expression that gives one; a text with one in it never is."""
-    (found,) = said("search", f'query = "q"\ntop_k = {value}')
+    (reported,) = reported_by("search", f'query = "q"\ntop_k = {value}')
 
-    assert found.startswith(f"search.top_k: {what}")
+    assert reported.startswith(f"search.top_k: {what}")
 
 
 def test_a_number_may_be_an_expression() -> None:
@@ -172,10 +180,10 @@ def test_a_number_may_be_an_expression() -> None:
 @pytest.mark.parametrize("deep", ["{k}" + ".k" * 5_000 + " = 1", "{k}.k = " + "[" * 40 + "]" * 40])
 def test_what_is_nested_too_deep_is_a_mistake(deep: str) -> None:
     """However it is written; dotted keys may be nested without end."""
-    (found,) = said("upsert_marker", deep.format(k="body"))
+    (reported,) = reported_by("upsert_marker", deep.format(k="body"))
 
-    assert found.endswith(": is nested more than 16 levels deep")
-    assert len(found) < 200
+    assert reported.endswith(": is nested more than 16 levels deep")
+    assert len(reported) < 200
 
 
 def test_a_message_is_one_short_line() -> None:
@@ -183,10 +191,12 @@ def test_a_message_is_one_short_line() -> None:
     key = '"' + "x" * 5_000 + '"'
     text = "\\n\\u0000" + "y" * 5_000
     body = f'body = {{ {key} = "{{", "a\\nb" = nan }}\ntarget = {{ c = "{text}" }}\n{key} = 1\n'
-    found = said("upsert_marker", body) + said("search", f'query = ["{text}"]\ntop_k = "{text}"')
+    reported = reported_by("upsert_marker", body) + reported_by(
+        "search", f'query = ["{text}"]\ntop_k = "{text}"'
+    )
 
-    assert len(found) == 6
-    assert all(one.isprintable() and len(one) < 300 for one in found), found
+    assert len(reported) == 6
+    assert all(one.isprintable() and len(one) < 300 for one in reported), reported
 
 
 @pytest.mark.parametrize("form", ["channel = [1]", "channel = nan", "channel = 2026-01-01"])

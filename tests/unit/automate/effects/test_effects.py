@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.converging import (
+from tests.support.effects_model import (
     CLAIM_SECONDS,
     LEFT_SECONDS,
     START_SECONDS,
+    EffectsModel,
     Odds,
-    World,
 )
 from tests.support.promises import Event
 from tests.support.stepping import (
@@ -28,273 +28,269 @@ from tests.support.stepping import (
     until_sent,
 )
 from videovector_bridge.api.errors import ServerTrouble, Unreachable
+from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError, TransientError
 
 
-def test_the_first_event_is_applied_and_forgotten(world: World) -> None:
+def test_the_first_event_is_applied_and_forgotten(model: EffectsModel) -> None:
     """One event makes the target as it wants, and leaves nothing pending."""
-    assert push(world, OLD) == "done"
+    assert push(model, OLD) == "done"
 
-    assert OLD.desired == world.targets[TARGET]
-    assert pending(world) == {}
+    assert OLD.desired == model.targets[TARGET]
+    assert pending(model) == {}
 
 
 @pytest.mark.parametrize("late", [OLD, NEW], ids=["an older one", "the same again"])
-def test_what_is_done_costs_one_reading(world: World, late: Event) -> None:
+def test_what_is_done_costs_one_reading(model: EffectsModel, late: Event) -> None:
     """An event that was applied, or is older than one that was, writes and asks nothing."""
-    push(world, NEW)
-    before = (world.calls, world.writes)
+    push(model, NEW)
+    before = (model.calls, model.writes)
 
-    assert push(world, late) == "done_before"
+    assert push(model, late) == "done_before"
 
-    assert before == (world.calls, world.writes)
-    assert NEW.desired == world.targets[TARGET]
+    assert before == (model.calls, model.writes)
+    assert NEW.desired == model.targets[TARGET]
 
 
-def test_equal_times_are_told_apart_by_id(world: World) -> None:
+def test_equal_times_are_told_apart_by_id(model: EffectsModel) -> None:
     """Of two events of the same moment the one with the later id is the newest, in either order."""
     low, high = event(1, "a"), event(1, "b")
     for order in ([low, high], [high, low]):
-        fresh = World(Random(1), Odds())
+        fresh = EffectsModel(Random(1), Odds())
         for one in order:
             push(fresh, one)
 
         assert high.desired == fresh.targets[TARGET]
 
 
-def test_an_overlapping_older_write_is_repaired_by_its_own_handler(world: World) -> None:
+def test_an_overlapping_older_write_is_repaired_by_its_own_handler(model: EffectsModel) -> None:
     """A request that lands on top of a newer one is followed by the newer state."""
-    older = begin(world, OLD)
-    until_claimed(world, older)
-    assert push(world, NEW) == "done"
+    older = begin(model, OLD)
+    until_claimed(model, older)
+    assert push(model, NEW) == "done"
 
-    assert finish(world, older)
+    assert finish(model, older)
 
-    assert NEW.desired == world.targets[TARGET]
-    assert pending(world) == {}
-
-
-def test_a_second_delivery_waits_for_the_first(world: World) -> None:
-    """While an attempt may be under way, another of the same event asks nothing."""
-    until_sent(world, begin(world, OLD))
-
-    with pytest.raises(TransientError, match="may be under way"):
-        push(world, OLD)
-
-    assert world.calls == 1
+    assert NEW.desired == model.targets[TARGET]
+    assert pending(model) == {}
 
 
-def test_a_crash_after_the_request_is_made_good_by_redelivery(world: World) -> None:
+def test_a_second_delivery_waits_for_the_first(model: EffectsModel) -> None:
+    """While an attempt may be running, another at the same event sends nothing."""
+    until_sent(model, begin(model, OLD))
+
+    with pytest.raises(TransientError, match="may be running"):
+        push(model, OLD)
+
+    assert model.calls == 1
+
+
+def test_a_crash_after_the_request_is_made_good_by_redelivery(model: EffectsModel) -> None:
     """The event of a handler that died stays pending, and its redelivery writes again."""
-    dead = begin(world, OLD)
-    until_sent(world, dead)
-    world.move(dead, kill=True)
-    world.pass_time(CLAIM_SECONDS)
+    dead = begin(model, OLD)
+    until_sent(model, dead)
+    model.move(dead, kill=True)
+    model.pass_time(CLAIM_SECONDS)
 
-    assert push(world, OLD) == "done"
+    assert push(model, OLD) == "done"
 
-    assert pending(world) == {}
-    assert world.calls == 2
+    assert pending(model) == {}
+    assert model.calls == 2
 
 
-def test_a_refused_attempt_may_be_repeated_at_once(world: World) -> None:
+def test_a_refused_attempt_may_be_repeated_at_once(model: EffectsModel) -> None:
     """An answer of 503 leaves nothing behind, so the redelivery need not wait."""
-    fail_once(world, ServerTrouble("later", status=503))
+    fail_once(model, ServerTrouble("later", status=503))
     with pytest.raises(ServerTrouble):
-        push(world, OLD)
+        push(model, OLD)
 
-    assert push(world, OLD) == "done"
+    assert push(model, OLD) == "done"
 
 
-def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(world: World) -> None:
+def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(model: EffectsModel) -> None:
     """Until a request of unknown fate is past, its event is not tried again; then it is."""
-    fail_once(world, Unreachable("no answer", outcome_unknown=True), lands_in=LEFT_SECONDS - 1)
+    fail_once(model, Unreachable("no answer", outcome_unknown=True), lands_in=LEFT_SECONDS - 1)
     with pytest.raises(Unreachable):
-        push(world, OLD)
-    push(world, NEW)
-    with pytest.raises(TransientError, match="may be under way"):
-        push(world, OLD)
+        push(model, OLD)
+    push(model, NEW)
+    with pytest.raises(TransientError, match="may be running"):
+        push(model, OLD)
 
-    world.pass_time(LEFT_SECONDS)
-    assert OLD.desired == world.targets[TARGET]  # it landed on top of the newer
-    assert push(world, OLD) == "done"
+    model.pass_time(LEFT_SECONDS)
+    assert OLD.desired == model.targets[TARGET]  # it landed on top of the newer
+    assert push(model, OLD) == "done"
 
-    assert NEW.desired == world.targets[TARGET]
-    assert pending(world) == {}
+    assert NEW.desired == model.targets[TARGET]
+    assert pending(model) == {}
 
 
-def test_a_handler_that_slept_past_its_claim_sends_nothing(world: World) -> None:
+def test_a_handler_that_slept_past_its_claim_sends_nothing(model: EffectsModel) -> None:
     """A claim that got old before the request was sent is given back, not acted on."""
-    sleeper = begin(world, OLD)
-    until_claimed(world, sleeper)
-    world.pass_time(START_SECONDS + 1)
+    sleeper = begin(model, OLD)
+    until_claimed(model, sleeper)
+    model.pass_time(START_SECONDS + 1)
 
-    assert not finish(world, sleeper)
+    assert not finish(model, sleeper)
 
-    assert world.calls == 0
-    assert push(world, OLD) == "done"
+    assert model.calls == 0
+    assert push(model, OLD) == "done"
 
 
-def test_a_zombie_repairs_what_it_overwrote(world: World) -> None:
+def test_a_zombie_repairs_what_it_overwrote(model: EffectsModel) -> None:
     """A handler whose event was finished by another since writes the newest state again."""
-    zombie = begin(world, OLD)
-    until_claimed(world, zombie)
-    apply, world.put = world.put, lambda *_: world.step()  # type: ignore[method-assign]  # waits
-    world.move(zombie)  # the request is about to leave, and takes its time
-    world.put = apply  # type: ignore[method-assign]  # the others' are quick
-    push(world, NEW)
-    world.pass_time(CLAIM_SECONDS)
-    assert push(world, OLD) == "done"
-    assert pending(world) == {}
-    world.targets[TARGET] = OLD.desired  # now the zombie's lands
+    zombie = begin(model, OLD)
+    until_claimed(model, zombie)
+    model.put_instead = lambda *_: model.step()
+    model.move(zombie)  # its request is delayed
+    model.put_instead = None
+    push(model, NEW)
+    model.pass_time(CLAIM_SECONDS)
+    assert push(model, OLD) == "done"
+    assert pending(model) == {}
+    model.targets[TARGET] = OLD.desired  # now the zombie's lands
 
-    assert finish(world, zombie)
+    assert finish(model, zombie)
 
-    assert NEW.desired == world.targets[TARGET]
-    assert pending(world) == {}
+    assert NEW.desired == model.targets[TARGET]
+    assert pending(model) == {}
 
 
-def test_a_zombie_that_dies_while_it_repairs_leaves_its_event_pending(world: World) -> None:
+def test_a_zombie_that_dies_while_it_repairs_leaves_its_event_pending(model: EffectsModel) -> None:
     """A zombie notes its event again before it repairs, so that its own crash is made good."""
-    zombie = begin(world, OLD)
-    until_claimed(world, zombie)
-    push(world, NEW)
-    until_sent(world, zombie)  # the older state is written over the newer
-    assert OLD.desired == world.targets[TARGET]
-    writes = world.writes
-    while world.writes == writes:
-        world.move(zombie)
-    world.move(zombie, kill=True)
+    zombie = begin(model, OLD)
+    until_claimed(model, zombie)
+    push(model, NEW)
+    until_sent(model, zombie)  # the older state is written over the newer
+    assert OLD.desired == model.targets[TARGET]
+    writes = model.writes
+    while model.writes == writes:
+        model.move(zombie)
+    model.move(zombie, kill=True)
 
-    assert {OLD.key} == set(pending(world))
-    world.pass_time(CLAIM_SECONDS)
-    assert push(world, OLD) == "done"
-    assert NEW.desired == world.targets[TARGET]
+    assert {OLD.key} == set(pending(model))
+    model.pass_time(CLAIM_SECONDS)
+    assert push(model, OLD) == "done"
+    assert NEW.desired == model.targets[TARGET]
 
 
-def test_each_round_of_writing_renews_the_claim(world: World) -> None:
+def test_each_round_of_writing_renews_the_claim(model: EffectsModel) -> None:
     """A handler that writes again holds its event for another attempt, not for the first's rest."""
-    handler = begin(world, OLD)
-    until_claimed(world, handler)
-    first = pending(world)[OLD.key]
-    push(world, NEW)
-    world.pass_time(START_SECONDS - 1)
-    until_sent(world, handler)
-    until_sent(world, handler)  # the second round: the newer state
+    handler = begin(model, OLD)
+    until_claimed(model, handler)
+    first = pending(model)[OLD.key]
+    push(model, NEW)
+    model.pass_time(START_SECONDS - 1)
+    until_sent(model, handler)
+    until_sent(model, handler)  # the second round: the newer state
 
-    assert pending(world)[OLD.key] > first
+    assert pending(model)[OLD.key] > first
 
 
-def test_an_attempt_ends_no_other_attempts_claim(world: World) -> None:
+def test_an_attempt_ends_no_other_attempts_claim(model: EffectsModel) -> None:
     """A handler that comes back late leaves the claim of the attempt that took over."""
-    late = begin(world, OLD)
-    until_sent(world, late)
-    world.pass_time(CLAIM_SECONDS)
-    second = begin(world, OLD)
-    until_sent(world, second)
-    claimed = pending(world)
+    late = begin(model, OLD)
+    until_sent(model, late)
+    model.pass_time(CLAIM_SECONDS)
+    second = begin(model, OLD)
+    until_sent(model, second)
+    claimed = pending(model)
 
-    assert finish(world, late)
+    assert finish(model, late)
 
-    assert claimed == pending(world)
-    assert finish(world, second)
-    assert pending(world) == {}
+    assert claimed == pending(model)
+    assert finish(model, second)
+    assert pending(model) == {}
 
 
-def test_a_failed_attempt_frees_no_other_attempts_claim(world: World) -> None:
+def test_a_failed_attempt_frees_no_other_attempts_claim(model: EffectsModel) -> None:
     """A handler that comes back late, with a refusal, does not open the way for a third."""
-    late = begin(world, OLD)
-    until_claimed(world, late)
-    fail_once(world, ServerTrouble("later", status=503))
-    failing, writes = world.calls, world.writes
-    while world.calls == failing:
-        world.move(late)  # refused, and about to say so in the record
-    world.pass_time(CLAIM_SECONDS)
-    until_sent(world, begin(world, OLD))
-    claimed = pending(world)
+    late = begin(model, OLD)
+    until_claimed(model, late)
+    fail_once(model, ServerTrouble("later", status=503))
+    failing, writes = model.calls, model.writes
+    while model.calls == failing:
+        model.move(late)  # refused, and about to say so in the record
+    model.pass_time(CLAIM_SECONDS)
+    until_sent(model, begin(model, OLD))
+    claimed = pending(model)
 
-    assert not finish(world, late)
+    assert not finish(model, late)
 
-    assert claimed == pending(world)
-    assert world.writes == writes + 1
+    assert claimed == pending(model)
+    assert model.writes == writes + 1
 
 
-def test_a_claim_whose_answer_was_lost_is_known_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claim_whose_answer_was_lost_is_known_again(model: EffectsModel) -> None:
     """A store that repeats a write which had succeeded reports a conflict with ourselves."""
-    write = world.write
 
-    def twice(*arguments: Any, **named: Any) -> Any:
-        monkeypatch.setattr(world, "write", write)
-        write(*arguments, **named)
+    def write_twice(*arguments: Any, **named: Any) -> Document:
+        model.write_instead = None
+        model.write(*arguments, **named)
         raise ConflictError("our own")
 
-    monkeypatch.setattr(world, "write", twice)
+    model.write_instead = write_twice
 
-    assert push(world, OLD) == "done"
-    assert pending(world) == {}
+    assert push(model, OLD) == "done"
+    assert pending(model) == {}
 
 
-def test_a_record_that_is_deleted_between_two_steps_is_made_again(world: World) -> None:
+def test_a_record_that_is_deleted_between_two_steps_is_made_again(model: EffectsModel) -> None:
     """A person may delete a record while its event is handled."""
-    handler = begin(world, OLD)
-    until_sent(world, handler)
-    del world.records[TARGET]
+    handler = begin(model, OLD)
+    until_sent(model, handler)
+    del model.records[TARGET]
 
-    assert finish(world, handler)
+    assert finish(model, handler)
 
-    assert OLD.desired == world.targets[TARGET]
-    assert world.records[TARGET][1]["desired"] == OLD.desired
-    assert pending(world) == {}
+    assert OLD.desired == model.targets[TARGET]
+    assert model.records[TARGET][1]["desired"] == OLD.desired
+    assert pending(model) == {}
 
 
-def test_a_store_that_is_down_is_transient(world: World) -> None:
+def test_a_store_that_is_down_is_transient(model: EffectsModel) -> None:
     """Without its record an effect is not tried."""
-    world.odds = Odds(store=1.0)
+    model.odds = Odds(store=1.0)
 
     with pytest.raises(BackendError):
-        push(world, OLD)
+        push(model, OLD)
 
-    assert world.calls == 0
+    assert model.calls == 0
 
 
-def test_a_record_under_contention_gives_up_in_the_end(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_under_contention_gives_up_in_the_end(model: EffectsModel) -> None:
     """Endless conflicts end in a redelivery, not in an endless loop."""
 
-    def conflict(*_: Any, **__: Any) -> Any:
-        raise ConflictError("somebody else")
+    def conflict(*_: Any, **__: Any) -> Document:
+        raise ConflictError("another writer")
 
-    monkeypatch.setattr(world, "write", conflict)
+    model.write_instead = conflict
 
     with pytest.raises(BackendError, match="20 times"):
-        push(world, OLD)
+        push(model, OLD)
 
 
-def test_a_middle_event_is_superseded_unseen(world: World) -> None:
+def test_a_middle_event_is_superseded_unseen(model: EffectsModel) -> None:
     """An event between two that are known needs no request of its own."""
-    until_claimed(world, begin(world, OLD))
-    push(world, NEW)
+    until_claimed(model, begin(model, OLD))
+    push(model, NEW)
 
-    assert push(world, MIDDLE) == "done_before"
-    assert world.calls == 1
+    assert push(model, MIDDLE) == "done_before"
+    assert model.calls == 1
 
 
-def test_an_attempt_leaves_a_later_attempts_claim_while_it_repairs(world: World) -> None:
+def test_an_attempt_leaves_a_later_attempts_claim_while_it_repairs(model: EffectsModel) -> None:
     """An attempt that wakes late must not end the claim of one that may still write."""
-    first = begin(world, OLD)
-    until_sent(world, first)
-    world.pass_time(CLAIM_SECONDS)
-    second = begin(world, OLD)
-    until_claimed(world, second)  # with the old state in hand
-    push(world, NEW)
+    first = begin(model, OLD)
+    until_sent(model, first)
+    model.pass_time(CLAIM_SECONDS)
+    second = begin(model, OLD)
+    until_claimed(model, second)  # with the old state in hand
+    push(model, NEW)
 
-    finish(world, first)
-    until_sent(world, second)  # on top of the newer state
-    world.move(second, kill=True)
-    world.pass_time(CLAIM_SECONDS)
+    finish(model, first)
+    until_sent(model, second)  # on top of the newer state
+    model.move(second, kill=True)
+    model.pass_time(CLAIM_SECONDS)
 
-    assert push(world, OLD) == "done"
-    assert NEW.desired == world.targets[TARGET]
+    assert push(model, OLD) == "done"
+    assert NEW.desired == model.targets[TARGET]

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from videovector_bridge.api.errors import RateLimited
-from videovector_bridge.automate.effects import parts
 from videovector_bridge.automate.effects.parts import (
-    ALL_SECONDS,
+    PARTS_SECONDS,
     Part,
     PartsRefusedError,
     Progress,
@@ -148,7 +147,7 @@ def test_a_rate_limit_ends_the_attempt() -> None:
 def test_parts_that_take_too_long_are_continued_by_the_next_attempt() -> None:
     """An attempt ends before its claim does."""
     work = Work(None, None, None)
-    times = iter([0.0, 0.0, ALL_SECONDS, ALL_SECONDS + 1])
+    times = iter([0.0, 0.0, PARTS_SECONDS, PARTS_SECONDS + 1])
     work.clock = lambda: next(times)
 
     assert isinstance(work.run(), TransientError)
@@ -159,8 +158,8 @@ def test_parts_that_take_too_long_are_continued_by_the_next_attempt() -> None:
 
 def test_more_parts_than_a_record_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that it holds are done; a failure among them is tried again first."""
-    monkeypatch.setattr(parts, "MAX_PARTS", 2)
     work = Work(None, BUSY, None, None)
+    work.progress = Progress(max_parts=2)
 
     assert work.run() is BUSY
     work.fates["2"] = None
@@ -178,12 +177,12 @@ def test_progress_is_saved_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     def save() -> None:
         saved.append(work.progress.note_in(Record(None)).parts)
 
-    work.progress = Progress(save=save)
+    work.progress = Progress(save=save, clock=lambda: 0.0)
     work.run()
     assert saved == []  # not after every part: each is a write
 
-    monkeypatch.setattr(parts, "_SAVE_SECONDS", -1.0)
-    work.progress = Progress(save=save)
+    times = iter(range(0, 100, 6))
+    work.progress = Progress(save=save, save_seconds=5.0, clock=lambda: next(times))
     work.run()
     assert [(len(each.done), len(each.refused)) for each in saved] == [(1, 0), (1, 1)]
 

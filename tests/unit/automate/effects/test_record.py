@@ -2,7 +2,7 @@
 
 from random import Random
 
-from tests.support.converging import Odds, World
+from tests.support.effects_model import EffectsModel, Odds
 from tests.support.stepping import OLD
 from videovector_bridge.automate.effects.record import (
     RETENTION_SECONDS,
@@ -21,8 +21,8 @@ def test_a_record_survives_its_document() -> None:
     refusal = Refusal("validation_refused", "no such colour", "user", 7.0, reported=True)
     parts = Parts(frozenset("ab"), frozenset("c"))
     record = Record(old, None, {"e": 12.5}, {"f": refusal}, True, "mrk_1", parts)
-    world = World(Random(1), Odds())
-    stored = world.write("effects", "x", record.fields(), replaces=None, timeout=1)
+    model = EffectsModel(Random(1), Odds())
+    stored = model.write("effects", "x", record.fields(), replaces=None, timeout=1)
 
     assert record == Record.from_fields(stored.fields)
     assert Record(None) == Record.from_fields(Record(None).fields())

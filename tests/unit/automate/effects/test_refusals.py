@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.converging import CLAIM_SECONDS, LEFT_SECONDS, START_SECONDS, World
+from tests.support.effects_model import CLAIM_SECONDS, LEFT_SECONDS, START_SECONDS, EffectsModel
 from tests.support.stepping import (
     MIDDLE,
     NEW,
@@ -13,7 +13,6 @@ from tests.support.stepping import (
     begin,
     event,
     fail_once,
-    fail_reports,
     finish,
     pending,
     push,
@@ -23,279 +22,273 @@ from tests.support.stepping import (
     until_sent,
 )
 from videovector_bridge.api.errors import Unreachable
+from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError
 
 
-def test_a_refusal_is_reported_and_not_pending(world: World) -> None:
+def test_a_refusal_is_reported_and_not_pending(model: EffectsModel) -> None:
     """What VideoVector refuses is reported once, and the event no longer pending."""
-    refuse_once(world)
+    refuse_once(model)
 
-    assert push(world, OLD) == "refused"
+    assert push(model, OLD) == "refused"
 
-    assert pending(world) == {}
-    assert reported(world) == [OLD.key]
+    assert pending(model) == {}
+    assert reported(model) == [OLD.key]
 
 
-def test_a_refused_event_that_is_published_again_is_applied(world: World) -> None:
+def test_a_refused_event_that_is_published_again_is_applied(model: EffectsModel) -> None:
     """A redriven event is tried again, for what refused it may be corrected."""
-    refuse_once(world)
-    push(world, OLD)
+    refuse_once(model)
+    push(model, OLD)
 
-    assert push(world, OLD) == "done"
+    assert push(model, OLD) == "done"
 
-    assert OLD.desired == world.targets[TARGET]
-    assert world.records[TARGET][1]["refused"] == {}
+    assert OLD.desired == model.targets[TARGET]
+    assert model.records[TARGET][1]["refused"] == {}
 
 
-def test_an_older_event_is_applied_after_a_refused_newest_one(world: World) -> None:
+def test_an_older_event_is_applied_after_a_refused_newest_one(model: EffectsModel) -> None:
     """A refused event hides no other: an older one that arrives later is applied."""
-    refuse_once(world)
-    assert push(world, NEW) == "refused"
+    refuse_once(model)
+    assert push(model, NEW) == "refused"
 
-    assert push(world, OLD) == "done"
+    assert push(model, OLD) == "done"
 
-    assert OLD.desired == world.targets[TARGET]
+    assert OLD.desired == model.targets[TARGET]
 
 
-def test_a_refusal_falls_back_to_the_accepted_state(world: World) -> None:
+def test_a_refusal_falls_back_to_the_accepted_state(model: EffectsModel) -> None:
     """After a refusal the accepted state is the desired one, and events after it are newer."""
-    push(world, OLD)
-    refuse_once(world)
-    assert push(world, NEW) == "refused"
+    push(model, OLD)
+    refuse_once(model)
+    assert push(model, NEW) == "refused"
 
-    assert world.records[TARGET][1]["desired"] == OLD.desired
-    assert push(world, MIDDLE) == "done"
-    assert MIDDLE.desired == world.targets[TARGET]
+    assert model.records[TARGET][1]["desired"] == OLD.desired
+    assert push(model, MIDDLE) == "done"
+    assert MIDDLE.desired == model.targets[TARGET]
 
 
-def test_an_event_older_than_one_in_flight_is_not_given_up(world: World) -> None:
+def test_an_event_older_than_one_in_flight_is_not_given_up(model: EffectsModel) -> None:
     """Until the newest state is accepted, an older event takes part: the newest may be refused."""
-    newest = begin(world, NEW)
-    until_claimed(world, newest)
-    refuse_once(world)
+    newest = begin(model, NEW)
+    until_claimed(model, newest)
+    refuse_once(model)
 
-    assert push(world, OLD) == "done"  # tried the newest state, which was refused, then its own
+    assert push(model, OLD) == "done"  # tried the newest state, which was refused, then its own
 
-    assert OLD.desired == world.targets[TARGET]
-    assert set(pending(world)) == {NEW.key}
+    assert OLD.desired == model.targets[TARGET]
+    assert set(pending(model)) == {NEW.key}
 
 
-def test_a_report_that_fails_is_made_good_at_redelivery(world: World) -> None:
+def test_a_report_that_fails_is_made_good_at_redelivery(model: EffectsModel) -> None:
     """A refusal that could not be published stays pending; VideoVector is not asked again."""
-    push(world, OLD)
-    refuse_once(world)
-    correct = fail_reports(world)
+    push(model, OLD)
+    refuse_once(model)
+    model.reports_fail = True
     with pytest.raises(BackendError):
-        push(world, NEW)
-    assert set(pending(world)) == {NEW.key}
-    calls = world.calls
-    correct()
+        push(model, NEW)
+    assert set(pending(model)) == {NEW.key}
+    calls = model.calls
+    model.reports_fail = False
 
-    assert push(world, NEW) == "refused"
+    assert push(model, NEW) == "refused"
 
-    assert reported(world) == [NEW.key]
-    assert world.calls == calls
-    assert pending(world) == {}
+    assert reported(model) == [NEW.key]
+    assert model.calls == calls
+    assert pending(model) == {}
 
 
-def test_a_crash_before_the_report_is_made_good_at_redelivery(world: World) -> None:
+def test_a_crash_before_the_report_is_made_good_at_redelivery(model: EffectsModel) -> None:
     """A handler that dies between the refusal and its report leaves the event pending."""
-    refuse_once(world)
-    dead = begin(world, OLD)
-    until_claimed(world, dead)
-    until_claimed(world, dead)  # the refusal is stored
-    world.move(dead, kill=True)
-    assert reported(world) == []
-    world.pass_time(CLAIM_SECONDS)
+    refuse_once(model)
+    dead = begin(model, OLD)
+    until_claimed(model, dead)
+    until_claimed(model, dead)  # the refusal is stored
+    model.move(dead, kill=True)
+    assert reported(model) == []
+    model.pass_time(CLAIM_SECONDS)
 
-    assert push(world, OLD) == "refused"
+    assert push(model, OLD) == "refused"
 
-    assert reported(world) == [OLD.key]
+    assert reported(model) == [OLD.key]
 
 
-def test_an_older_event_is_not_blamed_for_a_newer_ones_refusal(world: World) -> None:
+def test_an_older_event_is_not_blamed_for_a_newer_ones_refusal(model: EffectsModel) -> None:
     """A handler that writes a newer event's state leaves its refusal to that event."""
-    older = begin(world, OLD)
-    until_sent(world, older)
-    until_claimed(world, begin(world, NEW))
-    refuse_once(world)
+    older = begin(model, OLD)
+    until_sent(model, older)
+    until_claimed(model, begin(model, NEW))
+    refuse_once(model)
 
-    assert finish(world, older)
+    assert finish(model, older)
 
-    assert {NEW.key} == set(pending(world))
+    assert {NEW.key} == set(pending(model))
 
 
-def test_the_newest_of_those_in_flight_replaces_a_refused_state(world: World) -> None:
+def test_the_newest_of_those_in_flight_replaces_a_refused_state(model: EffectsModel) -> None:
     """Of two older events that find the newest one refused, the newer one's state is written."""
-    until_claimed(world, begin(world, event(3, "new", "refused")))
-    old, middle = begin(world, OLD), begin(world, MIDDLE)
-    until_claimed(world, old)
-    until_claimed(world, middle)
+    until_claimed(model, begin(model, event(3, "new", "refused")))
+    old, middle = begin(model, OLD), begin(model, MIDDLE)
+    until_claimed(model, old)
+    until_claimed(model, middle)
 
-    assert finish(world, old)
-    assert OLD.desired == world.targets[TARGET]
-    assert finish(world, middle)
+    assert finish(model, old)
+    assert OLD.desired == model.targets[TARGET]
+    assert finish(model, middle)
 
-    assert MIDDLE.desired == world.targets[TARGET]
+    assert MIDDLE.desired == model.targets[TARGET]
 
 
-def test_a_claim_that_was_known_again_takes_part(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claim_that_was_known_again_takes_part(model: EffectsModel) -> None:
     """The newest state may be refused while a handler finds out that its own claim was written."""
-    newest = begin(world, event(3, "new", "refused"))
-    until_claimed(world, newest)
-    write = world.write
+    newest = begin(model, event(3, "new", "refused"))
+    until_claimed(model, newest)
 
-    def lost(*arguments: Any, **named: Any) -> Any:
-        monkeypatch.setattr(world, "write", write)
-        write(*arguments, **named)
-        finish(world, newest)
+    def lose_response(*arguments: Any, **named: Any) -> Document:
+        model.write_instead = None
+        model.write(*arguments, **named)
+        finish(model, newest)
         raise ConflictError("our own")
 
-    monkeypatch.setattr(world, "write", lost)
+    model.write_instead = lose_response
 
-    assert push(world, OLD) == "done"
+    assert push(model, OLD) == "done"
 
-    assert OLD.desired == world.targets[TARGET]
-
-
-def test_a_refused_state_that_took_effect_is_replaced(world: World) -> None:
-    """After an answer that cannot be understood the accepted state is written again."""
-    push(world, OLD)
-
-    assert push(world, event(3, "new", "garbled")) == "refused"
-
-    assert OLD.desired == world.targets[TARGET]
+    assert OLD.desired == model.targets[TARGET]
 
 
-def test_a_redelivery_that_reports_restores_the_target_as_well(world: World) -> None:
+def test_a_refused_state_that_took_effect_is_replaced(model: EffectsModel) -> None:
+    """After an invalid response the accepted state is written again."""
+    push(model, OLD)
+
+    assert push(model, event(3, "new", "garbled")) == "refused"
+
+    assert OLD.desired == model.targets[TARGET]
+
+
+def test_a_redelivery_that_reports_restores_the_target_as_well(model: EffectsModel) -> None:
     """A handler may die when a refused state took effect: its redelivery repairs the target."""
-    push(world, OLD)
+    push(model, OLD)
     new = event(3, "new", "garbled")
-    dead = begin(world, new)
-    until_claimed(world, dead)
-    until_claimed(world, dead)  # the refusal is stored
-    world.move(dead, kill=True)
-    assert new.desired == world.targets[TARGET]
-    world.pass_time(CLAIM_SECONDS)
+    dead = begin(model, new)
+    until_claimed(model, dead)
+    until_claimed(model, dead)  # the refusal is stored
+    model.move(dead, kill=True)
+    assert new.desired == model.targets[TARGET]
+    model.pass_time(CLAIM_SECONDS)
 
-    assert push(world, new) == "refused"
+    assert push(model, new) == "refused"
 
-    assert OLD.desired == world.targets[TARGET]
-    assert reported(world) == [new.key]
-    assert pending(world) == {}
+    assert OLD.desired == model.targets[TARGET]
+    assert reported(model) == [new.key]
+    assert pending(model) == {}
 
 
 def test_a_refusal_after_another_events_state_took_effect_restores_the_target(
-    world: World,
+    model: EffectsModel,
 ) -> None:
     """What a handler wrote for another event is replaced, though its own state was refused."""
-    push(world, OLD)
-    until_claimed(world, begin(world, event(3, "new", "garbled")))
+    push(model, OLD)
+    until_claimed(model, begin(model, event(3, "new", "garbled")))
 
-    assert push(world, event(2, "middle", "refused")) == "refused"
+    assert push(model, event(2, "middle", "refused")) == "refused"
 
-    assert OLD.desired == world.targets[TARGET]
+    assert OLD.desired == model.targets[TARGET]
 
 
-def test_a_slow_report_does_not_cost_the_claim(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_report_does_not_cost_the_claim(model: EffectsModel) -> None:
     """Publishing to `rejected` may take longer than a claim may be old when a request is sent."""
-    push(world, OLD)
-    monkeypatch.setattr(world, "report", lambda _event: world.pass_time(START_SECONDS + 1))
-    monkeypatch.setattr(world.ledger, "check_write", lambda *_: None)
-    monkeypatch.setattr(world.ledger, "check_acknowledgement", lambda *_: None)
+    push(model, OLD)
+    model.report_seconds = START_SECONDS + 1
 
-    assert push(world, event(3, "new", "garbled")) == "refused"
+    assert push(model, event(3, "new", "garbled")) == "refused"
 
-    assert OLD.desired == world.targets[TARGET]
+    assert OLD.desired == model.targets[TARGET]
 
 
-def test_a_refusal_is_reported_before_the_target_is_restored(world: World) -> None:
+def test_a_refusal_is_reported_before_the_target_is_restored(model: EffectsModel) -> None:
     """VideoVector may be out of reach for long: the report does not wait for it."""
-    push(world, OLD)
+    push(model, OLD)
     new = event(3, "new", "garbled")
-    handler = begin(world, new)
-    until_sent(world, handler)
-    fail_once(world, Unreachable("no answer"))
+    handler = begin(model, new)
+    until_sent(model, handler)
+    fail_once(model, Unreachable("no response"))
 
-    assert not finish(world, handler)
+    assert not finish(model, handler)
 
-    assert reported(world) == [new.key]
-    assert set(pending(world)) == {new.key}
+    assert reported(model) == [new.key]
+    assert set(pending(model)) == {new.key}
 
 
-def test_a_state_may_be_accepted_after_all_by_another_attempt(world: World) -> None:
+def test_a_state_may_be_accepted_after_all_by_another_attempt(model: EffectsModel) -> None:
     """A refusal that another handler's success replaced needs no report, and is no bug."""
-    push(world, OLD)
-    fail_once(world, Unreachable("no answer", outcome_unknown=True))
+    push(model, OLD)
+    fail_once(model, Unreachable("no response", outcome_unknown=True))
     with pytest.raises(Unreachable):
-        push(world, NEW)
-    world.pass_time(LEFT_SECONDS)
-    middle = begin(world, MIDDLE)
-    until_claimed(world, middle)  # with the newest state in hand
-    newest = begin(world, NEW)
-    until_claimed(world, newest)
-    refuse_once(world)
-    until_claimed(world, newest)  # the refusal is stored
-    assert finish(world, middle)
+        push(model, NEW)
+    model.pass_time(LEFT_SECONDS)
+    middle = begin(model, MIDDLE)
+    until_claimed(model, middle)  # with the newest state in hand
+    newest = begin(model, NEW)
+    until_claimed(model, newest)
+    refuse_once(model)
+    until_claimed(model, newest)  # the refusal is stored
+    assert finish(model, middle)
 
-    assert finish(world, newest)
+    assert finish(model, newest)
 
-    assert NEW.desired == world.targets[TARGET]
-    assert world.records[TARGET][1]["refused"] == {}
-    assert pending(world) == {}
+    assert NEW.desired == model.targets[TARGET]
+    assert model.records[TARGET][1]["refused"] == {}
+    assert pending(model) == {}
 
 
-def test_a_refusal_that_another_attempt_noted_is_reported(world: World) -> None:
+def test_a_refusal_that_another_attempt_noted_is_reported(model: EffectsModel) -> None:
     """A handler whose own state was refused elsewhere reports it, and acknowledges then."""
     middle = event(2, "middle", "refused")
-    fail_once(world, Unreachable("no answer"))
+    fail_once(model, Unreachable("no response"))
     with pytest.raises(Unreachable):
-        push(world, middle)
-    older = begin(world, OLD)
-    until_claimed(world, older)  # with the middle state in hand
-    until_claimed(world, begin(world, NEW))
-    second = begin(world, middle)
-    until_claimed(world, second)  # with the newest state in hand
-    until_sent(world, older)
-    until_claimed(world, older)  # the refusal is stored
+        push(model, middle)
+    older = begin(model, OLD)
+    until_claimed(model, older)  # with the middle state in hand
+    until_claimed(model, begin(model, NEW))
+    second = begin(model, middle)
+    until_claimed(model, second)  # with the newest state in hand
+    until_sent(model, older)
+    until_claimed(model, older)  # the refusal is stored
 
-    assert finish(world, second)
+    assert finish(model, second)
 
-    assert reported(world) == [middle.key]
-    assert NEW.desired == world.targets[TARGET]
+    assert reported(model) == [middle.key]
+    assert NEW.desired == model.targets[TARGET]
 
 
-def test_an_accepted_state_that_cannot_be_restored_is_tried_again(world: World) -> None:
+def test_an_accepted_state_that_cannot_be_restored_is_tried_again(model: EffectsModel) -> None:
     """A target that was overwritten is not given up when its accepted state is refused now."""
-    older = begin(world, OLD)
-    until_claimed(world, older)
-    push(world, NEW)
-    until_sent(world, older)  # on top of the newer state
-    refuse_once(world)
+    older = begin(model, OLD)
+    until_claimed(model, older)
+    push(model, NEW)
+    until_sent(model, older)  # on top of the newer state
+    refuse_once(model)
 
-    assert not finish(world, older)
-    assert set(pending(world)) == {OLD.key}
+    assert not finish(model, older)
+    assert set(pending(model)) == {OLD.key}
 
-    assert push(world, OLD) == "done"
-    assert NEW.desired == world.targets[TARGET]
+    assert push(model, OLD) == "done"
+    assert NEW.desired == model.targets[TARGET]
 
 
 def test_an_accepted_state_that_is_refused_where_it_already_is_changes_nothing(
-    world: World,
+    model: EffectsModel,
 ) -> None:
     """A handler that wrote nothing else leaves the accepted state, which another one wrote."""
-    newest = begin(world, NEW)
-    until_claimed(world, newest)
-    older = begin(world, OLD)
-    until_claimed(world, older)
-    assert finish(world, newest)
-    refuse_once(world)
+    newest = begin(model, NEW)
+    until_claimed(model, newest)
+    older = begin(model, OLD)
+    until_claimed(model, older)
+    assert finish(model, newest)
+    refuse_once(model)
 
-    assert finish(world, older)
+    assert finish(model, older)
 
-    assert reported(world) == []
-    assert NEW.desired == world.targets[TARGET]
+    assert reported(model) == []
+    assert NEW.desired == model.targets[TARGET]

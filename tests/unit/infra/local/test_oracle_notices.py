@@ -26,7 +26,7 @@ from infra.standin.webhooks.events import WebhookEventMapper
 from tests.support.local_run import at, event
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.plan import Automation, plan
-from videovector_bridge.automate.received import Received, receive
+from videovector_bridge.automate.received import ReceivedEvent, parse_event
 
 SHIPPED: Final = SHIPPED_AUTOMATIONS.read_text(encoding="utf-8")
 NAMES: Final = [each["name"] for each in tomllib.loads(SHIPPED)["automation"]]
@@ -160,9 +160,9 @@ class World(Oracle):
         self.own.append(event(f"own{len(self.own)}", event_type, channel="bridge", payload=payload))
 
 
-def received(each: Observed) -> Received:
+def received(each: Observed) -> ReceivedEvent:
     """The event as automations see it."""
-    return receive(
+    return parse_event(
         each.data,
         event_id=each.attributes["ce-id"],
         source=each.attributes["ce-source"],

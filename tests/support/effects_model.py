@@ -1,18 +1,18 @@
-"""A small world to run effects in: one handler moves at a time, and chance decides which.
+"""A model of VideoVector, the store and `rejected`, in which handlers of effects run.
 
-Everything that may go wrong does: answers are lost, requests take effect late, VideoVector refuses
-states, the store and `rejected` fail before or after they wrote, handlers stop for ever between any
-two steps, messages repeat, overlap and change places. Time moves only here. `promises.py` says what
-must hold.
+One handler moves at a time, and a random choice decides which. Every failure occurs: responses are
+lost, requests take effect late, VideoVector refuses states, the store and `rejected` fail before or
+after a write, handlers stop between any two steps, messages are repeated, overlap and change order.
+Only the model moves its clock. `promises.py` checks the results.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.support.promises import Answer, Event, Ledger, Message
+from tests.support.promises import Event, Ledger, Message, Response
 from videovector_bridge.api.errors import (
     ServerTrouble,
     UnexpectedResponse,
@@ -34,12 +34,12 @@ TICK = 1e-6
 
 
 class Killed(BaseException):
-    """The process of a handler ended, between two steps."""
+    """The process of a handler ended between two steps."""
 
 
 @dataclass(frozen=True)
 class Odds:
-    """How often what goes wrong, and how often time leaps between two steps."""
+    """The probability of each failure, and of a long time between two steps."""
 
     api: float = 0.0
     slow: float = 0.0
@@ -53,7 +53,7 @@ class Odds:
 
     @classmethod
     def drawn(cls, random: Random) -> "Odds":
-        """Odds as they fall: each kind of trouble alone, together, or not at all."""
+        """Random odds: each kind of failure alone, with others, or not at all."""
 
         def some(*odds: float) -> float:
             return random.choice((0.0, 0.0, *odds))
@@ -72,7 +72,7 @@ class Odds:
 
 @dataclass
 class Handler:
-    """One delivery of one message. It moves only while it has the baton."""
+    """One delivery of one message. It runs only between `go` and `paused`."""
 
     message: Message
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -84,8 +84,12 @@ class Handler:
     bug: BaseException | None = None
 
 
-class World:
-    """Targets, records, the clock and the deliveries under way."""
+class EffectsModel:
+    """Targets, records, the clock, and the deliveries in progress.
+
+    A test replaces requests to VideoVector by `put_instead`, and writes of records by
+    `write_instead`, until it sets them to None.
+    """
 
     def __init__(self, random: Random, odds: Odds) -> None:
         self.random = random
@@ -100,24 +104,28 @@ class World:
         self.corrected = False
         self.current: Handler | None = None
         self.handlers: list[Handler] = []
+        self.put_instead: Callable[[str, Mapping[str, Any]], None] | None = None
+        self.write_instead: Callable[..., Document] | None = None
+        self.reports_fail = False
+        self.report_seconds = 0.0
         self.effects = Effects(
             self,
             request_seconds=REQUEST_SECONDS,
-            left_seconds=LEFT_SECONDS,
+            late_seconds=LEFT_SECONDS,
             start_seconds=START_SECONDS,
             now=self.clock,
             sleep=self.sleep,
         )
 
-    # What the effects see: a clock, a store (the port `Documents`) and an API.
+    # What the effects use: a clock, a store (the port `Documents`) and an API.
 
     def clock(self) -> float:
-        """The time; never the same twice."""
+        """The current time, never the same twice."""
         self.now += TICK
         return self.now
 
-    def sleep(self, seconds: float) -> None:  # noqa: ARG002 - time moves as others do
-        """Let others go on; time passes as they do."""
+    def sleep(self, seconds: float) -> None:  # noqa: ARG002 - others move the clock
+        """Let other handlers run; they move the clock."""
         self.step()
 
     def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:  # noqa: ARG002 - as the port has it
@@ -129,15 +137,24 @@ class World:
 
     def write(
         self,
-        collection: str,  # noqa: ARG002 - as the port has it
+        collection: str,
         document_id: str,
         fields: Mapping[str, Any],
         *,
         replaces: Document | None,
-        timeout: Timeout,  # noqa: ARG002 - likewise
-        keep_seconds: float | None = None,  # noqa: ARG002 - likewise
+        timeout: Timeout,
+        keep_seconds: float | None = None,
     ) -> Document:
-        """Compare and set, sometimes losing the answer in either of the two ways there are."""
+        """Compare and set. At times the response is lost, in either of two ways."""
+        if self.write_instead is not None:
+            return self.write_instead(
+                collection,
+                document_id,
+                fields,
+                replaces=replaces,
+                timeout=timeout,
+                keep_seconds=keep_seconds,
+            )
         self.step()
         self.fail_sometimes()
         revision, before = self.records.get(document_id, (0, {}))
@@ -145,7 +162,7 @@ class World:
             raise ConflictError("another attempt was first")
         self.ledger.check_write(before.get("pending", ()), fields["pending"])
         self.writes += 1
-        revision = self.writes  # a document that was deleted does not get its old ones again
+        revision = self.writes  # never reused, not even after a deletion
         self.records[document_id] = (revision, dict(fields))
         self.step()
         self.fail_sometimes()
@@ -154,42 +171,46 @@ class World:
         return Document(dict(fields), revision, 0.0)
 
     def apply(self, target: str, task: Task) -> None:
-        """Set or delete the target. Only what may have been made by the bridge is deleted."""
+        """Set or delete the target. Deletes only what the bridge may have created."""
         if "absent" in task.desired and not task.created:
             self.ledger.accept(target, task.desired)
         else:
             self.put(target, task.desired)
 
     def put(self, target: str, desired: Mapping[str, Any]) -> None:
-        """Send a request, which may fail, be lost, take effect, or do so later than it seems."""
+        """Send a request, which may fail, be lost, take effect, or take effect late."""
+        if self.put_instead is not None:
+            self.put_instead(target, desired)
+            return
         self.calls += 1
-        answer = self.answer_to(target, desired)
+        response = self.response_to(target, desired)
         fate = "ok"
         if self.chance(self.odds.api):
-            fate = self.random.choice(("unavailable", "lost", "late", "late", "late", "no answer"))
+            fates = ("unavailable", "lost", "late", "late", "late", "no response")
+            fate = self.random.choice(fates)
         if fate == "late":
-            # Within what is left behind by whoever gives up at once, or waits to the end.
+            # Its sender stops to wait at any time, and the request takes effect soon after that.
             waits = self.random.uniform(0, REQUEST_SECONDS - LEFT_SECONDS)
             left = self.random.uniform(0, LEFT_SECONDS)
-            if answer != "refused":
+            if response != "refused":
                 self.late.append((self.now + waits + left, target, desired))
             self.step_until(self.now + waits)
-            raise Unreachable("no answer", outcome_unknown=True)
-        if fate in ("ok", "no answer") and answer != "refused":
+            raise Unreachable("no response", outcome_unknown=True)
+        if fate in ("ok", "no response") and response != "refused":
             self.take_effect(target, desired)
         self.step()
         if fate == "unavailable":
             raise ServerTrouble("later", status=503)
         if fate != "ok":
-            raise Unreachable("no answer", outcome_unknown=True)
-        if answer == "refused":
+            raise Unreachable("no response", outcome_unknown=True)
+        if response == "refused":
             raise ValidationRefused("no such colour", status=422)
-        if answer == "garbled":
-            raise UnexpectedResponse("an answer of another shape", status=200)
+        if response == "garbled":
+            raise UnexpectedResponse("a response of another form", status=200)
         self.ledger.accept(target, desired)
 
     def take_effect(self, target: str, desired: Mapping[str, Any]) -> None:
-        """Change the target, at once or while others move."""
+        """Change the target, at once or while other handlers run."""
         if not self.chance(self.odds.slow):
             self.change(target, desired)
             return
@@ -204,39 +225,42 @@ class World:
         if "absent" not in desired:
             self.targets[target] = desired
 
-    def answer_to(self, target: str, desired: Mapping[str, Any]) -> Answer:
-        """How VideoVector answers the state at this attempt."""
+    def response_to(self, target: str, desired: Mapping[str, Any]) -> Response:
+        """How VideoVector responds to the state at this attempt."""
         events = self.ledger.events.values()
         asked = (each for each in events if (each.target, each.desired) == (target, desired))
-        answer: Answer = next((each.answer for each in asked), "accepted")
-        if answer not in ("refused until corrected", "refused at times"):
-            return answer
-        refused = not self.corrected and (answer != "refused at times" or self.chance(0.5))
+        response: Response = next((each.response for each in asked), "accepted")
+        if response not in ("refused until corrected", "refused at times"):
+            return response
+        refused = not self.corrected and (response != "refused at times" or self.chance(0.5))
         return "refused" if refused else "accepted"
 
     def report(self, event: Event) -> None:
         """Publish to `rejected`, which may fail before or after it has the message."""
+        if self.reports_fail:
+            raise BackendError("the topic did not respond")
+        self.pass_time(self.report_seconds)
         self.step()
         fails = self.chance(self.odds.report)
         if not fails or self.chance(0.3):
             self.ledger.reports[event.key] += 1
         self.step()
         if fails:
-            raise BackendError("the topic did not answer")
+            raise BackendError("the topic did not respond")
 
     def fail_sometimes(self) -> None:
-        """The store is down."""
+        """Raise an error of the store, at times."""
         if self.chance(self.odds.store):
-            raise BackendError("the store did not answer")
+            raise BackendError("the store did not respond")
 
     def chance(self, odds: float) -> bool:
-        """Whether something happens now."""
+        """Whether an event of this probability happens now."""
         return self.random.random() < odds
 
-    # Who moves, and when.
+    # Which handler runs, and when.
 
     def step(self) -> None:
-        """Hand the baton back; come to life again, or not, when it is given anew."""
+        """Stop the handler that runs here, until the test moves it or kills it."""
         handler = self.current
         if handler is None:
             return
@@ -246,12 +270,12 @@ class World:
             raise Killed
 
     def step_until(self, moment: float) -> None:
-        """Wait as the sender of a request does, who cannot wait longer than the clock says."""
+        """Wait until a time, as the sender of a request does."""
         self.step()
         self.pass_time(max(0.0, moment - self.now))
 
     def pass_time(self, seconds: float) -> None:
-        """Move the clock; what was on its way lands in the order of time."""
+        """Move the clock. Late requests take effect in the order of time."""
         end = self.now + seconds
         for landing in sorted(self.late, key=lambda one: one[0]):
             moment, target, desired = landing
@@ -265,7 +289,7 @@ class World:
         return self.ledger.publish(event)
 
     def deliver(self, message: Message) -> Handler:
-        """Start a handler of one delivery; it stands before its first step."""
+        """Start a handler of one delivery. It waits before its first step."""
         handler = Handler(message)
         self.handlers.append(handler)
 
@@ -286,7 +310,7 @@ class World:
         return handler
 
     def converge(self, message: Message) -> Outcome:
-        """What a handler does."""
+        """Do the work of one handler, without a thread."""
         event = message.event
 
         def apply(task: Task) -> None:
@@ -302,7 +326,7 @@ class World:
         return outcome
 
     def move(self, handler: Handler, *, kill: bool = False) -> None:
-        """Let a handler go on to its next step, or end it there."""
+        """Let a handler run to its next step, or kill it there."""
         handler.killed = handler.killed or kill
         self.current = handler
         handler.go.release()
@@ -312,12 +336,12 @@ class World:
             raise handler.bug
 
     def check_end(self) -> None:
-        """Check what is promised when every message is acknowledged. Raises `PromiseBroken`."""
+        """Check the promises when every message is acknowledged. Raises `PromiseBroken`."""
         records = {target: fields for target, (_, fields) in self.records.items()}
         self.ledger.check_end(self.targets, records, corrected=self.corrected)
 
     def close(self) -> None:
-        """End every handler that is still under way."""
+        """Kill every handler that is not over."""
         for handler in self.handlers:
             while not handler.over:
                 self.move(handler, kill=True)

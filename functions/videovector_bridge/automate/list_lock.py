@@ -1,4 +1,4 @@
-"""One thread at a time, for answers that take much memory."""
+"""A lock for reading lists from VideoVector, which may be large."""
 
 import threading
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from videovector_bridge.errors import TransientError
 _WAIT_SECONDS: Final = 10.0
 
 
-class Turn:
-    """Lets one thread at a time read a list from VideoVector and take from it what it needs.
+class ListLock:
+    """Lets one thread at a time read a list from VideoVector and extract what it needs.
 
-    So the memory of an instance is bounded by one such answer, however many messages it handles.
+    This bounds the memory of an instance to one such list, however many messages it handles.
     """
 
     def __init__(self, wait_seconds: float = _WAIT_SECONDS) -> None:
@@ -21,8 +21,8 @@ class Turn:
         self._lock = threading.Lock()
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """Wait for the turn and have it during the block. Raises `TransientError` if it is late."""
+    def acquired(self) -> Iterator[None]:
+        """Hold the lock during the block. Raises `TransientError` after `wait_seconds`."""
         if not self._lock.acquire(timeout=self._wait_seconds):
             raise TransientError(
                 f"Other messages read lists from VideoVector for {self._wait_seconds:g} s. The "

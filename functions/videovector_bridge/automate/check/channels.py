@@ -1,4 +1,4 @@
-"""Which event types each channel carries, as far as it is known. Pure."""
+"""Find globs that match no known event type of their channel. Pure."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -18,38 +18,36 @@ from videovector_bridge.automate.vocabulary import (
 _OPEN: Final = tuple(f"{prefix}*" for prefix in OPEN_PREFIXES)
 
 
-def idle_globs(automation: Automation, globs: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """For each of `globs` that fits nothing on the automation's channel: what is wrong, the fix."""
+def find_idle_globs(automation: Automation, globs: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield a description and a hint for each glob that matches no type of the channel."""
     for glob in globs:
         if glob == STREAM_ERROR:
-            what = (
-                "ends a connection to the stream and is not published, so nothing follows from it"
-            )
+            what = "ends a connection to the stream and is never published"
             yield f"{glob!r} {what}", "leave it out: `drain` counts and logs it"
-        elif not _fits(glob, automation.channel):
+        elif not _may_match(glob, automation.channel):
             yield _explain(glob, automation)
 
 
 def _explain(glob: str, automation: Automation) -> tuple[str, str]:
-    asked = automation.channel
-    if not _fits(glob, "") and not _fits(glob, OWN_CHANNEL):
+    channel = automation.channel
+    if not _may_match(glob, "") and not _may_match(glob, OWN_CHANNEL):
         known = (*DOCUMENTED_TYPES, *STREAM_TYPES, *_own_types())
-        what = f"fits no event that is documented, nor {' or '.join(_OPEN)}"
+        what = f"matches no documented event, nor {' or '.join(_OPEN)}"
         return f"{glob!r} {what}", did_you_mean(glob, known)
-    alone = ", in an automation of its own" if len(automation.on) > 1 else ""
-    if not asked:
-        what = f"fits only events of the bridge itself, which channel {OWN_CHANNEL!r} carries"
+    alone = ", in a separate automation" if len(automation.on) > 1 else ""
+    if not channel:
+        what = f"matches only events of the bridge itself, which have channel {OWN_CHANNEL!r}"
         return f"{glob!r} {what}", f'write channel = "{OWN_CHANNEL}"{alone}'
-    what = f"{glob!r} fits no event that channel {asked!r} is known to carry"
+    what = f"{glob!r} matches no known event of channel {channel!r}"
     right = ("stream", "webhook", OWN_CHANNEL)
-    fix = next(f'write channel = "{each}"' for each in right if _fits(glob, each))
-    return what, f"{'leave channel out, or ' if _fits(glob, '') else ''}{fix}{alone}"
+    fix = next(f'write channel = "{each}"' for each in right if _may_match(glob, each))
+    return what, f"{'leave channel out, or ' if _may_match(glob, '') else ''}{fix}{alone}"
 
 
-def _fits(glob: str, channel: str) -> bool:
-    """Whether `glob` may fit an event of a channel; without one, of either of VideoVector's.
+def _may_match(glob: str, channel: str) -> bool:
+    """Whether `glob` may match an event of a channel, by default of VideoVector's two channels.
 
-    No reference lists the stream's types, so that they may be those of webhooks, too.
+    No reference lists the stream's types, so they may include those of webhooks.
     """
     match channel:
         case "webhook":
@@ -60,5 +58,5 @@ def _fits(glob: str, channel: str) -> bool:
 
 
 def _own_types() -> tuple[str, ...]:
-    """What the actions publish; read late, for a test may add an action."""
+    """The types that actions publish. Not a constant, because a test adds an action."""
     return tuple(action.emits for action in ACTIONS.values() if action.emits)

@@ -1,15 +1,15 @@
-"""Globs of event types that were written as something else, and what to write instead. Pure."""
+"""Find globs that no event type can match, such as regular expressions, and correct them. Pure."""
 
 import re
 from typing import Final
 
-# No type of an event has these. In a glob they stand for themselves.
+# No event type has these characters. In a glob they are literal.
 GLOB_PATTERN: Final = r"^[^\\^$()|+{}, ]+$"
-"""What every glob is like, for the schema; some that are like it are none."""
+"""A necessary condition of valid globs, for the schema."""
 
 _SIGN: Final = re.compile(r"[\\^$()|+{}]")
 _STRAY_BRACKET: Final = re.compile(r"\[(?!!?\]?[^\]]*\])")
-# A dot where no type has one, before a star.
+# A dot before a star, where no type has a dot.
 _DOT_STAR: Final = re.compile(r"(?:^|(?<=[._]))\.\*")
 _REPEATED: Final = re.compile(r"(?:\.|\[[^\]]*\]|\\[wSD])([*+])")
 _BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*[^{}\d,][^{}]*|[^{}\d,][^{}]*,[^{}]*)\}")
@@ -22,8 +22,8 @@ _MAX_LENGTH: Final = 200
 _MOST: Final = 20
 
 
-def what_is_wrong(glob: str) -> tuple[str, str]:
-    """Why no event type can fit `glob`, and what to write instead; both empty if some may."""
+def find_problem(glob: str) -> tuple[str, str]:
+    """Why no event type can match `glob`, and the correction. Both are empty for a valid glob."""
     reason = _reason(glob)
     if reason == _REGEX and len(glob) <= _MAX_LENGTH:
         return reason, _written(_globs(glob))
@@ -41,7 +41,7 @@ def _reason(glob: str) -> str:
 
 
 def _written(globs: list[str]) -> str:
-    """How to write `globs` in the file; empty where they are none."""
+    """The correction with these globs; empty if they are not valid."""
     globs = [glob for glob in globs if glob]
     if not globs or len(globs) > _MOST or any(map(_reason, globs)):
         return ""
@@ -49,7 +49,7 @@ def _written(globs: list[str]) -> str:
 
 
 def _globs(pattern: str) -> list[str]:
-    """The globs that say what a regular expression says; where none do, they still have signs."""
+    """Convert a regular expression to globs. If that is impossible, they keep its special signs."""
     pattern = _BRACES.sub(lambda braces: f"({braces[1].replace(',', '|')})", pattern)
     if (group := _GROUP.search(pattern)) and pattern.count("(") == 1:
         start, end = pattern[: group.start()], pattern[group.end() :]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from videovector_bridge.automate.cel.pattern import read_pattern
+from videovector_bridge.automate.cel.regex_cost import estimate_regex
 
 
 @pytest.mark.parametrize(
@@ -36,21 +36,21 @@ from videovector_bridge.automate.cel.pattern import read_pattern
 )
 def test_a_repetition_counts_as_often_as_it_may(pattern: str, places: int) -> None:
     """The number of places in a pattern where a match may be at a time, or more."""
-    assert read_pattern(pattern).places == places
+    assert estimate_regex(pattern).places == places
 
 
 def test_classes_of_unicode_cost_most() -> None:
     """By what they take to compile."""
-    costs = [read_pattern(p).compiling for p in ("a", "(?:a)", ".", "[^a]", r"\d", r"\w")]
+    costs = [estimate_regex(p).compiling for p in ("a", "(?:a)", ".", "[^a]", r"\d", r"\w")]
 
     assert costs == sorted(costs)
-    assert read_pattern(r"[a\w]").compiling == read_pattern(r"\w").compiling
-    assert read_pattern(r"\w{10}").compiling == 10 * read_pattern(r"\w").compiling
+    assert estimate_regex(r"[a\w]").compiling == estimate_regex(r"\w").compiling
+    assert estimate_regex(r"\w{10}").compiling == 10 * estimate_regex(r"\w").compiling
 
 
 def test_a_call_costs_to_compile_and_by_the_length_of_the_text() -> None:
     """As the library compiles a pattern at each call."""
-    pattern = read_pattern("a[ab]{99}")
+    pattern = estimate_regex("a[ab]{99}")
 
     assert pattern.work(0) >= pattern.compiling > 0
     assert pattern.work(20_000) - pattern.work(10_000) == pattern.work(10_000) - pattern.work(0)

@@ -1,4 +1,4 @@
-"""What an automation does whatever the event is, and should not. Pure."""
+"""Find automations that are rejected, or do nothing, on every event. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,8 +11,8 @@ from videovector_bridge.automate.plan import Automation, plan
 from videovector_bridge.errors import PermanentError
 
 
-class Constant(NamedTuple):
-    """What is the same for every event: the field that it follows from, and what to write."""
+class ConstantOutcome(NamedTuple):
+    """An outcome that is the same for every event, the field that causes it, and a hint."""
 
     field: str
     what: str
@@ -20,20 +20,20 @@ class Constant(NamedTuple):
     fatal: bool = True
 
 
-def constants(automation: Automation) -> Iterator[Constant]:
-    """What is rejected, or does nothing, on every event."""
+def find_constant_outcomes(automation: Automation) -> Iterator[ConstantOutcome]:
+    """Yield the constant outcomes of an automation."""
     channel = ANY_EVENT.fields["channel"]
     anywhere = replace(automation, on=("*",), channel=channel)
     if automation.when is not None and _is_constant(automation.when):
         (planned,) = plan([anywhere], ANY_EVENT)
         if planned.verdict is None and planned.rejection is not None:
-            yield Constant("when", _rejected(planned.rejection), _ASK)
+            yield ConstantOutcome("when", _rejected(planned.rejection), _ASK)
         elif planned.verdict is not None and not planned.verdict.applies:
-            yield Constant("when", "never holds, whatever the event is", _ASK, fatal=False)
+            yield ConstantOutcome("when", "is false for every event", _ASK, fatal=False)
     if _is_constant(automation.fields):
         (planned,) = plan([replace(anywhere, when=None)], ANY_EVENT)
         if planned.rejection is not None:
-            yield Constant(automation.action, _rejected(planned.rejection))
+            yield ConstantOutcome(automation.action, _rejected(planned.rejection))
 
 
 def _rejected(rejection: PermanentError) -> str:
@@ -44,7 +44,7 @@ _ASK = "compare a field of the event, such as event.payload.n > 3, or leave `whe
 
 
 def _is_constant(value: Any) -> bool:
-    """Whether no expression in `value` asks for the event."""
+    """Whether no expression in `value` uses the event."""
     if isinstance(value, Expression):
         return "event" not in value.source
     if isinstance(value, Template):

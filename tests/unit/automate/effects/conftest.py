@@ -1,0 +1,5 @@
+"""Fixtures of the tests of effects."""
+
+from tests.support.stepping import model
+
+__all__ = ["model"]
