@@ -1,4 +1,4 @@
-"""The failures that a run goes through: each step waits for what the step before must show."""
+"""The failures of a run: each step waits for the effect of the step before."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,12 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import orjson
+import pytest
 
-from infra.local.clouds.cloud import Observed
-from infra.local.oracle.effects import Observation, markers_by_target
+from infra.local.clouds.cloud import TopicMessage
+from infra.local.oracle.observation import Observation, markers_by_target
 from infra.local.oracle.progress import Progress
-from infra.local.scenario.failures import RUN_ID, VIDEOS, Failures, Video
-from tests.support.local_run import at
+from infra.local.scenario.failures import RUN_ID, VIDEOS, Failures, Video, restore_event
+from tests.support.local_run import at, event
+from videovector_bridge.messages import rejected_messages
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 IDS = [f"v{number}" for number in range(VIDEOS)]
@@ -19,12 +21,12 @@ REFUSED, *OTHERS, LINKED = IDS
 
 
 class Run:
-    """Stand-in, topics and documents of a run in which a test says what there is to see."""
+    """The stand-in, topics and documents of a run; a test sets what is observed."""
 
     def __init__(self) -> None:
         self.emitted: dict[str, Mapping[str, Any]] = {}
         self.faulted: list[Mapping[str, Any]] = []
-        self.redriven: list[Observed] = []
+        self.redriven: list[TopicMessage] = []
         self.progress = Progress()
         self.markers: list[dict[str, Any]] = []
         self.documents: dict[str, str] = {}
@@ -32,37 +34,37 @@ class Run:
         videos = [Video(id_, f"gs://b/{id_}") for id_ in IDS]
         self.failures = Failures(each, videos, self.redriven.append, now=lambda: NOW)
 
-    def events(self, *given: Mapping[str, Any]) -> list[str]:
-        """Let events happen."""
-        ids = [f"e{len(self.emitted) + number}" for number in range(len(given))]
-        self.emitted |= dict(zip(ids, given, strict=True))
+    def events(self, *events: Mapping[str, Any]) -> list[str]:
+        """Emit events; return their ids."""
+        ids = [f"e{len(self.emitted) + number}" for number in range(len(events))]
+        self.emitted |= dict(zip(ids, events, strict=True))
         return ids
 
     def faults(self, *faults: Mapping[str, Any]) -> None:
-        """Note the faults."""
+        """Set faults."""
         self.faulted += faults
 
     def clear_faults(self) -> None:
-        """End them."""
+        """Remove all faults."""
         self.faulted.clear()
 
     def event_of(self, **fields: str) -> str:
         """The id of the one event with these fields."""
-        (found,) = (
+        (event_id,) = (
             id_
             for id_, each in self.emitted.items()
             if all(each.get(name) == value for name, value in fields.items())
         )
-        return found
+        return event_id
 
     def reject(self, action: str, automation: str, event_id: str) -> None:
-        """Have an event on topic `rejected`."""
+        """Publish an event to topic `rejected`."""
         names = {"action": action, "automation": automation, "event-id": event_id}
-        message = Observed(names | {"code": "validation_refused"}, b"{}", at(1))
+        message = TopicMessage(names | {"code": "validation_refused"}, b"{}", at(1))
         self.progress.note_rejected([message])
 
     def mark(self, color: str) -> None:
-        """Have the run's marker in a colour."""
+        """Set the run's marker to a colour."""
         self.markers = [{"target_type": "run", "target_id": RUN_ID, "color": color}]
 
     def document(self, _collection: str, video_id: str) -> Mapping[str, Any] | None:
@@ -71,23 +73,23 @@ class Run:
         return {"event": {"event_id": event_id}} if event_id else None
 
     def issue(self, gcs_uri: str, segment_id: str | None = None) -> None:
-        """Have a URL on `media-urls`."""
+        """Publish a URL to `media-urls`."""
         event_id = self.event_of(event_type="processing.video_completed")
-        facts = {"automation": "a", "event_id": event_id, "segment_id": segment_id}
-        data = orjson.dumps({**facts, "gcs_uri": gcs_uri})
-        self.progress.note_urls([Observed({"ce-id": gcs_uri}, data, at(1))])
+        fields = {"automation": "a", "event_id": event_id, "segment_id": segment_id}
+        data = orjson.dumps({**fields, "gcs_uri": gcs_uri})
+        self.progress.note_urls([TopicMessage({"ce-id": gcs_uri}, data, at(1))])
 
     def advance(self) -> str:
-        """Let the failures see it; the step that they are at then."""
+        """Advance the failures with the current observation; return the step."""
         oracle: Any = SimpleNamespace(
             document=self.document, segments=lambda *_: {"s1": "gs://b/s1", "s2": "gs://b/s2"}
         )
-        seen = Observation(self.progress, markers_by_target(self.markers), oracle)
-        self.failures.advance(seen)
+        observation = Observation(self.progress, markers_by_target(self.markers), oracle)
+        self.failures.advance(observation)
         return self.failures.step
 
     def fail(self) -> None:
-        """All failures, each with the outcome that it must have."""
+        """Cause all failures, and set the expected outcome of each."""
         self.advance()
         failed = self.event_of(event_type="processing.run_failed")
         self.reject("upsert_marker", "failed runs are red", failed)
@@ -99,8 +101,8 @@ class Run:
         self.mark("orange")
 
 
-def test_each_fault_is_about_one_thing() -> None:
-    """One marker, one video and one object; nothing else is asked to fail."""
+def test_each_fault_concerns_one_thing() -> None:
+    """One marker, one video and one object fail, and nothing else."""
     run = Run()
     run.advance()
 
@@ -112,8 +114,8 @@ def test_each_fault_is_about_one_thing() -> None:
     assert run.emitted[run.event_of(run_id=RUN_ID)]["created_at"] == NOW.isoformat()
 
 
-def test_an_older_event_follows_once_the_newest_is_refused() -> None:
-    """To show that it is applied all the same."""
+def test_an_older_event_is_emitted_after_the_newest_is_refused() -> None:
+    """The run checks that the older event is applied."""
     run = Run()
     run.advance()
     run.advance()
@@ -129,8 +131,8 @@ def test_an_older_event_follows_once_the_newest_is_refused() -> None:
     assert len(run.emitted) == VIDEOS + 2
 
 
-def test_what_was_refused_is_redriven_when_all_else_went_well() -> None:
-    """Each rejected message once, when the faults are over."""
+def test_refused_events_are_redriven_after_everything_else_worked() -> None:
+    """The faults are removed, and each rejected message is redriven once."""
     run = Run()
     run.fail()
     assert run.faulted
@@ -143,8 +145,8 @@ def test_what_was_refused_is_redriven_when_all_else_went_well() -> None:
     assert (report.refusals, report.isolated, report.redriven) == (2, 3, 0)
 
 
-def test_one_failure_that_disturbs_another_effect_stops_the_scenario() -> None:
-    """Whatever is not there beside it is not made good by a redrive."""
+def test_a_failure_that_disturbs_another_effect_stops_the_scenario() -> None:
+    """Without every other effect there is no redrive."""
 
     def no_document(run: Run) -> None:
         del run.documents[OTHERS[0]]
@@ -168,8 +170,8 @@ def test_one_failure_that_disturbs_another_effect_stops_the_scenario() -> None:
         assert not run.failures.report().complete
 
 
-def test_it_is_over_when_everything_refused_is_there() -> None:
-    """The marker of the newest event, the document and the URL."""
+def test_the_failures_are_over_when_every_refused_effect_is_observed() -> None:
+    """These are the marker of the newest event, the document and the URL."""
     run = Run()
     run.fail()
     run.advance()
@@ -185,8 +187,8 @@ def test_it_is_over_when_everything_refused_is_there() -> None:
     assert run.failures.report().complete
 
 
-def test_effects_that_had_to_wait_are_named() -> None:
-    """So that how long they took is not taken for how long effects take."""
+def test_delayed_effects_are_reported() -> None:
+    """Their latency is not counted."""
     run = Run()
     run.fail()
 
@@ -195,3 +197,44 @@ def test_effects_that_had_to_wait_are_named() -> None:
         run.event_of(event_type="processing.video_completed"),
         run.event_of(video_id=REFUSED),
     }
+
+
+def rejected(message: TopicMessage) -> TopicMessage:
+    """The message that a function publishes to `rejected` about an event."""
+    (published,) = rejected_messages(
+        message.data,
+        owner="user",
+        code="validation_refused",
+        detail="No such colour.",
+        context={**message.attributes, "action": "upsert_marker"},
+    )
+    return TopicMessage(published.attributes, published.data, at(2))
+
+
+def test_a_redrive_restores_data_and_attributes_of_the_event() -> None:
+    """Attributes of the rejection are removed, so that subscriptions see the event as before."""
+    original = event("a", run_id="r")
+
+    restored = restore_event(rejected(original))
+
+    assert restored.data == original.data
+    assert restored.attributes == {**original.attributes, "content-type": "application/json"}
+
+
+@pytest.mark.parametrize("missing", ["ce-id", "ce-source", "ce-type"])
+def test_a_redrive_of_a_message_that_is_no_event_fails(missing: str) -> None:
+    """Rejected bytes that were never an event lack its attributes."""
+    message = rejected(event("a"))
+    attributes = {name: value for name, value in message.attributes.items() if name != missing}
+
+    with pytest.raises(ValueError, match="no event"):
+        restore_event(TopicMessage(attributes, message.data, at(1)))
+
+
+def test_a_redrive_of_one_part_of_an_event_fails() -> None:
+    """The data of one part is not the event's JSON."""
+    message = rejected(event("a"))
+    part = TopicMessage({**message.attributes, "parts": "2"}, message.data, at(1))
+
+    with pytest.raises(ValueError, match="join all parts"):
+        restore_event(part)
