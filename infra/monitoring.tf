@@ -67,7 +67,7 @@ locals {
       todo     = "Check the Cloud Scheduler jobs `${var.prefix}drain-*`: are they paused, or do they get 403 (the scheduler's account lost roles/run.invoker)? Then read the function's log."
     }
     dead-letters = {
-      title    = "A subscriber gave up on messages"
+      title    = "Messages were dead-lettered"
       severity = "ERROR"
       query    = "max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.pull["dead-letters"].name}\"}) > 0"
       minutes  = 0

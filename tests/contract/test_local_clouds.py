@@ -1,4 +1,4 @@
-"""Both clouds of the local stack: what functions store under their settings can be looked at."""
+"""Both clouds of the local stack give access to what functions publish and store."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where events come from: the stand-in, or the API that the environment names."""
+"""The API to drain: the stand-in, or the API that the environment names."""
 
 import json
 import sys

@@ -36,9 +36,9 @@ Show = Callable[[Snapshot], None]
 def watch_scenario(
     stack: Stack, progress: Progress, *, started_at: datetime, show: Show
 ) -> Snapshot:
-    """Supervisor until everything that was emitted has arrived with its effects, or time is up.
+    """Watch until every emitted event has arrived with its effects, or until the time limit.
 
-    Draining has begun; `progress` hears of its windows.
+    Draining has started, and `progress` counts its windows.
     """
     observer, control = Observer(stack, progress, started_at), stack.upstream.control
     if control is not None:
