@@ -67,9 +67,9 @@ def running_stack(
 ) -> Iterator[Stack]:
     """Start everything; stop everything at the end of the block.
 
-    `notify` receives sentences about progress. Messages on the topics in `watch` (names here) can
-    be observed. If the emulators do not respond within `emulator_seconds`, the embedded backend is
-    used.
+    `notify` receives sentences about progress. Messages on the topics in `watch` (names of the
+    settings) can be observed. If the emulators do not respond within `emulator_seconds`, the
+    embedded backend is used.
     """
     with ExitStack() as stack:
         # The slowest starts first; our own imports happen while it starts.

@@ -96,8 +96,8 @@ class _StandInRun:
     def _watch(self, killer: threading.Thread, deadline: float, show: Show) -> Snapshot:
         while True:
             journal = self._control.journal()
-            emitted = journal["runs_active"] == 0 and not killer.is_alive()
-            snapshot = self._snapshot(journal, emitted=emitted)
+            all_emitted = journal["runs_active"] == 0 and not killer.is_alive()
+            snapshot = self._snapshot(journal, all_emitted=all_emitted)
             show(snapshot)
             # A window after the killed one must end too: its report proves that it resumed.
             complete = snapshot.complete and self._has_last_cursor(snapshot, journal)
@@ -105,7 +105,7 @@ class _StandInRun:
             limit = _STALL_AFTER_REJECTION_SECONDS if snapshot.unexpected else _STALL_SECONDS
             stalled = self._stall.seconds(_state(snapshot)) > limit
             crashed = bool(self._stack.crash_report())
-            if (emitted and (complete or stalled)) or crashed or time.monotonic() > deadline:
+            if (all_emitted and (complete or stalled)) or crashed or time.monotonic() > deadline:
                 return snapshot
             self._advance_failures(journal)
             time.sleep(_POLL_SECONDS)
@@ -116,16 +116,16 @@ class _StandInRun:
             with suppress(ApiError):  # retried at the next poll
                 self._failures.advance(self._observer.observe(journal["markers"]))
 
-    def _snapshot(self, journal: dict[str, Any], *, emitted: bool) -> Snapshot:
+    def _snapshot(self, journal: dict[str, Any], *, all_emitted: bool) -> Snapshot:
         # Read before the topic, so that no delivery after this line counts as missing.
         webhooks = self._control.webhooks()
         required = journal["event_ids"]
         if not selects_everything(self._streams):
-            if emitted and self._selected is None:
+            if all_emitted and self._selected is None:
                 self._selected = selected_ids(self._stack.upstream, self._streams)
             required = [each for each in required if each in (self._selected or ())]
         return self._observer.take_snapshot(
-            "draining" if emitted else "processing",
+            "draining" if all_emitted else "processing",
             required=required,
             markers=journal["markers"],
             killed_windows=self._killed_windows,
