@@ -42,7 +42,7 @@ def watch_scenario(
     """
     observer, control = Observer(stack, progress, started_at), stack.upstream.control
     if control is not None:
-        run = _StandInRun(stack, progress, observer, control, _failures(stack, control))
+        run = StandInRun(stack, progress, observer, control, _failures(stack, control))
         return run.watch(show)
     return _watch_real_api(stack, progress, observer, show)
 
@@ -59,8 +59,11 @@ def _failures(stack: Stack, control: Control) -> Failures | None:
     return Failures(control, fetch_free_videos(stack.upstream), redrive)
 
 
-class _StandInRun:
-    """The scenario over the stand-in, which reports the events that it emitted."""
+class StandInRun:
+    """The scenario over the stand-in, which reports the events that it emitted.
+
+    `stopped` is set when the run ends or is interrupted.
+    """
 
     def __init__(
         self,
@@ -77,20 +80,20 @@ class _StandInRun:
         self._failures = failures
         self._streams = tuple(stack.configuration.drain.streams.values())
         self._selected: frozenset[str] | None = None
-        self._killed_windows = 0
-        self._stopped = threading.Event()
+        self.killed_windows = 0
+        self.stopped = threading.Event()
         self._stall = _StallTimer()
 
     def watch(self, show: Show) -> Snapshot:
         """Run it until it is complete or stalled; return the last snapshot."""
         deadline = time.monotonic() + _TIME_LIMIT_SECONDS
-        killer = threading.Thread(target=self._kill_a_window, args=[deadline], daemon=True)
+        killer = threading.Thread(target=self.kill_a_window, args=[deadline], daemon=True)
         killer.start()
         try:
             return self._watch(killer, deadline, show)
         finally:
             # Also on Ctrl-C: the caller closes the stand-in's client and the functions next.
-            self._stopped.set()
+            self.stopped.set()
             killer.join()
 
     def _watch(self, killer: threading.Thread, deadline: float, show: Show) -> Snapshot:
@@ -128,7 +131,7 @@ class _StandInRun:
             "draining" if all_emitted else "processing",
             required=required,
             markers=journal["markers"],
-            killed_windows=self._killed_windows,
+            killed_windows=self.killed_windows,
             webhooks=webhooks,
             failures=self._failures.report() if self._failures else NO_FAILURES,
         )
@@ -137,18 +140,19 @@ class _StandInRun:
         """Whether the cursor is the last event. A filtered stream ends at another event."""
         return not selects_everything(self._streams) or snapshot.cursor == journal["last_event_id"]
 
-    def _kill_a_window(self, deadline: float) -> None:
+    def kill_a_window(self, deadline: float) -> None:
         """Emit a batch, and kill `drain` during a window that publishes it.
 
-        On a slow machine a batch may end before a window is observed in it; then emit another.
+        `deadline` is a time of `time.monotonic`. On a slow machine a batch may end before a window
+        is observed in it; then emit another.
         """
         progress = self._progress
         while not self._has_first_window() or self._control.journal(ids=False)["runs_active"]:
-            if self._stopped.wait(0.1) or time.monotonic() > deadline:
+            if self.stopped.wait(0.1) or time.monotonic() > deadline:
                 return
         # Filters may select few events: then kill after the first.
         kill_after = _KILL_AFTER if selects_everything(self._streams) else 1
-        while not self._killed_windows and not self._must_stop(deadline):
+        while not self.killed_windows and not self._must_stop(deadline):
             events = len(progress.events) + kill_after
             start_second_batch(self._control)
             self._kill_within_batch(events, deadline)
@@ -163,7 +167,7 @@ class _StandInRun:
         """Kill a window after this number of events, or return when the batch is drained."""
         progress = self._progress
         last_window: int | None = None
-        while not self._killed_windows and not self._must_stop(deadline):
+        while not self.killed_windows and not self._must_stop(deadline):
             # A window is open if the topic has more messages than ended windows report.
             if len(progress.events) >= events and progress.messages > progress.published_by_ended:
                 self._kill()
@@ -173,11 +177,11 @@ class _StandInRun:
                 last_window = progress.windows + 2
             if last_window is not None and progress.windows >= last_window:
                 return
-            self._stopped.wait(0.02)
+            self.stopped.wait(0.02)
             self._observer.read_events()
 
     def _must_stop(self, deadline: float) -> bool:
-        return self._stopped.is_set() or time.monotonic() > deadline
+        return self.stopped.is_set() or time.monotonic() > deadline
 
     def _kill(self) -> None:
         drain, cut_before = self._stack.drain, self._progress.cut_windows
@@ -186,7 +190,7 @@ class _StandInRun:
         until = time.monotonic() + _NOTICE_SECONDS
         while self._progress.cut_windows == cut_before and time.monotonic() < until:
             time.sleep(0.02)
-        self._killed_windows += self._progress.cut_windows > cut_before
+        self.killed_windows += self._progress.cut_windows > cut_before
         drain.start()
 
 

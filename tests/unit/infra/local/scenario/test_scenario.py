@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.local.oracle.progress import Progress
-from infra.local.scenario.scenario import _StandInRun
+from infra.local.scenario.scenario import StandInRun
 
 
 class WaitingControl:
@@ -45,8 +45,8 @@ def test_an_interrupted_run_waits_for_its_last_call_of_the_stand_in() -> None:
         configuration=SimpleNamespace(drain=SimpleNamespace(streams={})), crash_report=lambda: ""
     )
     observer: Any = SimpleNamespace(take_snapshot=lambda *_, **__: None)
-    run = _StandInRun(stack, Progress(windows=1), observer, control)
-    control.interrupted = run._stopped
+    run = StandInRun(stack, Progress(windows=1), observer, control)
+    control.interrupted = run.stopped
     before = set(threading.enumerate())
 
     def interrupt(_: object) -> None:
@@ -110,8 +110,8 @@ def test_a_batch_that_ends_before_a_window_is_killed_is_followed_by_another(
     stack: Any = SimpleNamespace(
         configuration=SimpleNamespace(drain=SimpleNamespace(streams={})), drain=batches
     )
-    run = _StandInRun(stack, batches.progress, each, each)
+    run = StandInRun(stack, batches.progress, each, each)
 
-    run._kill_a_window(math.inf)
+    run.kill_a_window(math.inf)
 
-    assert (batches.started, batches.kills, run._killed_windows) == (observed_in, 1, 1)
+    assert (batches.started, batches.kills, run.killed_windows) == (observed_in, 1, 1)
