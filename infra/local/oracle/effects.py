@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from infra.local.oracle.expected import (
@@ -18,6 +18,7 @@ from infra.local.oracle.expected import (
     VideoDocument,
 )
 from infra.local.oracle.observation import Observation
+from infra.local.oracle.published import parse_time
 from infra.local.oracle.surplus import find_surplus
 
 KINDS: Final = (
@@ -145,7 +146,7 @@ def _marker(effect: Marker | NoMarker, observation: Observation) -> Iterator[Che
         effect.note,
     )
     description = f"{effect.color} marker on run {effect.run_id}"
-    yield Check("markers", description, passed, _time((marker or {}).get("updated_at")))
+    yield Check("markers", description, passed, parse_time((marker or {}).get("updated_at")))
 
 
 def _url(
@@ -168,12 +169,5 @@ def _document(expected: ExpectedEffect, video_id: str, observation: Observation)
     passed = (fields.get("event") or {}).get("event_id") == expected.event.id
     passed = passed and observation.oracle.is_snapshot(fields, video_id)
     return Check(
-        "snapshots", f"document media/{video_id}", passed, _time(fields.get("snapshot_at"))
+        "snapshots", f"document media/{video_id}", passed, parse_time(fields.get("snapshot_at"))
     )
-
-
-def _time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

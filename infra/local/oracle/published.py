@@ -65,7 +65,7 @@ def read_event(message: TopicMessage) -> PublishedEvent | None:
     payload = fields if channel == WEBHOOK else body.get("payload")
     fields, payload = _object(fields), _object(payload)
     created_at = body.get("created_at")
-    moment = _time(created_at) or _time(attributes.get("ce-time"))
+    moment = parse_time(created_at) or parse_time(attributes.get("ce-time"))
     if moment is None:
         return None
     return PublishedEvent(
@@ -78,6 +78,17 @@ def read_event(message: TopicMessage) -> PublishedEvent | None:
         payload,
         **{name: _text(fields.get(name)) for name in ("run_id", "video_id", "segment_id")},
     )
+
+
+def parse_time(text: object) -> datetime | None:
+    """Parse an ISO 8601 time, in UTC unless it has a zone; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 def _json_object(data: bytes) -> dict[str, Any] | None:
@@ -94,13 +105,3 @@ def _object(value: object) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
