@@ -1,4 +1,4 @@
-# What one can do here: `make help`.
+# Commands of the project; `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,48 +12,48 @@ help: #! show this list
 	@grep -hE '^[a-z-]+:.*#! ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#! (.*)/\1|\2/' \
 	  | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-run: $(VENV)/local.done #! the whole bridge on this machine: a scenario from events to effects
+run: $(VENV)/local.done #! run a scenario on this machine, from events to effects
 	@$(BIN)/python -m infra.local run
 
-serve: $(VENV)/local.done #! the same, kept running; addresses in build/endpoints.json
+serve: $(VENV)/local.done #! run the bridge on this machine until Ctrl-C; addresses in build/endpoints.json
 	@$(BIN)/python -m infra.local serve
 
-standin: $(VENV)/local.done #! the stand-in VideoVector API alone
+standin: $(VENV)/local.done #! run only the stand-in VideoVector API
 	@$(BIN)/python -m infra.standin
 
-# Make hands on what its command line sets: infra/README.md has all that these take.
-plan: $(VENV)/local.done #! what Terraform would do: PROJECT=... REGION=...
+# Make passes variables of its command line to these commands; infra/README.md lists the variables.
+plan: $(VENV)/local.done #! show the changes of a deployment: PROJECT=... REGION=...
 	@$(BIN)/python -m infra.deploy plan
 
-deploy: $(VENV)/local.done #! the bridge in a Google Cloud project: PROJECT=... REGION=...
+deploy: $(VENV)/local.done #! deploy the bridge to a Google Cloud project: PROJECT=... REGION=...
 	@$(BIN)/python -m infra.deploy deploy
 
-destroy: $(VENV)/local.done #! takes it out of the project: PROJECT=... REGION=...
+destroy: $(VENV)/local.done #! delete the bridge from the project: PROJECT=... REGION=...
 	@$(BIN)/python -m infra.deploy destroy
 
-test: $(VENV)/dev.done #! every test, on every supported Python that is installed
+test: $(VENV)/dev.done #! run every test, on every supported Python that is installed
 	@$(BIN)/python -m tests.every_python
 
-test-infra: $(VENV)/dev.done $(SCANNER)/done #! the Terraform files: form, validity, plans over mocked providers, a scan
+test-infra: $(VENV)/dev.done $(SCANNER)/done #! test the Terraform files: format, validity, plans over mocked providers, a scan
 	@$(BIN)/python -m pytest tests/infra -v --no-header
 
-check: $(VENV)/dev.done #! format, lint, types, import direction, dependencies, secrets, locks
+check: $(VENV)/dev.done #! check format, lint, types, imports, dependencies, secrets, locks
 	@$(BIN)/python -m tests.checks
 
-bench: $(VENV)/dev.done #! events/s from the stand-in's flood into the Pub/Sub emulator
+bench: $(VENV)/dev.done #! measure events/s from the stand-in into the Pub/Sub emulator
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-format: $(VENV)/dev.done #! put the code into its form
+format: $(VENV)/dev.done #! format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-readme: $(VENV)/dev.done #! draw the picture and tables of infra/README.md anew
+readme: $(VENV)/dev.done #! generate the picture and tables of infra/README.md
 	@$(BIN)/python -m infra.readme
 
-# Hashes, no registry: a lock must install from any mirror.
+# With hashes and without registry addresses, so that a lock installs from any mirror.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-annotate --no-header
-lock: $(VENV)/dev.done #! pin every dependency anew, with hashes
+lock: $(VENV)/dev.done #! update the pins of every dependency, with hashes
 	$(LOCK) pyproject.toml --upgrade --output-file functions/requirements.txt
 	$(LOCK) pyproject.toml --constraint functions/requirements.txt --group local \
 	  --output-file infra/local/requirements.txt
@@ -61,17 +61,17 @@ lock: $(VENV)/dev.done #! pin every dependency anew, with hashes
 	  --output-file tests/requirements.txt
 	$(LOCK) --group scan --output-file tests/infra/requirements.txt
 
-clean: #! remove what was installed and built
+clean: #! remove everything that was installed and built
 	rm -rf $(VENV) .venv-* build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "This needs Python 3.11 or newer; set PYTHON=... (now: $$($(PYTHON) --version))"; exit 1; }
-	@echo "Making $(VENV)..."
+	@echo "Creating $(VENV)..."
 	@$(PYTHON) -m venv $(VENV)
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# The command line, from the sources as they are: nothing is fetched.
+# The command line, from the sources; nothing is downloaded.
 SELF := $(PIP) --no-deps --no-build-isolation -e .
 
 $(VENV)/local.done: infra/local/requirements.txt | $(VENV)/bin/python

@@ -1,4 +1,4 @@
-# Tells when more is spent than was meant to be; off by default.
+# Monthly budget alert; off by default.
 
 resource "google_billing_budget" "this" {
   count = var.budget == null ? 0 : 1

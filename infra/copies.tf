@@ -1,11 +1,11 @@
-# Copies of every event, off by default: a BigQuery table, an archive in Cloud Storage.
+# Copies of every event in a BigQuery table or an archive in Cloud Storage; off by default.
 
 resource "google_bigquery_dataset" "events" {
   count = var.bigquery == null ? 0 : 1
 
   dataset_id                 = var.bigquery.dataset
   location                   = coalesce(var.bigquery.location, var.region)
-  description                = "Events of VideoVector"
+  description                = "VideoVector events"
   delete_contents_on_destroy = !var.deletion_protection
 
   dynamic "default_encryption_configuration" {
@@ -20,7 +20,7 @@ resource "google_bigquery_dataset" "events" {
 }
 
 resource "google_bigquery_table" "events" {
-  #checkov:skip=CKV_GCP_80:It has the key of its dataset, where there is one
+  #checkov:skip=CKV_GCP_80:It uses the key of its dataset, if any
   count = var.bigquery == null ? 0 : 1
 
   dataset_id          = google_bigquery_dataset.events[0].dataset_id
@@ -35,7 +35,7 @@ resource "google_bigquery_table" "events" {
     expiration_ms = var.bigquery.retention_days == null ? null : var.bigquery.retention_days * 86400000
   }
 
-  # What Pub/Sub writes: https://cloud.google.com/pubsub/docs/bigquery#write_metadata
+  # The schema that Pub/Sub writes: https://cloud.google.com/pubsub/docs/bigquery#write_metadata
   schema = jsonencode([
     { name = "subscription_name", type = "STRING", mode = "NULLABLE" },
     { name = "message_id", type = "STRING", mode = "NULLABLE" },
@@ -74,8 +74,8 @@ resource "google_pubsub_subscription" "bigquery" {
 }
 
 resource "google_storage_bucket" "archive" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs tell who reads what; usage logs would need a bucket more
-  #checkov:skip=CKV_GCP_78:Pub/Sub writes each file once, and nobody else writes
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record access; usage logs would need another bucket
+  #checkov:skip=CKV_GCP_78:Only Pub/Sub writes, and each file once
   count = var.archive == null ? 0 : 1
 
   name                        = local.archive_bucket

@@ -1,4 +1,4 @@
-# State: cursors, leases, records of effects, documents of videos.
+# State: cursors, leases, effect records, video documents.
 
 resource "google_firestore_database" "this" {
   count = var.firestore.create ? 1 : 0
@@ -21,7 +21,7 @@ resource "google_firestore_database" "this" {
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
 }
 
-# Records of what only one event asked for end by themselves.
+# Firestore deletes effect records that concern a single event, by their TTL.
 resource "google_firestore_field" "expiry" {
   database   = var.firestore.database
   collection = "effects"
@@ -29,14 +29,14 @@ resource "google_firestore_field" "expiry" {
 
   ttl_config {}
 
-  # No query asks for it.
+  # No query uses it.
   index_config {}
 
   depends_on = [google_firestore_database.this, google_project_service.this]
 }
 
-# Nobody queries records by a field, and an index of times, which only grow, would limit the
-# collection to 500 writes a second: https://firebase.google.com/docs/firestore/solutions/shard-timestamp
+# No query uses a field of the records. An index on increasing times would limit the collection to
+# 500 writes a second: https://firebase.google.com/docs/firestore/solutions/shard-timestamp
 resource "google_firestore_field" "no_indexes" {
   database   = var.firestore.database
   collection = "effects"
@@ -47,7 +47,7 @@ resource "google_firestore_field" "no_indexes" {
   depends_on = [google_firestore_database.this, google_project_service.this]
 }
 
-# Firestore has no grants of its own: those of the project, for this database alone.
+# Firestore has no resource-level IAM: grant on the project, with a condition on this database.
 resource "google_project_iam_member" "state" {
   for_each = { for name, each in local.functions : name => each if each.state }
 

@@ -1,8 +1,8 @@
-# The functions: their source, who builds them, and what each of them finds in its environment.
+# The functions: their source, their build, and their environment variables.
 
 locals {
   _source_folder = "${path.module}/../functions"
-  # What is deployed: not the command line, which is the operator's.
+  # The deployed files: without the operator's command line.
   _source_files = [
     for file in setunion(
       fileset(local._source_folder, "{main.py,requirements.txt}"),
@@ -14,7 +14,7 @@ locals {
     { for file in local._source_files : file => file("${local._source_folder}/${file}") },
     { "automations.toml" = file(local.automations_file) },
   )
-  # By content alone, whatever a zip adds to it.
+  # A hash of the content only; a zip also has metadata.
   source_hash = sha256(jsonencode(local.source))
 
   secret_files = {
@@ -22,7 +22,7 @@ locals {
     WEBHOOK_SECRETS      = { variable = "WEBHOOK_SECRETS_FILE", folder = "/secrets/webhook", file = "secrets", secret = google_secret_manager_secret.webhook.secret_id }
   }
 
-  # Of a stream only what was given, for the rest has defaults of its own.
+  # Only the fields that are set; the bridge has defaults for the others.
   streams = {
     for name, each in var.streams : name => {
       for key, value in each : key => value if value != null && key != "schedule"
@@ -55,12 +55,12 @@ locals {
     )
   }
 
-  # Defaults of what a function of the topology may leave out.
+  # Defaults of optional fields in the topology.
   functions = {
     for name, each in local.topology.functions : name => merge(
       { environment = {}, public = false, signs = false },
       each,
-      # The drain waits for its longest window; every stream may be drained at once.
+      # `drain` runs as long as the longest window, and for every stream at once.
       name == "drain" ? {
         resources = merge(each.resources, {
           max_instances   = max(each.resources.max_instances, length(var.streams) + 1)
@@ -82,7 +82,7 @@ locals {
 data "archive_file" "source" {
   type             = "zip"
   output_path      = "${path.module}/.build/${local.source_hash}.zip"
-  output_file_mode = "0644" # or the zip would differ from machine to machine
+  output_file_mode = "0644" # the same zip on every machine
 
   dynamic "source" {
     for_each = local.source
@@ -148,7 +148,7 @@ resource "google_storage_bucket_iam_member" "build_source" {
   member = google_service_account.build.member
 }
 
-# Cloud Functions copies the source to a bucket that it makes itself, once there is a function.
+# Cloud Functions copies the source to a bucket that it creates with the first function.
 resource "google_project_iam_member" "build_copy" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -206,7 +206,7 @@ module "function" {
   ]
 }
 
-# Signs URLs as itself, without a key.
+# The function signs URLs with its own service account, without a key file.
 resource "google_service_account_iam_member" "signs" {
   for_each = { for name, each in local.functions : name => each if each.signs }
 

@@ -1,4 +1,4 @@
-# With a key of one's own: the service agents that encrypt by it.
+# Customer-managed encryption: grants for the service agents that use the key.
 
 locals {
   _kms_agents = {

@@ -1,4 +1,4 @@
-# What there is, in topology.json: the same file that the local stack runs.
+# The topology, from topology.json, which the local stack reads too.
 
 data "google_project" "this" {
   project_id = var.project_id
@@ -11,10 +11,10 @@ locals {
   push_subscriptions = { for name, each in local.topology.subscriptions : name => each if contains(keys(each), "function") }
   pull_subscriptions = { for name, each in local.topology.subscriptions : name => each if !contains(keys(each), "function") }
 
-  # Pub/Sub itself, as Google makes it for a project.
+  # Pub/Sub's service agent, which Google creates for a project.
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 
-  # Names of buckets are the world's, so they begin with the project's.
+  # Bucket names are global, so they start with the project id.
   claims_bucket   = "${var.project_id}-${var.prefix}videovector-claims"
   previews_bucket = coalesce(var.previews.bucket, "${var.project_id}-${var.prefix}videovector-previews")
   archive_bucket  = "${var.project_id}-${var.prefix}videovector-archive"

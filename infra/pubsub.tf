@@ -1,4 +1,4 @@
-# Topics, who may publish on them, and subscriptions with what becomes of messages nobody takes.
+# Topics with their publishers, and subscriptions with their dead-letter policies.
 
 resource "google_pubsub_topic" "this" {
   for_each = local.topology.topics
@@ -26,16 +26,16 @@ resource "google_pubsub_topic_iam_member" "publisher" {
   member = module.function[each.value.function].member
 }
 
-# Pub/Sub pushes as this account.
+# Pub/Sub signs its pushes with this account.
 resource "google_service_account" "push" {
   account_id   = "${var.prefix}pubsub-push"
-  display_name = "Pub/Sub, when it pushes to the VideoVector bridge"
+  display_name = "Pub/Sub pushes to the VideoVector bridge"
 
   depends_on = [google_project_service.this]
 }
 
-# The filter of a subscription cannot be changed. Its hash in the name lets another one be made
-# before the old one goes, so that no event falls between them.
+# The filter of a subscription cannot be changed. The name has the filter's hash, so that a new
+# subscription is created before the old one is deleted, and no event is missed.
 resource "google_pubsub_subscription" "push" {
   for_each = local.push_subscriptions
 
@@ -77,15 +77,15 @@ resource "google_pubsub_subscription" "push" {
 
     precondition {
       condition     = each.value.ack_deadline_seconds >= local.functions[each.value.function].resources.timeout_seconds
-      error_message = "A message is acknowledged within the deadline only if its function ends before."
+      error_message = "The ack deadline of a subscription must not be shorter than the timeout of its function."
     }
   }
 
-  # A push that is refused for want of a grant would count as an attempt.
+  # Create grants first: a push that is refused counts as a delivery attempt.
   depends_on = [google_pubsub_topic_iam_member.publisher, google_pubsub_topic_iam_member.dead_letter]
 }
 
-# What is pulled, or kept until somebody looks: dead letters and rejected messages.
+# Pull subscriptions, which keep dead letters and rejected messages.
 resource "google_pubsub_subscription" "pull" {
   for_each = local.pull_subscriptions
 
@@ -99,7 +99,7 @@ resource "google_pubsub_subscription" "pull" {
   }
 }
 
-# Pub/Sub itself moves dead letters: it publishes them, and takes them from where they were.
+# Pub/Sub's service agent publishes dead letters, and acknowledges them on their subscription.
 resource "google_pubsub_topic_iam_member" "dead_letter" {
   for_each = toset([for each in local.push_subscriptions : each.dead_letter.topic])
 

@@ -1,8 +1,8 @@
-# A clock for each stream.
+# A Cloud Scheduler job for each stream.
 
 resource "google_service_account" "scheduler" {
   account_id   = "${var.prefix}drain-scheduler"
-  display_name = "Cloud Scheduler, when it drains VideoVector's stream"
+  display_name = "Cloud Scheduler calls drain"
 
   depends_on = [google_project_service.this]
 }
@@ -17,7 +17,7 @@ resource "google_cloud_scheduler_job" "drain" {
   time_zone        = "Etc/UTC"
   attempt_deadline = "${local.drain_seconds + 10}s"
 
-  # The next minute comes anyway, and goes on from the cursor.
+  # No retry: the next scheduled window resumes at the cursor.
   retry_config {
     retry_count = 0
   }

@@ -1,4 +1,4 @@
-# Secrets. The API key's is made before, so that the key is in no state: see `make deploy`.
+# The webhook's secrets. `make deploy` creates the API key's secret, so the key is in no state.
 
 resource "google_secret_manager_secret" "webhook" {
   secret_id = "${var.prefix}videovector-webhook-secrets"
@@ -23,7 +23,7 @@ resource "google_secret_manager_secret" "webhook" {
 }
 
 # A function cannot mount a secret without a version. This one holds a comment;
-# `videovector-bridge webhook ensure --secret ...` adds those that matter.
+# `videovector-bridge webhook ensure --secret ...` adds the real ones.
 resource "google_secret_manager_secret_version" "webhook" {
   secret      = google_secret_manager_secret.webhook.id
   secret_data = "# No secret yet: videovector-bridge webhook ensure\n"

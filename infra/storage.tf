@@ -1,8 +1,8 @@
 # Buckets: the functions' source, events too large for a message, and previews.
 
 resource "google_storage_bucket" "source" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs tell who reads what; usage logs would need a bucket more
-  #checkov:skip=CKV_GCP_78:A source is named by its content, so it is never written over
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record access; usage logs would need another bucket
+  #checkov:skip=CKV_GCP_78:A source has the hash of its content as its name, so it is never overwritten
   name                        = local.source_bucket
   location                    = var.region
   uniform_bucket_level_access = true
@@ -20,10 +20,10 @@ resource "google_storage_bucket" "source" {
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
 }
 
-# An event whose data is here is delivered for as long as Pub/Sub keeps messages.
+# Claim checks. They are kept longer than Pub/Sub keeps the messages that refer to them.
 resource "google_storage_bucket" "claims" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs tell who reads what; usage logs would need a bucket more
-  #checkov:skip=CKV_GCP_78:An event is written once, and goes for good when its time is over
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record access; usage logs would need another bucket
+  #checkov:skip=CKV_GCP_78:An event is written once, and deleted after its retention
   name                        = local.claims_bucket
   location                    = var.region
   uniform_bucket_level_access = true
@@ -52,8 +52,8 @@ resource "google_storage_bucket" "claims" {
 }
 
 resource "google_storage_bucket" "previews" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs tell who reads what; usage logs would need a bucket more
-  #checkov:skip=CKV_GCP_78:VideoVector makes a preview again whenever it is asked
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record access; usage logs would need another bucket
+  #checkov:skip=CKV_GCP_78:VideoVector can create a preview again at any time
   name                        = local.previews_bucket
   location                    = var.region
   uniform_bucket_level_access = true
@@ -90,7 +90,7 @@ locals {
     claims   = google_storage_bucket.claims.name
     previews = google_storage_bucket.previews.name
   }
-  # Claims are put once; previews are looked at and replaced.
+  # Claim checks are only created; previews are also read and replaced.
   _bucket_roles = {
     "claims:read"    = "roles/storage.objectViewer"
     "claims:write"   = "roles/storage.objectCreator"

@@ -6,24 +6,24 @@ variable "api_base_url" {
 
   validation {
     condition     = can(regex("^https://[^/?#@]+(/[^?#]*)?$", var.api_base_url))
-    error_message = "The API root is an https address without user, query or fragment."
+    error_message = "The API root must be an https URL without user, query or fragment."
   }
 }
 
 variable "api_key_secret" {
-  description = "Name of the Secret Manager secret that holds the API key. It exists before Terraform runs: `make deploy` makes it, or the line in the README."
+  description = "Name of the Secret Manager secret with the API key. It must exist before Terraform runs: `make deploy` creates it, or the command in infra/README.md."
   type        = string
   default     = "videovector-api-key"
   nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,255}$", var.api_key_secret))
-    error_message = "Name the secret alone: 1 to 255 letters, digits, hyphens and underscores."
+    error_message = "The secret's name must have 1 to 255 letters, digits, hyphens and underscores, without projects/."
   }
 }
 
 variable "alerts" {
-  description = "When alerts are raised: age of the newest drained event, age of the oldest message that a subscriber has not acknowledged (seconds), rejected messages and refused deliveries in 10 minutes."
+  description = "Thresholds of alerts: age of the newest drained event and of the oldest unacknowledged message (seconds), rejected messages and refused deliveries in 10 minutes."
   type = object({
     cursor_age_seconds     = optional(number, 900)
     unacked_seconds        = optional(number, 1800)
@@ -35,12 +35,12 @@ variable "alerts" {
 
   validation {
     condition     = alltrue([for value in values(var.alerts) : value > 0])
-    error_message = "Every threshold of an alert is above 0."
+    error_message = "Every threshold of an alert must be above 0."
   }
 }
 
 variable "archive" {
-  description = "Keep every event in a bucket, as Avro, for so many days (null: no archive)."
+  description = "Archive of every event in a bucket, as Avro (null: no archive), kept for `retention_days`."
   type = object({
     retention_days = optional(number, 365)
   })
@@ -48,7 +48,7 @@ variable "archive" {
 
   validation {
     condition     = var.archive == null ? true : var.archive.retention_days >= 1
-    error_message = "An archive keeps events for 1 day or more."
+    error_message = "retention_days of the archive must be 1 or more."
   }
 }
 
@@ -59,12 +59,12 @@ variable "automations_file" {
 
   validation {
     condition     = var.automations_file == null ? true : fileexists(var.automations_file)
-    error_message = "There is no such automations file."
+    error_message = "The automations file does not exist."
   }
 }
 
 variable "bigquery" {
-  description = "Copy every event into a BigQuery table (null: no copy). The location is BigQuery's; by default the region."
+  description = "Copy of every event in a BigQuery table (null: no copy). `location` is a BigQuery location; default: the region."
   type = object({
     dataset        = optional(string, "videovector")
     location       = optional(string)
@@ -74,17 +74,17 @@ variable "bigquery" {
 
   validation {
     condition     = var.bigquery == null ? true : can(regex("^[A-Za-z0-9_]+$", var.bigquery.dataset))
-    error_message = "The name of a dataset has letters, digits and underscores."
+    error_message = "The name of a dataset must have letters, digits and underscores only."
   }
 
   validation {
     condition     = try(var.bigquery.retention_days, null) == null ? true : var.bigquery.retention_days >= 1
-    error_message = "A copy is kept for 1 day or more."
+    error_message = "retention_days of the BigQuery table must be 1 or more."
   }
 }
 
 variable "budget" {
-  description = "Tell when so much was spent in a month (null: no budget alert)."
+  description = "Monthly budget alert at 50, 90 and 100 % of `amount` (null: no alert)."
   type = object({
     billing_account = string
     amount          = number
@@ -94,19 +94,19 @@ variable "budget" {
 
   validation {
     condition     = var.budget == null ? true : can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account)) && var.budget.amount >= 1
-    error_message = "A budget names a billing account (XXXXXX-XXXXXX-XXXXXX) and an amount of 1 or more."
+    error_message = "A budget must have a billing account (XXXXXX-XXXXXX-XXXXXX) and an amount of 1 or more."
   }
 }
 
 variable "deletion_protection" {
-  description = "Keep the Firestore database and buckets that hold anything when everything else is destroyed."
+  description = "Keep the Firestore database, and buckets that are not empty, when everything else is destroyed."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "environment" {
-  description = "Further settings of the functions, by function (\"all\": every one), as the table of settings in README.md names them."
+  description = "Other settings by function (\"all\": every function), with the names in the README's table of settings."
   type        = map(map(string))
   default     = {}
   nullable    = false
@@ -117,7 +117,7 @@ variable "environment" {
         for name in keys(settings) : !contains(["VIDEO_VECTOR_API_KEY", "WEBHOOK_SECRETS"], name)
       ]
     ]))
-    error_message = "Secrets are no settings: the API key and the webhook's secrets are in Secret Manager."
+    error_message = "The API key and the webhook's secrets must be in Secret Manager, not in environment."
   }
 
   validation {
@@ -126,17 +126,17 @@ variable "environment" {
       "REJECTED_TOPIC", "SIGNED_URL_BUCKETS", "STREAMS", "VIDEO_VECTOR_API_KEY_FILE", "VIDEO_VECTOR_BASE_URL",
       "WEBHOOK_IDS", "WEBHOOK_SECRETS_FILE",
     ])) == 0
-    error_message = "Topics, buckets, streams and whatever else has a variable of its own are set by that: grants and alerts follow it."
+    error_message = "Settings that have a Terraform variable of their own (topics, buckets, streams) must be set with it: grants and alerts depend on it."
   }
 
   validation {
     condition     = length(setsubtract(keys(var.environment), concat(["all"], keys(local.topology.functions)))) == 0
-    error_message = "Settings are for \"all\" or for a function of topology.json."
+    error_message = "Keys of environment must be \"all\" or a function of topology.json."
   }
 }
 
 variable "firestore" {
-  description = "The Firestore database: its name, its location (by default the region), and whether it is made here."
+  description = "The Firestore database: name, location (default: the region), and whether Terraform creates it."
   type = object({
     create   = optional(bool, true)
     database = optional(string, "(default)")
@@ -147,59 +147,59 @@ variable "firestore" {
 
   validation {
     condition     = var.firestore.database == "(default)" || can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.firestore.database))
-    error_message = "A database is named (default), or with 4 to 63 lower-case letters, digits and hyphens."
+    error_message = "A database name must be (default), or have 4 to 63 lower-case letters, digits and hyphens."
   }
 }
 
 variable "kms_key" {
-  description = "Encrypt with this key: projects/P/locations/L/keyRings/R/cryptoKeys/K, in the region (null: Google's keys). infra/README.md says which service agents have to exist first."
+  description = "Customer-managed encryption key in the region: projects/P/locations/L/keyRings/R/cryptoKeys/K (null: Google's keys). infra/README.md lists the service agents that must exist first."
   type        = string
   default     = null
 
   validation {
     condition     = var.kms_key == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
-    error_message = "Name the key in full: projects/P/locations/L/keyRings/R/cryptoKeys/K."
+    error_message = "The key must have its full name: projects/P/locations/L/keyRings/R/cryptoKeys/K."
   }
 }
 
 variable "labels" {
-  description = "Labels of everything that has labels."
+  description = "Labels of every resource that supports labels."
   type        = map(string)
   default     = { app = "videovector-bridge" }
   nullable    = false
 
   validation {
     condition     = alltrue([for key, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
-    error_message = "Labels are lower-case letters, digits, hyphens and underscores, 63 at most, and a key begins with a letter."
+    error_message = "Labels must have at most 63 lower-case letters, digits, hyphens and underscores, and a key must start with a letter."
   }
 }
 
 variable "notification_channels" {
-  description = "Where alerts go: projects/P/notificationChannels/N."
+  description = "Notification channels of alerts: projects/P/notificationChannels/N."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for each in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", each))])
-    error_message = "A notification channel is named projects/P/notificationChannels/N."
+    error_message = "A notification channel must have its full name: projects/P/notificationChannels/N."
   }
 }
 
 variable "prefix" {
-  description = "Begins the name of every resource, for several bridges in one project. A service account's name holds 30 characters, so it is short."
+  description = "Prefix of every resource name, for several bridges in one project. It is short because a service account's name has at most 30 characters."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = var.prefix == "" || can(regex("^[a-z][a-z0-9-]{0,8}-$", var.prefix))
-    error_message = "A prefix has up to 10 lower-case letters, digits and hyphens, and ends in a hyphen."
+    error_message = "A prefix must have at most 10 lower-case letters, digits and hyphens, start with a letter and end with a hyphen."
   }
 }
 
 variable "previews" {
-  description = "The bucket for previews: its name (by default made of the project's), and for how many days a file is kept (null: for ever)."
+  description = "The bucket for previews: name (default: derived from the project id), and days until a file is deleted (null: never)."
   type = object({
     bucket         = optional(string)
     retention_days = optional(number)
@@ -209,63 +209,63 @@ variable "previews" {
 
   validation {
     condition     = var.previews.retention_days == null ? true : var.previews.retention_days >= 1
-    error_message = "Previews are kept for 1 day or more."
+    error_message = "retention_days of previews must be 1 or more."
   }
 
   validation {
     condition     = var.previews.bucket == null ? true : can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", var.previews.bucket))
-    error_message = "Name the bucket alone, without gs://: 3 to 63 lower-case letters, digits, hyphens, underscores and dots."
+    error_message = "The bucket's name must have 3 to 63 lower-case letters, digits, hyphens, underscores and dots, without gs://."
   }
 }
 
 variable "project_id" {
-  description = "The Google Cloud project."
+  description = "Id of the Google Cloud project."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
-    error_message = "A project id has 6 to 30 lower-case letters, digits and hyphens, and begins with a letter."
+    error_message = "A project id must have 6 to 30 lower-case letters, digits and hyphens, and start with a letter."
   }
 }
 
 variable "region" {
-  description = "Where everything runs."
+  description = "Region of every resource."
   type        = string
   default     = "us-central1"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "A region is named like us-central1 or europe-west1."
+    error_message = "A region must have a name like us-central1 or europe-west1."
   }
 }
 
 variable "signed_url_buckets" {
-  description = "Buckets that URLs may be issued for. For `signer = \"storage\"`, grant the service account of issue-signed-urls roles/storage.objectViewer on those that are not made here."
+  description = "Buckets whose objects may get signed URLs. For `signer = \"storage\"`, grant roles/storage.objectViewer to the service account of issue-signed-urls on buckets that Terraform does not create."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for each in var.signed_url_buckets : can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", each))])
-    error_message = "Name each bucket alone, without gs://."
+    error_message = "Bucket names must not start with gs://."
   }
 }
 
 variable "storage_regions" {
-  description = "Where Pub/Sub may store messages (by default the region)."
+  description = "Regions where Pub/Sub may store messages (default: the region)."
   type        = list(string)
   default     = null
 
   validation {
     condition     = var.storage_regions == null ? true : length(var.storage_regions) > 0 && alltrue([for each in var.storage_regions : can(regex("^[a-z]+-[a-z]+[0-9]+$", each))])
-    error_message = "Messages are stored in one region or more, named like us-central1 or europe-west1."
+    error_message = "storage_regions must have one region or more, with names like us-central1 or europe-west1."
   }
 }
 
 variable "streams" {
-  description = "The streams that are drained, by name: filters, limits of a window, where a new one begins (`latest`, `earliest` or an event id), what happens when VideoVector refuses the cursor, and the schedule (unix-cron)."
+  description = "Streams to drain, by name: filters, window limits, start position of a new stream (`latest`, `earliest` or an event id), policy for a refused cursor, and schedule (unix-cron)."
   type = map(object({
     schedule       = optional(string, "* * * * *")
     run_id         = optional(string)
@@ -286,17 +286,17 @@ variable "streams" {
 
   validation {
     condition     = length(var.streams) > 0 && alltrue([for name in keys(var.streams) : can(regex("^[a-z][a-z0-9-]{0,39}$", name))])
-    error_message = "There is at least one stream; a name has up to 40 lower-case letters, digits and hyphens."
+    error_message = "There must be at least one stream; a name must have at most 40 lower-case letters, digits and hyphens."
   }
 
   validation {
     condition     = alltrue([for each in values(var.streams) : each.window_seconds >= 1 && each.window_seconds <= 1700])
-    error_message = "A window lasts 1 to 1700 seconds: Cloud Scheduler waits for half an hour at most."
+    error_message = "A window must last 1 to 1700 seconds: Cloud Scheduler waits at most half an hour."
   }
 
   validation {
     condition     = alltrue([for each in values(var.streams) : each.idle_seconds > 0 && each.idle_seconds <= each.window_seconds])
-    error_message = "A window that ends when idle does so after more than 0 seconds, and no later than the window itself."
+    error_message = "idle_seconds must be above 0 and not above window_seconds."
   }
 
   validation {
@@ -305,12 +305,12 @@ variable "streams" {
         for limit in [each.batch_size, each.max_events, each.max_bytes, each.lease_seconds] : limit == null ? true : limit >= 1
       ]) && coalesce(each.lease_seconds, 1) <= 3600 && coalesce(each.batch_size, 1) <= 100000
     ])
-    error_message = "Limits of a window are 1 or more; a lease lasts 3600 seconds at most, and a batch has 100000 events at most."
+    error_message = "Limits of a window must be 1 or more; lease_seconds must be at most 3600, and batch_size at most 100000."
   }
 
   validation {
     condition     = alltrue([for each in values(var.streams) : contains(["fail", "latest", "earliest"], each.cursor_policy)])
-    error_message = "The cursor policy is fail, latest or earliest."
+    error_message = "The cursor policy must be fail, latest or earliest."
   }
 
   validation {
@@ -319,7 +319,7 @@ variable "streams" {
         contains(["latest", "earliest"], each.start_from) || !contains(["latest", "earliest"], lower(each.start_from))
       )
     ])
-    error_message = "A stream begins at latest, earliest or an event id: 1 to 900 printable ASCII characters, no blank at either end."
+    error_message = "start_from must be latest, earliest or an event id: 1 to 900 printable ASCII characters, no blank at either end."
   }
 
   validation {
@@ -328,23 +328,23 @@ variable "streams" {
         each.run_id, each.index_id, toset(coalesce(each.video_ids, [])), toset(coalesce(each.event_types, [])),
       ])
     ]))
-    error_message = "No two streams have the same filters: every event would be published twice."
+    error_message = "Two streams must not have the same filters: every event would be published twice."
   }
 
   validation {
     condition     = alltrue([for each in values(var.streams) : length(split(" ", trimspace(each.schedule))) == 5])
-    error_message = "A schedule is a unix-cron of five fields, such as \"* * * * *\"."
+    error_message = "A schedule must be a unix-cron expression of five fields, such as \"* * * * *\"."
   }
 }
 
 variable "webhook_ids" {
-  description = "Webhooks that may deliver (none named: any whose signature is right)."
+  description = "Ids of webhooks whose deliveries are accepted (empty: any webhook with a valid signature)."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for each in var.webhook_ids : can(regex("^[^,[:space:]]+$", each))])
-    error_message = "The id of a webhook has no comma and no blank."
+    error_message = "The id of a webhook must not have a comma or a blank."
   }
 }

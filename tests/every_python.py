@@ -22,6 +22,7 @@ ON_THE_OTHER = (
     "tests/docs",
     "tests/properties",
     "tests/contract",
+    "tests/local",
     "tests/faults",
 )
 

@@ -1,1 +1,4 @@
-"""`make plan`, `make deploy` and `make destroy`: Terraform, and the little that comes before it."""
+"""`make plan`, `make deploy` and `make destroy`: prepare the project, then run Terraform.
+
+Only tests import it. It imports nothing of the bridge, the stand-in or the local stack.
+"""

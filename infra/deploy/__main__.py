@@ -5,12 +5,12 @@ import os
 import sys
 from pathlib import Path
 
-from infra.deploy.commands import Deployment, problems, set_twice
+from infra.deploy.commands import Deployment, find_conflicts, find_problems
 from infra.deploy.run import FailedError, run
 
 
 def main() -> int:
-    """Run the command; 0 done, 1 something failed, 2 something given is wrong, 130 Ctrl-C."""
+    """Run the command; return 0 success, 1 failure, 2 wrong settings, 130 Ctrl-C."""
     options = _options()
     deployment = Deployment(
         project=options.project,
@@ -19,13 +19,13 @@ def main() -> int:
         variables_file=options.vars,
         automations_file=options.automations_file,
     )
-    wrong = problems(deployment)
+    problems = find_problems(deployment)
     if options.vars and options.vars.is_file():
-        wrong += set_twice(options.vars.read_text(encoding="utf-8"))
+        problems += find_conflicts(options.vars.read_text(encoding="utf-8"))
     if options.api_key_file and not options.api_key_file.is_file():
-        wrong.append(f"API_KEY_FILE: there is no file {options.api_key_file}")
-    if wrong:
-        lines = "".join(f"\n  {problem}" for problem in wrong)
+        problems.append(f"API_KEY_FILE: file {options.api_key_file} does not exist")
+    if problems:
+        lines = "".join(f"\n  {problem}" for problem in problems)
         print(f"make {options.command}: wrong settings:{lines}", file=sys.stderr)
         return 2
     try:
@@ -34,7 +34,7 @@ def main() -> int:
         print(f"make {options.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Ended by Ctrl-C. Run it again: it goes on from where it was.", file=sys.stderr)
+        print("Stopped by Ctrl-C. Run it again to continue.", file=sys.stderr)
         return 130
     return 0
 
@@ -42,16 +42,16 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
     parser.add_argument("command", choices=("plan", "deploy", "destroy"))
-    given = os.environ
-    parser.add_argument("--project", default=given.get("PROJECT", ""))
-    parser.add_argument("--region", default=given.get("REGION", ""))
+    environment = os.environ
+    parser.add_argument("--project", default=environment.get("PROJECT", ""))
+    parser.add_argument("--region", default=environment.get("REGION", ""))
     parser.add_argument(
-        "--api-key-secret", default=given.get("API_KEY_SECRET") or "videovector-api-key"
+        "--api-key-secret", default=environment.get("API_KEY_SECRET") or "videovector-api-key"
     )
     parser.add_argument("--vars", type=Path, default=_path("VARS"), help="a .tfvars file")
     parser.add_argument("--automations-file", type=Path, default=_path("AUTOMATIONS_FILE"))
     parser.add_argument("--api-key-file", type=Path, default=_path("API_KEY_FILE"))
-    parser.add_argument("--yes", action="store_true", default=bool(given.get("YES")))
+    parser.add_argument("--yes", action="store_true", default=bool(environment.get("YES")))
     return parser.parse_args()
 
 

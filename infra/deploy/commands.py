@@ -1,4 +1,4 @@
-"""What is run for a deployment, as lists of arguments; nothing here runs anything."""
+"""The commands of a deployment, as tuples of arguments. Nothing here runs them."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from pathlib import Path
 
 Command = tuple[str, ...]
 
-# What Terraform and this need before Terraform can enable the rest.
+# Needed before Terraform runs; Terraform enables the others.
 _FIRST_APIS = ("cloudresourcemanager", "secretmanager", "serviceusage", "storage")
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
-_MAKES_OWN = {
+_MAKE_VARIABLES = {
     "project_id": "PROJECT",
     "region": "REGION",
     "api_key_secret": "API_KEY_SECRET",  # pragma: allowlist secret
@@ -22,10 +22,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What is deployed, and where to.
-
-    `variables_file` and `automations_file` are None where there is none.
-    """
+    """The settings of a deployment. `variables_file` and `automations_file` are optional."""
 
     project: str
     region: str
@@ -35,19 +32,19 @@ class Deployment:
 
     @property
     def state_bucket(self) -> str:
-        """The bucket of Terraform's state."""
+        """The name of the bucket with Terraform's state."""
         return f"{self.project}-videovector-state"
 
     @property
     def state_prefix(self) -> str:
-        """Where in it: another file of variables is another deployment."""
+        """The prefix in the bucket; each variables file has a state of its own."""
         if self.variables_file is None:
             return "default"
         return self.variables_file.name.removesuffix(".tfvars")
 
 
-def problems(deployment: Deployment) -> list[str]:
-    """All that is wrong with what was given."""
+def find_problems(deployment: Deployment) -> list[str]:
+    """Return every problem of the settings, as sentences."""
     patterns: Mapping[str, tuple[re.Pattern[str], str, str]] = {
         "PROJECT": (_PROJECT, deployment.project, "a project's id, such as my-project-1"),
         "REGION": (_REGION, deployment.region, "a region, such as us-central1"),
@@ -56,29 +53,29 @@ def problems(deployment: Deployment) -> list[str]:
     files = {"VARS": deployment.variables_file, "AUTOMATIONS_FILE": deployment.automations_file}
     return [
         *(
-            f"{name} is to be {wanted}, not {value!r}"
-            for name, (pattern, value, wanted) in patterns.items()
+            f"{name} must be {form}, not {value!r}"
+            for name, (pattern, value, form) in patterns.items()
             if not pattern.fullmatch(value)
         ),
         *(
-            f"{name}: there is no file {file}"
+            f"{name}: file {file} does not exist"
             for name, file in files.items()
             if file and not file.is_file()
         ),
     ]
 
 
-def set_twice(variables: str) -> list[str]:
-    """What a file of variables sets that make sets too: one of the two would win unseen."""
+def find_conflicts(variables: str) -> list[str]:
+    """Return a problem for each variable in a file that make sets too, which would override it."""
     return [
-        f"VARS sets {name}: give it as {_MAKES_OWN[name]}=... instead"
+        f"VARS sets {name}: set it with {_MAKE_VARIABLES[name]}=... instead"
         for name in re.findall(r"^\s*(\w+)\s*=", variables, re.MULTILINE)
-        if name in _MAKES_OWN
+        if name in _MAKE_VARIABLES
     ]
 
 
 def backend(deployment: Deployment) -> str:
-    """`infra/backend.tf`: where Terraform keeps its state."""
+    """Return `infra/backend.tf`, which configures Terraform's state."""
     return (
         f"{BACKEND_MARK}\n"
         "terraform {\n"
@@ -94,75 +91,75 @@ BACKEND_MARK = "# Written by `make plan`, `make deploy` and `make destroy`."
 
 
 def describe_project(deployment: Deployment) -> Command:
-    """Succeeds where the project is there and may be seen."""
+    """Succeeds if the project exists and the caller may read it."""
     return ("gcloud", "projects", "describe", deployment.project, "--format=value(projectId)")
 
 
 def enable_apis(deployment: Deployment) -> Command:
-    """Enable what comes before Terraform."""
+    """Enable the APIs that are needed before Terraform runs."""
     apis = (f"{name}.googleapis.com" for name in _FIRST_APIS)
     return ("gcloud", "services", "enable", *apis, f"--project={deployment.project}")
 
 
 def describe_bucket(deployment: Deployment) -> Command:
-    """Succeeds where the bucket of the state is there."""
+    """Succeeds if the bucket of the state exists."""
     return _gcloud(deployment, "storage", "buckets", "describe", f"gs://{deployment.state_bucket}")
 
 
 def create_bucket(deployment: Deployment) -> Command:
-    """Make the bucket of the state."""
+    """Create the bucket of the state."""
     bucket, location = f"gs://{deployment.state_bucket}", f"--location={deployment.region}"
     private = ("--uniform-bucket-level-access", "--public-access-prevention")
     return _gcloud(deployment, "storage", "buckets", "create", bucket, location, *private)
 
 
-def keep_old_states(deployment: Deployment) -> Command:
-    """Have the bucket of the state keep old versions."""
+def enable_versioning(deployment: Deployment) -> Command:
+    """Make the bucket of the state keep old versions."""
     bucket = f"gs://{deployment.state_bucket}"
     return _gcloud(deployment, "storage", "buckets", "update", bucket, "--versioning")
 
 
 def describe_secret(deployment: Deployment) -> Command:
-    """Succeeds where the secret is there."""
+    """Succeeds if the secret exists."""
     return _gcloud(deployment, "secrets", "describe", deployment.api_key_secret)
 
 
 def create_secret(deployment: Deployment) -> Command:
-    """Make the secret, in the region alone."""
+    """Create the secret, stored only in the region."""
     name, region = deployment.api_key_secret, deployment.region
-    where = ("--replication-policy=user-managed", f"--locations={region}")
-    return _gcloud(deployment, "secrets", "create", name, *where)
+    location = ("--replication-policy=user-managed", f"--locations={region}")
+    return _gcloud(deployment, "secrets", "create", name, *location)
 
 
 def list_versions(deployment: Deployment) -> Command:
-    """Prints a line where the secret has a version that can be read."""
-    few = ("--filter=state=ENABLED", "--limit=1", "--format=value(name)")
-    return _gcloud(deployment, "secrets", "versions", "list", deployment.api_key_secret, *few)
+    """Prints a line if the secret has an enabled version."""
+    first = ("--filter=state=ENABLED", "--limit=1", "--format=value(name)")
+    return _gcloud(deployment, "secrets", "versions", "list", deployment.api_key_secret, *first)
 
 
 def add_version(deployment: Deployment) -> Command:
-    """Add a version to the secret: the key, from standard input."""
+    """Add a version to the secret; its value is read from standard input."""
     name = deployment.api_key_secret
     return _gcloud(deployment, "secrets", "versions", "add", name, "--data-file=-")
 
 
 def terraform_init() -> Command:
-    """Get the providers, and turn to this deployment's state."""
+    """Install the providers, and select this deployment's state."""
     return ("terraform", "init", "-input=false", "-reconfigure")
 
 
 def subscriptions() -> Command:
-    """Prints the subscriptions that there are, by function, as JSON; fails where there are none."""
+    """Prints function name -> subscription name as JSON; fails before the first apply."""
     return ("terraform", "output", "-json", "subscriptions")
 
 
 def seek(deployment: Deployment, subscription: str, time: str) -> Command:
-    """Deliver again what was published since then."""
+    """Redeliver messages that were published since `time`."""
     return _gcloud(deployment, "pubsub", "subscriptions", "seek", subscription, f"--time={time}")
 
 
 def terraform(deployment: Deployment, verb: str, *, approved: bool) -> Command:
-    """Plan, apply or destroy."""
+    """Return the Terraform command for `verb`: plan, apply or destroy."""
     variables = {
         "project_id": deployment.project,
         "region": deployment.region,

@@ -1,4 +1,4 @@
-"""Deploy: what Terraform finds ready, then Terraform itself."""
+"""Runs a deployment: checks, the API key's secret, the state's bucket, then Terraform."""
 
 import getpass
 import json
@@ -17,154 +17,154 @@ INFRA = Path(__file__).resolve().parents[1]
 
 
 class FailedError(Exception):
-    """A step failed; the message says which, and what to do."""
+    """A step failed; the message has its name and the reason."""
 
 
 def run(verb: str, deployment: Deployment, *, key_file: Path | None, approved: bool) -> None:
-    """Plan, deploy or destroy. FailedError where a step fails; what was done stays done."""
-    _need_tools()
-    _answer(commands.describe_project(deployment))
+    """Plan, deploy or destroy. Raises `FailedError` if a step fails, and undoes no earlier step."""
+    _check_tools()
+    _output(commands.describe_project(deployment))
     if verb != "destroy":
         _check_filters(deployment)
     if verb == "deploy":
-        _do(commands.enable_apis(deployment), "Enabling APIs")
-        _keep_secret(deployment, key_file)
-    kept = _keep_state(deployment, create=verb == "deploy")
-    if verb == "destroy" and not kept:
+        _step(commands.enable_apis(deployment), "Enabling APIs")
+        _prepare_secret(deployment, key_file)
+    has_state = _prepare_state(deployment, create=verb == "deploy")
+    if verb == "destroy" and not has_state:
         raise FailedError(
             f"No state in gs://{deployment.state_bucket}: there is nothing to destroy."
         )
-    _do(commands.terraform_init(), "Terraform: init")
+    _step(commands.terraform_init(), "Terraform: init")
     if verb == "deploy":
         _apply(deployment, approved=approved)
     else:
-        _do(commands.terraform(deployment, verb, approved=approved), f"Terraform: {verb}")
+        _step(commands.terraform(deployment, verb, approved=approved), f"Terraform: {verb}")
     if verb == "destroy":
-        print(_left(deployment))
+        print(_remaining(deployment))
 
 
 def _apply(deployment: Deployment, *, approved: bool) -> None:
     started = datetime.now(UTC)
     before = _subscriptions()
-    _do(commands.terraform(deployment, "apply", approved=approved), "Terraform: apply")
-    print("Deployed. For webhooks, run what the output webhook_command says.")
+    _step(commands.terraform(deployment, "apply", approved=approved), "Terraform: apply")
+    print("Deployed. For webhooks, run the command in the output webhook_command.")
     for name, subscription in _subscriptions().items():
         if before.get(name, subscription) != subscription:
-            again = commands.seek(deployment, subscription, started.strftime("%Y-%m-%dT%H:%M:%SZ"))
+            seek = commands.seek(deployment, subscription, started.strftime("%Y-%m-%dT%H:%M:%SZ"))
             print(
-                f"The filter of {name} changed: {subscription} is in the place of {before[name]}.\n"
-                f"What that one had not delivered yet went with it. Deliver it again, with a time\n"
-                f"as early as its oldest message (effects that were done are not done again):\n"
-                f"  {shlex.join(again)}"
+                f"The filter of {name} changed: {subscription} replaces {before[name]}.\n"
+                f"Messages that {before[name]} had not delivered were deleted with it. Redeliver\n"
+                f"them with the time of the oldest one (completed effects are not repeated):\n"
+                f"  {shlex.join(seek)}"
             )
 
 
 def _subscriptions() -> dict[str, str]:
-    """The subscription that pushes to each function; none before the first apply."""
+    """Return function name -> push subscription; empty before the first apply."""
     done = subprocess.run(
         commands.subscriptions(), cwd=INFRA, capture_output=True, text=True, check=False
     )
     return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
 
 
-def _need_tools() -> None:
+def _check_tools() -> None:
     missing = [name for name in ("gcloud", "terraform") if shutil.which(name) is None]
     if missing:
         raise FailedError(f"{' and '.join(missing)} not found: see infra/README.md, quick start.")
 
 
 def _check_filters(deployment: Deployment) -> None:
-    """A filter that lets too little through would keep an event from its automation."""
-    chosen = ["--file", str(deployment.automations_file)] if deployment.automations_file else []
-    wanted = ["automations", "filters", *chosen, "--topology", str(INFRA / "topology.json")]
+    """Check that no subscription filter excludes an event that an automation needs."""
+    file = ["--file", str(deployment.automations_file)] if deployment.automations_file else []
+    arguments = ["automations", "filters", *file, "--topology", str(INFRA / "topology.json")]
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "videovector-bridge"), *wanted],
+        [str(Path(sys.executable).parent / "videovector-bridge"), *arguments],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         raise FailedError(
-            "The automations and the subscriptions' filters do not fit together.\n"
+            "The subscriptions' filters do not match the automations.\n"
             f"{done.stderr.strip()}\n"
-            f"Put them right with: videovector-bridge {shlex.join(wanted)} --write"
+            f"Update them with: videovector-bridge {shlex.join(arguments)} --write"
         )
 
 
-def _keep_secret(deployment: Deployment, key_file: Path | None) -> None:
-    """The API key is in its secret. It is asked for, and is in no argument, log or state."""
+def _prepare_secret(deployment: Deployment, key_file: Path | None) -> None:
+    """Store the API key in its secret if it has none. It is in no argument, log or state."""
     name = deployment.api_key_secret
-    if not _holds(commands.describe_secret(deployment)):
-        _do(commands.create_secret(deployment), f"Making the secret {name}")
-    if _answer(commands.list_versions(deployment)):
+    if not _succeeds(commands.describe_secret(deployment)):
+        _step(commands.create_secret(deployment), f"Creating the secret {name}")
+    if _output(commands.list_versions(deployment)):
         if key_file:
             print(
-                f"The secret {name} has a key; {key_file} was not read. To replace the key: "
+                f"The secret {name} already has a key, so {key_file} was not read. To replace it: "
                 f"gcloud secrets versions add {name} --data-file={key_file}"
             )
         return
-    key = _key(name, key_file)
-    _do(commands.add_version(deployment), f"Storing the API key in {name}", given=key)
+    key = _read_key(name, key_file)
+    _step(commands.add_version(deployment), f"Storing the API key in {name}", stdin=key)
 
 
-def _key(name: str, file: Path | None) -> str:
+def _read_key(name: str, file: Path | None) -> str:
     if file is not None:
         key = file.read_text(encoding="utf-8").strip()
         source = str(file)
     elif sys.stdin.isatty():
         key = getpass.getpass(f"VideoVector's API key, for the secret {name}: ").strip()
-        source = "what was entered"
+        source = "the input"
     else:
-        raise FailedError(f"The secret {name} has no key yet. Give it by API_KEY_FILE=path.")
+        raise FailedError(f"The secret {name} has no key yet. Set API_KEY_FILE=path.")
     if not is_api_key(key):
-        raise FailedError(f"The API key is one line without blanks; {source} is not.")
+        raise FailedError(f"The API key must be one line of ASCII without blanks; {source} is not.")
     return key
 
 
-def _keep_state(deployment: Deployment, *, create: bool) -> bool:
-    """Terraform's state is in a bucket; False where there is none, and none was to be made.
+def _prepare_state(deployment: Deployment, *, create: bool) -> bool:
+    """Configure Terraform's state; return False if it has no bucket and `create` is False.
 
-    A backend.tf of one's own is left alone.
+    Does not change a backend.tf that the user wrote.
     """
     file = INFRA / "backend.tf"
     if file.exists() and not file.read_text(encoding="utf-8").startswith(BACKEND_MARK):
-        print(f"State: as {file} says.")
+        print(f"State: as configured in {file}.")
         return True
-    if not _holds(commands.describe_bucket(deployment)):
+    if not _succeeds(commands.describe_bucket(deployment)):
         if not create:
             file.unlink(missing_ok=True)
             print("State: none yet, so this is the plan of an empty project.")
             return False
-        _do(commands.create_bucket(deployment), f"Making gs://{deployment.state_bucket}")
+        _step(commands.create_bucket(deployment), f"Creating gs://{deployment.state_bucket}")
     if create:
-        _do(commands.keep_old_states(deployment), "Keeping old versions of the state")
+        _step(commands.enable_versioning(deployment), "Enabling versions of the state")
     file.write_text(commands.backend(deployment), encoding="utf-8")
     print(f"State: gs://{deployment.state_bucket}/{deployment.state_prefix}")
     return True
 
 
-def _left(deployment: Deployment) -> str:
+def _remaining(deployment: Deployment) -> str:
     project, bucket = deployment.project, deployment.state_bucket
     return (
-        "Destroyed. What is left, and how to remove it:\n"
+        "Destroyed. These remain; remove them with:\n"
         f"  the API key     gcloud secrets delete {deployment.api_key_secret} --project={project}\n"
         f"  the state       gcloud storage rm --recursive gs://{bucket}\n"
-        "  with deletion_protection also the Firestore database"
+        "With deletion_protection, the Firestore database remains too."
     )
 
 
-def _do(command: Command, title: str, *, given: str | None = None) -> None:
+def _step(command: Command, title: str, *, stdin: str | None = None) -> None:
     print(f"== {title}", flush=True)
-    done = subprocess.run(command, cwd=INFRA, input=given, text=True, check=False)
+    done = subprocess.run(command, cwd=INFRA, input=stdin, text=True, check=False)
     if done.returncode:
         raise FailedError(f"{title}: `{shlex.join(command[:3])}` ended with {done.returncode}.")
 
 
-def _holds(command: Command) -> bool:
+def _succeeds(command: Command) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _answer(command: Command) -> str:
+def _output(command: Command) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FailedError(

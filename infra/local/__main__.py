@@ -1,4 +1,4 @@
-"""`python -m infra.local run|serve`: the whole system on this machine."""
+"""`python -m infra.local run|serve`: the whole bridge on this machine."""
 
 import argparse
 import os
@@ -8,26 +8,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from infra.local.configuration import read_configuration
+from infra.local.configuration import SHIPPED_AUTOMATIONS, read_configuration
 from infra.local.processes.functions import ROOT, FunctionFailedError
 from infra.local.processes.upstream import UpstreamFailedError
 from videovector_bridge.errors import SettingsError
 
 
 def main(started_at: datetime) -> int:
-    """Run the command; 0 success, 1 the run failed, 2 it could not start, 130 or 143 ended."""
+    """Run the command; return 0 success, 1 run failed, 2 could not start, 130 or 143 signal."""
     options = _options()
-    # A signal becomes an exception, so that everything that was started is ended on the way out.
+    # A signal becomes an exception, so that every started process is stopped.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
-    # A shell that starts this in the background has it ignore Ctrl-C.
+        signal.signal(number, _exit)
+    # A shell that starts a process in the background makes it ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         configuration = read_configuration(os.environ)
-        # Imported only now: both take a while to load, and wrong settings are reported at once.
+        # Slow imports happen after this line, so that wrong settings are reported at once.
         if configuration.subscriber.automations_file or options.command == "serve":
-            from infra.local.followed import check_automations  # noqa: PLC0415
-
             check_automations(configuration.subscriber.automations_file)
         if options.command == "run":
             from infra.local.run import run  # noqa: PLC0415
@@ -37,7 +35,7 @@ def main(started_at: datetime) -> int:
 
         return serve(configuration, options.build, options.emulator_seconds)
     except KeyboardInterrupt:
-        print("Ended by Ctrl-C.", flush=True)
+        print("Stopped by Ctrl-C.", flush=True)
         return 128 + signal.SIGINT
     except SettingsError as error:
         lines = "".join(f"\n  {problem}" for problem in error.problems)
@@ -46,6 +44,21 @@ def main(started_at: datetime) -> int:
     except (FunctionFailedError, UpstreamFailedError) as error:
         print(f"Could not start: {error}", file=sys.stderr)
         return 2
+
+
+def check_automations(file: str) -> None:
+    """Check the automations file, or the shipped automations if `file` is empty.
+
+    Raises `SettingsError` with every mistake.
+    """
+    from videovector_bridge.automate.automations.reader import read_automations  # noqa: PLC0415
+
+    path = Path(file) if file else SHIPPED_AUTOMATIONS
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"AUTOMATIONS_FILE {str(path)!r} cannot be read: {error}"]) from None
+    read_automations(text, path.name)
 
 
 def _options() -> argparse.Namespace:
@@ -61,12 +74,12 @@ def _options() -> argparse.Namespace:
         "--emulator-seconds",
         type=float,
         default=20.0,
-        help="how long the emulators may take to come up (20)",
+        help="how long the emulators may take to start (20)",
     )
     return parser.parse_args()
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
+def _exit(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 

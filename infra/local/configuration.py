@@ -17,8 +17,7 @@ from videovector_bridge.settings import (
 STANDIN_BUCKET = "standin-media"
 SHIPPED_AUTOMATIONS = Path(__file__).resolve().parents[2] / "functions" / "automations.toml"
 
-# Defaults of the local stack: short times for a person who watches, and the bucket that the
-# launcher creates.
+# Defaults of the local stack: short times, because a person waits, and the bucket that it creates.
 _DEFAULTS = {
     "WINDOW_SECONDS": "6",
     "IDLE_SECONDS": "3",
@@ -30,7 +29,7 @@ _DEFAULTS = {
 }
 _API = ("VIDEO_VECTOR_BASE_URL", "VIDEO_VECTOR_API_KEY", "VIDEO_VECTOR_API_KEY_FILE")
 _FILES = ("VIDEO_VECTOR_API_KEY_FILE", "AUTOMATIONS_FILE", "EMBEDDED_DIR")
-# Placeholders for what the launcher chooses, so that the functions' settings are checked as theirs.
+# Placeholders for values that the stack chooses, so that the functions' settings can be checked.
 _CHOSEN_LATER = {
     "GOOGLE_CLOUD_PROJECT": "chosen-later",
     "EMBEDDED_DIR": "chosen-later",
@@ -43,8 +42,8 @@ _CHOSEN_LATER = {
 class Configuration:
     """The functions' settings and environment.
 
-    `environment` lacks what is chosen later: the addresses of the cloud and, unless `real`, of
-    the stand-in. `backend` is the value of BACKEND, or empty.
+    `environment` lacks the addresses of the cloud and, unless `real`, of the stand-in. `real` means
+    that the API is not the stand-in. `backend` is the value of BACKEND, or empty.
     """
 
     environment: Mapping[str, str]
@@ -57,15 +56,15 @@ class Configuration:
 
     @property
     def effects_allowed(self) -> bool:
-        """Whether automations may act. On a real account only if AUTOMATIONS_FILE is set."""
+        """Whether automations may act. On a real account, only if AUTOMATIONS_FILE is set."""
         named = bool(self.subscriber.automations_file)
         return not self.real or named or is_loopback_url(self.drain.api.base_url)
 
     @property
     def unchecked(self) -> str:
-        """Why a run cannot say which effects there must be; empty where it can.
+        """Why the effects of a run are not checked; empty if they are.
 
-        The oracle knows the automations that are shipped and no others.
+        The oracle knows only the shipped automations.
         """
         if not self.effects_allowed:
             return "automations do not act on a real account unless AUTOMATIONS_FILE is set"
@@ -76,7 +75,7 @@ class Configuration:
 
     @property
     def topic_names(self) -> dict[str, str]:
-        """The topology's names of the topics that have a setting -> their names here."""
+        """Name in the topology -> name in the settings, for topics that have a setting."""
         topics = self.drain.topics
         return {
             "events": topics.events,
@@ -86,16 +85,16 @@ class Configuration:
 
 
 def read_configuration(environ: Mapping[str, str]) -> Configuration:
-    """Read it from the environment. Raises `SettingsError` naming every wrong variable."""
+    """Read the configuration. Raises `SettingsError` with every wrong variable."""
     present = {name: value for name, value in environ.items() if value.strip()}
-    # Any variable of the API means a real one, which needs a key.
+    # A variable of the API means a real API, which needs a key.
     real = any(name in present for name in _API)
     chosen = {name: present.get(name, value) for name, value in _DEFAULTS.items()}
     if "SIGNED_URL_BUCKETS" not in environ and (
         not real or is_loopback_url(present.get("VIDEO_VECTOR_BASE_URL", ""))
     ):
         chosen["SIGNED_URL_BUCKETS"] = f"{STANDIN_BUCKET},{chosen['PREVIEW_BUCKET']}"
-    # The functions run in another folder.
+    # The functions run in another folder: make paths absolute.
     chosen |= {name: str(Path(present[name]).absolute()) for name in _FILES if name in present}
     everything = {**present, **chosen}
     later = {k: v for k, v in _CHOSEN_LATER.items() if k not in _API or not real}

@@ -1,4 +1,4 @@
-"""A clock that plays Cloud Scheduler: it calls `drain` for each stream, over and over."""
+"""The local Cloud Scheduler: calls `drain` for each stream, again and again."""
 
 import json
 import threading
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from infra.local.processes.loopback import ask
+from infra.local.processes.loopback import request
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """One call of `drain`: its answer, or None where the window was cut off."""
+class DrainCall:
+    """One call of `drain`; `response` is None if the process ended before it responded."""
 
     stream: str
     status: int | None
-    answer: dict[str, Any] | None
+    response: dict[str, Any] | None
     seconds: float
 
 
-class Clock:
-    """Calls `drain` for every stream, `pause_seconds` after the call before has ended.
+class Scheduler:
+    """Calls `drain` for every stream, `pause_seconds` after its last call has ended.
 
-    As with Cloud Scheduler, streams do not wait for each other, and a stream has never two calls
-    outstanding. `on_tick` hears of each call, from several threads.
+    As with Cloud Scheduler, streams do not wait for each other; unlike there, a stream never has
+    two calls at once. `on_call` receives each call, from several threads.
     """
 
     def __init__(
@@ -35,43 +35,45 @@ class Clock:
         *,
         pause_seconds: float,
         attempt_seconds: float,
-        on_tick: Callable[[Tick], None],
+        on_call: Callable[[DrainCall], None],
     ) -> None:
         self._url = url
         self._pause_seconds = pause_seconds
         self._attempt_seconds = attempt_seconds
-        self._on_tick = on_tick
-        self._over = threading.Event()
+        self._on_call = on_call
+        self._stopped = threading.Event()
         self._threads = [
-            threading.Thread(target=self._run, args=[stream], name=f"clock-{stream}", daemon=True)
+            threading.Thread(
+                target=self._run, args=[stream], name=f"scheduler-{stream}", daemon=True
+            )
             for stream in streams
         ]
 
     def start(self) -> None:
-        """Begin at once."""
+        """Start with a call for each stream."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Make no further call, and tell of none."""
-        self._over.set()
+        """Make no further call, and pass none to `on_call`."""
+        self._stopped.set()
 
     def _run(self, stream: str) -> None:
-        while not self._over.is_set():
-            tick = self._call(stream)
-            if self._over.is_set():
+        while not self._stopped.is_set():
+            call = self._call(stream)
+            if self._stopped.is_set():
                 return
-            self._on_tick(tick)
-            self._over.wait(self._pause_seconds)
+            self._on_call(call)
+            self._stopped.wait(self._pause_seconds)
 
-    def _call(self, stream: str) -> Tick:
+    def _call(self, stream: str) -> DrainCall:
         started = time.monotonic()
-        status, answer = None, None
+        status, response = None, None
         body = json.dumps({"stream": stream}).encode()
         try:
-            status, content = ask(self._url, body, timeout=self._attempt_seconds)
-            answer = json.loads(content)
+            status, content = request(self._url, body, timeout=self._attempt_seconds)
+            response = json.loads(content)
         except (OSError, HTTPException, ValueError):
-            # No answer, or half of one: the process ended. That is what the tick says.
-            answer = None
-        return Tick(stream, status, answer, time.monotonic() - started)
+            # No complete response: the process ended.
+            response = None
+        return DrainCall(stream, status, response, time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""`make serve`: everything kept running, with its addresses in a file."""
+"""`make serve`: run the stack until it is stopped, with its addresses in a file."""
 
 import sys
 import time
@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.local.configuration import Configuration
-from infra.local.scheduler import Clock, Tick
+from infra.local.scheduler import DrainCall, Scheduler
 from infra.local.stack import Stack, running_stack, write_endpoints
 
 _RUN_EVERY_SECONDS = 4.0
 _ATTEMPT_SECONDS = 1_800.0
-_LOOK_SECONDS = 0.5
+_CHECK_SECONDS = 0.5
 
 
 def serve(configuration: Configuration, build: Path, emulator_seconds: float) -> int:
-    """Run until a signal ends it, or something ends that cannot be started again (then 1)."""
+    """Run until a signal, or until a process ends that cannot be restarted (then return 1)."""
     endpoints = build / "endpoints.json"
     endpoints.unlink(missing_ok=True)
     with running_stack(
@@ -24,12 +24,12 @@ def serve(configuration: Configuration, build: Path, emulator_seconds: float) ->
         watch=(),
         logs=build / "logs" / "serve",
         emulator_seconds=emulator_seconds,
-        tell=_tell,
+        notify=_print,
     ) as stack:
-        stack.complete()
+        stack.start_others()
         try:
             write_endpoints(stack, endpoints)
-            _tell(f"Endpoints are in {endpoints}. Ctrl-C ends everything.")
+            _print(f"Endpoints are in {endpoints}. Ctrl-C stops everything.")
             return _serve(stack)
         finally:
             endpoints.unlink(missing_ok=True)
@@ -37,33 +37,33 @@ def serve(configuration: Configuration, build: Path, emulator_seconds: float) ->
 
 def _serve(stack: Stack) -> int:
     configuration = stack.configuration
-    clock = Clock(
+    scheduler = Scheduler(
         stack.drain.url,
         configuration.drain.streams,
         pause_seconds=configuration.schedule_seconds,
         attempt_seconds=_ATTEMPT_SECONDS,
-        on_tick=_show,
+        on_call=_show,
     )
     if configuration.schedule_seconds:
-        clock.start()
+        scheduler.start()
     else:
-        _tell("SCHEDULE_SECONDS=0: no clock runs; windows are up to you.")
+        _print("SCHEDULE_SECONDS=0: no scheduler runs; call drain yourself.")
     try:
-        while not (trouble := stack.trouble()):
-            time.sleep(_LOOK_SECONDS)
+        while not (crash := stack.crash_report()):
+            time.sleep(_CHECK_SECONDS)
     finally:
-        clock.stop()
-    print(f"Ended: {trouble}", file=sys.stderr)
+        scheduler.stop()
+    print(f"Stopped: {crash}", file=sys.stderr)
     return 1
 
 
-def _show(tick: Tick) -> None:
-    answer = tick.answer or {"outcome": "no answer", "message": "The window was cut off."}
-    _tell(
-        f"{datetime.now(UTC):%H:%M:%S}  {tick.stream}  {answer.get('outcome', '?'):<8} "
-        f"{answer.get('events', 0):>5} events  {answer.get('message', '')}"
+def _show(call: DrainCall) -> None:
+    response = call.response or {"outcome": "none", "message": "drain ended before it responded."}
+    _print(
+        f"{datetime.now(UTC):%H:%M:%S}  {call.stream}  {response.get('outcome', '?'):<8} "
+        f"{response.get('events', 0):>5} events  {response.get('message', '')}"
     )
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)

@@ -1,4 +1,4 @@
-"""The whole system on one machine: upstream, cloud, functions. Whatever it starts, it ends."""
+"""Starts and stops the whole system on one machine: API, cloud and functions."""
 
 import json
 import os
@@ -13,36 +13,36 @@ from infra.local.clouds.cloud import Cloud
 from infra.local.clouds.emulators import StartingEmulators, Unavailable
 from infra.local.configuration import Configuration
 from infra.local.processes.functions import Function
+from infra.local.processes.supervisor import Supervisor
 from infra.local.processes.upstream import StandInProcess, Upstream, real_upstream
-from infra.local.processes.watch import Watch
 from infra.local.topology import Topology, read_topology
 from videovector_bridge.errors import SettingsError
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 _RECEIVER = "receive-webhook"
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The running system: `drain` answers, the other functions do after `complete`."""
+    """The running system. `drain` responds; the other functions do after `start_others`."""
 
     configuration: Configuration
     upstream: Upstream
     cloud: Cloud
     functions: Mapping[str, Function]
     webhook_secrets: Path | None
-    """Where the secret of the stand-in's webhook is kept."""
+    """The file with the secret of the stand-in's webhook."""
 
     @property
     def drain(self) -> Function:
-        """The function that the clock calls."""
+        """The function that the scheduler calls."""
         return self.functions["drain"]
 
-    def complete(self) -> None:
-        """Start the other functions, and return when they answer, or raise `FunctionFailedError`.
+    def start_others(self) -> None:
+        """Start all functions but `drain`; return when they respond, or raise FunctionFailedError.
 
-        Apart from `drain`, so that the first events need not wait for them.
+        They start after `drain`, so that the first events do not wait for them.
         """
         others = [each for each in self.functions.values() if each is not self.drain]
         for function in others:
@@ -50,9 +50,9 @@ class Stack:
         for function in others:
             function.wait()
 
-    def trouble(self) -> str:
-        """A sentence if something ended by itself that cannot be started again, or nothing."""
-        return self.upstream.trouble() or self.cloud.trouble()
+    def crash_report(self) -> str:
+        """A sentence if a process ended that cannot be restarted, else ""."""
+        return self.upstream.crash_report() or self.cloud.crash_report()
 
 
 @contextmanager
@@ -63,85 +63,85 @@ def running_stack(
     watch: tuple[str, ...],
     logs: Path,
     emulator_seconds: float,
-    tell: Tell,
+    notify: Notify,
 ) -> Iterator[Stack]:
-    """Start everything, and end everything on the way out.
+    """Start everything; stop everything at the end of the block.
 
-    `tell` is given sentences about what is being done. Messages on the topics in `watch` (names
-    of the topology) can be observed. Where the emulators do not answer within `emulator_seconds`,
-    the embedded backend is taken.
+    `notify` receives sentences about progress. Messages on the topics in `watch` (names of the
+    settings) can be observed. If the emulators do not respond within `emulator_seconds`, the
+    embedded backend is used.
     """
     with ExitStack() as stack:
-        # What takes longest starts first; our own imports happen meanwhile.
-        starting = _start_emulators(configuration, emulator_seconds, stack, tell)
+        # The slowest starts first; our own imports happen while it starts.
+        starting = _start_emulators(configuration, emulator_seconds, stack, notify)
         standin = None
         if not configuration.real:
             standin = StandInProcess(run_every_seconds=run_every_seconds, logs=logs)
             stack.callback(standin.stop)
         upstream = standin.wait() if standin else real_upstream(configuration.drain.api)
         stack.callback(upstream.stop)
-        cloud = _choose_cloud(configuration, starting, tell)
+        cloud = _choose_cloud(configuration, starting, notify)
         stack.callback(cloud.stop)
         topology = read_topology().renamed(configuration.topic_names)
-        tell(f"API: {'stand-in' if standin else 'yours'} at {upstream.api_url}")
+        notify(f"API: {'stand-in' if standin else 'yours'} at {upstream.api_url}")
         secrets_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "webhook-secrets"
         environment = _environment(configuration, upstream, cloud, secrets_file)
         functions = _functions(topology, environment, logs)
         for function in functions.values():
             stack.callback(function.close)
         if standin:
-            # Imported only now: it takes a while to load, and what is started comes up meanwhile.
-            from infra.local.webhooks import subscribe  # noqa: PLC0415
+            # A slow import, while the processes start.
+            from infra.local.processes.webhook import register_webhook  # noqa: PLC0415
 
-            # Deliveries wait at its port until it answers.
-            subscribe(upstream, functions[_RECEIVER].url, secrets_file)
+            # Deliveries wait at the function's port until it responds.
+            register_webhook(upstream, functions[_RECEIVER].url, secrets_file)
         functions["drain"].start()
-        cloud.build(topology, _urls(configuration, functions, tell), watch=watch)
+        cloud.build(topology, _urls(configuration, functions, notify), watch=watch)
         functions["drain"].wait()
-        watcher = Watch(functions.values(), tell)
-        stack.callback(watcher.stop)
-        watcher.start()
-        tell(f"Functions: {', '.join(f'{name} at {f.url}' for name, f in functions.items())}")
-        kept = secrets_file if standin else None
-        yield Stack(configuration, upstream, cloud, functions, kept)
+        supervisor = Supervisor(functions.values(), notify)
+        stack.callback(supervisor.stop)
+        supervisor.start()
+        notify(f"Functions: {', '.join(f'{name} at {f.url}' for name, f in functions.items())}")
+        webhook_secrets = secrets_file if standin else None
+        yield Stack(configuration, upstream, cloud, functions, webhook_secrets)
 
 
 def _start_emulators(
-    configuration: Configuration, seconds: float, stack: ExitStack, tell: Tell
+    configuration: Configuration, seconds: float, stack: ExitStack, notify: Notify
 ) -> StartingEmulators | None:
     if configuration.backend == "embedded":
         return None
-    tell("Looking for emulators (Pub/Sub, Firestore and Cloud Storage)...")
+    notify("Looking for emulators (Pub/Sub, Firestore and Cloud Storage)...")
     starting = StartingEmulators(seconds, running=os.environ)
     stack.callback(starting.stop)
     return starting
 
 
 def _choose_cloud(
-    configuration: Configuration, starting: StartingEmulators | None, tell: Tell
+    configuration: Configuration, starting: StartingEmulators | None, notify: Notify
 ) -> Cloud:
-    reason = "BACKEND=embedded asks for it."
+    reason = "BACKEND=embedded is set."
     if starting is not None:
         emulators = starting.wait()
         if not isinstance(emulators, Unavailable):
-            # Here and below: each needs libraries that the other does without.
+            # Imported here and below: each needs large libraries of its own.
             from infra.local.clouds.emulated import EmulatedCloud  # noqa: PLC0415
 
             project = f"local-{uuid.uuid4().hex[:8]}"
-            wanted = replace(configuration.drain.backend, project=project)
-            cloud = EmulatedCloud(emulators, wanted)
-            tell(f"Backend: gcp, Google's emulators are here. Project {cloud.project}.")
+            settings = replace(configuration.drain.backend, project=project)
+            cloud = EmulatedCloud(emulators, settings)
+            notify(f"Backend: gcp, on Google's emulators. Project {cloud.project}.")
             return cloud
         reason = emulators.reason
         if configuration.backend == "gcp":
-            raise SettingsError([f"BACKEND is gcp, but there is none here: {reason}"])
+            raise SettingsError([f"BACKEND is gcp, but the emulators did not start: {reason}"])
     from infra.local.clouds.embedded import EmbeddedCloud  # noqa: PLC0415
 
-    tell(f"Backend: embedded. {reason}")
+    notify(f"Backend: embedded. {reason}")
     folder = configuration.embedded_dir
     if folder and not configuration.real and (Path(folder) / "documents.sqlite3").exists():
-        what = "holds the cursor of an earlier stand-in, which means nothing to a new one"
-        raise SettingsError([f"EMBEDDED_DIR {folder!r} {what}; name another folder, or none"])
+        problem = "has the cursor of an earlier stand-in, which a new one does not know"
+        raise SettingsError([f"EMBEDDED_DIR {folder!r} {problem}; name another folder, or none"])
     return EmbeddedCloud(folder)
 
 
@@ -171,24 +171,21 @@ def _functions(
 
 
 def _urls(
-    configuration: Configuration, functions: Mapping[str, Function], tell: Tell
+    configuration: Configuration, functions: Mapping[str, Function], notify: Notify
 ) -> dict[str, str]:
-    """The addresses that messages are pushed to."""
+    """Return function name -> URL that messages are pushed to."""
     if configuration.effects_allowed:
         return {name: function.url for name, function in functions.items()}
-    tell(
-        "Only draining: automations act on a real account when AUTOMATIONS_FILE names the file "
-        "that they are to follow."
-    )
+    notify("Only draining: automations act on a real account only if AUTOMATIONS_FILE is set.")
     return {}
 
 
 def write_endpoints(stack: Stack, file: Path) -> None:
-    """Write every address of the stack for scripts, whole or not at all."""
+    """Write every address of the stack for scripts; readers never see half of the file."""
     upstream, environment = stack.upstream, stack.cloud.environment
     endpoints = {
         "api_url": upstream.api_url,
-        # Of an API that is not ours the key is not ours to spread.
+        # Never write the key of a real account to the file.
         "api_keys": dict(upstream.api_keys) if upstream.control else {},
         "control_url": upstream.control.url if upstream.control else None,
         "backend": stack.cloud.kind,

@@ -1,4 +1,4 @@
-"""What runs where, as `infra/topology.json` says."""
+"""Reads `infra/topology.json`: topics, functions and subscriptions."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ FILE = Path(__file__).resolve().parents[1] / "topology.json"
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription; `function` is empty where people pull, or nobody does."""
+    """A subscription; `function` is empty for a pull subscription."""
 
     name: str
     topic: str
@@ -26,9 +26,9 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Topics, functions by name with their entry points, and subscriptions.
+    """Topics, function name -> entry point, and subscriptions.
 
-    `environments` has the variables that a function is always to find, by its name.
+    `environments` has function name -> fixed environment variables.
     """
 
     topics: tuple[str, ...]
@@ -37,7 +37,7 @@ class Topology:
     subscriptions: tuple[Subscription, ...]
 
     def renamed(self, names: Mapping[str, str]) -> "Topology":
-        """The same with topics of other names, where `names` has one."""
+        """Return a copy whose topics have the names in `names` (old -> new)."""
         return Topology(
             tuple(names.get(topic, topic) for topic in self.topics),
             self.functions,
@@ -54,14 +54,14 @@ class Topology:
 
 
 def read_topology(file: Path = FILE) -> Topology:
-    """Read the topology. Raises `SettingsError` with everything in it that is missing."""
+    """Read the topology. Raises `SettingsError` with every problem in it."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
         topology = Topology(
-            tuple(found["topics"]),
-            {name: function["entry_point"] for name, function in found["functions"].items()},
-            {name: each.get("environment", {}) for name, each in found["functions"].items()},
-            tuple(_subscription(name, each) for name, each in found["subscriptions"].items()),
+            tuple(content["topics"]),
+            {name: function["entry_point"] for name, function in content["functions"].items()},
+            {name: each.get("environment", {}) for name, each in content["functions"].items()},
+            tuple(_subscription(name, each) for name, each in content["subscriptions"].items()),
         )
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise SettingsError([f"{file} is no topology: {error}"]) from None
@@ -73,7 +73,7 @@ def read_topology(file: Path = FILE) -> Topology:
 
 
 def _unknown_names(topology: Topology) -> Iterator[str]:
-    """What subscriptions name and the topology does not have."""
+    """Yield a problem for each unknown function or topic in a subscription."""
     for each in topology.subscriptions:
         if each.function and each.function not in topology.functions:
             known = ", ".join(topology.functions)
@@ -84,14 +84,14 @@ def _unknown_names(topology: Topology) -> Iterator[str]:
                 yield f"subscription {each.name!r} names the topic {topic!r}; known: {known}"
 
 
-def _subscription(name: str, found: Mapping[str, Any]) -> Subscription:
-    dead_letter = found.get("dead_letter", {})
+def _subscription(name: str, fields: Mapping[str, Any]) -> Subscription:
+    dead_letter = fields.get("dead_letter", {})
     return Subscription(
         name,
-        found["topic"],
-        found.get("function", ""),
-        found.get("filter", ""),
-        found["ack_deadline_seconds"],
+        fields["topic"],
+        fields.get("function", ""),
+        fields.get("filter", ""),
+        fields["ack_deadline_seconds"],
         dead_letter.get("topic", ""),
         dead_letter.get("max_delivery_attempts", 0),
     )

@@ -1,1 +1,4 @@
-"""The parts of `infra/README.md` that are drawn from the files that they are about."""
+"""`make readme`: generate the picture and the tables in `infra/README.md`.
+
+Only tests import it. It imports nothing of the bridge, the stand-in or the local stack.
+"""

@@ -1,4 +1,4 @@
-"""`make readme`: draw the parts of `infra/README.md` anew that stand between its markers."""
+"""`make readme`: generate the parts of `infra/README.md` between its markers."""
 
 import json
 import re
@@ -9,11 +9,11 @@ from infra.readme.tables import alerts, functions, outputs, variables
 
 INFRA = Path(__file__).resolve().parents[1]
 FILE = INFRA / "README.md"
-_PART = re.compile(r"(<!-- drawn: (?P<name>\w+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
+_PART = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 
-def drawn(text: str) -> str:
-    """The text with each of its parts as it is now. KeyError for a part of another name."""
+def render(text: str) -> str:
+    """Return the text with every part regenerated. Raises `KeyError` for an unknown part."""
     topology = json.loads((INFRA / "topology.json").read_text(encoding="utf-8"))
     parts = {
         "picture": f"```mermaid\n{picture(topology)}\n```",
@@ -26,4 +26,4 @@ def drawn(text: str) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(drawn(FILE.read_text(encoding="utf-8")), encoding="utf-8")
+    FILE.write_text(render(FILE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The system as a Mermaid flowchart, drawn from the topology."""
+"""The system as a Mermaid flowchart, generated from the topology."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,9 +10,9 @@ _ACCESS = {"read": "-. reads .->", "write": "-. writes .->"}
 
 
 def picture(topology: Mapping[str, Any]) -> str:
-    """The functions in two groups, what they stand between, and what flows.
+    """Return the functions in two groups, their topics, stores and callers, and the arrows between.
 
-    An arrow that every function of a group would have is drawn once, from or to the group.
+    An arrow that every function of a group has is drawn once, from or to the group.
     """
     functions = topology["functions"]
     groups = {
@@ -22,7 +22,7 @@ def picture(topology: Mapping[str, Any]) -> str:
     edges = [
         edge
         for group, names in groups.items()
-        for edge in _together(group, {name: list(_edges(topology, name)) for name in names})
+        for edge in _merge(group, {name: list(_edges(topology, name)) for name in names})
     ]
     lines = ["flowchart LR", "  vv[VideoVector]", "  clock([Cloud Scheduler])"]
     for group, names in groups.items():
@@ -32,12 +32,12 @@ def picture(topology: Mapping[str, Any]) -> str:
     lines += [f"  {bucket}[(bucket {bucket})]" for bucket in _buckets(topology)]
     lines += ["  people[/you/]"]
     lines += [f"  {start} {arrow} {end}" for start, arrow, end in dict.fromkeys(edges)]
-    lines += [f"  {start} {arrow} {end}" for start, arrow, end in _yours(topology)]
+    lines += [f"  {start} {arrow} {end}" for start, arrow, end in _consumers(topology)]
     return "\n".join(lines)
 
 
 def _edges(topology: Mapping[str, Any], name: str) -> Iterator[Edge]:
-    """A function's arrows, with "" in place of itself."""
+    """Yield a function's arrows, with "" for the function itself."""
     function = topology["functions"][name]
     for schedule in topology["schedules"].values():
         if schedule["function"] == name:
@@ -50,7 +50,7 @@ def _edges(topology: Mapping[str, Any], name: str) -> Iterator[Edge]:
     for subscription in topology["subscriptions"].values():
         if subscription.get("function") == name:
             yield _topic(subscription["topic"]), "-- filter, push -->", ""
-            yield "", "-. gives up .->", _topic(subscription["dead_letter"]["topic"])
+            yield "", "-. dead letters .->", _topic(subscription["dead_letter"]["topic"])
     for topic in function["publishes"]:
         yield "", "-->", _topic(topic)
     if function["state"]:
@@ -60,18 +60,18 @@ def _edges(topology: Mapping[str, Any], name: str) -> Iterator[Edge]:
         yield "", _ACCESS[access], bucket
 
 
-def _together(group: str, edges: Mapping[str, list[Edge]]) -> Iterator[Edge]:
-    """The arrows of each function; those that all have, once for their group."""
+def _merge(group: str, edges: Mapping[str, list[Edge]]) -> Iterator[Edge]:
+    """Yield the arrows of each function; an arrow of all functions becomes one of the group."""
     common = set.intersection(*(set(each) for each in edges.values()))
     for name, each in edges.items():
         for edge in each:
-            place = group if edge in common else _id(name)
+            node = group if edge in common else _id(name)
             start, arrow, end = edge
-            yield start or place, arrow, end or place
+            yield start or node, arrow, end or node
 
 
-def _yours(topology: Mapping[str, Any]) -> Iterator[Edge]:
-    """What people take: from a subscription that is there, or one of their own."""
+def _consumers(topology: Mapping[str, Any]) -> Iterator[Edge]:
+    """Yield the arrows to the user: by an existing pull subscription, or a new subscription."""
     pulled = {
         each["topic"] for each in topology["subscriptions"].values() if not each.get("function")
     }
@@ -85,7 +85,7 @@ def _buckets(topology: Mapping[str, Any]) -> list[str]:
 
 
 def _id(name: str) -> str:
-    """Mermaid's `end` and hyphens before arrows are its own."""
+    """Return a node id that Mermaid does not read as a keyword or an arrow."""
     return "fn_" + name.replace("-", "_")
 
 

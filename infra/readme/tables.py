@@ -1,4 +1,4 @@
-"""Tables of what Terraform takes and gives, and of what each function may do."""
+"""Tables of Terraform's variables, outputs and alerts, and of each function's grants."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,16 +11,16 @@ _OBJECT = re.compile(r"object\({(.*)}\)")
 
 
 def variables(file: Path) -> str:
-    """The variables of a Terraform file: those that must be given first."""
-    found = sorted(_blocks(file, "variable"), key=lambda each: "default" in each[1])
+    """Return the table of the variables in a Terraform file, required ones first."""
+    blocks = sorted(_blocks(file, "variable"), key=lambda each: "default" in each[1])
     return _table(
         ("Variable", "Default", "Meaning"),
-        ((f"`{name}`", _default(each), _meaning(each)) for name, each in found),
+        ((f"`{name}`", _default(each), _meaning(each)) for name, each in blocks),
     )
 
 
 def outputs(file: Path) -> str:
-    """The outputs of a Terraform file."""
+    """Return the table of the outputs in a Terraform file."""
     return _table(
         ("Output", "Meaning"),
         ((f"`{name}`", _text(each["description"])) for name, each in _blocks(file, "output")),
@@ -28,7 +28,7 @@ def outputs(file: Path) -> str:
 
 
 def functions(topology: Mapping[str, Any]) -> str:
-    """What each function may do, the whole of its grants, and what each instance has."""
+    """Return the table of each function's callers, grants and resources."""
     return _table(
         ("Function", "Called by", "Publishes on", "Secret", "Firestore", "Buckets", "Instances"),
         (
@@ -39,7 +39,7 @@ def functions(topology: Mapping[str, Any]) -> str:
                 "webhook secrets" if "WEBHOOK_SECRETS" in each["secrets"] else "API key",
                 "reads, writes" if each["state"] else "",
                 ", ".join(use.replace(":", ": ") for use in each["buckets"])
-                + ("; signs as itself" if each.get("signs") else ""),
+                + ("; signs URLs with its own account" if each.get("signs") else ""),
                 _instances(each["resources"]),
             )
             for name, each in topology["functions"].items()
@@ -48,24 +48,24 @@ def functions(topology: Mapping[str, Any]) -> str:
 
 
 def alerts(monitoring: Path, variables: Path) -> str:
-    """What raises an alert, and what to do first, with the variables' defaults."""
-    (found,) = (each["_alerts"] for each in _load(monitoring)["locals"] if "_alerts" in each)
+    """Return the table of alerts with their first action; variables have their defaults."""
+    (policies,) = (each["_alerts"] for each in _load(monitoring)["locals"] if "_alerts" in each)
     defaults = {name: each.get("default", "...") for name, each in _blocks(variables, "variable")}
     return _table(
-        ("Alert", "Severity", "First"),
+        ("Alert", "Severity", "First action"),
         (
             (
                 _text(each["title"]),
                 _text(each["severity"]).lower(),
-                _by_default(_text(each["todo"]), defaults),
+                _with_defaults(_text(each["todo"]), defaults),
             )
-            for each in found.values()
+            for each in policies.values()
         ),
     )
 
 
-def _by_default(text: str, defaults: Mapping[str, str]) -> str:
-    """The text with the names that a deployment has by default."""
+def _with_defaults(text: str, defaults: Mapping[str, str]) -> str:
+    """Replace Terraform's references in the text with the default names."""
     text = re.sub(r"\${var\.(\w+)}", lambda name: _text(defaults[name[1]]), text)
     return re.sub(r"\${[\w.]+\[\"([\w-]+)\"\]\.name}", r"\1", text)
 
@@ -79,8 +79,9 @@ def _caller(name: str, function: Mapping[str, Any], topology: Mapping[str, Any])
 
 
 def _instances(resources: Mapping[str, Any]) -> str:
-    most, at_once = resources["max_instances"], resources["concurrency"]
-    return f"up to {most} of {resources['cpu']} CPU, {resources['memory']}; {at_once} at once"
+    limit, requests = resources["max_instances"], resources["concurrency"]
+    each = f"{resources['cpu']} CPU, {resources['memory']}, concurrency {requests}"
+    return f"up to {limit}, each {each}"
 
 
 def _blocks(file: Path, kind: str) -> list[tuple[str, dict[str, Any]]]:
@@ -94,17 +95,17 @@ def _load(file: Path) -> dict[str, Any]:
 
 def _default(variable: Mapping[str, Any]) -> str:
     if "default" not in variable:
-        return "must be given"
+        return "required"
     value = variable["default"]
     if value is None:
         return "`null`"
     if value == {} and _OBJECT.search(variable["type"]) and "map(" not in variable["type"]:
-        return "its fields'"
+        return "see fields"
     return f"`{_expression(value)}`"
 
 
 def _expression(value: object) -> str:
-    """A value as it is written in Terraform."""
+    """Return a value in Terraform's syntax."""
     if isinstance(value, dict):
         inside = ", ".join(
             f"{name} = {_expression(each)}"
@@ -120,7 +121,7 @@ def _expression(value: object) -> str:
 
 
 def _meaning(variable: Mapping[str, Any]) -> str:
-    """Its description, and the fields that its objects have."""
+    """Return its description, and the fields of its object type."""
     text = _text(variable["description"])
     fields = _OBJECT.search(variable["type"])
     if fields is None:
@@ -129,17 +130,17 @@ def _meaning(variable: Mapping[str, Any]) -> str:
 
 
 def _fields(inside: str) -> Iterable[str]:
-    """Each field of an object type, with its default where it has one."""
+    """Yield each field of an object type, with its default if any."""
     for name, kind in re.findall(r"(\w+) = (optional\((?:[^()]|\([^()]*\))*\)|\w+)", inside):
         if ", " in kind:
             default = kind.split(", ", 1)[1].removesuffix(")")
             yield f"`{name}` (`{default}`)"
         else:
-            yield f"`{name}`" + ("" if kind.startswith("optional") else " (must be given)")
+            yield f"`{name}`" + ("" if kind.startswith("optional") else " (required)")
 
 
 def _text(quoted: str) -> str:
-    """What is between the quotes of a Terraform string."""
+    """Return the text of a quoted Terraform string."""
     return quoted.removeprefix('"').removesuffix('"').replace('\\"', '"')
 
 

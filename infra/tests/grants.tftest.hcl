@@ -1,5 +1,4 @@
-# Who may do what: each account is told from the others, so that tests/terraform can see what is
-# granted to whom.
+# Grants: each mocked account has a name of its own, so that tests/infra can check each grant.
 
 mock_provider "google" {
   override_during = plan

@@ -1,4 +1,4 @@
-# Each wrong variable is refused, by name.
+# The validation of each variable refuses wrong values.
 
 mock_provider "google" {
   override_during = plan
@@ -41,7 +41,7 @@ run "api_base_url_without_tls" {
   expect_failures = [var.api_base_url]
 }
 
-run "api_key_secret_in_full" {
+run "api_key_secret_with_its_full_name" {
   command = plan
 
   variables {
@@ -51,7 +51,7 @@ run "api_key_secret_in_full" {
   expect_failures = [var.api_key_secret]
 }
 
-run "alerts_of_nothing" {
+run "alerts_with_a_threshold_of_zero" {
   command = plan
 
   variables {
@@ -61,7 +61,7 @@ run "alerts_of_nothing" {
   expect_failures = [var.alerts]
 }
 
-run "archive_for_no_day" {
+run "archive_for_zero_days" {
   command = plan
 
   variables {
@@ -71,7 +71,7 @@ run "archive_for_no_day" {
   expect_failures = [var.archive]
 }
 
-run "automations_file_that_is_not_there" {
+run "automations_file_that_does_not_exist" {
   command = plan
 
   variables {
@@ -111,7 +111,7 @@ run "environment_with_a_secret" {
   expect_failures = [var.environment]
 }
 
-run "environment_of_nobody" {
+run "environment_of_an_unknown_function" {
   command = plan
 
   variables {
@@ -141,7 +141,7 @@ run "kms_key_by_its_short_name" {
   expect_failures = [var.kms_key]
 }
 
-run "notification_channel_by_its_address" {
+run "notification_channel_with_an_email_address" {
   command = plan
 
   variables {
@@ -161,7 +161,7 @@ run "prefix_without_a_hyphen" {
   expect_failures = [var.prefix]
 }
 
-run "previews_for_no_day" {
+run "previews_for_zero_days" {
   command = plan
 
   variables {
@@ -211,7 +211,7 @@ run "streams_with_a_bad_name" {
   expect_failures = [var.streams]
 }
 
-run "streams_with_an_endless_window" {
+run "streams_with_a_window_above_the_limit" {
   command = plan
 
   variables {
@@ -241,7 +241,7 @@ run "streams_with_an_unknown_policy" {
   expect_failures = [var.streams]
 }
 
-run "streams_that_begin_at_a_wrong_word" {
+run "streams_that_start_at_an_unknown_word" {
   command = plan
 
   variables {
@@ -251,7 +251,7 @@ run "streams_that_begin_at_a_wrong_word" {
   expect_failures = [var.streams]
 }
 
-run "streams_that_begin_at_no_id" {
+run "streams_that_start_at_an_invalid_id" {
   command = plan
 
   variables {
@@ -281,7 +281,7 @@ run "streams_without_a_schedule" {
   expect_failures = [var.streams]
 }
 
-run "bigquery_for_no_day" {
+run "bigquery_for_zero_days" {
   command = plan
 
   variables {
@@ -311,7 +311,7 @@ run "labels_in_capitals" {
   expect_failures = [var.labels]
 }
 
-run "previews_in_an_address" {
+run "previews_with_a_url_as_bucket" {
   command = plan
 
   variables {
@@ -321,7 +321,7 @@ run "previews_in_an_address" {
   expect_failures = [var.previews]
 }
 
-run "signed_url_buckets_by_address" {
+run "signed_url_buckets_with_a_url" {
   command = plan
 
   variables {
@@ -341,7 +341,7 @@ run "storage_regions_none" {
   expect_failures = [var.storage_regions]
 }
 
-run "storage_regions_of_a_continent" {
+run "storage_regions_with_a_continent" {
   command = plan
 
   variables {
@@ -351,7 +351,7 @@ run "storage_regions_of_a_continent" {
   expect_failures = [var.storage_regions]
 }
 
-run "streams_with_a_lease_for_ever" {
+run "streams_with_a_lease_above_an_hour" {
   command = plan
 
   variables {
@@ -361,7 +361,7 @@ run "streams_with_a_lease_for_ever" {
   expect_failures = [var.streams]
 }
 
-run "streams_with_no_event" {
+run "streams_with_a_limit_of_zero_events" {
   command = plan
 
   variables {
@@ -371,7 +371,7 @@ run "streams_with_no_event" {
   expect_failures = [var.streams]
 }
 
-run "webhook_ids_in_one" {
+run "webhook_ids_with_a_comma" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-"""Both clouds of the local stack: what functions store under their settings can be looked at."""
+"""Both clouds of the local stack give access to what functions publish and store."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 from google.cloud.storage import Client
 
-from infra.local.clouds.cloud import Cloud, Observed
+from infra.local.clouds.cloud import Cloud, TopicMessage
 from infra.local.clouds.embedded import EmbeddedCloud
 from infra.local.clouds.emulated import EmulatedCloud
 from infra.local.clouds.emulators import Emulators, start_emulators
-from infra.local.clouds.stored import stored_file
+from infra.local.clouds.stored import read_file
 from infra.local.topology import read_topology
 from tests.support.patience import until
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
@@ -23,7 +23,7 @@ GIF = "image/gif"
 
 
 def emulated(emulators: Emulators, settings: BackendSettings) -> EmulatedCloud:
-    """A cloud on emulators that stay when it ends."""
+    """A cloud on emulators that it does not stop."""
     running = start_emulators(5, running=emulators.environment)
     assert isinstance(running, Emulators)
     return EmulatedCloud(running, settings)
@@ -31,7 +31,7 @@ def emulated(emulators: Emulators, settings: BackendSettings) -> EmulatedCloud:
 
 @pytest.fixture
 def fresh(gcp_settings: BackendSettings) -> BackendSettings:
-    """Settings of a project and buckets that are not there yet."""
+    """Settings of a project and buckets that do not exist yet."""
     name = f"new-{gcp_settings.project}"
     return BackendSettings("gcp", name, "", f"{name}-claims", f"{name}-previews")
 
@@ -61,8 +61,8 @@ def cloud(request: pytest.FixtureRequest) -> Cloud:
 
 
 @pytest.fixture
-def theirs(cloud: Cloud) -> Backend:
-    """The backend that functions open in the environment which the cloud gives them."""
+def backend(cloud: Cloud) -> Backend:
+    """The backend that functions open in the cloud's environment."""
     environment = Environment(cloud.environment)
     settings = read_backend(environment)
     environment.finish()
@@ -70,64 +70,62 @@ def theirs(cloud: Cloud) -> Backend:
 
 
 @pytest.mark.filterwarnings("ignore:The return_immediately flag")
-def test_a_message_that_is_published_is_on_its_topic(cloud: Cloud) -> None:
-    """With its data and attributes, once for each time that it is published."""
+def test_observe_returns_published_messages(cloud: Cloud) -> None:
+    """A message is returned with data and attributes, once per publish."""
     message = Message(b"{}", {"ce-id": "a"})
     cloud.publish("events", message)
     cloud.publish("events", message)
 
-    seen: list[Observed] = []
+    messages: list[TopicMessage] = []
 
     def both_arrived() -> bool:
-        seen.extend(cloud.observe("events"))
-        return len(seen) >= 2
+        messages.extend(cloud.observe("events"))
+        return len(messages) >= 2
 
     assert until(both_arrived)
-    assert [(each.data, each.attributes) for each in seen] == [(b"{}", {"ce-id": "a"})] * 2
+    assert [(each.data, each.attributes) for each in messages] == [(b"{}", {"ce-id": "a"})] * 2
 
 
-def test_files_of_functions_are_seen(cloud: Cloud, theirs: Backend) -> None:
-    """A preview is there with its content, and none before it is stored."""
-    assert theirs.files is not None
+def test_file_returns_what_functions_stored(cloud: Cloud, backend: Backend) -> None:
+    """It returns a preview with its content, and None before it is stored."""
+    assert backend.files is not None
     assert cloud.file("videos/v/preview.gif") is None
-    stored = theirs.files.write("videos/v/preview.gif", b"GIF", GIF, replaces=None, timeout=10)
+    stored = backend.files.write("videos/v/preview.gif", b"GIF", GIF, replaces=None, timeout=10)
 
     assert cloud.file("videos/v/preview.gif") == (stored, b"GIF")
 
 
-def test_documents_of_functions_are_seen(cloud: Cloud, theirs: Backend) -> None:
-    """A document is there with its fields, and none before it is written."""
+def test_document_returns_what_functions_wrote(cloud: Cloud, backend: Backend) -> None:
+    """It returns the fields of a document, and None before it is written."""
     assert cloud.document("media", "v/1") is None
     assert cloud.cursor("default") is None
     for collection, document_id in (("media", "v/1"), ("streams", "default")):
         fields = {"cursor": "evt_1"}
-        theirs.documents.write(collection, document_id, fields, replaces=None, timeout=10)
+        backend.documents.write(collection, document_id, fields, replaces=None, timeout=10)
 
     assert cloud.document("media", "v/1") == {"cursor": "evt_1"}
     assert cloud.cursor("default") == "evt_1"
 
 
 @pytest.mark.emulator
-def test_both_buckets_are_made_where_they_are_not_there(
-    emulators: Emulators, fresh: BackendSettings
-) -> None:
-    """Those of an emulator that was there before are used with what they hold."""
-    wanted = {fresh.claim_bucket, fresh.preview_bucket}
+def test_missing_buckets_are_created(emulators: Emulators, fresh: BackendSettings) -> None:
+    """Existing buckets of a running emulator are used with their content."""
+    names = {fresh.claim_bucket, fresh.preview_bucket}
     client = Client(project=fresh.project)
     client.create_bucket(fresh.preview_bucket).blob("a").upload_from_string(b"kept")
-    assert wanted > {bucket.name for bucket in client.list_buckets()} & wanted
+    assert names > {bucket.name for bucket in client.list_buckets()} & names
     cloud = emulated(emulators, fresh)
     cloud.build(read_topology(), {}, watch=())
-    found = cloud.file("a")
+    file = cloud.file("a")
     cloud.stop()
 
-    assert found is not None
-    assert found[1] == b"kept"
-    assert wanted <= {bucket.name for bucket in client.list_buckets()}
+    assert file is not None
+    assert file[1] == b"kept"
+    assert names <= {bucket.name for bucket in client.list_buckets()}
 
 
 class _Rewritten:
-    """Files of which one is written by somebody else whenever it is read, so many times."""
+    """Files where another writer replaces a file before each read, this many times."""
 
     def __init__(self, files: Files, times: int) -> None:
         self.find = files.find
@@ -136,7 +134,7 @@ class _Rewritten:
         self._left = times
 
     def read(self, name: str, *, timeout: Timeout) -> bytes:
-        """Read it after it was written."""
+        """Replace the file, then read it."""
         old = self.find(name, timeout=timeout)
         if self._left:
             self._left -= 1
@@ -144,14 +142,14 @@ class _Rewritten:
         return self._files.read(name, timeout=timeout)
 
 
-def test_content_is_that_of_the_file(embedded_backend: Backend) -> None:
-    """However often it is replaced meanwhile, what is told of a file fits its content."""
+def test_content_belongs_to_the_returned_generation(embedded_backend: Backend) -> None:
+    """Even if the file is replaced during the read, properties and content match."""
     files = embedded_backend.files
     assert files is not None
     files.write("a", b"first", GIF, replaces=None, timeout=5)
     rewritten = _Rewritten(files, times=3)
     backend = Backend(embedded_backend.topics, embedded_backend.documents, None, rewritten)
-    found = stored_file(backend, "a")
+    file = read_file(backend, "a")
     last: StoredFile | None = files.find("a", timeout=5)
 
-    assert found == (last, b"0 left")
+    assert file == (last, b"0 left")

@@ -1,1 +1,1 @@
-"""`make test-infra`: the Terraform files, and what they plan over mocked providers."""
+"""`make test-infra`: the Terraform files, and their plans over mocked providers."""

@@ -1,4 +1,4 @@
-"""One copy of `infra/` and one run of each test file, for all that look at them."""
+"""One copy of `infra/` and one run of each test file, shared by all tests."""
 
 from collections.abc import Callable
 from functools import cache
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terraform import Run, copied, tested
+from tests.support.terraform import Run, copy_infra, run_test_file
 
 Runs = Callable[[str], dict[str, Run]]
-# A whole test file is planned within the first test that looks at it: a minute and more.
+# The first test that uses a test file runs all of it, which takes more than a minute.
 _TIMEOUT_SECONDS = 1_800
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests of this folder more time."""
+    """Set the timeout of the tests in this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
@@ -22,11 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def infra(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of `infra/` that Terraform is ready in."""
-    return copied(tmp_path_factory.mktemp("terraform"))
+    """A copy of `infra/` after `terraform init`."""
+    return copy_infra(tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.fixture(scope="session")
 def runs(infra: Path) -> Runs:
     """The runs of a test file, by name."""
-    return cache(lambda file: tested(infra, file))
+    return cache(lambda file: run_test_file(infra, file))

@@ -1,4 +1,4 @@
-"""The Terraform files: their form, whether they are valid, and their own tests."""
+"""The Terraform files: format, validity, a security scan, and their own tests."""
 
 import json
 import subprocess
@@ -17,29 +17,29 @@ SCANNER = ROOT / ".venv-scanner" / "bin" / "checkov"
 
 
 def run_blocks() -> Iterator[tuple[str, str]]:
-    """Each run of each test file."""
+    """Yield file and name of each run block."""
     for file in sorted(TESTS.glob("*.tftest.hcl")):
         with file.open(encoding="utf-8") as text:
             for block in hcl2.load(text)["run"]:
                 yield from ((file.name, name.strip('"')) for name in block)
 
 
-def test_they_are_in_form() -> None:
-    """As `terraform fmt -recursive infra` puts them."""
+def test_the_files_are_formatted() -> None:
+    """`terraform fmt -recursive infra` changes nothing."""
     done = terraform(ROOT / "infra", "fmt", "-check", "-diff", "-recursive")
 
     assert done.returncode == 0, done.stdout
 
 
-def test_they_are_valid(infra: Path) -> None:
-    """By the schemas of the providers."""
+def test_the_files_are_valid(infra: Path) -> None:
+    """`terraform validate` accepts them."""
     done = terraform(infra, "validate")
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_scanner_finds_nothing() -> None:
-    """Save what says why it is an exception, where it stands."""
+    """Every skipped check has a reason in the file."""
     options = ("--framework", "terraform", "--skip-download", "--compact", "--output", "json")
     done = subprocess.run(
         [SCANNER, "--directory", ROOT / "infra", *options],
@@ -47,17 +47,17 @@ def test_the_scanner_finds_nothing() -> None:
         text=True,
         check=False,
     )
-    found = json.loads(done.stdout)["results"]
+    results = json.loads(done.stdout)["results"]
 
-    assert [f"{each['check_id']} {each['resource']}" for each in found["failed_checks"]] == []
-    assert all(each["check_result"]["suppress_comment"] for each in found["skipped_checks"])
-    assert found["passed_checks"]
-    assert found["parsing_errors"] == []
+    assert [f"{each['check_id']} {each['resource']}" for each in results["failed_checks"]] == []
+    assert all(each["check_result"]["suppress_comment"] for each in results["skipped_checks"])
+    assert results["passed_checks"]
+    assert results["parsing_errors"] == []
 
 
 @pytest.mark.parametrize(("file", "name"), list(run_blocks()))
-def test_what_is_planned(runs: Runs, file: str, name: str) -> None:
-    """Every assertion of a run holds; where a variable is wrong, it is the one that is named."""
+def test_a_run_passes(runs: Runs, file: str, name: str) -> None:
+    """Every assertion is true; a wrong variable fails its own validation."""
     run = runs(file)[name]
 
     assert (run.status, run.problems) == ("pass", [])

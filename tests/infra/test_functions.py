@@ -1,4 +1,4 @@
-"""What Terraform makes is what the code and the topology are about: no name drifts from another."""
+"""Terraform's plan, the code and the topology agree on every name."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -19,58 +19,58 @@ SETTINGS: Mapping[str, Callable[[Mapping[str, str]], object]] = {
     "drain": drain_settings,
     "receive-webhook": webhook_settings,
 }
-# Read by the host, functions-framework, not by us.
-HOSTS_OWN = {"THREADS"}
-# As files in Google Cloud, which are not here: given as they may be elsewhere.
+# Read by functions-framework, not by our settings.
+FRAMEWORK_VARIABLES = {"THREADS"}
+# In Google Cloud these are files; here they are values.
 SECRETS = {
     "VIDEO_VECTOR_API_KEY": "made-up",  # pragma: allowlist secret
     "WEBHOOK_SECRETS": "whsec_made-up",  # pragma: allowlist secret
 }
 
 Function = Mapping[str, Any]
-"""A function as it is planned."""
+"""A planned function."""
 
 
-class Reads(dict[str, str]):
-    """An environment that notes what is asked of it."""
+class RecordingEnvironment(dict[str, str]):
+    """An environment that records which variables are read."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         super().__init__(values)
-        self.asked: set[str] = set()
+        self.read: set[str] = set()
 
     def get(self, key: str, default: str = "") -> str:  # type: ignore[override]  # as it is used
-        """Note the question, and answer it."""
-        self.asked.add(key)
+        """Record and return a variable."""
+        self.read.add(key)
         return super().get(key, default)
 
 
 @pytest.fixture(params=["default", "everything"])
 def run(request: pytest.FixtureRequest) -> str:
-    """With no option, and with all."""
+    """The runs without and with all options."""
     return str(request.param)
 
 
 @pytest.fixture
 def functions(runs: Runs, run: str) -> Mapping[str, Function]:
-    """The functions that are planned."""
+    """The planned functions by name."""
     return planned(runs, run, "google_cloudfunctions2_function")
 
 
 def planned(runs: Runs, run: str, kind: str) -> dict[str, Mapping[str, Any]]:
-    """What is planned of one kind, by its name."""
+    """Planned resources of one type, by name."""
     changes = runs("grants.tftest.hcl")[run].changes
-    found = [each["change"]["after"] for each in changes if each["type"] == kind]
-    return {each["name"]: each for each in found}
+    resources = [each["change"]["after"] for each in changes if each["type"] == kind]
+    return {each["name"]: each for each in resources}
 
 
 def service(function: Function) -> Mapping[str, Any]:
-    """How it runs."""
-    (found,) = function["service_config"]
-    return dict(found)
+    """Its service configuration."""
+    (configuration,) = function["service_config"]
+    return dict(configuration)
 
 
-def test_entry_points_are_the_topologys_and_the_codes(functions: Mapping[str, Function]) -> None:
-    """Whatever is in main.py is deployed, once, under the name that the topology gives it."""
+def test_entry_points_agree_with_topology_and_code(functions: Mapping[str, Function]) -> None:
+    """Each entry point of main.py is deployed once, with its name in the topology."""
     made = {name: each["build_config"][0]["entry_point"] for name, each in functions.items()}
 
     assert made == {name: each["entry_point"] for name, each in TOPOLOGY["functions"].items()}
@@ -79,21 +79,21 @@ def test_entry_points_are_the_topologys_and_the_codes(functions: Mapping[str, Fu
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_variable_that_is_set_is_read(functions: Mapping[str, Function], name: str) -> None:
-    """By the very function that it is set for: none is misspelt, or set in vain."""
+    """The function that has the variable reads it, so none is misspelt or unused."""
     environment = service(functions[name])["environment_variables"]
     values = {key: each for key, each in environment.items() if not key.endswith("_FILE")}
-    reads = Reads(values | SECRETS)
+    environment_reads = RecordingEnvironment(values | SECRETS)
 
-    SETTINGS.get(name, subscriber_settings)(reads)
+    SETTINGS.get(name, subscriber_settings)(environment_reads)
 
-    assert set(environment) - HOSTS_OWN <= reads.asked
+    assert set(environment) - FRAMEWORK_VARIABLES <= environment_reads.read
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_secret_is_mounted_where_it_is_read(
     functions: Mapping[str, Function], name: str
 ) -> None:
-    """As a file of the newest version, so that a rotation deploys nothing; never as a variable."""
+    """It is a file with the latest version, never a variable: a rotation needs no deployment."""
     settings = service(functions[name])
     environment = settings["environment_variables"]
     mounted = {
@@ -101,28 +101,28 @@ def test_each_secret_is_mounted_where_it_is_read(
         for volume in settings["secret_volumes"]
         for version in volume["versions"]
     }
-    wanted = {f"{secret}_FILE" for secret in TOPOLOGY["functions"][name]["secrets"]}
+    variables = {f"{secret}_FILE" for secret in TOPOLOGY["functions"][name]["secrets"]}
 
-    assert mounted == {environment[variable]: "latest" for variable in wanted}
-    assert {key for key in environment if key.endswith("_FILE")} == wanted
+    assert mounted == {environment[variable]: "latest" for variable in variables}
+    assert {key for key in environment if key.endswith("_FILE")} == variables
     assert not set(environment) & set(SECRETS)
     assert settings["secret_environment_variables"] == []
 
 
-def test_only_the_webhooks_function_is_reached_from_outside(
+def test_only_the_webhooks_function_is_public(
     functions: Mapping[str, Function],
 ) -> None:
-    """All others take calls from Google Cloud alone."""
+    """All others accept requests only from Google Cloud."""
     ingress = {name: service(each)["ingress_settings"] for name, each in functions.items()}
 
     assert ingress == dict.fromkeys(NAMES, "ALLOW_INTERNAL_ONLY") | {"receive-webhook": "ALLOW_ALL"}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_function_is_an_account_of_its_own(
+def test_each_function_has_a_service_account_of_its_own(
     functions: Mapping[str, Function], name: str
 ) -> None:
-    """And is built by one that is none of them."""
+    """Another account builds the functions."""
     account = f"fn-{name}@test-project.iam.gserviceaccount.com"
     builder = "projects/test-project/serviceAccounts/function-build@"
 
@@ -131,10 +131,10 @@ def test_each_function_is_an_account_of_its_own(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_function_has_what_the_topology_gives_it(
+def test_each_function_has_the_resources_of_the_topology(
     functions: Mapping[str, Function], name: str
 ) -> None:
-    """CPU, memory, requests at once, instances and time; several requests take a whole CPU."""
+    """Concurrency above 1 needs a whole CPU, and a thread for each request."""
     resources = TOPOLOGY["functions"][name]["resources"]
     settings = service(functions[name])
 
@@ -149,10 +149,10 @@ def test_each_function_has_what_the_topology_gives_it(
 
 
 @pytest.mark.parametrize("name", PUSHED)
-def test_a_function_ends_before_its_message_comes_again(
+def test_a_function_ends_before_its_message_is_redelivered(
     runs: Runs, run: str, functions: Mapping[str, Function], name: str
 ) -> None:
-    """Its timeout is within the deadline for acknowledging."""
+    """Its timeout is not above the ack deadline."""
     subscriptions = planned(runs, run, "google_pubsub_subscription")
     (deadline,) = (
         each["ack_deadline_seconds"]
@@ -163,10 +163,10 @@ def test_a_function_ends_before_its_message_comes_again(
     assert service(functions[name])["timeout_seconds"] <= deadline
 
 
-def test_whoever_drains_is_waited_for(
+def test_timeouts_fit_the_longest_window(
     runs: Runs, run: str, functions: Mapping[str, Function]
 ) -> None:
-    """A window fits into the function's time, and that into the scheduler's."""
+    """A window fits into the function's timeout, and that into the scheduler's deadline."""
     timeout = service(functions["drain"])["timeout_seconds"]
     streams = json.loads(service(functions["drain"])["environment_variables"]["STREAMS"])
     jobs = planned(runs, run, "google_cloud_scheduler_job")

@@ -1,4 +1,4 @@
-"""Least privilege: who may do what, to the last grant."""
+"""Least privilege: the exact set of grants."""
 
 import re
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ import pytest
 
 from tests.infra.conftest import Runs
 
-# What names the thing that a grant is on, in the resources that grant.
-THINGS = (
+# Attributes with the resource of a grant, in the order in which they are tried.
+RESOURCE_ATTRIBUTES = (
     "topic",
     "subscription",
     "bucket",
@@ -106,14 +106,14 @@ ENCRYPTORS = {
 
 
 def test_by_default(runs: Runs) -> None:
-    """Each account has what it needs, on the very thing, and nothing else."""
+    """Each account has exactly its grants, on single resources."""
     granted = grants(runs("grants.tftest.hcl")["default"].changes)
 
     assert granted == FUNCTIONS | OTHERS | {PUBSUB: DEAD_LETTERS}
 
 
 def test_with_every_option(runs: Runs) -> None:
-    """Copies are Pub/Sub's to write, and who encrypts may use the key; the rest is as it was."""
+    """Pub/Sub may also write copies, and service agents may use the key."""
     granted = grants(runs("grants.tftest.hcl")["everything"].changes)
     agents = {agent: {ENCRYPTS} for agent in ENCRYPTORS}
 
@@ -121,8 +121,8 @@ def test_with_every_option(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("run", ["default", "everything"])
-def test_nobody_has_a_key(runs: Runs, run: str) -> None:
-    """No service account has a key, and no policy or binding replaces what others granted."""
+def test_no_service_account_has_a_key(runs: Runs, run: str) -> None:
+    """Nor does a policy or binding replace grants of others."""
     types = {each["type"] for each in runs("grants.tftest.hcl")[run].changes}
 
     assert "google_service_account_key" not in types
@@ -130,26 +130,27 @@ def test_nobody_has_a_key(runs: Runs, run: str) -> None:
 
 
 def grants(changes: list[Mapping[str, Any]]) -> dict[str, set[str]]:
-    """Who -> role and thing, of every grant that is planned."""
-    found: dict[str, set[str]] = {}
+    """Member -> roles and resources of every planned grant."""
+    granted: dict[str, set[str]] = {}
     for change in changes:
         if "_iam_" not in change["type"]:
             continue
         after = change["change"]["after"]
-        who, what = _account(after["member"]), f"{after['role'].removeprefix('roles/')} on "
-        what += _thing(next(after[name] for name in THINGS if after.get(name)))
+        role = after["role"].removeprefix("roles/")
+        resource = next(after[name] for name in RESOURCE_ATTRIBUTES if after.get(name))
+        grant = f"{role} on {_short_name(resource)}"
         for condition in after.get("condition") or ():
-            what += f" if {condition['expression']}"
-        found.setdefault(who, set()).add(what)
-    return found
+            grant += f" if {condition['expression']}"
+        granted.setdefault(_account(after["member"]), set()).add(grant)
+    return granted
 
 
 def _account(member: str) -> str:
-    """A member without what all have in common."""
+    """A member without the prefix and suffix of all accounts."""
     name = member.removeprefix("serviceAccount:").removesuffix(".iam.gserviceaccount.com")
     return name.removesuffix("@test-project")
 
 
-def _thing(name: str) -> str:
-    """A service account by its short name; a subscription without its filter's hash."""
+def _short_name(name: str) -> str:
+    """The short name of a service account; a subscription without its filter's hash."""
     return re.sub(r"-[0-9a-f]{8}$", "", _account(name.rpartition("/serviceAccounts/")[2]))

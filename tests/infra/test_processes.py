@@ -1,4 +1,4 @@
-"""Terraform's own processes end with it."""
+"""Processes that Terraform starts end with it."""
 
 import os
 import time
@@ -14,13 +14,13 @@ echo $!
 """
 
 
-def test_what_terraform_leaves_behind_is_ended(
+def test_processes_that_terraform_leaves_are_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As providers, which stay when Terraform is killed."""
-    made_up = tmp_path / "terraform"
-    made_up.write_text(PROVIDER)
-    made_up.chmod(0o755)
+    """Providers keep running when Terraform is killed."""
+    fake = tmp_path / "terraform"
+    fake.write_text(PROVIDER)
+    fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     provider = Path("/proc") / terraform(tmp_path, "test").stdout.strip()
 

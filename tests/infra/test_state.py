@@ -1,4 +1,4 @@
-"""What Terraform configures in Firestore is about the documents that the code writes."""
+"""Terraform's Firestore configuration fits the documents that the code writes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,14 @@ from videovector_bridge.backends.document_limits import END_FIELD
 
 @pytest.fixture(params=["default", "everything"])
 def fields(runs: Runs, request: pytest.FixtureRequest) -> list[Mapping[str, Any]]:
-    """The configured fields, as planned with no option and with all."""
+    """The configured fields, planned without and with all options."""
     changes = runs("grants.tftest.hcl")[request.param].changes
     kind = "google_firestore_field"
     return [each["change"]["after"] for each in changes if each["type"] == kind]
 
 
-def test_fields_are_those_of_the_records_of_effects(fields: list[Mapping[str, Any]]) -> None:
-    """All of them have no index, and the time of the end has Firestore delete the record."""
+def test_effect_records_have_a_ttl_and_no_indexes(fields: list[Mapping[str, Any]]) -> None:
+    """No field has an index, and the field with the end time has a TTL."""
     assert {each["collection"] for each in fields} == {COLLECTION}
     assert {each["field"]: bool(each["ttl_config"]) for each in fields} == {
         "*": False,

@@ -1,4 +1,4 @@
-"""The local stack as people start it: a process of its own."""
+"""The local stack in a process of its own, as people start it."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from typing import Any, Self
 from infra.local.processes.functions import ROOT
 from tests.support.patience import PATIENCE_SECONDS, until
 
-# Variables of whoever runs the tests that would change what the stack does.
-_OURS = (
+# Variables of the caller's environment that would change the stack; they are removed.
+_REMOVED = (
     *("VIDEO_VECTOR_", "STREAMS", "BACKEND", "EMBEDDED_DIR", "AUTOMATIONS_FILE", "WINDOW_SECONDS"),
     *("IDLE_SECONDS", "LEASE_SECONDS", "LANES", "LINGER_MS", "SIGNED_URL_BUCKETS", "SCHEDULE_"),
     *("PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT"),
@@ -23,7 +23,7 @@ _OURS = (
 
 
 def processes_of(sessions: set[int]) -> list[str]:
-    """The command lines of the processes in these sessions."""
+    """Return the command lines of the processes in these sessions."""
     return [
         arguments
         for session, _, state, arguments in _table()
@@ -32,14 +32,14 @@ def processes_of(sessions: set[int]) -> list[str]:
 
 
 def _table() -> list[tuple[int, int, str, str]]:
-    """Session, parent, state and command line of every process."""
+    """Return session, parent, state and command line of every process."""
     listing = subprocess.check_output(["ps", "-ewwo", "sid=,ppid=,stat=,args="], text=True)
     rows = (line.split(None, 3) for line in listing.splitlines())
     return [(int(row[0]), int(row[1]), row[2], row[3]) for row in rows if len(row) == 4]
 
 
 class Launcher:
-    """`python -m infra.local COMMAND`, with its results in `build`; killed when the block ends."""
+    """`python -m infra.local COMMAND` with its results in `build`; killed when the block ends."""
 
     def __init__(
         self, build: Path, command: str, *arguments: str, environment: Mapping[str, str]
@@ -47,7 +47,7 @@ class Launcher:
         self._build = build
         self._output = build / "output.txt"
         build.mkdir(parents=True, exist_ok=True)
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED)}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*(sys.executable, "-m", "infra.local", command, "--build", build), *arguments],
@@ -66,33 +66,33 @@ class Launcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Its keepers end everything else.
+        # Its watchdogs kill everything that it started.
         self.process.kill()
         self.process.wait()
 
     @property
     def output(self) -> str:
-        """What it has said so far."""
+        """Its output so far."""
         return self._output.read_text()
 
     @property
     def endpoints_file(self) -> Path:
-        """The addresses, while it serves."""
+        """The file with the addresses, which exists while it serves."""
         return self._build / "endpoints.json"
 
     def result(self) -> dict[str, Any]:
         """The content of `run.json`."""
-        found: dict[str, Any] = json.loads((self._build / "run.json").read_text())
-        return found
+        result: dict[str, Any] = json.loads((self._build / "run.json").read_text())
+        return result
 
     def endpoints(self) -> dict[str, Any]:
-        """The addresses, as soon as they are there."""
+        """Wait for the addresses, and return them."""
         assert until(lambda: self.endpoints_file.exists() or self.ended), self.output
-        found: dict[str, Any] = json.loads(self.endpoints_file.read_text())
-        return found
+        endpoints: dict[str, Any] = json.loads(self.endpoints_file.read_text())
+        return endpoints
 
-    def says(self, text: str) -> bool:
-        """Whether it says so before it ends, or long after it should have."""
+    def prints(self, text: str) -> bool:
+        """Wait until it prints a text, ends, or runs out of time; whether it printed the text."""
         return until(lambda: text in self.output or self.ended) and text in self.output
 
     @property
@@ -101,11 +101,11 @@ class Launcher:
         return self.process.poll() is not None
 
     def end(self, number: signal.Signals | None = None) -> int:
-        """Wait for its end, after a signal if one is given; its exit status."""
+        """Send a signal, if any; wait for its end and return its exit status."""
         if number is not None:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
 
     def sessions(self) -> set[int]:
-        """The sessions that the processes it started are in."""
+        """The sessions of the processes that it started."""
         return {session for session, parent, _, _ in _table() if parent == self.process.pid}

@@ -1,22 +1,22 @@
-"""Made-up observations of a local run."""
+"""Messages, calls and snapshots of a made-up local run."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.effects import Effects
 from infra.local.oracle.observer import Snapshot
 from infra.local.oracle.progress import Progress
-from infra.local.scheduler import Tick
+from infra.local.scheduler import DrainCall
 from videovector_bridge.events import TYPE_PREFIX
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def at(seconds: float) -> datetime:
-    """A moment so many seconds after the start."""
+    """The time this many seconds after the start."""
     return START + timedelta(seconds=seconds)
 
 
@@ -26,7 +26,7 @@ def event(
     seconds: float = 1.0,
     channel: str = "stream",
     **fields: Any,
-) -> Observed:
+) -> TopicMessage:
     """A message on topic `events`."""
     created_at = at(seconds).isoformat()
     data = {"event_id": event_id, "event_type": event_type, "created_at": created_at, **fields}
@@ -37,19 +37,19 @@ def event(
         "ce-time": created_at,
         "ce-channel": channel,
     }
-    return Observed(attributes, orjson.dumps(data), at(seconds))
+    return TopicMessage(attributes, orjson.dumps(data), at(seconds))
 
 
-def tick(outcome: str = "drained", **fields: Any) -> Tick:
-    """An answered call of `drain`."""
-    return Tick("default", 200, {"outcome": outcome, **fields}, 1.0)
+def drain_call(outcome: str = "drained", **fields: Any) -> DrainCall:
+    """A call of `drain` with this outcome."""
+    return DrainCall("default", 200, {"outcome": outcome, **fields}, 1.0)
 
 
-LOST_TICK = Tick("default", None, None, 1.0)
+LOST_CALL = DrainCall("default", None, None, 1.0)
 
 
 def snapshot(progress: Progress | None = None, **changes: Any) -> Snapshot:
-    """A run in which all went well, but for `changes`."""
+    """A snapshot of a successful run, with `changes`."""
     values: dict[str, Any] = {
         "phase": "draining",
         "seconds": 20.0,

@@ -1,7 +1,7 @@
-"""`gcloud` and `terraform` for tests: they note how they are called, and keep what is made.
+"""Fake `gcloud` and `terraform` for tests: they record their calls and what they create.
 
-Run as `made_up_cloud.py FOLDER NAME ARGUMENTS...` by two scripts on the PATH, which `put_on_path`
-writes. What is there is a file in FOLDER; a file `refuse` there names words that make a call fail.
+`put_on_path` writes two scripts that run `made_up_cloud.py FOLDER NAME ARGUMENTS...`. Each created
+resource is a file in FOLDER. A file `refuse` there has words that make a call fail.
 """
 
 import json
@@ -13,7 +13,7 @@ Call = dict[str, str | list[str]]
 
 
 def put_on_path(folder: Path, names: tuple[str, ...] = ("gcloud", "terraform")) -> str:
-    """Write the scripts; the PATH to give to whoever is to find them."""
+    """Write the scripts; return a PATH with them."""
     scripts = folder / "bin"
     scripts.mkdir()
     for name in names:
@@ -27,15 +27,15 @@ def put_on_path(folder: Path, names: tuple[str, ...] = ("gcloud", "terraform")) 
 
 
 def calls(folder: Path) -> list[Call]:
-    """The calls so far: `name`, `arguments`, `given` on standard input, and `folder`."""
+    """Return the calls so far: `name`, `arguments`, `stdin` and `folder`."""
     log = folder / "calls"
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 def main(folder: Path, name: str, *arguments: str) -> int:
-    """One call."""
-    given = sys.stdin.read() if "--data-file=-" in arguments else ""
-    call = {"name": name, "arguments": arguments, "given": given, "folder": str(Path.cwd())}
+    """Record one call and act on it; return its exit status."""
+    stdin = sys.stdin.read() if "--data-file=-" in arguments else ""
+    call = {"name": name, "arguments": arguments, "stdin": stdin, "folder": str(Path.cwd())}
     with (folder / "calls").open("a", encoding="utf-8") as log:
         log.write(json.dumps(call) + "\n")
     words = " ".join((name, *arguments))
@@ -47,11 +47,11 @@ def main(folder: Path, name: str, *arguments: str) -> int:
 
 
 def _gcloud(folder: Path, words: str) -> int:
-    for thing in ("secret", "bucket"):
-        if f" {thing}s describe " in words:
-            return 0 if (folder / thing).exists() else 1
-        if f" {thing}s create " in words:
-            (folder / thing).touch()
+    for kind in ("secret", "bucket"):
+        if f" {kind}s describe " in words:
+            return 0 if (folder / kind).exists() else 1
+        if f" {kind}s create " in words:
+            (folder / kind).touch()
     if " versions add " in words:
         (folder / "version").touch()
     if " versions list " in words and (folder / "version").exists():

@@ -1,4 +1,4 @@
-"""Terraform over a copy of `infra/`, so that nothing it writes is left behind."""
+"""Terraform in a copy of `infra/`, so that it writes nothing into the repository."""
 
 import json
 import os
@@ -13,28 +13,28 @@ from typing import Any
 
 from tests.support import ROOT
 
-# Providers come from there, or are downloaded: from a mirror that TERRAFORM_PLUGIN_DIR names, or
-# one that stands beside the repository.
+# A mirror of the providers beside the repository. TERRAFORM_PLUGIN_DIR names another one; without
+# a mirror, Terraform downloads them.
 _MIRROR = ROOT.parent / "shared" / "terraform"
-# What no plan reads: the local stack, what Terraform and Python leave behind.
-_LEFT_OUT = shutil.ignore_patterns(
+# Files that no plan reads: the local stack, and files that Terraform and Python write.
+_IGNORED = shutil.ignore_patterns(
     "local", "backend.tf", "*.tfvars", ".terraform*", ".build", "*.tfstate*", "__pycache__"
 )
 
 
 @dataclass(slots=True)
 class Run:
-    """A run block of a test file: how it went, and the changes of what it planned."""
+    """A run block of a test file: its status, its problems, and the planned changes."""
 
     status: str = "did not run"
     problems: list[str] = field(default_factory=list)
     changes: list[Mapping[str, Any]] = field(default_factory=list)
 
 
-def copied(folder: Path) -> Path:
-    """Copy what plans are made of; `infra` in that copy, its providers there."""
+def copy_infra(folder: Path) -> Path:
+    """Copy the files that a plan reads, and run `terraform init`; return the copy of `infra`."""
     for name in ("infra", "functions"):
-        shutil.copytree(ROOT / name, folder / name, ignore=_LEFT_OUT)
+        shutil.copytree(ROOT / name, folder / name, ignore=_IGNORED)
     mirror = os.environ.get("TERRAFORM_PLUGIN_DIR", str(_MIRROR if _MIRROR.is_dir() else ""))
     plugins = [f"-plugin-dir={mirror}"] if mirror else []
     done = terraform(folder / "infra", "init", "-backend=false", "-input=false", *plugins)
@@ -45,7 +45,7 @@ def copied(folder: Path) -> Path:
 
 
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Terraform there, and end all that it started with it."""
+    """Run Terraform in a folder, and kill every process that it started."""
     if shutil.which("terraform") is None:
         raise RuntimeError("Install Terraform: https://developer.hashicorp.com/terraform/install")
     quiet = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
@@ -62,14 +62,14 @@ def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     try:
         output, errors = process.communicate()
     finally:
-        # Its providers are processes that outlive it when it is killed, as by a test's timeout.
+        # Its providers keep running if Terraform is killed, for example by a test's timeout.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
-def tested(folder: Path, file: str) -> dict[str, Run]:
-    """Run one test file; each of its runs by name."""
+def run_test_file(folder: Path, file: str) -> dict[str, Run]:
+    """Run one test file; return its runs by name."""
     done = terraform(folder, "test", f"-filter=tests/{file}", "-json", "-verbose")
     runs: dict[str, Run] = {}
     for message in _messages(done.stdout):
@@ -80,13 +80,13 @@ def tested(folder: Path, file: str) -> dict[str, Run]:
             case "test_plan":
                 run.changes = message["test_plan"].get("resource_changes", [])
             case "diagnostic" if message["diagnostic"]["severity"] == "error":
-                found = message["diagnostic"]
-                run.problems.append(f"{found['summary']}: {found['detail']}")
+                problem = message["diagnostic"]
+                run.problems.append(f"{problem['summary']}: {problem['detail']}")
     return runs
 
 
 def _messages(output: str) -> Iterator[dict[str, Any]]:
-    """Terraform's messages; what is no JSON is its word about something else."""
+    """Yield Terraform's JSON messages; other lines are ignored."""
     for line in output.splitlines():
         if line.startswith("{"):
             yield json.loads(line)

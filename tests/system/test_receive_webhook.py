@@ -1,4 +1,4 @@
-"""`receive-webhook` in a process of its own, over raw sockets: what no client library sends."""
+"""`receive-webhook` in a process of its own, over raw sockets: requests no client library sends."""
 
 import json
 import re
@@ -23,7 +23,7 @@ LIMIT = 100_000
 
 
 class Running:
-    """The function, what it publishes, and what it logs."""
+    """The running function, its published events and its log."""
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.settings = BackendSettings("embedded", "", str(folder / "embedded"), "")
@@ -35,17 +35,20 @@ class Running:
     def connect(self) -> socket.socket:
         """A new connection."""
         connection = socket.create_connection(self.address, timeout=20)
-        # What we send is to arrive in the pieces that we send.
+        # Send each piece in a packet of its own.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def ask(self, *pieces: bytes, ending: bool = False) -> list[int]:
-        """Send these bytes on one connection; the statuses of all answers. `ending`: we hang up."""
+    def send(self, *pieces: bytes, ending: bool = False) -> list[int]:
+        """Send bytes on one connection; return the statuses of all responses.
+
+        `ending` closes our side of the connection after the last piece.
+        """
         with self.connect() as connection:
             for piece in pieces:
                 try:
                     connection.sendall(piece)
-                except OSError:  # it has answered and heard enough
+                except OSError:  # it has responded and closed the connection
                     break
             if ending:
                 connection.shutdown(socket.SHUT_WR)
@@ -53,27 +56,27 @@ class Running:
 
     def published(self) -> list[str]:
         """The ids of all events so far."""
-        found = Subscriber(self.settings, "events").receive(1_000)
-        return [message.attributes["ce-id"] for message in found]
+        messages = Subscriber(self.settings, "events").receive(1_000)
+        return [message.attributes["ce-id"] for message in messages]
 
     def log(self) -> str:
-        """All it said."""
+        """Its log."""
         return self.function.log.read_text()
 
 
 def statuses(connection: socket.socket) -> list[int]:
-    """The statuses of everything that comes until the other side closes."""
-    found = b""
+    """Read until the other side closes; return the statuses of all responses."""
+    received = b""
     try:
         while piece := connection.recv(65_536):
-            found += piece
-    except OSError:  # reset, after we sent more than was read
+            received += piece
+    except OSError:  # a reset, because we sent more than it read
         pass
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3})", found)]
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3})", received)]
 
 
 def request(body: bytes, *more: str, length: int | None = -1, close: bool = True) -> bytes:
-    """A delivery's request; `length` is what it states, -1 the truth, None nothing."""
+    """A delivery's request; `length` is its Content-Length: -1 the correct one, None no header."""
     lines = [f"{name}: {value}" for name, value in headers(body).items()]
     if length is not None:
         lines.append(f"Content-Length: {len(body) if length < 0 else length}")
@@ -110,11 +113,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(autouse=True)
-def still_well(running: Running) -> Iterator[None]:
-    """After every test a delivery is accepted as before, and nothing was a 500 or a traceback."""
+def still_works(running: Running) -> Iterator[None]:
+    """After every test a delivery is accepted, and the log has no crash and no traceback."""
     yield
     name = f"evt_{len(running.published())}_after"
-    assert running.ask(request(delivery(name))) == [204]
+    assert running.send(request(delivery(name))) == [204]
     assert running.published()[-1] == name
     assert "Traceback" not in running.log()
     assert "webhook.crashed" not in running.log()
@@ -122,8 +125,8 @@ def still_well(running: Running) -> Iterator[None]:
 
 
 def test_a_delivery_is_published_and_logged(running: Running) -> None:
-    """204, the event is there by then, and one line of JSON says so."""
-    assert running.ask(request(delivery("evt_plain"))) == [204]
+    """204 after the event is published, and one line of JSON in the log."""
+    assert running.send(request(delivery("evt_plain"))) == [204]
 
     assert "evt_plain" in running.published()
     assert until(lambda: "Accepted prompt_run.failed evt_plain" in running.log())
@@ -133,24 +136,24 @@ def test_a_delivery_is_published_and_logged(running: Running) -> None:
 
 @pytest.mark.parametrize("size", [1, 10, 10_000])
 def test_a_chunked_body_is_refused(running: Running, size: int) -> None:
-    """411: a body of unknown length would be read before anything is known of it."""
+    """411: a body of unknown length is not read."""
     name = f"evt_chunks_{size}"
     body = delivery(name)
 
-    assert running.ask(in_chunks(body, chunked(body, size))) == [411]
+    assert running.send(in_chunks(body, chunked(body, size))) == [411]
     assert name not in running.published()
 
 
-def test_an_empty_body_is_a_body(running: Running) -> None:
-    """204 when it is signed: it is rejected, not refused."""
-    assert running.ask(request(b"")) == [204]
+def test_an_empty_signed_body_is_accepted(running: Running) -> None:
+    """204: it is published to `rejected`."""
+    assert running.send(request(b"")) == [204]
 
 
-def test_bytes_may_arrive_one_by_one(running: Running) -> None:
-    """A slow sender is heard out."""
+def test_a_slow_sender_is_accepted(running: Running) -> None:
+    """The bytes may arrive one by one."""
     whole = request(delivery("evt_slow"))
 
-    assert running.ask(*(whole[at : at + 1] for at in range(len(whole)))) == [204]
+    assert running.send(*(whole[at : at + 1] for at in range(len(whole)))) == [204]
 
 
 @pytest.mark.parametrize(
@@ -159,73 +162,73 @@ def test_bytes_may_arrive_one_by_one(running: Running) -> None:
     ids=repr,
 )
 def test_a_badly_chunked_body_is_refused(running: Running, framed: bytes) -> None:
-    """411 before its framing is looked at; and nothing is published."""
+    """411 before its framing is read, and nothing is published."""
     before = running.published()
 
-    assert running.ask(in_chunks(delivery("evt_bad"), framed), ending=True) == [411]
+    assert running.send(in_chunks(delivery("evt_bad"), framed), ending=True) == [411]
     assert running.published() == before
 
 
-def test_a_chunked_body_without_end_is_cut_off(running: Running) -> None:
-    """The answer does not wait for its end, and the connection does not either."""
+def test_an_endless_chunked_body_is_refused(running: Running) -> None:
+    """Neither the response nor the close of the connection waits for its end."""
     pieces = [b"8000\r\n" + b"x" * 0x8000 + b"\r\n"] * 2_000
 
-    assert running.ask(in_chunks(b"", b""), *pieces) in ([411], [])
+    assert running.send(in_chunks(b"", b""), *pieces) in ([411], [])
 
 
 def test_a_length_that_is_too_large_is_refused_unread(running: Running) -> None:
-    """413 though not one byte of the body has come."""
+    """413 before the first byte of the body."""
     head = request(b"", length=10**12)
 
-    assert running.ask(head) == [413]
+    assert running.send(head) == [413]
 
 
-def test_a_length_beyond_all_measure_is_refused(running: Running) -> None:
-    """Whoever answers it, the host or the function."""
+def test_a_length_of_5000_digits_is_refused(running: Running) -> None:
+    """The host or the function refuses it."""
     head = request(b"").replace(b"Content-Length: 0", b"Content-Length: " + b"9" * 5_000)
 
-    assert running.ask(head) in ([400], [413])
+    assert running.send(head) in ([400], [413])
 
 
-def test_a_length_that_is_too_long_is_a_body_that_ends_early(running: Running) -> None:
-    """400: the sender hangs up before all has come that it stated."""
+def test_a_body_shorter_than_its_length_is_refused(running: Running) -> None:
+    """400: the sender closes the connection before the stated length."""
     body = delivery("evt_short")
 
-    assert running.ask(request(body, length=len(body) + 10), ending=True) == [400]
+    assert running.send(request(body, length=len(body) + 10), ending=True) == [400]
     assert "evt_short" not in running.published()
 
 
-def test_a_length_that_is_too_short_is_another_body(running: Running) -> None:
-    """401: the bytes that count were not signed. What is left over is not an event."""
+def test_a_body_longer_than_its_length_is_refused(running: Running) -> None:
+    """401: the signature does not match the shorter body. The rest is no event."""
     body = delivery("evt_long")
-    found = running.ask(request(body, length=len(body) - 10))
+    received = running.send(request(body, length=len(body) - 10))
 
-    assert found == [401]
+    assert received == [401]
     assert "evt_long" not in running.published()
 
 
 @pytest.mark.parametrize("length", ["-1", "ten", "1,000", "0x10", "+5", "5, 6", ""])
-def test_a_length_that_is_none_is_malformed(running: Running, length: str) -> None:
-    """The host refuses it."""
+def test_an_invalid_length_is_refused(running: Running, length: str) -> None:
+    """The host responds with 400."""
     head = request(b"").replace(b"Content-Length: 0", f"Content-Length: {length}".encode())
 
-    assert running.ask(head) == [400]
+    assert running.send(head) == [400]
 
 
 def test_a_length_is_required(running: Running) -> None:
-    """411, whatever follows."""
+    """411 for a request without a length."""
     body = delivery("evt_nolength")
 
-    assert running.ask(request(body, length=None)) == [411]
+    assert running.send(request(body, length=None)) == [411]
     assert "evt_nolength" not in running.published()
 
 
-def test_a_length_and_chunks_at_once_are_malformed(running: Running) -> None:
-    """Two lengths are how requests are smuggled."""
+def test_a_length_with_a_chunked_body_is_refused(running: Running) -> None:
+    """Two different lengths allow request smuggling."""
     body = delivery("evt_both")
     framed = in_chunks(body, chunked(body)).replace(b"Host: x", b"Host: x\r\nContent-Length: 5")
 
-    assert running.ask(framed) == [400]
+    assert running.send(framed) == [400]
     assert "evt_both" not in running.published()
 
 
@@ -239,12 +242,12 @@ def test_a_length_and_chunks_at_once_are_malformed(running: Running) -> None:
         ("X-Webhook-ID: wh_1 wh_2", 401),
     ],
 )
-def test_a_header_that_stands_twice_is_refused(running: Running, line: str, status: int) -> None:
-    """Nobody can know which of the two is meant, though both may be right."""
+def test_a_repeated_header_is_refused(running: Running, line: str, status: int) -> None:
+    """The intended value is ambiguous, even if both are valid."""
     body = delivery("evt_twice")
     more = line.format(length=len(body), signature=headers(body)["X-Webhook-Signature"])
 
-    assert running.ask(request(body, more)) == [status]
+    assert running.send(request(body, more)) == [status]
     assert "evt_twice" not in running.published()
 
 
@@ -252,19 +255,19 @@ def test_a_header_that_stands_twice_is_refused(running: Running, line: str, stat
     "value",
     ["", "sha256=", "sha256=" + "\xe9" * 64, "sha256=" + "0" * 7_000, "sha256=\xb2", "\xff"],
 )
-def test_a_signature_in_another_form_is_refused(running: Running, value: str) -> None:
-    """401 for any bytes that a header can have, though the body never comes."""
+def test_a_malformed_signature_is_refused(running: Running, value: str) -> None:
+    """401 for any bytes that a header can have, without waiting for the body."""
     head = request(b"", length=50_000)
     at = head.index(b"X-Webhook-Signature: ")
     line = b"X-Webhook-Signature: " + value.encode("latin-1")
 
-    assert running.ask(head[:at] + line + head[head.index(b"\r\n", at) :]) == [401]
+    assert running.send(head[:at] + line + head[head.index(b"\r\n", at) :]) == [401]
 
 
 @pytest.mark.parametrize("name", ["X-Webhook-Signature", "X-Webhook-ID", "X-Y", "Cookie", "Host"])
 def test_an_oversized_header_is_refused(running: Running, name: str) -> None:
-    """By the host, and never with a 500."""
-    (status,) = running.ask(request(delivery("evt_header"), f"{name}: {'x' * 70_000}"))
+    """The host refuses it, never with a 500."""
+    (status,) = running.send(request(delivery("evt_header"), f"{name}: {'x' * 70_000}"))
 
     assert status in (400, 413, 431)
     assert "evt_header" not in running.published()
@@ -274,59 +277,59 @@ def test_an_oversized_header_is_refused(running: Running, name: str) -> None:
     "line", ["X Y: z", "X-Y z", ": z", "X-Y: a\0b", "X-Webhook-ID: \xff", "\0", "X_Webhook_ID: a"]
 )
 def test_odd_headers_are_refused_or_ignored(running: Running, line: str) -> None:
-    """Never a 500."""
+    """The response is never a 500."""
     whole = request(delivery("evt_odd")).replace(
         b"Host: x", b"Host: x\r\n" + line.encode("latin-1")
     )
-    (status,) = running.ask(whole)
+    (status,) = running.send(whole)
 
     assert status in (204, 400, 401)
 
 
-def test_requests_in_one_breath_are_answered_in_order(running: Running) -> None:
-    """Deliveries that come without waiting for answers."""
-    bodies = [delivery(f"evt_breath_{n}") for n in range(3)]
+def test_pipelined_requests_get_responses_in_order(running: Running) -> None:
+    """The sender does not wait for responses."""
+    bodies = [delivery(f"evt_pipelined_{n}") for n in range(3)]
     last = len(bodies) - 1
     whole = b"".join(request(body, close=n == last) for n, body in enumerate(bodies))
 
-    assert running.ask(whole) == [204] * 3
-    assert running.published()[-3:] == [f"evt_breath_{n}" for n in range(3)]
+    assert running.send(whole) == [204] * 3
+    assert running.published()[-3:] == [f"evt_pipelined_{n}" for n in range(3)]
 
 
 @pytest.mark.parametrize(
     "junk", [b"\x00" * 1_000, b"junk\r\n\r\n", b"POST", b"\x16\x03\x01\x02\x00"]
 )
-def test_junk_after_a_delivery_harms_nobody(running: Running, junk: bytes) -> None:
-    """The delivery is accepted; the junk is refused, or nobody waits for its end."""
+def test_junk_after_a_delivery_is_harmless(running: Running, junk: bytes) -> None:
+    """The delivery is accepted; the junk is refused or ignored."""
     body = delivery("evt_before_junk")
-    found = running.ask(request(body, close=False) + junk, ending=True)
+    received = running.send(request(body, close=False) + junk, ending=True)
 
-    assert found[:1] == [204]
-    assert found[1:] in ([400], [])
+    assert received[:1] == [204]
+    assert received[1:] in ([400], [])
 
 
-def test_a_body_left_unread_is_not_the_next_request(running: Running) -> None:
-    """What a refused request holds is never served."""
+def test_an_unread_body_is_not_the_next_request(running: Running) -> None:
+    """A request inside the body of a refused request is never handled."""
     inner = request(delivery("evt_smuggled"))
     outer = request(inner, close=False).replace(b"sha256=", b"sha512=", 1)
 
-    assert running.ask(outer, ending=True) == [401]
+    assert running.send(outer, ending=True) == [401]
     assert "evt_smuggled" not in running.published()
 
 
-def test_who_goes_away_at_once_harms_nobody(running: Running) -> None:
-    """Connections that are reset anywhere in a request."""
+def test_reset_connections_are_harmless(running: Running) -> None:
+    """A connection may be reset at any point of a request."""
     whole = request(delivery("evt_gone"))
     for at in range(0, len(whole), 40):
         with running.connect() as connection:
-            # Zero seconds to linger: a reset in place of a proper end.
+            # Linger for zero seconds: close with a reset.
             linger = (1).to_bytes(4, "little") + (0).to_bytes(4, "little")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             connection.sendall(whole[:at])
 
 
-UNSIGNED, FORGED, SIGNED = "no signature", "another's signature", "ours"
-# Each of its values takes 27 times its bytes, decoded.
+UNSIGNED, FORGED, SIGNED = "no signature", "a wrong signature", "a valid signature"
+# Decoded, each of its values takes 27 times its bytes.
 LARGE = delivery(data={"run_id": "run_1", "n": 0}).replace(
     b":0}", b":[" + b"[]," * 1_660_000 + b"0]}"
 )
@@ -345,7 +348,7 @@ def large_request(kind: str) -> tuple[bytes, bytes]:
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The function with the limits and threads that it is deployed with."""
+    """The function with the limits and threads of its deployment."""
     threads = read_topology().environments["receive-webhook"]["THREADS"]
     made = Running(tmp_path_factory.mktemp("deployed"), THREADS=threads)
     made.function.start()
@@ -365,10 +368,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         (SIGNED, {204, 503}, 350),
     ],
 )
-def test_callers_do_not_fill_the_memory(
+def test_large_requests_stay_within_the_memory_budget(
     deployed: Running, kind: str, statuses_: set[int], limit_mb: float
 ) -> None:
-    """80 connections with 5 MB each at once: within the budget, whoever they are."""
+    """80 concurrent connections send 5 MB each, unsigned, forged or signed."""
     head, body = large_request(kind)
     together = threading.Barrier(80)
     before = measure_session(deployed.function.session()).peak_mb
@@ -377,33 +380,33 @@ def test_callers_do_not_fill_the_memory(
         with deployed.connect() as connection:
             connection.sendall(head)
             together.wait()
-            with suppress(OSError):  # it answers before it has all
+            with suppress(OSError):  # it responds before it has read everything
                 connection.sendall(body)
                 connection.shutdown(socket.SHUT_WR)
             return statuses(connection)
 
     with ThreadPoolExecutor(80) as pool:
-        answers = list(pool.map(send, range(80)))
+        responses = list(pool.map(send, range(80)))
     after = measure_session(deployed.function.session()).peak_mb
 
-    assert {status for each in answers for status in each} <= statuses_
+    assert {status for each in responses for status in each} <= statuses_
     assert after - before < limit_mb
-    assert deployed.ask(request(delivery("evt_memory"))) == [204]
+    assert deployed.send(request(delivery("evt_memory"))) == [204]
 
 
 @pytest.mark.parametrize("kind", [UNSIGNED, FORGED])
-def test_callers_that_stop_sending_keep_nobody_out(deployed: Running, kind: str) -> None:
-    """80 connections wait with most of a body unsent; deliveries are accepted while they do."""
+def test_stalled_callers_do_not_block_deliveries(deployed: Running, kind: str) -> None:
+    """Deliveries are accepted while 80 connections wait with most of a body unsent."""
     head, body = large_request(kind)
     lengths = f"Content-Length: {len(body)}".encode(), b"Content-Length: 1000"
     with ExitStack() as stack:
         stalled = [stack.enter_context(deployed.connect()) for _ in range(80)]
         for number, connection in enumerate(stalled):
-            # Large and small: each kind has a part of the budget.
+            # Large and small bodies have separate parts of the budget.
             connection.sendall(head.replace(lengths[0], lengths[number % 2]) + body[:100])
-        accepted = [deployed.ask(request(delivery(f"evt_{n}"))) for n in range(20)]
-        answers = [statuses(connection) for connection in stalled]
+        accepted = [deployed.send(request(delivery(f"evt_{n}"))) for n in range(20)]
+        responses = [statuses(connection) for connection in stalled]
 
     assert accepted == [[204]] * 20
-    assert {status for each in answers for status in each} <= {401, 503}
-    assert all(len(each) == 1 for each in answers)
+    assert {status for each in responses for status in each} <= {401, 503}
+    assert all(len(each) == 1 for each in responses)

@@ -1,4 +1,4 @@
-"""`make run` from end to end, as a process of its own."""
+"""`make run` from end to end, in a process of its own."""
 
 import os
 import signal
@@ -19,18 +19,18 @@ from videovector_bridge.settings import drain_settings
 EMBEDDED = {"BACKEND": "embedded"}
 
 
-def assert_whole(launcher: Launcher, backend: str) -> None:
-    """The run ended well, and its numbers fit together."""
+def assert_passed(launcher: Launcher, backend: str) -> None:
+    """The run passed, and its numbers are consistent."""
     assert launcher.end() == 0, launcher.output
-    found = launcher.result()
-    assert found["ok"] is True
-    assert found["problems"] == []
-    assert found["backend"] == backend
-    assert found["emitted"] == found["published"] > 200
-    assert found["lost"] == 0
-    assert found["webhooks"] == found["webhooks_expected"] > 100
-    assert found["webhook_repeats"] >= 1
-    least = {
+    result = launcher.result()
+    assert result["ok"] is True
+    assert result["problems"] == []
+    assert result["backend"] == backend
+    assert result["emitted"] == result["published"] > 200
+    assert result["lost"] == 0
+    assert result["webhooks"] == result["webhooks_expected"] > 100
+    assert result["webhook_repeats"] >= 1
+    minimum = {
         "markers": 3,
         "markers_deleted": 3,
         "signed_urls": 50,
@@ -38,61 +38,61 @@ def assert_whole(launcher: Launcher, backend: str) -> None:
         "snapshots": 20,
         "matches": 20,
     }
-    for kind, number in least.items():
-        assert found[kind] == found[f"{kind}_expected"] > number
-    assert found["surplus"] == []
-    assert found["red_no_more"] == 3
-    # An event that was published twice is refused twice.
-    assert found["rejected"] >= found["refusals"] == found["refusals_expected"] == 2
-    assert found["redriven"] == found["redriven_expected"] == 2
-    assert found["isolated_failures"] == found["isolated_failures_expected"] == 3
-    assert found["windows"] >= 3
-    assert found["killed_windows"] == 1
-    assert found["reconnects"] >= 1
-    assert found["cursor"].startswith("evt_")
-    assert found["costs"].keys() == ACTIONS.keys()
-    assert found["costs"]["upsert_marker"]["api_calls"] >= 1
-    assert 0 < found["first_event_seconds"] < found["seconds"]
-    assert 0 < found["effect_ms"]["p50"] <= found["effect_ms"]["p99"]
+    for kind, number in minimum.items():
+        assert result[kind] == result[f"{kind}_expected"] > number
+    assert result["surplus"] == []
+    assert result["red_no_more"] == 3
+    # An event that is published twice is refused twice.
+    assert result["rejected"] >= result["refusals"] == result["refusals_expected"] == 2
+    assert result["redriven"] == result["redriven_expected"] == 2
+    assert result["isolated_failures"] == result["isolated_failures_expected"] == 3
+    assert result["windows"] >= 3
+    assert result["killed_windows"] == 1
+    assert result["reconnects"] >= 1
+    assert result["cursor"].startswith("evt_")
+    assert result["costs"].keys() == ACTIONS.keys()
+    assert result["costs"]["upsert_marker"]["api_calls"] >= 1
+    assert 0 < result["first_event_seconds"] < result["seconds"]
+    assert 0 < result["effect_ms"]["p50"] <= result["effect_ms"]["p99"]
     assert not launcher.endpoints_file.exists()
 
 
 def test_embedded(tmp_path: Path) -> None:
-    """Without gcloud or Java: everything arrives, a killed window is resumed, exit 0."""
+    """Without gcloud and Java, everything arrives, a killed window is resumed, exit status 0."""
     with Launcher(tmp_path, "run", environment=EMBEDDED) as launcher:
-        assert_whole(launcher, "embedded")
+        assert_passed(launcher, "embedded")
 
-        assert "BACKEND=embedded asks for it" in launcher.output
-        assert "killed half-way" in launcher.output
+        assert "BACKEND=embedded is set" in launcher.output
+        assert "1 killed" in launcher.output
 
 
 @pytest.mark.emulator
 def test_emulators(emulators: Emulators, tmp_path: Path) -> None:
-    """The same with Google's emulators, started for the run and pushing to the functions."""
+    """The same with Google's emulators, which push to the functions."""
     with Launcher(tmp_path, "run", environment={}) as launcher:
-        assert_whole(launcher, "gcp")
+        assert_passed(launcher, "gcp")
 
-        assert "Google's emulators are here" in launcher.output
+        assert "Backend: gcp, on Google's emulators" in launcher.output
 
 
-def test_effects_that_do_not_happen_fail_the_run(tmp_path: Path) -> None:
-    """URLs that may not be issued are missing: exit 1, and it says which, and why."""
+def test_missing_effects_fail_the_run(tmp_path: Path) -> None:
+    """URLs for a bucket that is not allowed are missing: exit status 1, with names and reason."""
     environment = EMBEDDED | {"SIGNED_URL_BUCKETS": ""}
     with Launcher(tmp_path, "run", environment=environment) as launcher:
         assert launcher.end() == 1, launcher.output
-        found = launcher.result()
+        result = launcher.result()
 
-        assert found["ok"] is False
-        assert (found["lost"], found["signed_urls"]) == (0, 0)
-        assert found["rejected"] > 20
-        assert any(each.startswith("URL of gs://") for each in found["missing"])
+        assert result["ok"] is False
+        assert (result["lost"], result["signed_urls"]) == (0, 0)
+        assert result["rejected"] > 20
+        assert any(each.startswith("URL of gs://") for each in result["missing"])
         assert "URL of gs://" in launcher.output
         assert "bucket_not_allowed" in launcher.output
         assert "SIGNED_URL_BUCKETS" in launcher.output
 
 
 def test_effects_of_other_automations_are_not_checked(tmp_path: Path) -> None:
-    """The run says so, counts none, makes nothing fail, and is a success by its events."""
+    """The run reports this, counts none, causes no failures, and passes if its events arrive."""
     file = tmp_path / "mine.toml"
     file.write_text(
         """
@@ -108,43 +108,43 @@ def test_effects_of_other_automations_are_not_checked(tmp_path: Path) -> None:
     environment = EMBEDDED | {"AUTOMATIONS_FILE": str(file)}
     with Launcher(tmp_path / "build", "run", environment=environment) as launcher:
         assert launcher.end() == 0, launcher.output
-        found = launcher.result()
+        result = launcher.result()
 
-        assert "mine.toml" in found["effects_unchecked"]
+        assert "mine.toml" in result["effects_unchecked"]
         assert "not checked" in launcher.output
-        assert (found["lost"], found["markers"], found["markers_expected"]) == (0, None, None)
-        assert (found["refusals_expected"], found["isolated_failures_expected"]) == (0, 0)
+        assert (result["lost"], result["markers"], result["markers_expected"]) == (0, None, None)
+        assert (result["refusals_expected"], result["isolated_failures_expected"]) == (0, 0)
 
 
-def test_an_api_that_is_not_ours(tmp_path: Path) -> None:
-    """With a key it drains the API of that key, which tells nothing of itself but events."""
-    with StandIn(StandInConfig(seed=11)) as foreign:
-        foreign.control.runs(3)
+def test_a_real_api(tmp_path: Path) -> None:
+    """With a key, it drains the API of that key, which reports nothing but events."""
+    with StandIn(StandInConfig(seed=11)) as real:
+        real.control.runs(3)
         environment = EMBEDDED | {
-            "VIDEO_VECTOR_BASE_URL": foreign.api_url,
-            "VIDEO_VECTOR_API_KEY": foreign.keys["admin"],
+            "VIDEO_VECTOR_BASE_URL": real.api_url,
+            "VIDEO_VECTOR_API_KEY": real.keys["admin"],
         }
         with Launcher(tmp_path, "run", environment=environment) as launcher:
             assert launcher.end() == 0, launcher.output
-            found = launcher.result()
+            result = launcher.result()
             output = launcher.output
-        journal = foreign.control.journal()
+        journal = real.control.journal()
 
-    assert (found["ok"], found["emitted"], found["lost"]) == (True, None, None)
-    assert found["published"] == journal["emitted"]
-    assert found["cursor"] == journal["last_event_id"]
-    assert found["markers"] == len(journal["markers"]) > 0
-    assert found["previews"] == found["previews_expected"] > 0
-    assert found["snapshots"] == found["snapshots_expected"] > 0
-    assert found["signed_urls"] == found["signed_urls_expected"] > 0
-    assert foreign.keys["admin"] not in output
+    assert (result["ok"], result["emitted"], result["lost"]) == (True, None, None)
+    assert result["published"] == journal["emitted"]
+    assert result["cursor"] == journal["last_event_id"]
+    assert result["markers"] == len(journal["markers"]) > 0
+    assert result["previews"] == result["previews_expected"] > 0
+    assert result["snapshots"] == result["snapshots_expected"] > 0
+    assert result["signed_urls"] == result["signed_urls_expected"] > 0
+    assert real.keys["admin"] not in output
 
 
-def test_an_api_that_refuses_fails_the_run(tmp_path: Path) -> None:
-    """A key that the API does not know: exit 1, with the reason and without the key."""
-    with StandIn(StandInConfig()) as foreign:
+def test_an_api_that_refuses_the_key_fails_the_run(tmp_path: Path) -> None:
+    """Exit status 1, with the reason and without the key."""
+    with StandIn(StandInConfig()) as real:
         environment = EMBEDDED | {
-            "VIDEO_VECTOR_BASE_URL": foreign.api_url,
+            "VIDEO_VECTOR_BASE_URL": real.api_url,
             "VIDEO_VECTOR_API_KEY": "sk_wrong_but_long_enough",
         }
         with Launcher(tmp_path, "run", environment=environment) as launcher:
@@ -168,7 +168,7 @@ def test_an_api_that_refuses_fails_the_run(tmp_path: Path) -> None:
 def test_wrong_settings_end_at_once(
     tmp_path: Path, command: str, environment: dict[str, str], names: list[str]
 ) -> None:
-    """Exit 2 with one message that names every wrong variable, and nothing was started."""
+    """Exit status 2, with every wrong variable, and nothing was started."""
     with Launcher(tmp_path, command, environment=EMBEDDED | environment) as launcher:
         assert launcher.end() == 2
 
@@ -179,7 +179,7 @@ def test_wrong_settings_end_at_once(
 
 @pytest.mark.parametrize("command", ["run", "serve"])
 def test_mistakes_in_the_automations_end_it(tmp_path: Path, command: str) -> None:
-    """A file that is not in order ends it at once with exit 2, line and field."""
+    """An invalid file ends it at once with exit status 2, and the line."""
     file = tmp_path / "mine.toml"
     file.write_text('[[automation]]\nname = "x"\non = ["*"]\nwhen = "event."\n')
     environment = EMBEDDED | {"AUTOMATIONS_FILE": str(file)}
@@ -191,7 +191,7 @@ def test_mistakes_in_the_automations_end_it(tmp_path: Path, command: str) -> Non
 
 
 def test_state_of_an_earlier_stand_in_is_not_used(tmp_path: Path) -> None:
-    """A folder with somebody's cursors is refused and left as it is."""
+    """A folder with cursors is refused and not changed."""
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "documents.sqlite3").write_text("mine")
     environment = EMBEDDED | {"EMBEDDED_DIR": str(tmp_path / "state")}
@@ -211,12 +211,12 @@ def test_state_of_an_earlier_stand_in_is_not_used(tmp_path: Path) -> None:
         (signal.SIGKILL, -signal.SIGKILL),
     ],
 )
-def test_nothing_is_left_when_it_is_ended(
+def test_no_process_is_left_after_a_signal(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    """However the launcher is ended in mid-run, every process that it started ends."""
+    """Every signal, even SIGKILL, ends every process that the launcher started."""
     with Launcher(tmp_path, "run", environment=EMBEDDED) as launcher:
-        assert launcher.says("windows"), launcher.output
+        assert launcher.prints("windows"), launcher.output
         sessions = launcher.sessions()
         # The stand-in, and a session for each function.
         started = len(sessions - {os.getsid(launcher.process.pid)})
@@ -229,9 +229,9 @@ def test_nothing_is_left_when_it_is_ended(
 
 @pytest.mark.emulator
 def test_no_emulator_is_left_when_it_is_killed(emulators: Emulators, tmp_path: Path) -> None:
-    """The emulators that were started for a run end with it, even if it has no chance to."""
+    """The emulators of a run end with it, even after SIGKILL."""
     with Launcher(tmp_path, "run", environment={}) as launcher:
-        assert launcher.says("Backend: gcp"), launcher.output
+        assert launcher.prints("Backend: gcp"), launcher.output
         sessions = launcher.sessions()
         running = processes_of(sessions)
         assert all(any(name in line for line in running) for name in ("java", "fake-gcs-server"))
@@ -240,14 +240,14 @@ def test_no_emulator_is_left_when_it_is_killed(emulators: Emulators, tmp_path: P
         assert until(lambda: not processes_of(sessions)), processes_of(sessions)
 
 
-def test_filtered_streams_want_what_the_api_sends() -> None:
-    """With filters on every stream, the events that must arrive are those that they select."""
+def test_filtered_streams_require_the_selected_events() -> None:
+    """If every stream has a filter, the events that must arrive are those that they select."""
     with StandIn(StandInConfig(seed=5)) as standin:
-        given = [
+        events = [
             {"event_type": kind, "run_id": "r"}
             for kind in ("processing.run_started", "processing.run_failed", "prompt_run.failed")
         ]
-        ids = standin.control.events(*given)
+        ids = standin.control.events(*events)
         settings = drain_settings(
             {
                 **EMBEDDED,

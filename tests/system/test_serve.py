@@ -1,4 +1,4 @@
-"""`make serve`: everything kept running, as a process of its own."""
+"""`make serve` in a process of its own."""
 
 import json
 import os
@@ -35,22 +35,22 @@ FAILED_RUN = {"event_type": "processing.run_failed", "run_id": "run_mine"}
 
 @pytest.fixture
 def quiet(tmp_path: Path) -> Iterator[tuple[Launcher, dict[str, Any]]]:
-    """A served embedded stack whose windows are up to the test, with its endpoints."""
+    """A served embedded stack without a scheduler, and its endpoints."""
     environment = EMBEDDED | {"SCHEDULE_SECONDS": "0", "IDLE_SECONDS": "1", "MAX_EVENTS": "50"}
     with Launcher(tmp_path, "serve", environment=environment) as launcher:
         yield launcher, launcher.endpoints()
 
 
-def drained(endpoints: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a window that was asked for at its URL."""
-    answer: dict[str, Any] = httpx.post(endpoints["functions"]["drain"], timeout=60).json()
-    return answer
+def drain(endpoints: dict[str, Any]) -> dict[str, Any]:
+    """Run a window; return its response."""
+    response: dict[str, Any] = httpx.post(endpoints["functions"]["drain"], timeout=60).json()
+    return response
 
 
 def emit(endpoints: dict[str, Any], event: dict[str, Any]) -> str:
-    """Let an event happen at the stand-in; its id."""
-    answer = httpx.post(endpoints["control_url"] + "/events", json=[event]).json()
-    event_id: str = answer["event_ids"][0]
+    """Emit an event at the stand-in; return its id."""
+    response = httpx.post(endpoints["control_url"] + "/events", json=[event]).json()
+    event_id: str = response["event_ids"][0]
     return event_id
 
 
@@ -61,8 +61,8 @@ def color_of_my_run(endpoints: dict[str, Any]) -> str | None:
     return next((m["color"] for m in markers if m["target_id"] == FAILED_RUN["run_id"]), None)
 
 
-def test_the_command_line_looks_after_the_webhook(quiet: tuple[Launcher, dict[str, Any]]) -> None:
-    """With the addresses in the file it rotates the secret, and sees a test event arrive."""
+def test_the_command_line_manages_the_webhook(quiet: tuple[Launcher, dict[str, Any]]) -> None:
+    """With the addresses in the file, it rotates the secret, and a test event arrives."""
     _, endpoints = quiet
     environment = os.environ | {
         "PYTHONPATH": "functions",
@@ -86,13 +86,13 @@ def test_the_command_line_looks_after_the_webhook(quiet: tuple[Launcher, dict[st
     assert "was seen on" in done.stderr
 
 
-def test_addresses_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
-    """Through the addresses in the file: an event, a window, the message, and its marker."""
+def test_the_addresses_in_the_file_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
+    """An event at the stand-in leads to a message after a window, and to a marker."""
     _, endpoints = quiet
     event_id = emit(endpoints, FAILED_RUN)
 
     def published() -> bool:
-        drained(endpoints)
+        drain(endpoints)
         messages = MessageLog(Path(endpoints["embedded_dir"])).read("events", limit=10_000)
         return event_id in {each.message.attributes["ce-id"] for each in messages}
 
@@ -105,25 +105,25 @@ def test_addresses_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
     assert until(lambda: color_of_my_run(endpoints) == "red")
 
 
-def test_a_function_that_dies_comes_back(quiet: tuple[Launcher, dict[str, Any]]) -> None:
-    """Killed by whomever, a function is started again, and that is said; its address stays."""
+def test_a_function_that_is_killed_is_restarted(quiet: tuple[Launcher, dict[str, Any]]) -> None:
+    """The restart is reported, and the function has the same address."""
     launcher, endpoints = quiet
-    found = subprocess.check_output(["pgrep", "-f", "functions_framework.*drain"], text=True)
-    ours = [int(line) for line in found.split() if os.getsid(int(line)) in launcher.sessions()]
+    pids = subprocess.check_output(["pgrep", "-f", "functions_framework.*drain"], text=True)
+    ours = [int(line) for line in pids.split() if os.getsid(int(line)) in launcher.sessions()]
     assert ours
     for pid in ours:
         os.kill(pid, signal.SIGKILL)
 
-    assert launcher.says("Function drain ended by itself")
-    assert until(lambda: drained(endpoints)["outcome"] != "failed")
+    assert launcher.prints("Function drain ended by itself")
+    assert until(lambda: drain(endpoints)["outcome"] != "failed")
 
 
-def test_a_stand_in_that_dies_ends_it(quiet: tuple[Launcher, dict[str, Any]]) -> None:
-    """What holds the events cannot be started again: it says so, ends all, and exits with 1."""
+def test_a_stand_in_that_is_killed_ends_the_stack(quiet: tuple[Launcher, dict[str, Any]]) -> None:
+    """The stand-in's events are lost, so the stack reports it, stops, and exits with status 1."""
     launcher, _ = quiet
     sessions = launcher.sessions()
-    found = subprocess.check_output(["pgrep", "-f", "infra.standin"], text=True)
-    for pid in map(int, found.split()):
+    pids = subprocess.check_output(["pgrep", "-f", "infra.standin"], text=True)
+    for pid in map(int, pids.split()):
         if os.getsid(pid) in sessions:
             os.kill(pid, signal.SIGKILL)
 
@@ -136,10 +136,10 @@ def test_a_stand_in_that_dies_ends_it(quiet: tuple[Launcher, dict[str, Any]]) ->
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
-def test_nothing_is_left_when_it_is_ended(
+def test_no_process_is_left_after_a_signal(
     quiet: tuple[Launcher, dict[str, Any]], number: signal.Signals, status: int
 ) -> None:
-    """Processes and endpoints go with the launcher; only SIGKILL leaves the file behind."""
+    """Every process ends, and the endpoints file is removed, except after SIGKILL."""
     launcher, _ = quiet
     sessions = launcher.sessions()
 
@@ -148,8 +148,8 @@ def test_nothing_is_left_when_it_is_ended(
     assert until(lambda: not processes_of(sessions)), processes_of(sessions)
 
 
-def test_the_clock_drains_by_itself(tmp_path: Path) -> None:
-    """With nobody asking, window follows window, and each says how it ended."""
+def test_the_scheduler_runs_windows(tmp_path: Path) -> None:
+    """Window follows window, and each outcome is printed."""
     environment = EMBEDDED | {"SCHEDULE_SECONDS": "0.1", "MAX_EVENTS": "5"}
     with Launcher(tmp_path, "serve", environment=environment) as launcher:
         assert until(lambda: launcher.output.count("drained") >= 3), launcher.output
@@ -157,18 +157,18 @@ def test_the_clock_drains_by_itself(tmp_path: Path) -> None:
 
 @pytest.fixture
 def path_without_gcloud(tmp_path: Path) -> Path:
-    """A folder with the few programs that the launcher's children need."""
+    """A folder with only the programs that the launcher's children need."""
     folder = tmp_path / "sdk" / "bin"
     folder.mkdir(parents=True)
     for name in ("pkill", "java", "sleep", "sh"):
-        found = shutil.which(name)
-        if found:
-            (folder / name).symlink_to(found)
+        program = shutil.which(name)
+        if program:
+            (folder / name).symlink_to(program)
     return folder
 
 
-def test_without_gcloud_it_is_embedded(path_without_gcloud: Path, tmp_path: Path) -> None:
-    """Where there is no gcloud the embedded backend is taken, and the reason said."""
+def test_without_gcloud_the_backend_is_embedded(path_without_gcloud: Path, tmp_path: Path) -> None:
+    """Without gcloud the embedded backend is used, and the reason is printed."""
     environment = {"PATH": str(path_without_gcloud), "SCHEDULE_SECONDS": "0"}
     with Launcher(tmp_path / "build", "serve", environment=environment) as launcher:
         endpoints = launcher.endpoints()
@@ -178,9 +178,9 @@ def test_without_gcloud_it_is_embedded(path_without_gcloud: Path, tmp_path: Path
         assert "no gcloud" in launcher.output
 
 
-@pytest.mark.skipif(not shutil.which("java"), reason="without Java no gcloud is asked")
-def test_a_gcloud_that_hangs_counts_as_none(path_without_gcloud: Path, tmp_path: Path) -> None:
-    """Emulators that do not answer in time are given up, none of theirs is left, and it is said."""
+@pytest.mark.skipif(not shutil.which("java"), reason="without Java gcloud is not run")
+def test_a_gcloud_that_hangs_is_given_up(path_without_gcloud: Path, tmp_path: Path) -> None:
+    """After the timeout the embedded backend is used, and no process of gcloud is left."""
     gcloud = path_without_gcloud / "gcloud"
     gcloud.write_text("#!/bin/sh\nsleep 600 & sleep 600\n")
     gcloud.chmod(0o755)
@@ -190,14 +190,12 @@ def test_a_gcloud_that_hangs_counts_as_none(path_without_gcloud: Path, tmp_path:
         endpoints = launcher.endpoints()
 
         assert endpoints["backend"] == "embedded"
-        assert "did not answer within 1 s" in launcher.output
+        assert "did not respond within 1 s" in launcher.output
         assert not [line for line in processes_of(launcher.sessions()) if "sleep 600" in line]
 
 
-def test_a_backend_that_was_asked_for_is_not_replaced(
-    path_without_gcloud: Path, tmp_path: Path
-) -> None:
-    """BACKEND=gcp where there is none ends with exit 2, and says why."""
+def test_backend_gcp_is_not_replaced_by_embedded(path_without_gcloud: Path, tmp_path: Path) -> None:
+    """BACKEND=gcp without emulators ends with exit status 2 and the reason."""
     environment = {"PATH": str(path_without_gcloud), "BACKEND": "gcp"}
     with Launcher(tmp_path / "build", "serve", environment=environment) as launcher:
         assert launcher.end() == 2
@@ -207,10 +205,10 @@ def test_a_backend_that_was_asked_for_is_not_replaced(
 
 @pytest.mark.emulator
 @pytest.mark.filterwarnings("ignore:The return_immediately flag:DeprecationWarning")
-def test_emulators_are_there_for_everybody(
+def test_other_programs_can_use_the_emulators(
     emulators: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through the addresses in the file: a subscription of one's own gets the drained event."""
+    """With the addresses in the file, a subscription of another program gets the event."""
     environment = {"IDLE_SECONDS": "1", "MAX_EVENTS": "50", "SCHEDULE_SECONDS": "0"}
     environment |= emulators.environment | {"EVENTS_TOPIC": "mine"}
     with Launcher(tmp_path, "serve", environment=environment) as launcher:
@@ -222,18 +220,18 @@ def test_emulators_are_there_for_everybody(
             path = f"{project}/subscriptions/mine-{uuid.uuid4().hex[:8]}"
             subscriber.create_subscription(name=path, topic=f"{project}/topics/mine")
             event_id = emit(endpoints, FAILED_RUN)
-            seen: set[str] = set()
+            received: set[str] = set()
 
             def arrived() -> bool:
-                drained(endpoints)
-                answer = subscriber.pull(
+                drain(endpoints)
+                response = subscriber.pull(
                     subscription=path, max_messages=1_000, return_immediately=True
                 )
-                seen.update(m.message.attributes["ce-id"] for m in answer.received_messages)
-                if answer.received_messages:
-                    ids = [m.ack_id for m in answer.received_messages]
+                received.update(m.message.attributes["ce-id"] for m in response.received_messages)
+                if response.received_messages:
+                    ids = [m.ack_id for m in response.received_messages]
                     subscriber.acknowledge(subscription=path, ack_ids=ids)
-                return event_id in seen
+                return event_id in received
 
             assert until(arrived)
         assert until(lambda: color_of_my_run(endpoints) == "red")
@@ -243,10 +241,10 @@ def test_emulators_are_there_for_everybody(
 
 
 @pytest.mark.emulator
-def test_buckets_are_there_and_end_with_it(
+def test_buckets_are_created_and_end_with_the_stack(
     emulators: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Cloud Storage of its own, at the address in the file, has the buckets that are named."""
+    """The started Cloud Storage emulator has the buckets of the settings."""
     environment = {"SCHEDULE_SECONDS": "0", "CLAIM_BUCKET": "claims"} | {
         name: host for name, host in emulators.environment.items() if "STORAGE" not in name
     }
@@ -254,10 +252,10 @@ def test_buckets_are_there_and_end_with_it(
         endpoints = launcher.endpoints()
         sessions = launcher.sessions()
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoints["storage_emulator_host"])
-        found = [bucket.name for bucket in Client(project="any-project").list_buckets()]
+        names = [bucket.name for bucket in Client(project="any-project").list_buckets()]
 
         assert endpoints["storage_emulator_host"] != emulators.storage_host
-        assert sorted(found) == ["claims", "previews"]
+        assert sorted(names) == ["claims", "previews"]
         assert any("fake-gcs-server" in line for line in processes_of(sessions))
         assert launcher.end(signal.SIGTERM) == 143
         assert until(lambda: not processes_of(sessions)), processes_of(sessions)

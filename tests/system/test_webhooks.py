@@ -1,4 +1,4 @@
-"""Webhooks from end to end: the API delivers to the real function, and events reach the topic."""
+"""Webhooks end to end: the stand-in delivers to the real function, and the topic has the events."""
 
 import hashlib
 import hmac
@@ -29,7 +29,7 @@ class Channel:
     log: MessageLog
 
     def cli(self, *arguments: str) -> str:
-        """Run the command line, which must succeed; what it wrote."""
+        """Run the command line, which must succeed; return its output."""
         environment = os.environ | {
             "PYTHONPATH": "functions",
             "VIDEO_VECTOR_BASE_URL": self.standin.api_url,
@@ -48,25 +48,25 @@ class Channel:
         return done.stdout + done.stderr
 
     def sdk(self) -> VideoVector:
-        """The vendor's SDK with a key that may do everything."""
+        """The vendor's SDK with an admin key."""
         key = self.standin.keys["admin"]
         return VideoVector(api_key=key, base_url=self.standin.api_url, max_retries=0)
 
     def events(self) -> list[Message]:
-        """What stands on topic `events`."""
-        found: list[Message] = []
+        """All messages on topic `events`."""
+        messages: list[Message] = []
         after = 0
-        while some := self.log.read("events", after):
-            found += [each.message for each in some]
-            after = some[-1].id
-        return found
+        while batch := self.log.read("events", after):
+            messages += [each.message for each in batch]
+            after = batch[-1].id
+        return messages
 
 
 @pytest.fixture
 def channel(tmp_path: Path) -> Iterator[Channel]:
-    """The function under functions-framework, over the embedded backend, without a secret yet."""
+    """The function under functions-framework on the embedded backend, without a secret yet."""
     secrets_file, folder = tmp_path / "secrets", tmp_path / "embedded"
-    # However slow the machine is, no delivery is given up and the webhook is not disabled.
+    # Even on a slow machine, no delivery is given up and the webhook is not disabled.
     config = StandInConfig(
         webhook_retry_seconds=0.2,
         webhook_retry_cap_seconds=2.0,
@@ -91,8 +91,8 @@ def channel(tmp_path: Path) -> Iterator[Channel]:
             function.close()
 
 
-def test_what_the_sdk_sets_up_arrives(channel: Channel) -> None:
-    """The SDK creates the webhook, rotates its secret and tests it; each event is on the topic."""
+def test_events_of_a_webhook_that_the_sdk_created_arrive(channel: Channel) -> None:
+    """The SDK creates the webhook, tests it and rotates its secret; every event is on the topic."""
     with channel.sdk() as client:
         made = client.webhooks.create(
             name="x", url=channel.function.url, events=list(WEBHOOK_EVENTS)
@@ -119,7 +119,7 @@ def test_what_the_sdk_sets_up_arrives(channel: Channel) -> None:
 
 
 def test_a_rotation_under_load_refuses_nothing_valid(channel: Channel) -> None:
-    """Of 2,000 deliveries while the secret rotates twice every one arrives, and none is refused."""
+    """The secret rotates twice during 2,000 deliveries; every one arrives, and none is refused."""
     channel.cli("ensure", "--url", channel.function.url)
     control = channel.standin.control
     expected = control.webhook_events(700)
@@ -127,38 +127,38 @@ def test_a_rotation_under_load_refuses_nothing_valid(channel: Channel) -> None:
     expected += control.webhook_events(700)
     channel.cli("rotate", "--grace", "1h")
     expected += control.webhook_events(600)
-    announced = control.settled_webhooks()
-    attempts = announced["attempts"]
+    report = control.settled_webhooks()
+    attempts = report["attempts"]
 
     assert len(expected) == 2_000
     assert {each.attributes["ce-id"] for each in channel.events()} == set(expected)
-    assert announced["statuses"] == {"delivered": 2_000}
-    # 503: signed with a secret that was being learnt. Refused was none.
+    assert report["statuses"] == {"delivered": 2_000}
+    # 503: signed with a secret that the function had not read yet; the delivery is retried.
     assert {each["status_code"] for each in attempts} <= {204, 503}
     assert {each["generation"] for each in attempts} == {1, 2, 3}
 
 
 def test_a_dropped_secret_verifies_nothing(channel: Channel) -> None:
-    """Once the grace period is over, what the old secret signed is refused; the new one is good."""
+    """After the grace period a delivery signed with the old secret gets 401, the new one 204."""
     channel.cli("ensure", "--url", channel.function.url)
-    stolen = channel.secrets_file.read_text()
+    old = channel.secrets_file.read_text()
     channel.cli("rotate", "--grace", "0s")
     channel.standin.control.webhook_events(5)
     new = channel.secrets_file.read_text()
 
     attempts = channel.standin.control.settled_webhooks()["attempts"]
     assert {each["status_code"] for each in attempts} == {204}
-    old_secret = next(line for line in stolen.splitlines() if not line.startswith("#"))
+    old_secret = next(line for line in old.splitlines() if not line.startswith("#"))
     assert old_secret not in new
-    assert _signed_answer(channel, old_secret) == 401
-    assert _signed_answer(channel, next(_secrets(new))) == 204
+    assert _post_signed(channel, old_secret) == 401
+    assert _post_signed(channel, next(_secrets(new))) == 204
 
 
 def _secrets(text: str) -> Iterator[str]:
     return (line.split()[0] for line in text.splitlines() if line and not line.startswith("#"))
 
 
-def _signed_answer(channel: Channel, secret: str) -> int:
+def _post_signed(channel: Channel, secret: str) -> int:
     body = b'{"id":"w1","event":"test","data":{},"created_at":"2026-01-01T00:00:00Z"}'
     signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     headers = {"Content-Type": "application/json", "X-Webhook-Signature": signature}

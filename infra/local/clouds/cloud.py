@@ -1,4 +1,4 @@
-"""What the local stack needs of a cloud: topics with push subscriptions, and a look at a topic."""
+"""The interface of a cloud: topics with push subscriptions, and access to what is stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from videovector_bridge.backends.ports import Message, StoredFile
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """A message as it stands on a topic. `published_at` is the topic's own time, in UTC."""
+class TopicMessage:
+    """A message on a topic. `published_at` is Pub/Sub's publish time, in UTC."""
 
     attributes: Mapping[str, str]
     data: bytes
@@ -19,29 +19,29 @@ class Observed:
 
 
 class Cloud(Protocol):
-    """One of the two places where messages and state live on this machine."""
+    """Messages and state on this machine."""
 
     kind: str
-    """The value of BACKEND that it stands for."""
+    """Its value of BACKEND."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which functions find it."""
+        """The environment variables with which functions reach it."""
         ...
 
     def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
-        """Make topics and subscriptions; messages on topics in `watch` from now on are observed.
+        """Create topics and subscriptions. `observe` returns messages on the topics in `watch`.
 
-        `urls` are the functions' addresses by name; a function without one gets no push.
+        `urls` has the functions' URLs by name; a function without a URL gets no push subscription.
         """
         ...
 
-    def observe(self, topic: str) -> list[Observed]:
-        """Messages on a watched topic since the last call, without taking them from anybody."""
+    def observe(self, topic: str) -> list[TopicMessage]:
+        """New messages on a watched topic since the last call. Other subscriptions keep theirs."""
         ...
 
     def publish(self, topic: str, message: Message) -> None:
-        """Publish a message, as anybody may."""
+        """Publish a message."""
         ...
 
     def cursor(self, stream: str) -> str | None:
@@ -49,17 +49,17 @@ class Cloud(Protocol):
         ...
 
     def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
-        """The fields of a document that functions wrote; None when there is none."""
+        """The fields of a document that functions wrote; None if it does not exist."""
         ...
 
     def file(self, name: str) -> tuple[StoredFile, bytes] | None:
-        """A preview that functions stored, with its content; None when there is none."""
+        """A preview that functions stored, with its content; None if it does not exist."""
         ...
 
-    def trouble(self) -> str:
-        """A sentence if it has ended by itself; otherwise nothing."""
+    def crash_report(self) -> str:
+        """A sentence if one of its processes ended unexpectedly, else ""."""
         ...
 
     def stop(self) -> None:
-        """End what was started."""
+        """Stop what `build` and the constructor started."""
         ...

@@ -1,4 +1,4 @@
-"""The cloud played by the embedded backend: SQLite, files, and pushers of our own."""
+"""The cloud on the embedded backend: SQLite, files, and our own push subscriptions."""
 
 import shutil
 import tempfile
@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 from infra.local.clouds.pusher import Pusher
-from infra.local.clouds.stored import stored_document, stored_file
+from infra.local.clouds.stored import read_document, read_file
 from infra.local.topology import Topology
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.embedded.message_log import MessageLog, StoredMessage
@@ -21,7 +21,7 @@ _PUBLISH_SECONDS = 10.0
 
 
 class EmbeddedCloud:
-    """Topics and state in `folder` (a temporary one without), with a pusher for each push."""
+    """Topics and state in `folder`, or in a temporary one; one pusher per push subscription."""
 
     kind = "embedded"
 
@@ -30,18 +30,18 @@ class EmbeddedCloud:
         self._folder = Path(folder or tempfile.mkdtemp(prefix="bridge-"))
         self._backend = open_backend(BackendSettings("embedded", "embedded", str(self._folder), ""))
         self._log = MessageLog(self._folder)
-        self._seen: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
         self._pushers: list[Pusher] = []
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which functions find the folder."""
+        """The environment variables with which functions find the folder."""
         return {"BACKEND": "embedded", "EMBEDDED_DIR": str(self._folder)}
 
     def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
-        """Start a pusher for every push subscription; topics come into being by publishing."""
+        """Start a pusher for every push subscription. The first publish creates a topic."""
         for topic in watch:
-            self.observe(topic)  # A folder that was given may hold messages of before.
+            self.observe(topic)  # Skip messages of earlier runs in the same folder.
         for subscription in topology.subscriptions:
             if subscription.function in urls:
                 url = urls[subscription.function]
@@ -49,13 +49,13 @@ class EmbeddedCloud:
                 self._pushers.append(pusher)
                 pusher.start()
 
-    def observe(self, topic: str) -> list[Observed]:
-        """Messages on a watched topic since the last call."""
-        observed: list[Observed] = []
-        while found := self._log.read(topic, self._seen.get(topic, 0), _BATCH):
-            self._seen[topic] = found[-1].id
-            observed += [_observed(each) for each in found]
-        return observed
+    def observe(self, topic: str) -> list[TopicMessage]:
+        """New messages on a watched topic since the last call."""
+        messages: list[TopicMessage] = []
+        while batch := self._log.read(topic, self._positions.get(topic, 0), _BATCH):
+            self._positions[topic] = batch[-1].id
+            messages += map(_topic_message, batch)
+        return messages
 
     def publish(self, topic: str, message: Message) -> None:
         """Publish a message."""
@@ -67,25 +67,25 @@ class EmbeddedCloud:
         return None if fields is None else fields.get("cursor")
 
     def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
-        """The fields of a document that functions wrote; None when there is none."""
-        return stored_document(self._backend, collection, document_id)
+        """The fields of a document that functions wrote; None if it does not exist."""
+        return read_document(self._backend, collection, document_id)
 
     def file(self, name: str) -> tuple[StoredFile, bytes] | None:
-        """A preview that functions stored, with its content; None when there is none."""
-        return stored_file(self._backend, name)
+        """A preview that functions stored, with its content; None if it does not exist."""
+        return read_file(self._backend, name)
 
-    def trouble(self) -> str:
-        """Nothing: there is no process of its own that could end."""
+    def crash_report(self) -> str:
+        """Always "": it has no processes."""
         return ""
 
     def stop(self) -> None:
-        """End the pushers, and remove the folder if it is a temporary one."""
+        """Stop the pushers; remove the folder if it is temporary."""
         for pusher in self._pushers:
             pusher.stop()
         if self._temporary:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _observed(stored: StoredMessage) -> Observed:
+def _topic_message(stored: StoredMessage) -> TopicMessage:
     published_at = datetime.fromtimestamp(stored.published_at, UTC)
-    return Observed(stored.message.attributes, stored.message.data, published_at)
+    return TopicMessage(stored.message.attributes, stored.message.data, published_at)

@@ -1,4 +1,4 @@
-"""The cloud played by Google's emulators: Pub/Sub pushes to the functions itself."""
+"""The cloud on Google's emulators; the Pub/Sub emulator pushes to the functions."""
 
 import os
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 from infra.local.clouds.emulators import Emulators
-from infra.local.clouds.stored import stored_document, stored_file
+from infra.local.clouds.stored import read_document, read_file
 from infra.local.topology import Subscription, Topology
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.ports import Message, StoredFile
@@ -27,18 +27,18 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_l
 
 
 class EmulatedCloud:
-    """Topics and subscriptions in a project of our own on the emulators, and buckets."""
+    """Topics, subscriptions and buckets on the emulators, in a project of one run."""
 
     kind = "gcp"
 
-    def __init__(self, emulators: Emulators, wanted: BackendSettings) -> None:
-        """`wanted` names the project and the buckets."""
-        self.project = wanted.project
-        self._wanted = wanted
+    def __init__(self, emulators: Emulators, settings: BackendSettings) -> None:
+        """`settings` has the names of the project and the buckets."""
+        self.project = settings.project
+        self._settings = settings
         self._emulators = emulators
-        # Google's libraries look there, in this process as in the functions'.
+        # Google's libraries read these variables, here and in the functions.
         os.environ.update(emulators.environment)
-        self._backend = open_backend(wanted)
+        self._backend = open_backend(settings)
         self._channel = grpc.insecure_channel(emulators.pubsub_host, options=_UNLIMITED)
         self._publisher = PublisherClient(transport=PublisherGrpcTransport(channel=self._channel))
         self._subscriber = SubscriberClient(
@@ -47,18 +47,18 @@ class EmulatedCloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which functions find the emulators."""
+        """The environment variables with which functions find the emulators."""
         return {
             "BACKEND": "gcp",
             "GOOGLE_CLOUD_PROJECT": self.project,
-            "PREVIEW_BUCKET": self._wanted.preview_bucket,
+            "PREVIEW_BUCKET": self._settings.preview_bucket,
             **self._emulators.environment,
         }
 
     def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
-        """Make topics and subscriptions, as `Cloud` says, and the buckets."""
-        for bucket in filter(None, (self._wanted.preview_bucket, self._wanted.claim_bucket)):
-            with suppress(Conflict):  # an emulator that was there before may have it
+        """Create topics and subscriptions, as in `Cloud.build`, and the buckets."""
+        for bucket in filter(None, (self._settings.preview_bucket, self._settings.claim_bucket)):
+            with suppress(Conflict):  # an emulator that was running before may have it
                 Client(project=self.project).create_bucket(bucket, timeout=10, retry=None)
         for topic in topology.topics:
             self._publisher.create_topic(name=self._path("topics", topic))
@@ -78,7 +78,7 @@ class EmulatedCloud:
             "topic": self._path("topics", subscription.topic),
             "ack_deadline_seconds": subscription.ack_deadline_seconds,
             "filter": subscription.filter,
-            # Sooner than in the cloud: here somebody is watching.
+            # Shorter than in the cloud: here a person waits for the result.
             "retry_policy": {
                 "minimum_backoff": timedelta(seconds=1),
                 "maximum_backoff": timedelta(seconds=10),
@@ -96,13 +96,13 @@ class EmulatedCloud:
             }
         self._subscriber.create_subscription(request=request)
 
-    def observe(self, topic: str) -> list[Observed]:
-        """Messages on a watched topic since the last call."""
+    def observe(self, topic: str) -> list[TopicMessage]:
+        """New messages on a watched topic since the last call."""
         path = self._path("subscriptions", f"watch-{topic}")
-        found: list[Observed] = []
+        messages: list[TopicMessage] = []
         while True:
             try:
-                answer = self._subscriber.pull(
+                response = self._subscriber.pull(
                     subscription=path,
                     max_messages=_BATCH,
                     return_immediately=True,
@@ -110,15 +110,17 @@ class EmulatedCloud:
                     retry=None,
                 )
             except (DeadlineExceeded, ServiceUnavailable):
-                return found
-            if not answer.received_messages:
-                return found
+                return messages
+            if not response.received_messages:
+                return messages
             self._subscriber.acknowledge(
-                subscription=path, ack_ids=[each.ack_id for each in answer.received_messages]
+                subscription=path, ack_ids=[each.ack_id for each in response.received_messages]
             )
-            for each in answer.received_messages:
+            for each in response.received_messages:
                 message = each.message
-                found.append(Observed(dict(message.attributes), message.data, message.publish_time))
+                messages.append(
+                    TopicMessage(dict(message.attributes), message.data, message.publish_time)
+                )
 
     def publish(self, topic: str, message: Message) -> None:
         """Publish a message."""
@@ -130,19 +132,19 @@ class EmulatedCloud:
         return None if fields is None else fields.get("cursor")
 
     def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
-        """The fields of a document that functions wrote; None when there is none."""
-        return stored_document(self._backend, collection, document_id)
+        """The fields of a document that functions wrote; None if it does not exist."""
+        return read_document(self._backend, collection, document_id)
 
     def file(self, name: str) -> tuple[StoredFile, bytes] | None:
-        """A preview that functions stored, with its content; None when there is none."""
-        return stored_file(self._backend, name)
+        """A preview that functions stored, with its content; None if it does not exist."""
+        return read_file(self._backend, name)
 
-    def trouble(self) -> str:
-        """A sentence if an emulator that was started here has ended by itself."""
-        return self._emulators.trouble()
+    def crash_report(self) -> str:
+        """A sentence if an emulator that was started here ended unexpectedly, else ""."""
+        return self._emulators.crash_report()
 
     def stop(self) -> None:
-        """End the emulators, if they were started here."""
+        """Stop the emulators that were started here."""
         self._channel.close()
         self._emulators.stop()
 

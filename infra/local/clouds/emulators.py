@@ -1,6 +1,6 @@
-"""Emulators of Google's services on this machine: start, wait until they answer, stop.
+"""Emulators of Google's services on this machine: start, wait until they respond, stop.
 
-Google's own of Pub/Sub and Firestore, and fake-gcs-server, as Google has none of Cloud Storage.
+Google's own for Pub/Sub and Firestore; fake-gcs-server for Cloud Storage, which Google lacks.
 """
 
 import time
@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPException
 
-from infra.local.clouds.emulator_commands import NotHereError, emulator_command
-from infra.local.processes.loopback import ask
-from infra.local.processes.process import Process, free_port
+from infra.local.clouds.emulator_commands import EmulatorUnavailableError, emulator_command
+from infra.local.processes.loopback import free_port, request
+from infra.local.processes.process import Process
 
 _VARIABLES = {
     "pubsub": "PUBSUB_EMULATOR_HOST",
@@ -22,16 +22,16 @@ _VARIABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """There are no emulators here, and why: one sentence."""
+    """The emulators cannot be used; `reason` is one sentence."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Emulators:
-    """All emulators, answering. Those that were there before are never stopped.
+    """All emulators, running. `stop` never stops emulators that were running before.
 
-    Pub/Sub's and Firestore's are at `host:port`, that of Cloud Storage at `http://host:port`.
+    The hosts of Pub/Sub and Firestore are `host:port`, that of Cloud Storage `http://host:port`.
     """
 
     pubsub_host: str
@@ -42,39 +42,39 @@ class Emulators:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which Google's libraries find the emulators."""
+        """The environment variables with which Google's libraries find the emulators."""
         return {
             _VARIABLES["pubsub"]: self.pubsub_host,
             _VARIABLES["firestore"]: self.firestore_host,
             _VARIABLES["storage"]: self.storage_host,
         }
 
-    def trouble(self) -> str:
-        """A sentence if one that was started has ended by itself; otherwise nothing."""
+    def crash_report(self) -> str:
+        """A sentence if one that was started here ended unexpectedly, else ""."""
         for name, process in self._processes:
             if process.ended():
-                return f"The {name} emulator ended by itself: {process.last_words()}"
+                return f"The {name} emulator ended by itself: {process.last_line()}"
         return ""
 
     def stop(self) -> None:
-        """Kill what was started, with all its children. Safe to call again."""
+        """Kill what was started, with all its children. May be called more than once."""
         self._started.close()
 
 
 def start_emulators(
     timeout_seconds: float = 20.0, *, running: Mapping[str, str] | None = None
 ) -> Emulators | Unavailable:
-    """Start all emulators at once on free ports of 127.0.0.1; return when all answer.
+    """Start all emulators at once on free ports of 127.0.0.1; return when all respond.
 
-    `running` is an environment: an emulator that its `*_EMULATOR_HOST` names is used as it is
-    instead of starting one. Ends within `timeout_seconds`. Where it returns `Unavailable`, nothing
-    is left running; nor when this process ends, in whatever way.
+    `running` is an environment: an emulator that its `*_EMULATOR_HOST` names is used, not started.
+    Ends within `timeout_seconds`. After `Unavailable`, and after this process has ended for any
+    reason, nothing is left running.
     """
     return StartingEmulators(timeout_seconds, running=running).wait()
 
 
 class StartingEmulators:
-    """All emulators on their way, as in `start_emulators`: there is time for other things."""
+    """Emulators that are starting, as in `start_emulators`, while the caller does other work."""
 
     def __init__(self, timeout_seconds: float, *, running: Mapping[str, str] | None = None) -> None:
         self._timeout_seconds = timeout_seconds
@@ -89,7 +89,7 @@ class StartingEmulators:
                 self._start(name)
 
     def wait(self) -> Emulators | Unavailable:
-        """Return when all answer, or when it is clear that they will not."""
+        """Return when all respond, or when one has ended or timed out."""
         for name in _VARIABLES:
             self._unavailable = self._unavailable or self._wait(name)
         if self._unavailable is not None:
@@ -106,54 +106,54 @@ class StartingEmulators:
         )
 
     def stop(self) -> None:
-        """Kill what was started; nothing to do after `wait`."""
+        """Kill what was started. Does nothing after `wait`."""
         self._started.close()
 
     def _start(self, name: str) -> None:
         port = free_port()
         try:
             command = emulator_command(name, port)
-        except NotHereError as error:
+        except EmulatorUnavailableError as error:
             self._unavailable = Unavailable(str(error))
             return
         self._hosts[name] = _host(name, f"127.0.0.1:{port}")
-        # A gcloud that lacks a component would ask whether to install it, and wait.
+        # A gcloud that lacks a component asks whether to install it, and waits.
         environment = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
         self._processes[name] = Process(command, environment=environment)
         self._started.callback(self._processes[name].stop)
 
     def _wait(self, name: str) -> Unavailable | None:
-        again = True
+        may_retry = True
         while True:
-            # Ended or not comes first: on a port that was taken, somebody else may answer.
+            # Check the process first: another program may have bound the port and respond on it.
             process = self._processes.get(name)
             if process and process.ended():
-                if not (again and _answers(self._hosts[name])):
-                    return Unavailable(f"The {name} emulator ended: {process.last_words()}")
-                again = False
+                if not (may_retry and _responds(self._hosts[name])):
+                    return Unavailable(f"The {name} emulator ended: {process.last_line()}")
+                may_retry = False
                 self._start(name)
                 continue
-            if _answers(self._hosts[name]):
+            if _responds(self._hosts[name]):
                 return None
             if time.monotonic() > self._deadline:
-                said = f"; it said last: {process.last_words()}" if process else ""
+                output = f"; its last line: {process.last_line()}" if process else ""
                 return Unavailable(
-                    f"The {name} emulator at {self._hosts[name]} did not answer within "
-                    f"{self._timeout_seconds:g} s{said}"
+                    f"The {name} emulator at {self._hosts[name]} did not respond within "
+                    f"{self._timeout_seconds:g} s{output}"
                 )
             time.sleep(0.05)
 
 
 def _host(name: str, host: str) -> str:
-    """Return a host in the form of its variable: of the three, the last comes with a scheme."""
-    plain = name != "storage" or not host or "://" in host
-    return host if plain else f"http://{host}"
+    """Return a host in the form of its variable; the one of Cloud Storage has a scheme."""
+    complete = name != "storage" or not host or "://" in host
+    return host if complete else f"http://{host}"
 
 
-def _answers(host: str) -> bool:
-    """Return whether the emulator answers HTTP, as those of gRPC do on the same port."""
+def _responds(host: str) -> bool:
+    """Return whether the emulator responds to HTTP. gRPC emulators do so on the same port."""
     try:
-        ask(host if "://" in host else f"http://{host}/", timeout=1.0)
+        request(host if "://" in host else f"http://{host}/", timeout=1.0)
     except (OSError, HTTPException):
         return False
     return True

@@ -19,14 +19,14 @@ from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
 _POLL_SECONDS = 0.05
-_DELIVERIES_AT_ONCE = 8
-_FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 10.0
+_MAX_CONCURRENT_DELIVERIES = 8
+_FIRST_BACKOFF_SECONDS = 0.2
+_MAX_BACKOFF_SECONDS = 10.0
 
 
 @dataclass(order=True, slots=True)
 class _Delivery:
-    """The next attempt at a message, ordered by when it is due."""
+    """The next attempt to deliver a message, ordered by its due time."""
 
     due: float
     stored: StoredMessage = field(compare=False)
@@ -36,9 +36,9 @@ class _Delivery:
 class Pusher(threading.Thread):
     """Delivers a topic's messages to a function, unwrapped, until each is acknowledged.
 
-    As Pub/Sub does: attributes become headers, any answer but 2xx has the message delivered
-    again after a growing pause, and after the last attempt it goes to the dead letter topic.
-    Filters are left to the functions, which check the type themselves.
+    As in Pub/Sub, attributes become headers; a response other than 2xx leads to a redelivery with
+    exponential backoff, and after the last attempt to the dead-letter topic. Filters are ignored:
+    functions check the event type themselves.
     """
 
     def __init__(self, folder: Path, subscription: Subscription, url: str) -> None:
@@ -47,24 +47,24 @@ class Pusher(threading.Thread):
         self._backend = open_backend(BackendSettings("embedded", "embedded", str(folder), ""))
         self._subscription = subscription
         self._url = url
-        # An empty TLS context: loading certificates takes a while, and this is HTTP.
+        # An empty TLS context: loading certificates is slow, and this is plain HTTP.
         empty = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        seconds = subscription.ack_deadline_seconds
-        self._http = httpx.Client(trust_env=False, timeout=seconds, verify=empty)
+        timeout = subscription.ack_deadline_seconds
+        self._http = httpx.Client(trust_env=False, timeout=timeout, verify=empty)
         self._last = 0
         self._waiting: list[_Delivery] = []
         self._lock = threading.Lock()
-        self._over = threading.Event()
+        self._stopped = threading.Event()
 
     def run(self) -> None:
         """Deliver until stopped."""
-        threads = ThreadPoolExecutor(_DELIVERIES_AT_ONCE)
-        while not self._over.wait(_POLL_SECONDS):
+        threads = ThreadPoolExecutor(_MAX_CONCURRENT_DELIVERIES)
+        while not self._stopped.wait(_POLL_SECONDS):
             try:
-                found = self._log.read(self._subscription.topic, self._last, _BATCH)
+                batch = self._log.read(self._subscription.topic, self._last, _BATCH)
             except BackendError:
-                continue  # The file is busy: the next look finds them.
-            for stored in found:
+                continue  # The file is busy: read it at the next poll.
+            for stored in batch:
                 self._last = stored.id
                 threads.submit(self._deliver, _Delivery(0.0, stored))
             for delivery in self._due():
@@ -72,27 +72,26 @@ class Pusher(threading.Thread):
         threads.shutdown(wait=False, cancel_futures=True)
 
     def stop(self) -> None:
-        """End; what is not acknowledged by then is not delivered."""
-        self._over.set()
+        """Stop; messages that are not acknowledged yet are no longer delivered."""
+        self._stopped.set()
 
     def _due(self) -> list[_Delivery]:
         with self._lock:
-            now, found = time.monotonic(), []
+            now, due = time.monotonic(), []
             while self._waiting and self._waiting[0].due <= now:
-                found.append(heapq.heappop(self._waiting))
-            return found
+                due.append(heapq.heappop(self._waiting))
+            return due
 
     def _deliver(self, delivery: _Delivery) -> None:
-        if self._over.is_set() or self._post(delivery):
+        if self._stopped.is_set() or self._post(delivery):
             return
-        most = self._subscription.max_delivery_attempts
-        if most and delivery.attempt >= most and self._bury(delivery.stored):
+        limit = self._subscription.max_delivery_attempts
+        if limit and delivery.attempt >= limit and self._dead_letter(delivery.stored):
             return
-        pause = _FIRST_PAUSE_SECONDS * 2.0 ** min(delivery.attempt - 1, 10)
-        due = time.monotonic() + min(_LONGEST_PAUSE_SECONDS, pause)
+        backoff = _FIRST_BACKOFF_SECONDS * 2.0 ** min(delivery.attempt - 1, 10)
+        due = time.monotonic() + min(_MAX_BACKOFF_SECONDS, backoff)
         with self._lock:
-            again = _Delivery(due, delivery.stored, delivery.attempt + 1)
-            heapq.heappush(self._waiting, again)
+            heapq.heappush(self._waiting, _Delivery(due, delivery.stored, delivery.attempt + 1))
 
     def _post(self, delivery: _Delivery) -> bool:
         headers = {
@@ -107,8 +106,8 @@ class Pusher(threading.Thread):
         except (httpx.HTTPError, UnicodeEncodeError):
             return False
 
-    def _bury(self, stored: StoredMessage) -> bool:
-        """Whether the message is on the dead letter topic now, or there is none."""
+    def _dead_letter(self, stored: StoredMessage) -> bool:
+        """Publish to the dead-letter topic, if any; return False if that failed."""
         topic = self._subscription.dead_letter_topic
         message = Message(stored.message.data, stored.message.attributes)
         try:

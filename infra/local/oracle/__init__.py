@@ -1,1 +1,4 @@
-"""What a run must lead to, and what it led to. Imports nothing of the bridge's planner."""
+"""The expected effects of a run, and the comparison with what is observed.
+
+`scenario` and `view` import it. It imports nothing of the bridge's planner, which it checks.
+"""

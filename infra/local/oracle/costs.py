@@ -1,4 +1,4 @@
-"""What an event costs by action, counted from the log lines of the functions."""
+"""The average cost of an event by action, counted from the functions' log lines."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +10,10 @@ _COUNTS: Final = {"api_calls": "api_calls", "reads": "store_reads", "writes": "s
 
 
 def read_costs(logs: Iterable[Path]) -> dict[str, dict[str, float]]:
-    """By action: how many events it was done for, and the averages of what one of them took.
+    """Return action -> number of events, and average API calls, document reads and writes.
 
-    Requests to VideoVector, and reads and writes of documents. An event that two automations of
-    the action act on counts twice. Attempts that failed are not in the logs with their costs.
+    An event that two automations of an action act on counts twice. The logs have no costs of failed
+    attempts.
     """
     done: dict[str, list[Mapping[str, Any]]] = {}
     for line in _lines(logs):
@@ -32,7 +32,7 @@ def _averages(lines: list[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _lines(logs: Iterable[Path]) -> Iterator[Mapping[str, Any]]:
-    """The lines that are JSON objects; servers write others as well."""
+    """Yield the lines that are JSON objects; servers write other lines too."""
     for log in logs:
         if not log.exists():
             continue

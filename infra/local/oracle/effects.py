@@ -1,10 +1,10 @@
-"""Whether the effects that a run must have are there: on topics, at the API, in the cloud."""
+"""Compares expected effects with observations: topics, the API's markers, the cloud's state."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from infra.local.oracle.expected import (
     Expected,
@@ -17,9 +17,9 @@ from infra.local.oracle.expected import (
     SignedUrl,
     VideoDocument,
 )
-from infra.local.oracle.oracle import Oracle
-from infra.local.oracle.progress import Progress
-from infra.local.oracle.surplus import surplus_effects, url_key
+from infra.local.oracle.observation import Observation
+from infra.local.oracle.published import parse_time
+from infra.local.oracle.surplus import find_surplus
 
 KINDS: Final = (
     "markers",
@@ -33,14 +33,14 @@ KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Effects found and expected by kind, and how long they took after their event (milliseconds).
+    """Confirmed and expected effects by kind, and their latencies after their event (milliseconds).
 
-    `missing` describes the expected ones that are not there, `surplus` those that no event asks
-    for. `red_no_more` counts the markers that older events asked to be red, and that
-    are what the newest asks for instead.
+    `missing` describes expected effects that were not observed, `surplus` observed effects that no
+    event causes. `red_no_more` counts confirmed effects on targets that an older event had asked to
+    be red.
     """
 
-    found: Counter[str] = field(default_factory=Counter)
+    confirmed: Counter[str] = field(default_factory=Counter)
     expected: Counter[str] = field(default_factory=Counter)
     milliseconds: tuple[float, ...] = ()
     missing: tuple[str, ...] = ()
@@ -49,144 +49,125 @@ class Effects:
 
 
 class Check(NamedTuple):
-    """One thing that must be there. `at` is when it came about, where that is known."""
+    """One check of an expected effect. `at` is the time of the effect, if known."""
 
     kind: str
-    what: str
-    right: bool
+    description: str
+    passed: bool
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What a look compares with: the topics, the markers (None: not readable), and the oracle.
-
-    The effects of the events in `delayed` had to wait; how long they took says nothing.
-    """
-
-    progress: Progress
-    markers: Mapping[tuple[Any, ...], Mapping[str, Any]] | None
-    oracle: Oracle
-    delayed: frozenset[str] = frozenset()
+# A confirmed effect with its checks, which are not repeated.
+Confirmed = tuple[ExpectedEffect, tuple[Check, ...]]
 
 
-def markers_by_target(
-    markers: Iterable[Mapping[str, Any]] | None,
-) -> dict[tuple[Any, ...], Mapping[str, Any]] | None:
-    """The API's markers by what they are on."""
-    if markers is None:
-        return None
-    keys = ("target_type", "target_id", "field_path")
-    return {tuple(each.get(key) for key in keys): each for each in markers}
-
-
-# The expected effect of a target that was found there, and its checks: not looked at again.
-Settled = tuple[ExpectedEffect, tuple[Check, ...]]
-
-
-def effects_found(
-    expected: Expected, seen: Observation, settled: dict[str, Settled] | None = None
+def compare_effects(
+    expected: Expected, observation: Observation, confirmed: dict[str, Confirmed] | None = None
 ) -> Effects:
-    """Compare what is there with what is expected; `settled` is kept from look to look."""
-    settled = {} if settled is None else settled
-    found_kinds: Counter[str] = Counter()
+    """Compare an observation with the expected effects.
+
+    `confirmed` (by target) is the memory of earlier comparisons; confirmed effects are added to it.
+    """
+    confirmed = {} if confirmed is None else confirmed
+    confirmed_kinds: Counter[str] = Counter()
     expected_kinds: Counter[str] = Counter()
     milliseconds: list[float] = []
     missing: list[str] = []
-    named: set[str] = set()
+    counted: set[str] = set()
     red_no_more = 0
     for target, effect in expected.newest.items():
-        for check in _checks(target, effect, seen, settled):
-            if check.what in named:
-                continue  # a match that several searches have found
-            named.add(check.what)
+        for check in _checks(target, effect, observation, confirmed):
+            if check.description in counted:
+                continue  # a match of several searches
+            counted.add(check.description)
             expected_kinds[check.kind] += 1
-            if not check.right:
-                missing.append(f"{check.what} after event {effect.event.id}")
+            if not check.passed:
+                missing.append(f"{check.description} after event {effect.event.id}")
                 continue
-            found_kinds[check.kind] += 1
+            confirmed_kinds[check.kind] += 1
             red_no_more += effect.red_before
-            if check.at is not None and effect.event.id not in seen.delayed:
-                took = check.at - effect.event.published_at
-                milliseconds.append(took.total_seconds() * 1_000)
-    surplus = tuple(surplus_effects(expected, seen.progress, seen.markers, seen.oracle))
+            if check.at is not None and effect.event.id not in observation.delayed:
+                latency = check.at - effect.event.published_at
+                milliseconds.append(latency.total_seconds() * 1_000)
     return Effects(
-        found_kinds, expected_kinds, tuple(milliseconds), tuple(missing), surplus, red_no_more
+        confirmed_kinds,
+        expected_kinds,
+        tuple(milliseconds),
+        tuple(missing),
+        tuple(find_surplus(expected, observation)),
+        red_no_more,
     )
 
 
 def _checks(
-    target: str, expected: ExpectedEffect, seen: Observation, settled: dict[str, Settled]
+    target: str, expected: ExpectedEffect, observation: Observation, confirmed: dict[str, Confirmed]
 ) -> tuple[Check, ...]:
-    known = settled.get(target)
-    if known is not None and known[0] == expected:
-        return known[1]
-    checks = tuple(_look(expected, seen))
-    # Markers cost nothing to look at, and may change again.
+    earlier = confirmed.get(target)
+    if earlier is not None and earlier[0] == expected:
+        return earlier[1]
+    checks = tuple(_check(expected, observation))
+    # Markers are checked every time: they may change again, and the check needs no request.
     is_marker = isinstance(expected.effect, Marker | NoMarker)
-    if not is_marker and all(check.right for check in checks):
-        settled[target] = (expected, checks)
+    if not is_marker and all(check.passed for check in checks):
+        confirmed[target] = (expected, checks)
     return checks
 
 
-def _look(expected: ExpectedEffect, seen: Observation) -> Iterator[Check]:
+def _check(expected: ExpectedEffect, observation: Observation) -> Iterator[Check]:
     match expected.effect:
         case Marker() | NoMarker() as effect:
-            yield from _marker(effect, seen)
+            yield from _marker(effect, observation)
         case SignedUrl(gcs_uri):
-            yield _url(expected, gcs_uri, "", seen)
+            yield _url(expected, gcs_uri, "", observation)
         case SegmentUrls(video_id, run_id):
-            for segment_id, gcs_uri in seen.oracle.segments(video_id, run_id).items():
-                yield _url(expected, gcs_uri, segment_id, seen)
+            for segment_id, gcs_uri in observation.oracle.segments(video_id, run_id).items():
+                yield _url(expected, gcs_uri, segment_id, observation)
         case Preview() as effect:
-            yield _preview(expected, effect, seen)
+            yield _preview(expected, effect, observation)
         case VideoDocument(video_id):
-            yield _document(expected, video_id, seen)
+            yield _document(expected, video_id, observation)
         case Matches(search):
-            for result_id in seen.oracle.matches(search):
-                # An earlier event may have brought it, so that its time says nothing.
-                right = (expected.automation, result_id) in seen.progress.matches
-                what = f"match {result_id} of {expected.automation!r}"
-                yield Check("matches", what, right)
+            for result_id in observation.oracle.matches(search):
+                # An earlier event may have caused it, so its time is not compared.
+                passed = (expected.automation, result_id) in observation.progress.matches
+                description = f"match {result_id} of {expected.automation!r}"
+                yield Check("matches", description, passed)
 
 
-def _marker(effect: Marker | NoMarker, seen: Observation) -> Iterator[Check]:
-    if seen.markers is None:
+def _marker(effect: Marker | NoMarker, observation: Observation) -> Iterator[Check]:
+    if observation.markers is None:
         return
-    there = seen.markers.get(("run", effect.run_id, None))
+    marker = observation.markers.get(("run", effect.run_id, None))
     if isinstance(effect, NoMarker):
-        yield Check("markers_deleted", f"no marker on run {effect.run_id}", there is None)
+        yield Check("markers_deleted", f"no marker on run {effect.run_id}", marker is None)
         return
-    right = there is not None and (there.get("color"), there.get("note")) == (
+    passed = marker is not None and (marker.get("color"), marker.get("note")) == (
         effect.color,
         effect.note,
     )
-    what = f"{effect.color} marker on run {effect.run_id}"
-    yield Check("markers", what, right, _time((there or {}).get("updated_at")))
+    description = f"{effect.color} marker on run {effect.run_id}"
+    yield Check("markers", description, passed, parse_time((marker or {}).get("updated_at")))
 
 
-def _url(expected: ExpectedEffect, gcs_uri: str, segment_id: str, seen: Observation) -> Check:
-    at = seen.progress.urls.get(url_key(expected, gcs_uri, segment_id))
-    what = f"URL of {gcs_uri} by {expected.automation!r}"
-    return Check("signed_urls", what, at is not None, at)
+def _url(
+    expected: ExpectedEffect, gcs_uri: str, segment_id: str, observation: Observation
+) -> Check:
+    at = observation.progress.urls.get(expected.url_key(gcs_uri, segment_id))
+    description = f"URL of {gcs_uri} by {expected.automation!r}"
+    return Check("signed_urls", description, at is not None, at)
 
 
-def _preview(expected: ExpectedEffect, effect: Preview, seen: Observation) -> Check:
-    at = seen.progress.previews.get((expected.automation, expected.event.id))
-    # The file is looked at once it was announced.
-    right = at is not None and seen.oracle.preview_is_right(effect.name, effect.kind, effect.of)
-    return Check("previews", f"preview {effect.name}", right, at)
+def _preview(expected: ExpectedEffect, effect: Preview, observation: Observation) -> Check:
+    at = observation.progress.previews.get((expected.automation, expected.event.id))
+    # The file is read only after its event.
+    passed = at is not None and observation.oracle.is_preview(effect.name, effect.kind, effect.of)
+    return Check("previews", f"preview {effect.name}", passed, at)
 
 
-def _document(expected: ExpectedEffect, video_id: str, seen: Observation) -> Check:
-    there = seen.oracle.document("media", video_id) or {}
-    right = (there.get("event") or {}).get("event_id") == expected.event.id
-    right = right and seen.oracle.document_is_right(there, video_id)
-    return Check("snapshots", f"document media/{video_id}", right, _time(there.get("snapshot_at")))
-
-
-def _time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+def _document(expected: ExpectedEffect, video_id: str, observation: Observation) -> Check:
+    fields = observation.oracle.document("media", video_id) or {}
+    passed = (fields.get("event") or {}).get("event_id") == expected.event.id
+    passed = passed and observation.oracle.is_snapshot(fields, video_id)
+    return Check(
+        "snapshots", f"document media/{video_id}", passed, parse_time(fields.get("snapshot_at"))
+    )

@@ -1,13 +1,14 @@
-"""Which effects a run must have: what `functions/automations.toml` says, written out by hand.
+"""The expected effects of a run: `functions/automations.toml`, written out by hand.
 
-This table is the oracle's. It shares no code with what it checks: no CEL, no planner, no actions.
-Whoever changes an automation that is shipped changes its row here.
+This table shares no code with the planner that it checks: no CEL, no plan, no actions. Change a row
+together with its automation.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from infra.local.oracle.progress import UrlKey
 from infra.local.oracle.published import BRIDGE, STREAM, WEBHOOK, PublishedEvent
 
 
@@ -36,7 +37,7 @@ class SignedUrl:
 
 @dataclass(frozen=True, slots=True)
 class SegmentUrls:
-    """Likewise for each segment of a video that has an address."""
+    """One message with a URL for each segment of a video that has a Cloud Storage URI."""
 
     video_id: str
     run_id: str
@@ -44,7 +45,7 @@ class SegmentUrls:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A file of this name with the `gif` of a video or the `thumbnail` of a segment, announced."""
+    """A file with the `gif` of a video or the `thumbnail` of a segment, and an event about it."""
 
     name: str
     kind: str
@@ -53,14 +54,14 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class VideoDocument:
-    """The document `media/{video_id}` with what VideoVector knows of the video."""
+    """The document `media/{video_id}` with VideoVector's data about the video."""
 
     video_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Each match of a search published once, for all events that cause the search."""
+    """One message for each match of a search, however many events cause the search."""
 
     search: Mapping[str, Any]
 
@@ -70,10 +71,10 @@ Effect = Marker | NoMarker | SignedUrl | SegmentUrls | Preview | VideoDocument |
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One automation: events of these types, on these channels, that meet `when`, have `effect`.
+    """One automation: events of these types and channels that meet `when` cause `effect`.
 
-    An event that the automation must reject, because it lacks what the effect needs, does not meet
-    `when`. No two rows concern one target on one event.
+    `when` is false for an event that the automation must reject because a field is missing. Two
+    rows never concern the same target for the same event.
     """
 
     automation: str
@@ -200,9 +201,9 @@ TABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ExpectedEffect:
-    """What an event must lead to, and by which automation.
+    """An effect that an event must cause, and the automation that causes it.
 
-    `red_before` says that an older event asked for a red marker there, and this one does not.
+    `red_before`: an older event asked for a red marker on the target, and this event does not.
     """
 
     automation: str
@@ -212,7 +213,7 @@ class ExpectedEffect:
 
     @property
     def target(self) -> str:
-        """What the effect is on. A newer event about the same target replaces this effect."""
+        """The target of the effect. A newer event about the same target replaces the effect."""
         match self.effect:
             case Marker(run_id=run_id) | NoMarker(run_id=run_id):
                 return f"marker on run {run_id}"
@@ -222,6 +223,14 @@ class ExpectedEffect:
                 return f"document media/{video_id}"
         return f"{self.automation} for event {self.event.identity}"
 
+    def url_key(self, gcs_uri: str, segment_id: str = "") -> UrlKey:
+        """Return the key of this effect's message on `media-urls`.
+
+        The segment is `segment_id`, or else the segment of the event.
+        """
+        segment = segment_id or self.event.segment_id
+        return UrlKey(self.automation, self.event.id, segment, gcs_uri)
+
     @property
     def red(self) -> bool:
         """Whether it is a red marker."""
@@ -230,14 +239,14 @@ class ExpectedEffect:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The effects that must be there in the end, by target; and `every` one on the way there."""
+    """The effects expected at the end, by target, and `every` effect on the way there."""
 
     newest: Mapping[str, ExpectedEffect]
     every: tuple[ExpectedEffect, ...]
 
 
 def expected_effects(events: Iterable[PublishedEvent]) -> Expected:
-    """What `events`, each given once, must lead to, in whatever order they were delivered."""
+    """Return the effects of `events` (each event once), which do not depend on their order."""
     newest: dict[str, ExpectedEffect] = {}
     every: list[ExpectedEffect] = []
     for event in sorted(events, key=lambda each: each.version):
@@ -252,7 +261,7 @@ def expected_effects(events: Iterable[PublishedEvent]) -> Expected:
 
 
 def effects_of(event: PublishedEvent) -> list[ExpectedEffect]:
-    """What one event must lead to, in the order of the table."""
+    """Return the effects of one event, in the order of the table."""
     return [
         ExpectedEffect(row.automation, row.effect(event), event)
         for row in TABLE

@@ -1,4 +1,4 @@
-"""Where a run stands: what the topics, the API and the state show, compared with what must be."""
+"""Observes a run: reads topics, API and state, and compares them with the expected effects."""
 
 import threading
 from collections.abc import Iterable, Mapping
@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.local.clouds.cloud import Observed
-from infra.local.oracle.effects import (
-    Effects,
-    Observation,
-    Settled,
-    effects_found,
-    markers_by_target,
-)
+from infra.local.clouds.cloud import TopicMessage
+from infra.local.oracle.effects import Confirmed, Effects, compare_effects
 from infra.local.oracle.expected import expected_effects
+from infra.local.oracle.failure_report import NO_FAILURES, FailureReport
+from infra.local.oracle.observation import Observation, markers_by_target
 from infra.local.oracle.oracle import Oracle
 from infra.local.oracle.progress import Progress
-from infra.local.scenario.failures import NO_FAILURES, FailureReport
 from infra.local.stack import Stack
 from videovector_bridge.api import ApiError, VideoVectorClient
 from videovector_bridge.errors import BackendError
@@ -26,22 +21,23 @@ from videovector_bridge.errors import BackendError
 
 @dataclass(frozen=True, slots=True)
 class WebhookSummary:
-    """Events that were sent to webhooks: how many, and the ids of those not on the topic.
+    """The number of events sent to webhooks, and the ids of those missing on topic `events`.
 
-    `under_way` counts deliveries that are neither accepted nor abandoned.
+    `pending` counts deliveries that are neither accepted nor given up.
     """
 
     events: int
     missing: tuple[str, ...] = ()
-    under_way: int = 0
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Where a run stands.
+    """The state of a run.
 
-    `emitted` counts the events that must be published, None where the API does not say so;
-    `missing` are the ids of those that are not. `unchecked` says why no effects are looked for.
+    `emitted` is the number of events that must be published, None if the API does not report it.
+    `missing` has the ids of those that are not published yet. `unchecked` is the reason why effects
+    are not checked, or empty.
     """
 
     phase: str
@@ -53,56 +49,56 @@ class Snapshot:
     cursor: str | None
     killed_windows: int = 0
     webhooks: WebhookSummary | None = None
-    """None where the API does not say what it sent."""
+    """None if the API does not report its deliveries."""
     unchecked: str = ""
     failures: FailureReport = NO_FAILURES
 
     @property
-    def unexpected(self) -> list[Observed]:
-        """The messages on topic `rejected` that no failure accounts for."""
+    def unexpected(self) -> list[TopicMessage]:
+        """The messages on topic `rejected` that no failure of the scenario explains."""
         expected = self.failures.rejections
         return [
             message
             for message in self.progress.rejected
-            if not any(each.describes(message) for each in expected)
+            if not any(each.matches(message) for each in expected)
         ]
 
     @property
     def complete(self) -> bool:
-        """Whether every event of both channels, and every effect, is there."""
-        if self.webhooks is not None and (self.webhooks.missing or self.webhooks.under_way):
+        """Whether every event of both channels and every effect was observed."""
+        if self.webhooks is not None and (self.webhooks.missing or self.webhooks.pending):
             return False
         return not self.missing and not self.effects.missing and self.failures.complete
 
 
 class Observer:
-    """Looks at the stack, and keeps `progress` up to date."""
+    """Observes the stack, and updates `progress`."""
 
     def __init__(self, stack: Stack, progress: Progress, started_at: datetime) -> None:
         self._stack = stack
         self._progress = progress
         self._started_at = started_at
-        self._looking = threading.Lock()
+        self._reading = threading.Lock()
         upstream = stack.upstream
-        # Of an API that is nobody's stand-in no more is asked than there must be.
+        # On a real account, make no requests only to check effects.
         api = VideoVectorClient(upstream.api_url, lambda: upstream.key)
         self._oracle = Oracle(stack.cloud, api if upstream.control else None)
-        self._settled: dict[str, Settled] = {}
+        self._confirmed: dict[str, Confirmed] = {}
         self._cursor: str | None = None
 
-    def observation(
+    def observe(
         self, markers: Iterable[Mapping[str, Any]] | None, delayed: frozenset[str] = frozenset()
     ) -> Observation:
-        """What was seen so far, with the API's markers of now (None where they cannot be read)."""
+        """Return the state so far, with the API's current markers (None: not readable)."""
         return Observation(self._progress, markers_by_target(markers), self._oracle, delayed)
 
-    def look_at_events(self) -> None:
-        """Note the messages that are new on topic `events`. Safe to call from several threads."""
+    def read_events(self) -> None:
+        """Count new messages on topic `events`. May be called from several threads."""
         name = self._stack.configuration.topic_names["events"]
-        with self._looking:
+        with self._reading:
             self._progress.note_events(self._stack.cloud.observe(name))
 
-    def look(
+    def take_snapshot(
         self,
         phase: str,
         *,
@@ -112,21 +108,21 @@ class Observer:
         webhooks: Mapping[str, Any] | None = None,
         failures: FailureReport = NO_FAILURES,
     ) -> Snapshot:
-        """Look at everything.
+        """Read everything and return a snapshot.
 
-        `required` are the ids of the events that must be published, None where the API does not
-        say so. `markers` are those at the API, None where they cannot be read. `webhooks` is what
-        the stand-in says of them, and `failures` what was seen of the failures.
+        `required` has the ids of the events that must be published, None if the API does not report
+        them. `markers` has the API's markers, None if they are not readable. `webhooks` is the
+        stand-in's report of its deliveries.
         """
         stack, progress = self._stack, self._progress
         names = stack.configuration.topic_names
-        # Events last: then the cause of everything else has been seen.
+        # Read events last, so that the cause of every other message has been read.
         progress.note_rejected(stack.cloud.observe(names["rejected"]))
         progress.note_urls(stack.cloud.observe(names["media-urls"]))
-        self.look_at_events()
+        self.read_events()
         unchecked = stack.configuration.unchecked
-        seen = self.observation(markers, failures.delayed)
-        effects = Effects() if unchecked else self._look_at_effects(seen)
+        observation = self.observe(markers, failures.delayed)
+        effects = Effects() if unchecked else self._compare(observation)
         ids = None if required is None else list(required)
         return Snapshot(
             phase,
@@ -143,19 +139,19 @@ class Observer:
         )
 
     def _read_cursor(self) -> str | None:
-        """The cursor of the first stream; the last one read while the state does not answer."""
+        """The cursor of the first stream; if the state is not readable, the last cursor read."""
         with suppress(BackendError):
             self._cursor = self._stack.cloud.cursor(
                 next(iter(self._stack.configuration.drain.streams))
             )
         return self._cursor
 
-    def _look_at_effects(self, seen: Observation) -> Effects:
-        expected = expected_effects(seen.progress.published.values())
+    def _compare(self, observation: Observation) -> Effects:
+        expected = expected_effects(observation.progress.published.values())
         try:
-            return effects_found(expected, seen, self._settled)
+            return compare_effects(expected, observation, self._confirmed)
         except ApiError as error:
-            return Effects(missing=(f"(the API did not answer: {error})",))
+            return Effects(missing=(f"(the API did not respond: {error})",))
 
 
 def _summary(webhooks: Mapping[str, Any], progress: Progress) -> WebhookSummary:

@@ -1,6 +1,6 @@
-"""What effects are compared with: VideoVector's own answers, and what is stored in the cloud.
+"""The reference for effects: VideoVector's own data, and the state that functions stored.
 
-What is asked of the API is asked once, and what was found right is not read again.
+Responses of the API are cached, and a file that was correct is not read again.
 """
 
 import json
@@ -13,11 +13,11 @@ from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.api.models import Media, SegmentsTarget
 from videovector_bridge.errors import BackendError
 
-_SHOWN = ("title", "video_uri", "media_type")
+_COMPARED = ("title", "video_uri", "media_type")
 
 
 class Oracle:
-    """Looks up what effects must show. Without an `api` to ask, what is stored is accepted."""
+    """Looks up the correct content of effects. Without an `api` it accepts any content."""
 
     def __init__(self, cloud: Cloud, api: VideoVectorClient | None) -> None:
         self._cloud = cloud
@@ -25,15 +25,15 @@ class Oracle:
         self._segments: dict[tuple[str, str], dict[str, str]] = {}
         self._matches: dict[str, list[str]] = {}
         self._pictures: dict[tuple[str, str], Media] = {}
-        self._right: set[tuple[str, str, str]] = set()
+        self._correct: set[tuple[str, str, str]] = set()
 
     @property
-    def knows_all(self) -> bool:
-        """Whether there is an API to ask, whose account nobody else uses."""
+    def has_api(self) -> bool:
+        """Whether it has an API, whose account only this run uses."""
         return self._api is not None
 
     def segments(self, video_id: str, run_id: str) -> Mapping[str, str]:
-        """The segments of a video that have an address, with it; none where no API is asked."""
+        """Segment id -> Cloud Storage URI of a video's segments; empty without an API."""
         if self._api is None:
             return {}
         if (video_id, run_id) not in self._segments:
@@ -47,7 +47,7 @@ class Oracle:
         return self._segments[video_id, run_id]
 
     def matches(self, search: Mapping[str, Any]) -> Sequence[str]:
-        """The ids of the results of a search; none where no API is asked."""
+        """The result ids of a search; empty without an API."""
         if self._api is None:
             return []
         key = json.dumps(search, sort_keys=True)
@@ -59,10 +59,10 @@ class Oracle:
             self._matches[key] = [each["result_id"] for each in results]
         return self._matches[key]
 
-    def document_is_right(self, document: Mapping[str, Any], video_id: str) -> bool:
-        """Whether a document shows what the API knows of a video now.
+    def is_snapshot(self, document: Mapping[str, Any], video_id: str) -> bool:
+        """Whether a document has the API's current data about a video.
 
-        Only what stays as it is until the next event about the video is compared.
+        Compares only fields that change with an event about the video.
         """
         if self._api is None:
             return True
@@ -74,30 +74,30 @@ class Oracle:
         return (
             document.get("video_id") == video_id
             and document.get("found") is bool(videos)
-            and all(document.get(name) == videos[0][name] for name in _SHOWN if videos)
+            and all(document.get(name) == videos[0][name] for name in _COMPARED if videos)
             and counts.get("run_id") == (rows[0]["run_id"] if rows else None)
             and counts.get("total") == len(segments)
             and counts.get("by_status") == by_status
         )
 
-    def preview_is_right(self, name: str, kind: str, of: str) -> bool:
-        """Whether a file holds the picture that the API shows, byte for byte."""
-        if (name, kind, of) in self._right:
+    def is_preview(self, name: str, kind: str, of: str) -> bool:
+        """Whether a file has the API's picture, byte for byte."""
+        if (name, kind, of) in self._correct:
             return True
         try:
             stored = self._cloud.file(name)
         except BackendError:
             return False
-        right = stored is not None
+        correct = stored is not None
         if stored is not None and (picture := self._picture(kind, of)) is not None:
-            there = stored[0].content_type, stored[1]
-            right = there == (picture.content_type, picture.content)
-        if right:
-            self._right.add((name, kind, of))
-        return right
+            content = stored[0].content_type, stored[1]
+            correct = content == (picture.content_type, picture.content)
+        if correct:
+            self._correct.add((name, kind, of))
+        return correct
 
     def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
-        """A document; None as long as it cannot be read."""
+        """A document; None if it does not exist or cannot be read."""
         try:
             return self._cloud.document(collection, document_id)
         except BackendError:

@@ -1,4 +1,4 @@
-"""What a run has seen so far: events, effects and windows, counted from the topics themselves."""
+"""Counts the events, effects and windows of a run, from the messages on its topics."""
 
 import json
 import threading
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.published import BRIDGE, WEBHOOK, Identity, PublishedEvent, read_event
-from infra.local.scheduler import Tick
+from infra.local.scheduler import DrainCall
 
 _GAP = "com.vectormethods.bridge.stream.gap"
 
 
 class UrlKey(NamedTuple):
-    """What a message on `media-urls` is about; `segment_id` is empty where it names none."""
+    """The subject of a message on `media-urls`; `segment_id` may be empty."""
 
     automation: str
     event_id: str
@@ -25,47 +25,47 @@ class UrlKey(NamedTuple):
 
 @dataclass(slots=True)
 class Progress:
-    """Grows as messages and windows are noted. Safe to note from several threads."""
+    """Counts messages and windows. The `note_` methods may be called from several threads."""
 
     events: Counter[str] = field(default_factory=Counter)
-    """Ids of the stream's events, with the number of their messages."""
+    """Ids of the stream's events, with the number of messages."""
     webhooks: Counter[str] = field(default_factory=Counter)
-    """Likewise of the events that came by webhook."""
+    """Ids of webhook events, with the number of messages."""
     own: Counter[str] = field(default_factory=Counter)
-    """Likewise of the events that the bridge itself published."""
+    """Ids of the bridge's own events, with the number of messages."""
     published: dict[Identity, PublishedEvent] = field(default_factory=dict)
-    """Events of all channels that could be read."""
+    """The readable events of all channels."""
     previews: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    """Previews that the bridge announced, by automation and id of the event: when."""
+    """Automation and event id -> time of the bridge's event about the preview."""
     matches: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    """Matches of searches that it announced, by automation and id of the result: when."""
+    """Automation and result id -> time of the bridge's event about the match."""
     first_event_at: datetime | None = None
     gaps: int = 0
-    rejected: list[Observed] = field(default_factory=list)
+    rejected: list[TopicMessage] = field(default_factory=list)
     urls: dict[UrlKey, datetime] = field(default_factory=dict)
     url_ids: dict[UrlKey, str] = field(default_factory=dict)
     url_repeats: int = 0
     renamed_urls: set[UrlKey] = field(default_factory=set)
-    """URLs whose repeats cannot be recognised: they were published under more than one `ce-id`."""
+    """URLs that were published with more than one `ce-id`: consumers cannot deduplicate them."""
     windows: int = 0
-    """Windows that ended and said so."""
+    """Windows that ended with a response."""
     cut_windows: int = 0
-    """Windows that ended without a word: their process was killed."""
+    """Windows that ended without a response: their process was killed."""
     busy_windows: int = 0
-    """Windows that found the lease taken."""
+    """Windows that did not get the lease."""
     reconnects: int = 0
     published_by_ended: int = 0
     failures: list[str] = field(default_factory=list)
     last_window: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note_events(self, messages: list[Observed]) -> None:
-        """Note messages seen on topic `events`."""
+    def note_events(self, messages: list[TopicMessage]) -> None:
+        """Count new messages on topic `events`."""
         with self._lock:
             for message in messages:
                 self._note_event(message)
 
-    def _note_event(self, message: Observed) -> None:
+    def _note_event(self, message: TopicMessage) -> None:
         if message.attributes.get("ce-type") == _GAP:
             self.gaps += 1
             return
@@ -95,19 +95,19 @@ class Progress:
             match = automation, (event.payload.get("match") or {}).get("result_id", "")
             self.matches.setdefault(match, event.published_at)
 
-    def note_rejected(self, messages: list[Observed]) -> None:
-        """Note messages seen on topic `rejected`."""
+    def note_rejected(self, messages: list[TopicMessage]) -> None:
+        """Count new messages on topic `rejected`."""
         with self._lock:
             self.rejected += messages
 
-    def note_urls(self, messages: list[Observed]) -> None:
-        """Note messages seen on topic `media-urls`."""
+    def note_urls(self, messages: list[TopicMessage]) -> None:
+        """Count new messages on topic `media-urls`."""
         with self._lock:
             for message in messages:
                 self._note_url(message)
 
-    def _note_url(self, message: Observed) -> None:
-        # Of the data only what names the URL: the rest is a credential.
+    def _note_url(self, message: TopicMessage) -> None:
+        # The URL itself is a credential: read only the other fields.
         data, message_id = json.loads(message.data), message.attributes["ce-id"]
         names = ("automation", "event_id", "segment_id", "gcs_uri")
         key = UrlKey(*(data.get(name) or "" for name in names))
@@ -116,33 +116,33 @@ class Progress:
         if self.url_ids.setdefault(key, message_id) != message_id:
             self.renamed_urls.add(key)
 
-    def note_tick(self, tick: Tick) -> None:
-        """Note a call of `drain`."""
+    def note_call(self, call: DrainCall) -> None:
+        """Count a call of `drain`."""
         with self._lock:
-            if tick.answer is None:
+            if call.response is None:
                 self.cut_windows += 1
                 return
-            if tick.answer.get("outcome") == "busy":
+            if call.response.get("outcome") == "busy":
                 self.busy_windows += 1
                 return
             self.windows += 1
-            self.published_by_ended += tick.answer.get("published", 0)
-            self.reconnects += tick.answer.get("reconnects", 0)
-            self.last_window = tick.answer
-            if tick.answer.get("outcome") == "failed":
-                self.failures.append(str(tick.answer.get("message")))
+            self.published_by_ended += call.response.get("published", 0)
+            self.reconnects += call.response.get("reconnects", 0)
+            self.last_window = call.response
+            if call.response.get("outcome") == "failed":
+                self.failures.append(str(call.response.get("message")))
 
     @property
     def messages(self) -> int:
-        """How many messages on topic `events` carried events of the stream."""
+        """The number of messages on topic `events` with an event of the stream."""
         return sum(self.events.values())
 
     @property
     def repeats(self) -> int:
-        """How many of them carried an event that was there already."""
+        """The number of those whose event had a message before."""
         return self.messages - len(self.events)
 
     @property
     def webhook_repeats(self) -> int:
-        """How many messages carried an event that had come by webhook already."""
+        """The number of messages with a webhook event that had a message before."""
         return sum(self.webhooks.values()) - len(self.webhooks)

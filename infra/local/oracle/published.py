@@ -1,6 +1,6 @@
-"""An event as it stands on topic `events`, read without any code of the bridge.
+"""Reads an event from a message on topic `events`, without any code of the bridge.
 
-What is read here decides what a run must lead to, so it must not share the bridge's mistakes.
+The expected effects are derived from these events, so the code must not share the bridge's faults.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 
 STREAM, WEBHOOK, BRIDGE = "stream", "webhook", "bridge"
 
@@ -27,8 +27,8 @@ class Identity(NamedTuple):
 class PublishedEvent:
     """An event of the stream, of a webhook, or of the bridge itself, in one shape.
 
-    `created_at` is the text as it came, `moment` the same as a time. An id that the event lacks is
-    empty. `published_at` is the topic's time of its first message.
+    `created_at` is the event's own text, `moment` the same as a time. A missing id is empty.
+    `published_at` is the publish time of its first message.
     """
 
     identity: Identity
@@ -49,23 +49,23 @@ class PublishedEvent:
 
     @property
     def version(self) -> tuple[datetime, str, str]:
-        """The order of events about one target: the newest is the last."""
+        """The sort key of events about one target; the newest event is the last."""
         return self.moment, self.identity.id, self.identity.source
 
 
-def read_event(message: Observed) -> PublishedEvent | None:
-    """Read a message of topic `events`; None if it holds no event that has a time."""
+def read_event(message: TopicMessage) -> PublishedEvent | None:
+    """Read a message of topic `events`; None if its data is no event with a time."""
     attributes = message.attributes
     body = _json_object(message.data)
     if body is None:
         return None
     channel = attributes.get("ce-channel", STREAM)
-    # A webhook's delivery has its facts in `data`, an event of the stream has them at the top.
-    facts = body.get("data") if channel == WEBHOOK else body
-    payload = facts if channel == WEBHOOK else body.get("payload")
-    facts, payload = _object(facts), _object(payload)
+    # A webhook event has its fields in `data`, an event of the stream at the top level.
+    fields = body.get("data") if channel == WEBHOOK else body
+    payload = fields if channel == WEBHOOK else body.get("payload")
+    fields, payload = _object(fields), _object(payload)
     created_at = body.get("created_at")
-    moment = _time(created_at) or _time(attributes.get("ce-time"))
+    moment = parse_time(created_at) or parse_time(attributes.get("ce-time"))
     if moment is None:
         return None
     return PublishedEvent(
@@ -76,8 +76,19 @@ def read_event(message: Observed) -> PublishedEvent | None:
         moment,
         message.published_at,
         payload,
-        **{name: _text(facts.get(name)) for name in ("run_id", "video_id", "segment_id")},
+        **{name: _text(fields.get(name)) for name in ("run_id", "video_id", "segment_id")},
     )
+
+
+def parse_time(text: object) -> datetime | None:
+    """Parse an ISO 8601 time, in UTC unless it has a zone; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 def _json_object(data: bytes) -> dict[str, Any] | None:
@@ -94,13 +105,3 @@ def _object(value: object) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,8 +1,7 @@
-"""Effects that are there though no event asks for them."""
+"""Observed effects that no event causes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from infra.local.oracle.expected import (
     Expected,
@@ -13,27 +12,18 @@ from infra.local.oracle.expected import (
     SegmentUrls,
     SignedUrl,
 )
+from infra.local.oracle.observation import Observation
 from infra.local.oracle.oracle import Oracle
-from infra.local.oracle.progress import Progress, UrlKey
+from infra.local.oracle.progress import UrlKey
 
 
-def url_key(expected: ExpectedEffect, gcs_uri: str, segment_id: str = "") -> UrlKey:
-    """What the message with a URL of this effect is about, which has to name a segment if any."""
-    named = segment_id or expected.event.segment_id
-    return UrlKey(expected.automation, expected.event.id, named, gcs_uri)
+def find_surplus(expected: Expected, observation: Observation) -> Iterator[str]:
+    """Describe each observed effect that no event causes, not even an older event of its target.
 
-
-def surplus_effects(
-    expected: Expected,
-    progress: Progress,
-    markers: Mapping[tuple[Any, ...], Any] | None,
-    oracle: Oracle,
-) -> Iterator[str]:
-    """Describe each effect that no event asks for, not even one that a newer event overtook.
-
-    `markers` are those at the API by target. Nothing where others may use the account as well.
+    Yields nothing where other users may work on the account.
     """
-    if not oracle.knows_all:
+    progress, oracle = observation.progress, observation.oracle
+    if not oracle.has_api:
         return
     allowed = _Allowed()
     for effect in expected.every:
@@ -44,13 +34,13 @@ def surplus_effects(
         yield f"preview by {automation!r} after event {event_id}"
     for automation, result_id in progress.matches.keys() - allowed.matches:
         yield f"match {result_id} of {automation!r}"
-    for kind, target_id, path in (markers or {}).keys() - allowed.markers:
+    for kind, target_id, path in (observation.markers or {}).keys() - allowed.markers:
         yield f"marker on {kind} {target_id}" + (f", field {path}" if path else "")
 
 
 @dataclass(slots=True)
 class _Allowed:
-    """What may be there, by what is seen of it."""
+    """Keys of the effects that events cause, as `Progress` and the API show them."""
 
     markers: set[tuple[str, str, None]] = field(default_factory=set)
     urls: set[UrlKey] = field(default_factory=set)
@@ -58,15 +48,15 @@ class _Allowed:
     matches: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, expected: ExpectedEffect, oracle: Oracle) -> None:
-        """Add what one event asks for."""
+        """Add the keys of one effect."""
         match expected.effect:
             case Marker(run_id):
                 self.markers.add(("run", run_id, None))
             case SignedUrl(gcs_uri):
-                self.urls.add(url_key(expected, gcs_uri))
+                self.urls.add(expected.url_key(gcs_uri))
             case SegmentUrls(video_id, run_id):
                 for segment_id, gcs_uri in oracle.segments(video_id, run_id).items():
-                    self.urls.add(url_key(expected, gcs_uri, segment_id))
+                    self.urls.add(expected.url_key(gcs_uri, segment_id))
             case Preview():
                 self.previews.add((expected.automation, expected.event.id))
             case Matches(search):

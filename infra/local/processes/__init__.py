@@ -1,1 +1,4 @@
-"""Child processes of the local stack: functions, and the API that they talk to."""
+"""Child processes: the functions with their supervisor, and the stand-in API.
+
+The stack, the clouds and the scenario import it; it imports no other room of the local stack.
+"""

@@ -1,4 +1,4 @@
-"""The functions, each in its own process under functions-framework, as deployed."""
+"""Functions, each in a process of its own under functions-framework, as deployed."""
 
 import select
 import socket
@@ -15,9 +15,9 @@ LOGS = ROOT / "build" / "logs"
 _SOURCE = ROOT / "functions" / "main.py"
 _START_SECONDS = 60.0
 
-# Hands our socket to gunicorn, which serves functions-framework, in the way of systemd
-# (https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html): as descriptor 3.
-_ADOPT = """
+# Passes our listening socket as descriptor 3 to gunicorn, which runs functions-framework, by the
+# protocol of systemd (https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html).
+_INHERIT_SOCKET = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
@@ -26,14 +26,14 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class FunctionFailedError(Exception):
-    """A function did not come up; the message says which and what it said last."""
+    """A function did not start; the message has its name and its last line of output."""
 
 
 class Function:
     """One entry point, served on a port of its own.
 
-    The port is ours from the beginning to `close`: nobody else can take it, and requests that come
-    while the process starts, or starts again, wait for it, as they do on Cloud Run.
+    This process listens on the port until `close`. No other program can bind it, and requests that
+    arrive during a start or a restart wait, as they do on Cloud Run.
     """
 
     def __init__(
@@ -49,47 +49,47 @@ class Function:
         self._changing = threading.Lock()
 
     def start(self) -> None:
-        """Start the process; `wait` tells when it answers. Nothing once it is closed."""
+        """Start the process; `wait` returns when it responds. Does nothing after `close`."""
         with self._changing:
             if self._socket.fileno() >= 0:
                 self._start()
 
     def wait(self) -> None:
-        """Return once it answers. Raises `FunctionFailedError` if it ends or takes too long."""
+        """Return when it responds. Raises `FunctionFailedError` if it ends or takes too long."""
         deadline = time.monotonic() + _START_SECONDS
-        with socket.create_connection(self._socket.getsockname()) as asking:
-            asking.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            while not select.select([asking], [], [], 0.02)[0]:
+        with socket.create_connection(self._socket.getsockname()) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while not select.select([connection], [], [], 0.02)[0]:
                 process = self._process
                 if process is None or process.ended() or time.monotonic() > deadline:
-                    said = process.last_words() if process else "it was not started"
+                    last_line = process.last_line() if process else "it was not started"
                     raise FunctionFailedError(
-                        f"Function {self.name} did not come up: {said} (all it said: {self.log})"
+                        f"Function {self.name} did not start: {last_line} (its log: {self.log})"
                     )
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing."""
+        """Kill the process at once."""
         with self._changing:
             self._kill()
 
     def close(self) -> None:
-        """End the process, and give up the port."""
+        """Kill the process and close the port."""
         with self._changing:
             self._kill()
             self._socket.close()
 
-    def revive(self) -> str:
-        """Start it again if it has ended by itself: its last words then, otherwise nothing."""
+    def restart_if_ended(self) -> str:
+        """Restart it if it ended unexpectedly; return its last line of output then, else ""."""
         with self._changing:
             if self._process is None or not self._process.ended():
                 return ""
-            said = self._process.last_words()
+            last_line = self._process.last_line()
             self._kill()
             self._start()
-            return said
+            return last_line
 
     def session(self) -> int:
-        """The id of the session that the function's processes are in, while it runs."""
+        """The id of the session of its processes, while it runs."""
         if self._process is None:
             raise FunctionFailedError(f"Function {self.name} is not running.")
         return self._process.session()
@@ -97,7 +97,7 @@ class Function:
     def _start(self) -> None:
         self._process = Process(
             [
-                *(sys.executable, "-S", "-c", _ADOPT, str(self._socket.fileno())),
+                *(sys.executable, "-S", "-c", _INHERIT_SOCKET, str(self._socket.fileno())),
                 *(sys.executable, "-m", "functions_framework", "--source", str(_SOURCE)),
                 *("--target", self._entry_point, "--host", "127.0.0.1"),
             ],

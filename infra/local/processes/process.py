@@ -1,18 +1,17 @@
-"""Child processes that surely end with us, whatever way we end."""
+"""Child processes that end when this process ends, however it ends."""
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# The shell leads a session with the command and all its children in it, and waits on a pipe that
-# only we hold open. When we end, in whatever way, the session goes; and when the command ends by
-# itself, the session goes too, which is how we notice. Its process group alone would not do where
-# gcloud is run: gcloud moves itself and its Java to another group (but not session).
-_KEEPER = """
+# The shell leads a session that contains the command and all its children. It waits on a pipe that
+# only this process holds open, and kills the session when the pipe closes. It also kills the
+# session when the command ends, which makes `ended` true. A process group is not enough: gcloud
+# moves itself and its Java process to another group (but not to another session).
+_WATCHDOG = """
 end() { pkill -KILL -s $$; kill -KILL 0; }
 ("$@" </dev/null; end) &
 read -r _
@@ -23,8 +22,8 @@ end
 class Process:
     """A command with all its children, in a session of its own; its output goes to a log file.
 
-    It works in `folder`, or in a temporary one that goes with it, and inherits `files`
-    (descriptors of ours) under their numbers.
+    Its working directory is `folder`, or a temporary one that `stop` removes. It inherits the
+    descriptors in `files` under the same numbers.
     """
 
     def __init__(
@@ -40,8 +39,8 @@ class Process:
         self._log = log or (self._scratch or Path()) / "log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as output:
-            self._keeper = subprocess.Popen(
-                ["/bin/sh", "-c", _KEEPER, "keeper", *command],
+            self._watchdog = subprocess.Popen(
+                ["/bin/sh", "-c", _WATCHDOG, "watchdog", *command],
                 cwd=folder or self._scratch,
                 env={**os.environ, **(environment or {})},
                 stdin=subprocess.PIPE,
@@ -52,32 +51,24 @@ class Process:
             )
 
     def ended(self) -> bool:
-        """Whether the command has ended, by itself or not."""
-        return self._keeper.poll() is not None
+        """Whether the command has ended, for any reason."""
+        return self._watchdog.poll() is not None
 
-    def last_words(self) -> str:
-        """The last line that it printed."""
+    def last_line(self) -> str:
+        """The last line of its output, at most 300 characters."""
         lines = self._log.read_text(errors="replace").splitlines()
-        said = [line.strip() for line in lines if line.strip()]
-        return said[-1][:300] if said else "it printed nothing"
+        printed = [line.strip() for line in lines if line.strip()]
+        return printed[-1][:300] if printed else "it printed nothing"
 
     def session(self) -> int:
-        """The id of the session that the command and its children are in."""
-        return self._keeper.pid
+        """The id of the session of the command and its children."""
+        return self._watchdog.pid
 
     def stop(self) -> None:
-        """Kill the command and all its children, at once. Safe to call again."""
-        # The keeper sees the end of its input, and kills all, itself included.
-        self._keeper.communicate()
-        # Somebody may have killed the keeper, and nobody else.
-        subprocess.run(["pkill", "-KILL", "-s", str(self._keeper.pid)], check=False)
+        """Kill the command and all its children at once. May be called more than once."""
+        # The watchdog reads the end of its input and kills the session, itself included.
+        self._watchdog.communicate()
+        # If only the watchdog was killed, its children are still running.
+        subprocess.run(["pkill", "-KILL", "-s", str(self._watchdog.pid)], check=False)
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

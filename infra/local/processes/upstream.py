@@ -1,4 +1,4 @@
-"""Where events come from: the stand-in, or the API that the environment names."""
+"""The API to drain: the stand-in, or the API that the environment names."""
 
 import json
 import sys
@@ -20,12 +20,12 @@ _START_SECONDS = 30.0
 
 
 class UpstreamFailedError(Exception):
-    """The stand-in did not come up; the message says what it said last."""
+    """The stand-in did not start; the message has its last line of output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An API to drain. `control` and `process` are None where it is not the stand-in."""
+    """An API to drain. `control` and `process` are None unless it is the stand-in."""
 
     api_url: str
     api_keys: Mapping[str, str]
@@ -34,17 +34,17 @@ class Upstream:
 
     @property
     def key(self) -> str:
-        """The key that the functions use; deleting markers takes scope `admin`."""
+        """The key that the functions use. Deleting markers requires scope `admin`."""
         return self.api_keys.get("admin") or next(iter(self.api_keys.values()))
 
-    def trouble(self) -> str:
-        """A sentence if the stand-in has ended by itself; otherwise nothing."""
+    def crash_report(self) -> str:
+        """A sentence if the stand-in ended unexpectedly, else ""."""
         if self.process is None or not self.process.ended():
             return ""
-        return f"The stand-in API ended by itself: {self.process.last_words()}"
+        return f"The stand-in API ended by itself: {self.process.last_line()}"
 
     def stop(self) -> None:
-        """End the stand-in."""
+        """Stop the stand-in."""
         if self.control is not None:
             self.control.close()
         if self.process is not None:
@@ -52,12 +52,12 @@ class Upstream:
 
 
 def real_upstream(api: ApiSettings) -> Upstream:
-    """The API that the settings name, which is nobody's stand-in."""
-    return Upstream(api.base_url, {"given": api.key.current()})
+    """The API that the settings name: not the stand-in."""
+    return Upstream(api.base_url, {"configured": api.key.current()})
 
 
 class StandInProcess:
-    """The stand-in in a process of its own; `wait` returns it once it answers."""
+    """The stand-in in a process of its own; `wait` returns it when it responds."""
 
     def __init__(
         self, *, run_every_seconds: float, retain: int = 100_000, logs: Path = LOGS
@@ -77,23 +77,23 @@ class StandInProcess:
         )
 
     def wait(self) -> Upstream:
-        """Return the stand-in as an upstream. Raises `UpstreamFailedError` if it is not coming."""
-        # Takes as long as the stand-in takes to come up: not before it is started.
+        """Return the stand-in as an upstream. Raises `UpstreamFailedError` if it does not start."""
+        # This import takes as long as the stand-in takes to start: do both at once.
         from infra.standin import Control  # noqa: PLC0415
 
         deadline = time.monotonic() + _START_SECONDS
         while not self._endpoints.exists():
             if self._process.ended() or time.monotonic() > deadline:
                 raise UpstreamFailedError(
-                    f"The stand-in API did not come up: {self._process.last_words()} "
-                    f"(all it said: {self._log})"
+                    f"The stand-in API did not start: {self._process.last_line()} "
+                    f"(its log: {self._log})"
                 )
             time.sleep(0.02)
-        found = json.loads(self._endpoints.read_text(encoding="utf-8"))
-        control = Control(found["control_url"])
-        return Upstream(found["api_url"], found["api_keys"], control, self._process)
+        endpoints = json.loads(self._endpoints.read_text(encoding="utf-8"))
+        control = Control(endpoints["control_url"])
+        return Upstream(endpoints["api_url"], endpoints["api_keys"], control, self._process)
 
     def stop(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self._process.stop()
         self._folder.cleanup()

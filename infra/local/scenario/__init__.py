@@ -1,1 +1,4 @@
-"""What happens in `make run`: events, failures, a killed window, a redrive."""
+"""The scenario of `make run`: events, failures, a killed window, a redrive.
+
+Only the commands in the folder above import it.
+"""

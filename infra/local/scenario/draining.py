@@ -1,23 +1,23 @@
-"""The start of a run: events begin to happen, and the clock begins to tick."""
+"""The start of a run: the stand-in emits events, and the scheduler calls `drain`."""
 
 from typing import TYPE_CHECKING
 
 from infra.local.oracle.progress import Progress
-from infra.local.scheduler import Clock
+from infra.local.scheduler import Scheduler
 from infra.local.stack import Stack
 
 if TYPE_CHECKING:
     from infra.standin import Control
 
 
-# Two batches of runs: a first window drains the first, and one is killed while it drains the
-# second. Of every four runs one fails, is marked red, is tried again, and turns green.
+# Two batches of runs: the first window drains the first batch, and a window is killed while it
+# drains the second. One of every four runs fails, is marked red, is retried, and turns green.
 _FIRST_BATCH = (6, 24.0)  # runs, events a second
 _SECOND_BATCH = (4, 12.0)
 _VIDEOS_PER_RUN = 4
-# Soon, so that the first window that publishes has it to report, however slow the machine is.
+# After two events, so that the first window reports it, even on a slow machine.
 _CUT = {"on": "stream", "kind": "cut", "after_events": 2, "mid_frame": True}
-_DISTURBED = (
+_DELIVERY_FAULTS = (
     {"on": "delivery", "kind": "repeat"},
     {"on": "delivery", "kind": "hold", "n": 2},
 )
@@ -25,30 +25,30 @@ _PAUSE_SECONDS = 0.5
 _SLACK_SECONDS = 30.0
 
 
-def start_draining(stack: Stack, progress: Progress) -> Clock:
-    """Have the stand-in process a library, and drain over and over until the clock is stopped.
+def start_draining(stack: Stack, progress: Progress) -> Scheduler:
+    """Have the stand-in process a library; drain again and again until the scheduler is stopped.
 
-    The first connection is cut in the middle of a frame; of the first deliveries to the webhook
-    one is repeated, and one comes out of order.
+    The first connection breaks in the middle of a frame. One of the first webhook deliveries is
+    repeated, and one arrives out of order.
     """
     if stack.upstream.control is not None:
-        stack.upstream.control.faults(_CUT, *_DISTURBED)
+        stack.upstream.control.faults(_CUT, *_DELIVERY_FAULTS)
         _start_runs(stack.upstream.control, *_FIRST_BATCH)
     streams = stack.configuration.drain.streams
     longest = max(stream.window.window_seconds for stream in streams.values())
-    clock = Clock(
+    scheduler = Scheduler(
         stack.drain.url,
         streams,
         pause_seconds=_PAUSE_SECONDS,
         attempt_seconds=longest + _SLACK_SECONDS,
-        on_tick=progress.note_tick,
+        on_call=progress.note_call,
     )
-    clock.start()
-    return clock
+    scheduler.start()
+    return scheduler
 
 
 def start_second_batch(control: "Control") -> None:
-    """Have more of the library processed."""
+    """Have the stand-in process more of the library."""
     _start_runs(control, *_SECOND_BATCH)
 
 

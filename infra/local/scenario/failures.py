@@ -1,75 +1,33 @@
-"""Failures that every run goes through, each of one thing while all others go well.
+"""The failures of every run: each concerns one thing, and everything else must work.
 
-A marker is refused, and so is one video of several that are looked up together; the URL of an
-object is unavailable. What was refused is redriven once the failures are over.
+A marker is refused; one video of several in a batch request is refused; the signed URL of one
+object is unavailable. After the failures, the rejected messages are redriven.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Final
 
 import httpx
 
-from infra.local.clouds.cloud import Observed
-from infra.local.oracle.effects import Observation
+from infra.local.clouds.cloud import TopicMessage
+from infra.local.oracle.failure_report import ExpectedRejection, FailureReport
+from infra.local.oracle.observation import Observation
 from infra.local.processes.upstream import Upstream
 from infra.standin import Control
+from videovector_bridge.backends.ports import Message
 
 RUN_ID = "run_with_a_refused_marker"
 VIDEOS = 6
-"""Videos that it takes: no run works on them."""
+"""The number of videos that the failures use; no run works on them."""
 
 _RED, _DOCUMENTS = "failed runs are red", "videos as documents"
 _CODE = "validation_refused"
-_READ_SECONDS = 10.0
+_TIMEOUT_SECONDS = 10.0
 _REFUSED = {"kind": "status", "status": 422, "times": None}
 _UNAVAILABLE = {"kind": "status", "status": 503, "times": None}
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedRejection:
-    """One message that must be on topic `rejected`."""
-
-    action: str
-    automation: str
-    event_id: str
-    code: str
-
-    def describes(self, message: Observed) -> bool:
-        """Whether the message is the one."""
-        names = ("action", "automation", "event-id", "code")
-        said = tuple(message.attributes.get(name) for name in names)
-        return said == (self.action, self.automation, self.event_id, self.code)
-
-
-@dataclass(frozen=True, slots=True)
-class FailureReport:
-    """What was seen of the failures so far, and what must be seen in the end.
-
-    `isolated` counts the failures beside which all else went well. `rejections` are those that are
-    expected; the effects of the events in `delayed` had to wait for the end of a failure.
-    """
-
-    refusals: int = 0
-    redriven: int = 0
-    isolated: int = 0
-    refusals_expected: int = 0
-    redriven_expected: int = 0
-    isolated_expected: int = 0
-    rejections: tuple[ExpectedRejection, ...] = ()
-    delayed: frozenset[str] = frozenset()
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything was seen."""
-        seen = self.refusals, self.redriven, self.isolated
-        return seen == (self.refusals_expected, self.redriven_expected, self.isolated_expected)
-
-
-NO_FAILURES: Final = FailureReport()
-"""The report of a run in which nothing is made to fail."""
+_EVENT_PREFIX = "ce-"
 
 
 class _Step(Enum):
@@ -87,21 +45,35 @@ class Video:
     gcs_uri: str
 
 
-def free_videos(upstream: Upstream) -> list[Video]:
-    """Videos of the stand-in's playground, which no run works on."""
-    answer = httpx.get(
+def fetch_free_videos(upstream: Upstream) -> list[Video]:
+    """Return videos of the stand-in's playground; no run works on them."""
+    response = httpx.get(
         f"{upstream.api_url}/playground/videos",
         params={"limit": VIDEOS},
         headers={"X-API-Key": upstream.key},
-        timeout=_READ_SECONDS,
+        timeout=_TIMEOUT_SECONDS,
         trust_env=False,
     )
-    rows = answer.raise_for_status().json()["data"]
+    rows = response.raise_for_status().json()["data"]
     return [Video(row["video_id"], row["video_uri"]) for row in rows]
 
 
+def restore_event(rejected: TopicMessage) -> Message:
+    """Return the message to publish to `events` for a redrive of a rejected message.
+
+    A rejected message has the event's data and CloudEvents attributes, and the reason. Raises
+    `ValueError` if it has only a part of the data, or is not an event.
+    """
+    attributes = {k: v for k, v in rejected.attributes.items() if k.startswith(_EVENT_PREFIX)}
+    if rejected.attributes.get("parts", "1") != "1":
+        raise ValueError("The message has only a part of the event; join all parts first.")
+    if not {"ce-id", "ce-source", "ce-type"} <= attributes.keys():
+        raise ValueError("The message is no event: it lacks ce-id, ce-source or ce-type.")
+    return Message(rejected.data, {**attributes, "content-type": "application/json"})
+
+
 class Failures:
-    """Lets them happen, step by step, as `advance` sees that the step before had its effects.
+    """Causes the failures step by step; `advance` starts the next step when the last is complete.
 
     `redrive` publishes a rejected message to `events` again.
     """
@@ -110,7 +82,7 @@ class Failures:
         self,
         control: Control,
         videos: Sequence[Video],
-        redrive: Callable[[Observed], None],
+        redrive: Callable[[TopicMessage], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._control = control
@@ -122,21 +94,21 @@ class Failures:
         self._red = self._orange = self._completed = ""
         self._started: dict[str, str] = {}
         self._isolated = self._redriven = 0
-        self._rejected: dict[ExpectedRejection, Observed] = {}
+        self._rejected: dict[ExpectedRejection, TopicMessage] = {}
         self._expected: tuple[ExpectedRejection, ...] = ()
 
     @property
     def step(self) -> str:
-        """How far they are, in one word."""
+        """The current step, in one word."""
         return self._step.value
 
     @property
     def over(self) -> bool:
-        """Whether they have ended, and what was refused is there."""
+        """Whether the failures have ended and every redriven event has its effect."""
         return self._step is _Step.OVER
 
     def report(self) -> FailureReport:
-        """What was seen so far."""
+        """Return the outcomes so far."""
         delayed = {self._red, self._completed, self._started.get(self._refused_video.video_id, "")}
         return FailureReport(
             refusals=len(self._rejected),
@@ -149,22 +121,22 @@ class Failures:
             delayed=frozenset(delayed - {""}),
         )
 
-    def advance(self, seen: Observation) -> None:
-        """Take the next step if its time has come."""
+    def advance(self, observation: Observation) -> None:
+        """Start the next step if the current one has had its effect."""
         if self._step is _Step.BEGIN:
             self._fail()
         elif self._step is _Step.FAIL:
-            self._look_at_failures(seen)
+            self._check_failures(observation)
             if self._isolated == 3 and len(self._rejected) == 2:
                 self._recover()
         elif self._step is _Step.RECOVER:
-            refused = self._refused_video
-            self._redriven = (self._marker(seen) == "red") + self._has_document(seen, refused)
-            if self._redriven == 2 and self._has_url(seen):
+            has_marker = self._marker_color(observation) == "red"
+            self._redriven = has_marker + self._has_document(observation, self._refused_video)
+            if self._redriven == 2 and self._has_url(observation):
                 self._step = _Step.OVER
 
     def _fail(self) -> None:
-        """Each fault is about one thing: a marker by its note, a video by its id, an object."""
+        """Set three faults: on one marker (by its note), one video (by its id) and one object."""
         self._failed_at = self._now()
         stamp, refused, linked = self._failed_at.isoformat(), self._refused_video, self._linked
         self._control.faults(
@@ -188,21 +160,21 @@ class Failures:
         )
         self._step = _Step.FAIL
 
-    def _look_at_failures(self, seen: Observation) -> None:
-        for message in seen.progress.rejected:
+    def _check_failures(self, observation: Observation) -> None:
+        for message in observation.progress.rejected:
             for expected in self._expected:
-                if expected.describes(message):
+                if expected.matches(message):
                     self._rejected.setdefault(expected, message)
         if not self._orange and self._expected[0] in self._rejected:
             self._orange = self._emit_older_event()
         self._isolated = (
-            (self._marker(seen) == "orange")
-            + all(self._has_document(seen, each) for each in self._others)
-            + (self._has_segment_urls(seen) and not self._has_url(seen))
+            (self._marker_color(observation) == "orange")
+            + all(self._has_document(observation, each) for each in self._others)
+            + (self._has_segment_urls(observation) and not self._has_url(observation))
         )
 
     def _emit_older_event(self) -> str:
-        """An event about the run that is older than the one whose marker was refused."""
+        """Emit an event about the run that is older than the event whose marker was refused."""
         older = {
             "event_type": "processing.run_completed_with_failures",
             "run_id": RUN_ID,
@@ -216,22 +188,22 @@ class Failures:
             self._redrive(message)
         self._step = _Step.RECOVER
 
-    def _marker(self, seen: Observation) -> str:
-        marker = (seen.markers or {}).get(("run", RUN_ID, None), {})
+    def _marker_color(self, observation: Observation) -> str:
+        marker = (observation.markers or {}).get(("run", RUN_ID, None), {})
         return str(marker.get("color"))
 
-    def _has_document(self, seen: Observation, video: Video) -> bool:
-        document = seen.oracle.document("media", video.video_id) or {}
+    def _has_document(self, observation: Observation, video: Video) -> bool:
+        document = observation.oracle.document("media", video.video_id) or {}
         event_id = (document.get("event") or {}).get("event_id")
         return event_id is not None and event_id == self._started[video.video_id]
 
-    def _has_url(self, seen: Observation) -> bool:
+    def _has_url(self, observation: Observation) -> bool:
         return any(
             (key.event_id, key.gcs_uri) == (self._completed, self._linked.gcs_uri)
-            for key in seen.progress.urls
+            for key in observation.progress.urls
         )
 
-    def _has_segment_urls(self, seen: Observation) -> bool:
-        segments = seen.oracle.segments(self._linked.video_id, "")
-        urls = [key for key in seen.progress.urls if key.event_id == self._completed]
+    def _has_segment_urls(self, observation: Observation) -> bool:
+        segments = observation.oracle.segments(self._linked.video_id, "")
+        urls = [key for key in observation.progress.urls if key.event_id == self._completed]
         return segments.keys() <= {key.segment_id for key in urls}

@@ -1,6 +1,6 @@
-"""`make run`, once draining has begun: a window is killed, things fail, what arrives is watched.
+"""The scenario of `make run` after draining has started: kill a window, cause failures, observe.
 
-What counts is what the topics and the API show.
+The outcome is judged by the topics and the API alone.
 """
 
 import threading
@@ -10,22 +10,22 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
+from infra.local.oracle.failure_report import NO_FAILURES
 from infra.local.oracle.observer import Observer, Snapshot
 from infra.local.oracle.progress import Progress
 from infra.local.scenario.draining import start_second_batch
-from infra.local.scenario.failures import NO_FAILURES, Failures, free_videos
-from infra.local.scenario.redrive import original
+from infra.local.scenario.failures import Failures, fetch_free_videos, restore_event
 from infra.local.scenario.selected import selected_ids, selects_everything
 from infra.local.stack import Stack
 from infra.standin import Control
 from videovector_bridge.api import ApiError, VideoVectorClient
 
 _KILL_AFTER = 20  # events of the second batch
-_TIME_LIMIT_SECONDS = 240.0  # for a slow machine; what stands still is given up before
-_GIVE_UP_SECONDS = 60.0  # without anything new: longer than a redelivery waits here...
-_REJECTED_SECONDS = 10.0  # ...and after a rejection, which is not retried
-_NOTICE_SECONDS = 5.0  # for the clock to notice that a window was killed
+_TIME_LIMIT_SECONDS = 240.0  # for a slow machine; a stalled run is given up earlier
+_STALL_SECONDS = 60.0  # without any change; longer than the redelivery backoff here
+_STALL_AFTER_REJECTION_SECONDS = 10.0  # a rejection is not retried
+_NOTICE_SECONDS = 5.0  # until the scheduler notices that a window was killed
 _REAL_WINDOWS = 3
 _REAL_EFFECTS_SECONDS = 15.0
 _POLL_SECONDS = 0.3
@@ -36,31 +36,34 @@ Show = Callable[[Snapshot], None]
 def watch_scenario(
     stack: Stack, progress: Progress, *, started_at: datetime, show: Show
 ) -> Snapshot:
-    """Watch until everything that was emitted has arrived with its effects, or time is up.
+    """Watch until every emitted event has arrived with its effects, or until the time limit.
 
-    Draining has begun; `progress` hears of its windows.
+    Draining has started, and `progress` counts its windows.
     """
     observer, control = Observer(stack, progress, started_at), stack.upstream.control
     if control is not None:
-        run = _StandInRun(stack, progress, observer, control, _failures(stack, control))
+        run = StandInRun(stack, progress, observer, control, _failures(stack, control))
         return run.watch(show)
     return _watch_real_api(stack, progress, observer, show)
 
 
 def _failures(stack: Stack, control: Control) -> Failures | None:
-    """The failures of the run; None where nobody could say what they must lead to."""
+    """Return the failures of the run; None if their effects are not checked."""
     configuration = stack.configuration
     if configuration.unchecked or not selects_everything(configuration.drain.streams.values()):
         return None
 
-    def redrive(message: Observed) -> None:
-        stack.cloud.publish(configuration.topic_names["events"], original(message))
+    def redrive(message: TopicMessage) -> None:
+        stack.cloud.publish(configuration.topic_names["events"], restore_event(message))
 
-    return Failures(control, free_videos(stack.upstream), redrive)
+    return Failures(control, fetch_free_videos(stack.upstream), redrive)
 
 
-class _StandInRun:
-    """The scenario over the stand-in, which says what it emitted."""
+class StandInRun:
+    """The scenario over the stand-in, which reports the events that it emitted.
+
+    `stopped` is set when the run ends or is interrupted.
+    """
 
     def __init__(
         self,
@@ -77,122 +80,122 @@ class _StandInRun:
         self._failures = failures
         self._streams = tuple(stack.configuration.drain.streams.values())
         self._selected: frozenset[str] | None = None
-        self._killed_windows = 0
-        self._over = threading.Event()
-        self._quiet = _Quiet()
+        self.killed_windows = 0
+        self.stopped = threading.Event()
+        self._stall = _StallTimer()
 
     def watch(self, show: Show) -> Snapshot:
-        """Run it to its end, or until nothing comes any more; return what stands then."""
+        """Run it until it is complete or stalled; return the last snapshot."""
         deadline = time.monotonic() + _TIME_LIMIT_SECONDS
-        killer = threading.Thread(target=self._kill_a_window, args=[deadline], daemon=True)
+        killer = threading.Thread(target=self.kill_a_window, args=[deadline], daemon=True)
         killer.start()
         try:
             return self._watch(killer, deadline, show)
         finally:
-            # Ctrl-C too: what it asks, and the function that it starts, end only after it.
-            self._over.set()
+            # Also on Ctrl-C: the caller closes the stand-in's client and the functions next.
+            self.stopped.set()
             killer.join()
 
     def _watch(self, killer: threading.Thread, deadline: float, show: Show) -> Snapshot:
         while True:
             journal = self._control.journal()
-            over = journal["runs_active"] == 0 and not killer.is_alive()
-            snapshot = self._look("draining" if over else "processing", journal, over=over)
+            all_emitted = journal["runs_active"] == 0 and not killer.is_alive()
+            snapshot = self._snapshot(journal, all_emitted=all_emitted)
             show(snapshot)
-            # A window after the killed one has to end, too: that it resumed is what it reports.
-            arrived = snapshot.complete and self._cursor_arrived(snapshot, journal)
-            arrived = arrived and self._progress.windows >= 2
-            patience = _REJECTED_SECONDS if snapshot.unexpected else _GIVE_UP_SECONDS
-            stuck = self._quiet.seconds(_facts(snapshot)) > patience
-            trouble = bool(self._stack.trouble())
-            if (over and (arrived or stuck)) or trouble or time.monotonic() > deadline:
+            # A window after the killed one must end too: its report proves that it resumed.
+            complete = snapshot.complete and self._has_last_cursor(snapshot, journal)
+            complete = complete and self._progress.windows >= 2
+            limit = _STALL_AFTER_REJECTION_SECONDS if snapshot.unexpected else _STALL_SECONDS
+            stalled = self._stall.seconds(_state(snapshot)) > limit
+            crashed = bool(self._stack.crash_report())
+            if (all_emitted and (complete or stalled)) or crashed or time.monotonic() > deadline:
                 return snapshot
-            self._let_things_fail(journal)
+            self._advance_failures(journal)
             time.sleep(_POLL_SECONDS)
 
-    def _let_things_fail(self, journal: dict[str, Any]) -> None:
-        """Go on with the failures, once a first window has shown that all is well."""
+    def _advance_failures(self, journal: dict[str, Any]) -> None:
+        """Advance the failures, after a first window has ended."""
         if self._failures is not None and self._progress.windows >= 1:
-            with suppress(ApiError):  # the next look asks again
-                self._failures.advance(self._observer.observation(journal["markers"]))
+            with suppress(ApiError):  # retried at the next poll
+                self._failures.advance(self._observer.observe(journal["markers"]))
 
-    def _look(self, phase: str, journal: dict[str, Any], *, over: bool) -> Snapshot:
-        # Asked before the topic is looked at: what is sent after that is not missed yet.
+    def _snapshot(self, journal: dict[str, Any], *, all_emitted: bool) -> Snapshot:
+        # Read before the topic, so that no delivery after this line counts as missing.
         webhooks = self._control.webhooks()
         required = journal["event_ids"]
         if not selects_everything(self._streams):
-            if over and self._selected is None:
+            if all_emitted and self._selected is None:
                 self._selected = selected_ids(self._stack.upstream, self._streams)
             required = [each for each in required if each in (self._selected or ())]
-        return self._observer.look(
-            phase,
+        return self._observer.take_snapshot(
+            "draining" if all_emitted else "processing",
             required=required,
             markers=journal["markers"],
-            killed_windows=self._killed_windows,
+            killed_windows=self.killed_windows,
             webhooks=webhooks,
             failures=self._failures.report() if self._failures else NO_FAILURES,
         )
 
-    def _cursor_arrived(self, snapshot: Snapshot, journal: dict[str, Any]) -> bool:
-        """Whether a window has committed the last event; a filtered stream has its own last."""
+    def _has_last_cursor(self, snapshot: Snapshot, journal: dict[str, Any]) -> bool:
+        """Whether the cursor is the last event. A filtered stream ends at another event."""
         return not selects_everything(self._streams) or snapshot.cursor == journal["last_event_id"]
 
-    def _kill_a_window(self, deadline: float) -> None:
-        """Emit a batch, and kill drain half-way through a window that publishes it.
+    def kill_a_window(self, deadline: float) -> None:
+        """Emit a batch, and kill `drain` during a window that publishes it.
 
-        On a slow machine a batch may be over before a window is seen in it: then another follows.
+        `deadline` is a time of `time.monotonic`. On a slow machine a batch may end before a window
+        is observed in it; then emit another.
         """
         progress = self._progress
         while not self._has_first_window() or self._control.journal(ids=False)["runs_active"]:
-            if self._over.wait(0.1) or time.monotonic() > deadline:
+            if self.stopped.wait(0.1) or time.monotonic() > deadline:
                 return
-        while not self._killed_windows and not self._is_over(deadline):
-            # Filters may leave few: then after the first.
-            enough = len(progress.events) + (
-                _KILL_AFTER if selects_everything(self._streams) else 1
-            )
+        # Filters may select few events: then kill after the first.
+        kill_after = _KILL_AFTER if selects_everything(self._streams) else 1
+        while not self.killed_windows and not self._must_stop(deadline):
+            events = len(progress.events) + kill_after
             start_second_batch(self._control)
-            self._kill_within_a_batch(enough, deadline)
+            self._kill_within_batch(events, deadline)
 
     def _has_first_window(self) -> bool:
-        """Whether a window has ended that published events, if filters leave any for sure."""
+        """Whether a window has ended, and has published events unless filters may exclude all."""
         if selects_everything(self._streams):
             return self._progress.published_by_ended > 0
         return self._progress.windows > 0
 
-    def _kill_within_a_batch(self, enough: int, deadline: float) -> None:
-        """Kill a window once so many events were seen; return too when all windows are over."""
+    def _kill_within_batch(self, events: int, deadline: float) -> None:
+        """Kill a window after this number of events, or return when the batch is drained."""
         progress = self._progress
         last_window: int | None = None
-        while not self._killed_windows and not self._is_over(deadline):
-            # A window is under way if more was published than ended windows report.
-            if len(progress.events) >= enough and progress.messages > progress.published_by_ended:
+        while not self.killed_windows and not self._must_stop(deadline):
+            # A window is open if the topic has more messages than ended windows report.
+            if len(progress.events) >= events and progress.messages > progress.published_by_ended:
                 self._kill()
                 continue
             if last_window is None and not self._control.journal(ids=False)["runs_active"]:
-                # The window that is open by now may be the last one, or the next.
+                # The open window or the one after it drains the last event.
                 last_window = progress.windows + 2
             if last_window is not None and progress.windows >= last_window:
                 return
-            self._over.wait(0.02)
-            self._observer.look_at_events()
+            self.stopped.wait(0.02)
+            self._observer.read_events()
 
-    def _is_over(self, deadline: float) -> bool:
-        return self._over.is_set() or time.monotonic() > deadline
+    def _must_stop(self, deadline: float) -> bool:
+        return self.stopped.is_set() or time.monotonic() > deadline
 
     def _kill(self) -> None:
         drain, cut_before = self._stack.drain, self._progress.cut_windows
         drain.kill()
-        # The clock notices soon that its window was cut off, unless it was between two windows.
+        # The scheduler soon notices the killed window, unless no window was open.
         until = time.monotonic() + _NOTICE_SECONDS
         while self._progress.cut_windows == cut_before and time.monotonic() < until:
             time.sleep(0.02)
-        self._killed_windows += self._progress.cut_windows > cut_before
+        self.killed_windows += self._progress.cut_windows > cut_before
         drain.start()
 
 
 def _watch_real_api(stack: Stack, progress: Progress, observer: Observer, show: Show) -> Snapshot:
-    """A few windows over an API that does not say how much it emitted."""
+    """Run a few windows over an API that does not report how many events it emitted."""
     deadline = time.monotonic() + _TIME_LIMIT_SECONDS
     drained_at: float | None = None
     with VideoVectorClient(
@@ -201,7 +204,7 @@ def _watch_real_api(stack: Stack, progress: Progress, observer: Observer, show: 
         while True:
             markers = _markers(api) if stack.configuration.effects_allowed else None
             phase = "draining" if drained_at is None else "waiting for effects"
-            snapshot = observer.look(phase, required=None, markers=markers)
+            snapshot = observer.take_snapshot(phase, required=None, markers=markers)
             show(snapshot)
             now, last = time.monotonic(), progress.last_window.get("outcome")
             windows = progress.windows + progress.cut_windows
@@ -212,35 +215,35 @@ def _watch_real_api(stack: Stack, progress: Progress, observer: Observer, show: 
                 snapshot.complete or now > drained_at + _REAL_EFFECTS_SECONDS
             ):
                 return snapshot
-            if now > deadline or stack.trouble():
+            if now > deadline or stack.crash_report():
                 return snapshot
             time.sleep(1.0)
 
 
 def _markers(api: VideoVectorClient) -> list[dict[str, Any]] | None:
-    """The account's markers; None where they cannot be read (a key without that scope, say)."""
+    """Return the account's markers; None if they are not readable (the key may lack the scope)."""
     try:
         return [dict(each.fields) for each in api.list_markers()]
     except ApiError:
         return None
 
 
-class _Quiet:
-    """Measures for how long nothing new has been seen."""
+class _StallTimer:
+    """Measures how long the state of the run has not changed."""
 
     def __init__(self) -> None:
-        self._facts: object = None
+        self._state: object = None
         self._since = 0.0
 
-    def seconds(self, facts: object) -> float:
-        """For how long `facts` have been the same."""
+    def seconds(self, state: object) -> float:
+        """Return for how long `state` has been the same."""
         now = time.monotonic()
-        if facts != self._facts:
-            self._facts, self._since = facts, now
+        if state != self._state:
+            self._state, self._since = state, now
         return now - self._since
 
 
-def _facts(snapshot: Snapshot) -> tuple[object, ...]:
+def _state(snapshot: Snapshot) -> tuple[object, ...]:
     progress, effects = snapshot.progress, snapshot.effects
-    arrived = progress.messages, len(progress.webhooks), effects.found.total()
+    arrived = progress.messages, len(progress.webhooks), effects.confirmed.total()
     return snapshot.emitted, arrived, snapshot.cursor, snapshot.failures

@@ -1,4 +1,4 @@
-"""The events of the stand-in that must be published: those that the streams' filters select."""
+"""The stand-in's events that the streams' filters select: those that must be published."""
 
 from collections.abc import Iterable
 
@@ -14,12 +14,12 @@ _READ_SECONDS = 30.0
 
 
 def selects_everything(streams: Iterable[StreamSettings]) -> bool:
-    """Whether one of the streams has no filter, so that every event must be published."""
+    """Whether a stream has no filter, so that every event must be published."""
     return any(stream.filters.identity() == _EVERYTHING for stream in streams)
 
 
 def selected_ids(upstream: Upstream, streams: Iterable[StreamSettings]) -> frozenset[str]:
-    """The ids of the events so far that the API sends for the filters of the streams."""
+    """Return the ids of the events so far that the API sends for the streams' filters."""
     return frozenset(id_ for each in streams for id_ in _selected(upstream, each.filters))
 
 
@@ -35,7 +35,7 @@ def _selected(upstream: Upstream, filters: StreamFilters) -> list[str]:
     ) as response:
         for line in response.raise_for_status().iter_lines():
             if line.startswith(":"):
-                break  # A heartbeat: there is nothing more to send for now.
+                break  # A heartbeat: all events so far have been sent.
             if line.startswith("data:"):
                 ids.append(orjson.loads(line.removeprefix("data:"))["event_id"])
     return ids

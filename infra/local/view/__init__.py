@@ -1,1 +1,4 @@
-"""What people and scripts see of a run: a live table, and the report at its end."""
+"""The display of a run for people and scripts: a live table, and the report at the end.
+
+Only the commands in the folder above import it.
+"""

@@ -1,4 +1,4 @@
-"""What a person sees while a run works: a live table on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live table on a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ def live_view(console: Console) -> Iterator[Callable[[Snapshot], None]]:
 
 
 class _Lines:
-    """A line every two seconds."""
+    """Prints a line every two seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -45,7 +45,7 @@ def _cells(snapshot: Snapshot) -> dict[str, str]:
         "published": str(len(progress.events)),
         "repeats": str(progress.repeats),
         "webhooks": f"{len(progress.webhooks)}/{sent.events if sent else '?'}",
-        "effects": f"{effects.found.total()}/{effects.expected.total()}",
+        "effects": f"{effects.confirmed.total()}/{effects.expected.total()}",
         "windows": str(progress.windows + progress.cut_windows),
         "killed": str(snapshot.killed_windows),
         "busy": str(progress.busy_windows),

@@ -1,4 +1,4 @@
-"""The end of a run: `build/run.json`, a table for people, and what is wrong if anything is."""
+"""The report of a run: `build/run.json`, a table for people, and its problems."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,35 +11,35 @@ from typing import Any, Final
 from rich.table import Table
 
 from infra.local.oracle.effects import KINDS
+from infra.local.oracle.failure_report import FailureReport
 from infra.local.oracle.observer import Snapshot
-from infra.local.scenario.failures import FailureReport
 
 NO_COSTS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType({})
-_NAMED = 5  # of many things that are missing, so many are named
+_LISTED = 5  # of many missing items, this many are listed
 
 
 def result(
     snapshot: Snapshot,
     backend: str,
     started_at: datetime,
-    trouble: str,
+    crash: str,
     costs: Mapping[str, Mapping[str, float]] = NO_COSTS,
 ) -> dict[str, Any]:
-    """The run as plain JSON values. The keys are relied on by scripts."""
+    """Return the result of a run as JSON values. Scripts rely on the keys."""
     progress, effects, webhooks = snapshot.progress, snapshot.effects, snapshot.webhooks
     checked, failures = not snapshot.unchecked, snapshot.failures
     first = progress.first_event_at
-    middle, high = percentiles(effects.milliseconds)
-    wrong = problems(snapshot, trouble)
+    p50, p99 = percentiles(effects.milliseconds)
+    reasons = problems(snapshot, crash)
     return {
-        "ok": not wrong,
+        "ok": not reasons,
         "backend": backend,
         "emitted": snapshot.emitted,
         "published": len(progress.events),
         "repeats": progress.repeats,
         "lost": None if snapshot.emitted is None else len(snapshot.missing),
         "rejected": len(progress.rejected),
-        **{kind: effects.found.get(kind, 0) if checked else None for kind in KINDS},
+        **{kind: effects.confirmed.get(kind, 0) if checked else None for kind in KINDS},
         "webhooks": len(progress.webhooks),
         "windows": progress.windows + progress.cut_windows,
         "killed_windows": snapshot.killed_windows,
@@ -49,7 +49,7 @@ def result(
         "first_event_seconds": (
             None if first is None else round((first - started_at).total_seconds(), 2)
         ),
-        "effect_ms": {"p50": middle, "p99": high},
+        "effect_ms": {"p50": p50, "p99": p99},
         **{
             f"{kind}_expected": effects.expected.get(kind, 0) if checked else None for kind in KINDS
         },
@@ -67,38 +67,38 @@ def result(
         "seconds": round(snapshot.seconds, 2),
         "missing": [*snapshot.missing, *(webhooks.missing if webhooks else ()), *effects.missing],
         "surplus": list(effects.surplus),
-        "problems": wrong,
+        "problems": reasons,
     }
 
 
-def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
-    """What keeps the run from being a success, as sentences; nothing when it is one.
+def problems(snapshot: Snapshot, crash: str = "") -> list[str]:
+    """Return the reasons why the run failed, as sentences; empty if it passed.
 
-    `trouble` is what ended by itself in the meantime, if anything.
+    `crash` is a sentence about a process that ended unexpectedly, or empty.
     """
     progress, rejected = snapshot.progress, snapshot.unexpected
-    sentences = [trouble] if trouble else []
+    sentences = [crash] if crash else []
     if snapshot.missing:
         sentences.append(
             f"{len(snapshot.missing)} of {snapshot.emitted} events were not published: "
-            f"{_some(snapshot.missing)}."
+            f"{_list(snapshot.missing)}."
         )
     webhooks = snapshot.webhooks
     if webhooks is not None and webhooks.missing:
         sentences.append(
             f"{len(webhooks.missing)} of {webhooks.events} events sent to the webhook were not "
-            f"published: {_some(webhooks.missing)}."
+            f"published: {_list(webhooks.missing)}."
         )
     if snapshot.emitted is not None:
         if snapshot.emitted and not snapshot.killed_windows:
-            sentences.append("No window was killed, so that the resume was not shown.")
+            sentences.append("No window was killed, so the resume was not tested.")
         if rejected:
-            sentences.append(f"{len(rejected)} messages were rejected that should not be.")
+            sentences.append(f"{len(rejected)} messages were rejected unexpectedly.")
     sentences += _wrong_effects(snapshot) + _wrong_failures(snapshot.failures)
     if rejected and sentences:
         first = rejected[0].attributes
-        sentences.append(f"The first rejection ({first.get('code')}) says: {first.get('detail')}")
-    # A window may fail and the next make it good: over the stand-in it is what arrived that counts.
+        sentences.append(f"The first rejection ({first.get('code')}): {first.get('detail')}")
+    # A failed window is no problem over the stand-in if a later one published every event.
     last_failed = progress.last_window.get("outcome") == "failed"
     if progress.failures and (sentences or (snapshot.emitted is None and last_failed)):
         sentences.append(f"A window failed: {progress.failures[-1]}")
@@ -108,30 +108,34 @@ def problems(snapshot: Snapshot, trouble: str = "") -> list[str]:
 def _wrong_effects(snapshot: Snapshot) -> list[str]:
     effects = snapshot.effects
     renamed = [key.gcs_uri for key in sorted(snapshot.progress.renamed_urls)]
-    said = {
-        "effects did not happen": effects.missing,
-        "effects happened that no event asks for": effects.surplus,
-        "URLs were published under more than one ce-id": renamed,
+    items = {
+        "effects are missing": effects.missing,
+        "effects have no event that causes them": effects.surplus,
+        "URLs were published with more than one ce-id": renamed,
     }
-    return [f"{len(each)} {what}: {_some(each)}." for what, each in said.items() if each]
+    return [f"{len(each)} {what}: {_list(each)}." for what, each in items.items() if each]
 
 
 def _wrong_failures(failures: FailureReport) -> list[str]:
-    said = (
+    counts = (
         ("refusals were reported", failures.refusals, failures.refusals_expected),
         ("redriven messages had their effect", failures.redriven, failures.redriven_expected),
-        ("failures left all else alone", failures.isolated, failures.isolated_expected),
+        ("failures did not disturb other effects", failures.isolated, failures.isolated_expected),
     )
-    return [f"{seen} of {expected} {what}." for what, seen, expected in said if seen != expected]
+    return [
+        f"{observed} of {expected} {what}."
+        for what, observed, expected in counts
+        if observed != expected
+    ]
 
 
-def _some(things: Sequence[str]) -> str:
-    more = len(things) - _NAMED
-    return ", ".join(things[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _list(items: Sequence[str]) -> str:
+    more = len(items) - _LISTED
+    return ", ".join(items[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def write(summary: dict[str, Any], file: Path) -> None:
-    """Write the result, whole or not at all."""
+    """Write the result; readers never see half of the file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".new")
     draft.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -139,8 +143,8 @@ def write(summary: dict[str, Any], file: Path) -> None:
 
 
 def table(summary: dict[str, Any]) -> Table:
-    """The result for people."""
-    middle, high = summary["effect_ms"]["p50"], summary["effect_ms"]["p99"]
+    """Return the result as a table for people."""
+    p50, p99 = summary["effect_ms"]["p50"], summary["effect_ms"]["p99"]
     lines = [
         ("Events emitted", _known(summary["emitted"]), ""),
         ("Events published", summary["published"], f"{summary['repeats']} repeats"),
@@ -154,11 +158,11 @@ def table(summary: dict[str, Any]) -> Table:
         *_effect_lines(summary),
         ("Refused and redriven", _of(summary, "redriven"), f"{summary['refusals']} on rejected"),
         ("Failures isolated", _of(summary, "isolated_failures"), ""),
-        ("Windows", summary["windows"], f"{summary['killed_windows']} killed half-way"),
-        ("Found the lease taken", summary["busy_windows"], "times"),
-        ("Stream reconnected", summary["reconnects"], "times within windows"),
+        ("Windows", summary["windows"], f"{summary['killed_windows']} killed"),
+        ("Lease was held", summary["busy_windows"], "windows"),
+        ("Reconnects", summary["reconnects"], "within windows"),
         ("First event after", _unit(summary["first_event_seconds"], "s"), "from the start"),
-        ("Effect after", _unit(middle, "ms"), f"median; 99 % in {_unit(high, 'ms')}"),
+        ("Effect after", _unit(p50, "ms"), f"median; 99 % in {_unit(p99, 'ms')}"),
         ("Cursor", summary["cursor"] or "none", ""),
         ("Time", _unit(summary["seconds"], "s"), f"backend {summary['backend']}"),
     ]
@@ -172,8 +176,8 @@ def table(summary: dict[str, Any]) -> Table:
 
 
 def cost_table(summary: dict[str, Any]) -> Table:
-    """What an event costs by action, for people."""
-    grid = Table(title="An event costs, on average", title_justify="left")
+    """Return the average cost of an event by action, as a table for people."""
+    grid = Table(title="Average cost of an event", title_justify="left")
     grid.add_column("action")
     for name in ("events", "API calls", "reads", "writes"):
         grid.add_column(name, justify="right")
@@ -184,7 +188,7 @@ def cost_table(summary: dict[str, Any]) -> Table:
 
 
 def percentiles(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """The 50th and 99th percentile, None without values."""
+    """Return the 50th and 99th percentile; None without values."""
     if len(values) < 2:
         return (round(values[0], 1),) * 2 if values else (None, None)
     cuts = quantiles(values, n=100, method="inclusive")
@@ -199,7 +203,7 @@ def _effect_lines(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
         (
             "Markers deleted",
             _of(summary, "markers_deleted"),
-            f"{summary['red_no_more']} red no more",
+            f"{summary['red_no_more']} no longer red",
         ),
         ("Signed URLs", _of(summary, "signed_urls"), ""),
         ("Previews stored", _of(summary, "previews"), ""),
@@ -213,7 +217,7 @@ def _of(summary: dict[str, Any], kind: str) -> str:
 
 
 def _known(number: int | None) -> str:
-    return "not known" if number is None else str(number)
+    return "unknown" if number is None else str(number)
 
 
 def _unit(value: float | None, unit: str) -> str:

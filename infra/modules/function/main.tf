@@ -1,4 +1,4 @@
-# One function: itself, the service account that it is, and who may call it.
+# One function, its service account, and the grants of its callers.
 
 resource "google_service_account" "this" {
   project      = var.project_id
@@ -40,7 +40,7 @@ resource "google_cloudfunctions2_function" "this" {
     timeout_seconds                  = var.resources.timeout_seconds
     environment_variables            = var.environment
 
-    # Mounted, not set: a new version is read without a new deployment.
+    # Mounted as a file: a new version is read without a deployment.
     dynamic "secret_volumes" {
       for_each = var.secret_files
 
@@ -60,7 +60,7 @@ resource "google_cloudfunctions2_function" "this" {
   depends_on = [google_secret_manager_secret_iam_member.this]
 }
 
-# Before the function, which mounts them.
+# Granted before the function is created, because it mounts the secrets.
 resource "google_secret_manager_secret_iam_member" "this" {
   for_each = var.secret_files
 

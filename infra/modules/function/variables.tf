@@ -1,5 +1,5 @@
 variable "build" {
-  description = "How it is built: bucket and object of the source, image repository, and the service account that builds (their ids)."
+  description = "The build: bucket and object of the source, image repository and build service account (ids)."
   type = object({
     bucket          = string
     object          = string
@@ -9,58 +9,58 @@ variable "build" {
 }
 
 variable "description" {
-  description = "What it does, in a sentence."
+  description = "Description of the function, one sentence."
   type        = string
 }
 
 variable "entry_point" {
-  description = "Its name in main.py."
+  description = "Entry point in main.py."
   type        = string
 }
 
 variable "environment" {
-  description = "Its settings."
+  description = "Environment variables of the function."
   type        = map(string)
 }
 
 variable "invokers" {
-  description = "Who may call it, by a name of their own."
+  description = "IAM members that may call the function, by any key."
   type        = map(string)
 }
 
 variable "kms_key" {
-  description = "The key that encrypts it (null: Google's)."
+  description = "Customer-managed encryption key (null: Google's key)."
   type        = string
   default     = null
 }
 
 variable "name" {
-  description = "Its name. Its service account's is the same after fn-."
+  description = "Name of the function. The service account is fn-NAME."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{2,25}[a-z0-9]$", var.name))
-    error_message = "The name of a function has 4 to 27 lower-case letters, digits and hyphens: its service account's has 30 at most."
+    error_message = "The name of a function must have 4 to 27 lower-case letters, digits and hyphens: the name of its service account has at most 30."
   }
 }
 
 variable "project_id" {
-  description = "The project that it is in."
+  description = "Id of the Google Cloud project."
   type        = string
 }
 
 variable "public" {
-  description = "Whether the internet may reach it. Others are reached from the project alone."
+  description = "Whether the internet can reach the function; otherwise only the project can."
   type        = bool
 }
 
 variable "region" {
-  description = "Where it runs."
+  description = "Region of the function."
   type        = string
 }
 
 variable "resources" {
-  description = "What it may use: CPUs, memory, requests at once, instances, seconds for a request."
+  description = "Limits: CPUs, memory, concurrent requests, instances, seconds per request."
   type = object({
     cpu             = string
     memory          = string
@@ -71,12 +71,12 @@ variable "resources" {
 
   validation {
     condition     = var.resources.concurrency == 1 || tonumber(var.resources.cpu) >= 1
-    error_message = "Several requests at once take a whole CPU."
+    error_message = "Concurrency above 1 needs at least 1 CPU."
   }
 }
 
 variable "secret_files" {
-  description = "Secrets that are mounted as files: folder -> the secret's name, and the file in that folder."
+  description = "Secrets that are mounted as files: folder -> name of the secret, and of the file in the folder."
   type = map(object({
     secret = string
     file   = string

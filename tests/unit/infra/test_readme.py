@@ -1,10 +1,10 @@
-"""infra/README.md shows what the files that it is about say now."""
+"""The generated parts of infra/README.md agree with their sources."""
 
 import json
 
 import pytest
 
-from infra.readme.__main__ import FILE, INFRA, drawn
+from infra.readme.__main__ import FILE, INFRA, render
 from infra.readme.picture import picture
 
 TOPOLOGY = json.loads((INFRA / "topology.json").read_text(encoding="utf-8"))
@@ -12,27 +12,27 @@ README = FILE.read_text(encoding="utf-8")
 
 
 def test_it_is_current() -> None:
-    """`make readme` would change nothing."""
-    assert drawn(README) == README
+    """`make readme` changes nothing."""
+    assert render(README) == README
 
 
-def test_a_part_that_is_behind_is_drawn_anew() -> None:
-    """Whatever stands between the markers."""
-    behind = README.replace("fn_drain[drain]", "fn_drain[drains]").replace("`streams`", "`brooks`")
+def test_an_outdated_part_is_regenerated() -> None:
+    """Everything between the markers is replaced."""
+    old = README.replace("fn_drain[drain]", "fn_drain[drains]").replace("`streams`", "`brooks`")
 
-    assert behind != README
-    assert drawn(behind) == README
+    assert old != README
+    assert render(old) == README
 
 
-def test_a_part_that_nobody_draws_is_told() -> None:
-    """A misspelt marker is a mistake."""
+def test_an_unknown_part_is_an_error() -> None:
+    """A misspelt marker does not leave an outdated part."""
     with pytest.raises(KeyError, match="pictures"):
-        drawn("<!-- drawn: pictures -->\n<!-- /drawn -->")
+        render("<!-- generated: pictures -->\n<!-- /generated -->")
 
 
 @pytest.mark.parametrize("name", [*TOPOLOGY["functions"], *TOPOLOGY["topics"]])
 def test_the_picture_has_every_function_and_topic(name: str) -> None:
-    """By its name, with an arrow from or to it or its group."""
+    """Each has a node; each topic has arrows in both directions."""
     lines = picture(TOPOLOGY).splitlines()
     node = f"fn_{name}" if name in TOPOLOGY["functions"] else f"topic_{name}"
     node = node.replace("-", "_")
@@ -44,8 +44,8 @@ def test_the_picture_has_every_function_and_topic(name: str) -> None:
         assert any(node == words[-1] for words in arrows)
 
 
-def test_an_arrow_of_one_function_alone_is_its_own() -> None:
-    """What not all of a group do is drawn from the one that does."""
+def test_an_arrow_of_one_function_starts_at_that_function() -> None:
+    """Only an arrow of all functions starts at the group."""
     lines = [line.strip() for line in picture(TOPOLOGY).splitlines()]
 
     assert "fn_issue_signed_urls --> topic_media_urls" in lines

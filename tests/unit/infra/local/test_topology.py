@@ -1,4 +1,4 @@
-"""infra/topology.json: what it names exists, and its values are such as Google takes."""
+"""infra/topology.json: its references exist, and its values are within Google's limits."""
 
 import json
 from collections.abc import Mapping
@@ -27,25 +27,27 @@ def test_each_entry_point_is_a_function_once() -> None:
     assert sorted(entry_points) == sorted({*INGEST, *subscribers()})
 
 
-def test_every_topic_that_is_named_exists() -> None:
-    """Subscriptions, dead letters and publishers name topics of the topology."""
-    named = {each.topic for each in TOPOLOGY.subscriptions}
-    named |= {each.dead_letter_topic for each in TOPOLOGY.subscriptions if each.dead_letter_topic}
-    named |= {topic for each in RAW["functions"].values() for topic in each["publishes"]}
+def test_every_referenced_topic_exists() -> None:
+    """Subscriptions, dead-letter policies and publishers refer to topics of the topology."""
+    referenced = {each.topic for each in TOPOLOGY.subscriptions}
+    referenced |= {
+        each.dead_letter_topic for each in TOPOLOGY.subscriptions if each.dead_letter_topic
+    }
+    referenced |= {topic for each in RAW["functions"].values() for topic in each["publishes"]}
 
-    assert named <= set(TOPOLOGY.topics)
+    assert referenced <= set(TOPOLOGY.topics)
 
 
-def test_every_function_that_is_named_exists() -> None:
-    """Subscriptions and schedules name functions of the topology."""
-    named = {each.function for each in TOPOLOGY.subscriptions if each.function}
-    named |= {each["function"] for each in RAW["schedules"].values()}
+def test_every_referenced_function_exists() -> None:
+    """Subscriptions and schedules refer to functions of the topology."""
+    referenced = {each.function for each in TOPOLOGY.subscriptions if each.function}
+    referenced |= {each["function"] for each in RAW["schedules"].values()}
 
-    assert named <= set(TOPOLOGY.functions)
+    assert referenced <= set(TOPOLOGY.functions)
 
 
 def test_push_functions_have_a_subscription_and_an_action() -> None:
-    """A function that is triggered by push is pushed to, and carries out an action there is."""
+    """Each function with a push trigger has a subscription and an existing action."""
     pushed = {name: each for name, each in RAW["functions"].items() if each["trigger"] == "push"}
 
     assert {each.function for each in TOPOLOGY.subscriptions if each.function} == set(pushed)
@@ -55,7 +57,7 @@ def test_push_functions_have_a_subscription_and_an_action() -> None:
 
 
 def test_only_the_webhooks_function_is_public() -> None:
-    """What verifies its callers itself is open to everybody, and nothing else is."""
+    """Only the function that verifies signatures accepts any caller."""
     public = {name: each for name, each in RAW["functions"].items() if each.get("public", False)}
 
     assert set(public) == {"receive-webhook"}
@@ -63,8 +65,8 @@ def test_only_the_webhooks_function_is_public() -> None:
     assert public["receive-webhook"]["secrets"] == ["WEBHOOK_SECRETS"]
 
 
-def test_the_public_function_may_do_no_more_than_publish() -> None:
-    """Every delivery that it accepts fits a message, so it stores none; it has no state."""
+def test_the_public_function_may_only_publish() -> None:
+    """Every delivery that it accepts fits into a message, so it needs no bucket and no state."""
     receiver = RAW["functions"]["receive-webhook"]
 
     assert (receiver["publishes"], receiver["buckets"]) == (["events", "rejected"], [])
@@ -73,7 +75,7 @@ def test_the_public_function_may_do_no_more_than_publish() -> None:
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_values_are_within_the_limits_of_pubsub(name: str) -> None:
-    """Acknowledgement deadlines, retry pauses, attempts and filters are such as Pub/Sub takes."""
+    """These are ack deadlines, backoff, attempts and filters."""
     raw = RAW["subscriptions"][name]
     retry = raw.get("retry_seconds", {"minimum": 10, "maximum": 600})
 
@@ -84,8 +86,8 @@ def test_values_are_within_the_limits_of_pubsub(name: str) -> None:
         assert 5 <= raw["dead_letter"]["max_delivery_attempts"] <= 100
 
 
-def test_what_is_given_up_on_is_kept() -> None:
-    """Every push has a dead letter topic, and each of those a subscription that holds on to it."""
+def test_dead_letters_are_kept() -> None:
+    """Every push subscription has a dead-letter topic, and that has a pull subscription."""
     dead = {each.dead_letter_topic for each in TOPOLOGY.subscriptions if each.function}
     pulled = {each.topic for each in TOPOLOGY.subscriptions if not each.function}
 
@@ -93,8 +95,8 @@ def test_what_is_given_up_on_is_kept() -> None:
     assert dead <= pulled
 
 
-def test_filters_are_those_that_the_shipped_automations_need() -> None:
-    """`videovector-bridge automations filters --topology ... --write` made them."""
+def test_filters_are_derived_from_the_shipped_automations() -> None:
+    """`videovector-bridge automations filters --topology ... --write` writes them."""
     text = (ROOT / "functions" / "automations.toml").read_text(encoding="utf-8")
     needed = filters(read_automations(text, "automations.toml"))
     by_function = {each.function: each.filter for each in TOPOLOGY.subscriptions if each.function}
@@ -120,10 +122,10 @@ def test_filters_are_those_that_the_shipped_automations_need() -> None:
         ),
     ],
 )
-def test_what_a_topology_lacks_is_named(
+def test_a_problem_of_a_topology_is_reported(
     tmp_path: Path, change: Mapping[str, Any], problem: str
 ) -> None:
-    """In one sentence; the local stack does not start."""
+    """The error is one sentence."""
     file = tmp_path / "topology.json"
     good = {"topics": {"t": {}}, "functions": {"f": {"entry_point": "f"}}, "subscriptions": {}}
     file.write_text(json.dumps({**good, **change}))
@@ -131,12 +133,12 @@ def test_what_a_topology_lacks_is_named(
     with pytest.raises(SettingsError) as caught:
         read_topology(file)
 
-    (found,) = caught.value.problems
-    assert problem in found
+    (sentence,) = caught.value.problems
+    assert problem in sentence
 
 
 def test_topics_may_be_renamed() -> None:
-    """Another name for a topic takes its place wherever the topic stands."""
+    """A new name replaces the old one everywhere in the topology."""
     subscription = Subscription("s", "events", "f", "", 60, "dead", 5)
     topology = Topology(("events", "dead"), {"f": "f"}, {"f": {"A": "b"}}, (subscription,))
 

@@ -1,11 +1,11 @@
-"""Which effects a run must have."""
+"""The expected effects of events."""
 
 import tomllib
 from typing import Any
 
 import pytest
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 from infra.local.configuration import SHIPPED_AUTOMATIONS
 from infra.local.oracle.expected import (
     TABLE,
@@ -23,22 +23,22 @@ from infra.local.oracle.progress import Progress
 from tests.support.local_run import event
 
 
-def expected_of(*messages: Observed) -> Expected:
-    """What the messages must lead to."""
+def expected_of(*messages: TopicMessage) -> Expected:
+    """The expected effects of messages."""
     progress = Progress()
     progress.note_events(list(messages))
     return expected_effects(progress.published.values())
 
 
-def test_the_table_has_every_shipped_automation_once_and_no_other() -> None:
-    """By name, in the order of the file."""
+def test_the_table_has_each_shipped_automation_once() -> None:
+    """The rows have the names of the file, in its order."""
     shipped = tomllib.loads(SHIPPED_AUTOMATIONS.read_text(encoding="utf-8"))["automation"]
 
     assert [row.automation for row in TABLE] == [each["name"] for each in shipped]
 
 
 def test_the_newest_event_decides() -> None:
-    """A failed run that was tried again has no marker, in whatever order its events were seen."""
+    """A failed run that was retried has no marker, in any order of its messages."""
     failed = event("a", "processing.run_failed", 1, run_id="r")
     completed = event("b", "processing.run_completed", 2, run_id="r")
 
@@ -48,7 +48,7 @@ def test_the_newest_event_decides() -> None:
 
 
 def test_events_of_one_time_are_in_the_order_of_their_ids() -> None:
-    """Whichever was seen first."""
+    """The order of their messages does not matter."""
     failed = event("a", "processing.run_failed", 1, run_id="r")
     completed = event("b", "processing.run_completed", 1, run_id="r")
 
@@ -57,15 +57,17 @@ def test_events_of_one_time_are_in_the_order_of_their_ids() -> None:
 
 
 def test_events_of_two_sources_with_one_id_are_two() -> None:
-    """An event is known by source and id together."""
+    """Source and id together identify an event."""
     one, other = (event("a", run_id=name) for name in ("r", "s"))
-    other = Observed({**other.attributes, "ce-source": "//other"}, other.data, other.published_at)
+    other = TopicMessage(
+        {**other.attributes, "ce-source": "//other"}, other.data, other.published_at
+    )
 
     assert set(expected_of(one, other).newest) == {"marker on run r", "marker on run s"}
 
 
 def test_red_before_something_else_is_remembered() -> None:
-    """By the order of the events, not by what was seen first; what is red still is not meant."""
+    """`red_before` follows the order of the events, and is false for a marker that is still red."""
     failed = event("a", "processing.run_failed", 1, run_id="r")
     again = event("b", "processing.run_failed", 2, run_id="r")
     partly = event("c", "processing.run_completed_with_failures", 3, run_id="r")
@@ -82,7 +84,7 @@ def test_red_before_something_else_is_remembered() -> None:
 
 
 def test_time_is_compared_not_text() -> None:
-    """Times in different zones and forms are told apart as moments."""
+    """Times in different zones and formats are compared as times."""
     first = event(
         "a", "processing.run_failed", 1, run_id="r", created_at="2026-01-01T02:00:00+02:00"
     )
@@ -94,7 +96,7 @@ def test_time_is_compared_not_text() -> None:
 
 
 def test_a_failed_run_is_red_with_the_time_of_its_event() -> None:
-    """As the event states it, by whichever channel it came."""
+    """The note has the event's own text for the time, on both channels."""
     stream = event("a", run_id="r", created_at="2026-01-01T00:00:01Z")
     webhook = event("w", "prompt_run.failed", 1, channel="webhook", data={"run_id": "s"})
 
@@ -107,8 +109,8 @@ def test_a_failed_run_is_red_with_the_time_of_its_event() -> None:
 
 
 def test_every_kind_of_effect_is_expected_of_a_processed_video() -> None:
-    """Each on a target of its own; what the bridge itself publishes leads to more."""
-    found = expected_of(
+    """Each has its own target; the bridge's own events cause further effects."""
+    expected = expected_of(
         event(
             "a",
             "processing.video_completed",
@@ -126,7 +128,7 @@ def test_every_kind_of_effect_is_expected_of_a_processed_video() -> None:
         event("c", "media.preview_stored", channel="bridge", payload={"uri": "gs://bucket/v.gif"}),
     )
 
-    effects = [each.effect for each in found.every]
+    effects = [each.effect for each in expected.every]
     assert sorted(effects, key=repr) == sorted(
         [
             SignedUrl("gs://bucket/o"),
@@ -141,10 +143,10 @@ def test_every_kind_of_effect_is_expected_of_a_processed_video() -> None:
 
 
 def test_a_completed_run_is_searched() -> None:
-    """Once by each saved search."""
-    found = expected_of(event("a", "processing.run_completed", run_id="r"))
+    """Each saved search runs once."""
+    expected = expected_of(event("a", "processing.run_completed", run_id="r"))
 
-    searches = [each.effect.search for each in found.every if isinstance(each.effect, Matches)]
+    searches = [each.effect.search for each in expected.every if isinstance(each.effect, Matches)]
     assert searches[0] == {"query": "a red car", "top_k": 20}
 
 
@@ -159,8 +161,8 @@ def test_a_completed_run_is_searched() -> None:
         ("processing.video_completed", {"payload": {"failed_segments": None, "gcs_uri": None}}),
     ],
 )
-def test_what_cannot_be_done_or_is_not_asked_for_is_not_expected(
+def test_an_event_that_meets_no_condition_has_no_effect(
     event_type: str, fields: dict[str, Any]
 ) -> None:
-    """An event that lacks what an automation needs, or meets no condition, has no effect."""
+    """Nor has an event that lacks a field which the automation needs."""
     assert expected_of(event("a", event_type, **fields)).every == ()

@@ -1,4 +1,4 @@
-"""A look at the stack takes what it can read."""
+"""Snapshots of a stack whose state is not always readable."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from videovector_bridge.errors import BackendError
 
 
 class Stack:
-    """A stack whose state answers or does not."""
+    """A stack whose state is readable unless `down`."""
 
     def __init__(self) -> None:
         each: Any = self
@@ -25,20 +25,23 @@ class Stack:
         return []
 
     def cursor(self, stream: str) -> str:
-        """Where the stream stands."""
+        """The cursor of the stream."""
         if self.down:
             raise BackendError("it is down")
         return f"cursor of {stream}"
 
 
-def test_a_state_that_does_not_answer_shows_the_cursor_that_was_read_last() -> None:
-    """It is read again at the next look; a run does not end because of it."""
+def test_an_unreadable_state_shows_the_last_cursor() -> None:
+    """The next snapshot reads it again; the run continues."""
     stack: Any = Stack()
     observer = Observer(stack, Progress(), START)
     stack.down = True
-    assert observer.look("draining", required=None, markers=None).cursor is None
+    assert observer.take_snapshot("draining", required=None, markers=None).cursor is None
 
     stack.down = False
-    observer.look("draining", required=None, markers=None)
+    observer.take_snapshot("draining", required=None, markers=None)
     stack.down = True
-    assert observer.look("draining", required=None, markers=None).cursor == "cursor of default"
+    assert (
+        observer.take_snapshot("draining", required=None, markers=None).cursor
+        == "cursor of default"
+    )

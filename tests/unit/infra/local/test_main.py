@@ -1,15 +1,15 @@
-"""The automations that a local stack follows are checked before it starts."""
+"""The automations file is checked before the local stack starts."""
 
 from pathlib import Path
 
 import pytest
 
-from infra.local.followed import check_automations
+from infra.local.__main__ import check_automations
 from videovector_bridge.errors import SettingsError
 
 
-def test_the_shipped_automations_are_in_order() -> None:
-    """They are what is followed where no file is named."""
+def test_the_shipped_automations_are_valid() -> None:
+    """They are checked if no file is set."""
     check_automations("")
 
 
@@ -17,7 +17,7 @@ def test_the_shipped_automations_are_in_order() -> None:
 def test_mistakes_in_the_automations_name_the_file(
     tmp_path: Path, content: str | bytes | None
 ) -> None:
-    """A file that is not there, or not in order, is a wrong setting."""
+    """A missing or invalid file is a wrong setting."""
     file = tmp_path / "mine.toml"
     if content is not None:
         file.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,21 +1,21 @@
-"""Counting what a run has seen."""
+"""Counts of events, effects and windows."""
 
 import pytest
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.progress import Progress, UrlKey
 from infra.local.oracle.published import PublishedEvent
-from tests.support.local_run import LOST_TICK, at, event, tick
+from tests.support.local_run import LOST_CALL, at, drain_call, event
 
 
 def one(progress: Progress, event_id: str) -> PublishedEvent:
     """The event of that id."""
-    (found,) = (each for each in progress.published.values() if each.id == event_id)
-    return found
+    (published,) = (each for each in progress.published.values() if each.id == event_id)
+    return published
 
 
-def test_repeats_are_counted_and_the_first_sight_kept() -> None:
-    """The same event again is a repeat; its time is that of the first message."""
+def test_repeats_are_counted_and_the_first_time_is_kept() -> None:
+    """A second message of an event is a repeat; the event has the time of the first."""
     progress = Progress()
 
     progress.note_events([event("a", seconds=2), event("b", seconds=1)])
@@ -27,7 +27,7 @@ def test_repeats_are_counted_and_the_first_sight_kept() -> None:
 
 
 def test_a_gap_is_no_event() -> None:
-    """The bridge's own gap events are counted apart."""
+    """Gap events have their own count."""
     progress = Progress()
 
     progress.note_events([event("gap", "bridge.stream.gap")])
@@ -35,17 +35,17 @@ def test_a_gap_is_no_event() -> None:
     assert (progress.gaps, progress.messages) == (1, 0)
 
 
-def test_data_that_is_no_event_has_no_effect() -> None:
-    """It is counted as published; automations are not expected to act on it."""
+def test_data_that_is_no_event_causes_no_effect() -> None:
+    """It counts as published, but no automation must act on it."""
     progress = Progress()
 
-    progress.note_events([Observed({**event("a").attributes}, b"[not json", at(1))])
+    progress.note_events([TopicMessage({**event("a").attributes}, b"[not json", at(1))])
 
     assert (progress.events["a"], progress.published) == (1, {})
 
 
-def test_webhooks_are_counted_apart_and_seen_in_the_same_shape() -> None:
-    """An event that came by webhook is no event of the stream; automations see both alike."""
+def test_webhook_events_have_their_own_count_and_the_same_shape() -> None:
+    """A webhook event is no event of the stream; automations get both in one shape."""
     progress = Progress()
     attributes = {
         "ce-channel": "webhook",
@@ -56,7 +56,7 @@ def test_webhooks_are_counted_apart_and_seen_in_the_same_shape() -> None:
     body = (
         b'{"id":"w","event":"export.ready","data":{"run_id":"r"},"created_at":"2026-01-01T00:00Z"}'
     )
-    message = Observed(attributes, body, at(1))
+    message = TopicMessage(attributes, body, at(1))
 
     progress.note_events([message, message, event("a")])
 
@@ -67,48 +67,51 @@ def test_webhooks_are_counted_apart_and_seen_in_the_same_shape() -> None:
     assert webhook.payload == {"run_id": "r"}
 
 
-def test_attributes_go_before_data() -> None:
-    """Id, type and time are those of the message where the data says otherwise, or nothing."""
+def test_attributes_take_precedence_over_data() -> None:
+    """Id, type and time are the attributes' if the data differs or lacks them."""
     progress = Progress()
-    odd = Observed({**event("a").attributes}, b'{"event_id": "b", "event_type": "x"}', at(1))
+    odd = TopicMessage({**event("a").attributes}, b'{"event_id": "b", "event_type": "x"}', at(1))
 
     progress.note_events([odd])
 
-    found = one(progress, "a")
-    assert (found.type, found.version) == ("processing.run_failed", (at(1), "a", "//stream"))
-    assert (found.payload, found.run_id) == ({}, "")
+    published = one(progress, "a")
+    assert (published.type, published.version) == (
+        "processing.run_failed",
+        (at(1), "a", "//stream"),
+    )
+    assert (published.payload, published.run_id) == ({}, "")
 
 
 @pytest.mark.parametrize("data", [b"", b"null", b"[]", b'{"created_at": "soon"}', b"{}"])
-def test_an_event_without_a_time_or_an_object_has_no_effect(data: bytes) -> None:
-    """Whatever its data is; then it is only counted."""
+def test_an_event_without_a_time_or_an_object_causes_no_effect(data: bytes) -> None:
+    """It is only counted."""
     progress = Progress()
     attributes = {"ce-id": "a", "ce-type": "com.vectormethods.x"}
 
-    progress.note_events([Observed(attributes, data, at(1))])
+    progress.note_events([TopicMessage(attributes, data, at(1))])
 
     assert (progress.events["a"], progress.published) == (1, {})
 
 
-def test_windows_are_told_apart() -> None:
-    """Windows that ended, were cut off, or found the lease taken are counted each apart."""
+def test_windows_are_counted_by_outcome() -> None:
+    """Ended, killed and busy windows have their own counts."""
     progress = Progress()
 
     for each in (
-        tick(published=5, reconnects=1),
-        tick("busy"),
-        LOST_TICK,
-        tick("failed", message="No."),
+        drain_call(published=5, reconnects=1),
+        drain_call("busy"),
+        LOST_CALL,
+        drain_call("failed", message="No."),
     ):
-        progress.note_tick(each)
+        progress.note_call(each)
 
     assert (progress.windows, progress.cut_windows, progress.busy_windows) == (2, 1, 1)
     assert (progress.published_by_ended, progress.reconnects) == (5, 1)
     assert progress.failures == ["No."]
 
 
-def test_the_bridges_own_events_are_told_apart() -> None:
-    """They count neither as the stream's nor as a webhook's, but automations may see them."""
+def test_the_bridges_own_events_have_their_own_count() -> None:
+    """They are neither the stream's nor a webhook's, but automations may act on them."""
     progress = Progress()
     payload = {"automation": "auto", "event_id": "a"}
     own = event("o", "media.preview_stored", 2, channel="bridge", payload=payload)
@@ -120,8 +123,8 @@ def test_the_bridges_own_events_are_told_apart() -> None:
     assert progress.previews == {("auto", "a"): at(2)}
 
 
-def test_matches_are_known_by_automation_and_result() -> None:
-    """Whichever event caused the search."""
+def test_matches_are_identified_by_automation_and_result() -> None:
+    """The event that caused the search does not matter."""
     progress = Progress()
     payload = {"automation": "auto", "event_id": "a", "match": {"result_id": "m"}}
 
@@ -131,10 +134,10 @@ def test_matches_are_known_by_automation_and_result() -> None:
 
 
 def test_signed_urls_count_once() -> None:
-    """A URL message that comes again is a repeat."""
+    """A second message of a URL is a repeat."""
     progress = Progress()
     data = b'{"automation": "auto", "event_id": "a", "segment_id": null, "gcs_uri": "gs://b/o"}'
-    message = Observed({"ce-id": "a:1"}, data, at(1))
+    message = TopicMessage({"ce-id": "a:1"}, data, at(1))
 
     progress.note_urls([message, message])
 

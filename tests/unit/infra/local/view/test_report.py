@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.effects import KINDS, Effects
+from infra.local.oracle.failure_report import ExpectedRejection, FailureReport
 from infra.local.oracle.observer import WebhookSummary
 from infra.local.oracle.progress import Progress, UrlKey
-from infra.local.scenario.failures import ExpectedRejection, FailureReport
 from infra.local.view import report
 from infra.local.view.live import live_view
-from tests.support.local_run import LOST_TICK, START, at, event, snapshot, tick
+from tests.support.local_run import LOST_CALL, START, at, drain_call, event, snapshot
 
 KEYS = {
     "ok",
@@ -41,56 +41,61 @@ KEYS = {
 
 
 def good() -> Progress:
-    """A run in which two events came, one of them twice."""
+    """A run with two events, one of them repeated."""
     progress = Progress()
     progress.note_events([event("a", seconds=1.5), event("b", seconds=2), event("b", seconds=3)])
-    for each in (tick(), LOST_TICK, tick("busy"), tick()):
-        progress.note_tick(each)
+    for each in (drain_call(), LOST_CALL, drain_call("busy"), drain_call()):
+        progress.note_call(each)
     return progress
 
 
 def test_keys_are_those_that_scripts_rely_on() -> None:
-    """Every promised key is there, with plain JSON values."""
-    found = report.result(snapshot(good()), "embedded", START, "")
+    """Every promised key exists, with JSON values."""
+    result = report.result(snapshot(good()), "embedded", START, "")
 
-    assert set(found) >= KEYS
-    assert set(found["effect_ms"]) == {"p50", "p99"}
-    assert json.loads(json.dumps(found)) == found
+    assert set(result) >= KEYS
+    assert set(result["effect_ms"]) == {"p50", "p99"}
+    assert json.loads(json.dumps(result)) == result
 
 
 def test_a_good_run() -> None:
-    """Everything arrived: it is ok, and the numbers are those of the topics."""
-    found = report.result(snapshot(good()), "embedded", START, "")
+    """The run is ok, and its numbers are the topics' counts."""
+    result = report.result(snapshot(good()), "embedded", START, "")
 
-    assert found["ok"] is True
-    assert (found["emitted"], found["published"], found["repeats"], found["lost"]) == (2, 2, 1, 0)
-    assert (found["windows"], found["killed_windows"], found["busy_windows"]) == (3, 1, 1)
-    assert found["first_event_seconds"] == 1.5
+    assert result["ok"] is True
+    assert (result["emitted"], result["published"], result["repeats"], result["lost"]) == (
+        2,
+        2,
+        1,
+        0,
+    )
+    assert (result["windows"], result["killed_windows"], result["busy_windows"]) == (3, 1, 1)
+    assert result["first_event_seconds"] == 1.5
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "sentence"),
     [
         ({"missing": ("x", "y")}, "2 of 2 events were not published: x, y."),
         ({"killed_windows": 0}, "No window was killed"),
-        ({"effects": Effects(missing=("m",))}, "1 effects did not happen: m."),
-        ({"effects": Effects(surplus=("s",))}, "1 effects happened that no event asks for: s."),
+        ({"effects": Effects(missing=("m",))}, "1 effects are missing: m."),
+        ({"effects": Effects(surplus=("s",))}, "1 effects have no event that causes them: s."),
         (
             {"webhooks": WebhookSummary(3, ("w",))},
             "1 of 3 events sent to the webhook were not published: w.",
         ),
     ],
 )
-def test_whatever_is_missing_fails_the_run(changes: dict[str, Any], said: str) -> None:
-    """A lost event, a lost effect or a resume that was not shown is a failure, and is named."""
-    found = report.result(snapshot(good(), **changes), "embedded", START, "")
+def test_anything_missing_fails_the_run(changes: dict[str, Any], sentence: str) -> None:
+    """A lost event, a missing effect or an untested resume fails the run, with a sentence."""
+    result = report.result(snapshot(good(), **changes), "embedded", START, "")
 
-    assert found["ok"] is False
-    assert said in " ".join(found["problems"])
+    assert result["ok"] is False
+    assert sentence in " ".join(result["problems"])
 
 
-def test_of_many_the_first_are_named() -> None:
-    """A long list is cut, and says by how much."""
+def test_a_long_list_is_shortened() -> None:
+    """The sentence has the first five items, and the number of the others."""
     missing = tuple(f"evt{n}" for n in range(12))
 
     assert report.problems(snapshot(good(), missing=missing, emitted=12)) == [
@@ -98,21 +103,19 @@ def test_of_many_the_first_are_named() -> None:
     ]
 
 
-def test_rejections_say_why() -> None:
-    """A rejected message fails the run, with the sentence that it was rejected with."""
+def test_an_unexpected_rejection_fails_the_run() -> None:
+    """The problems include the detail of the first rejection."""
     progress = good()
     progress.note_rejected([rejected(code="bucket_not_allowed", detail="Add it.")])
 
-    said = report.problems(snapshot(progress))
-
-    assert said == [
-        "1 messages were rejected that should not be.",
-        "The first rejection (bucket_not_allowed) says: Add it.",
+    assert report.problems(snapshot(progress)) == [
+        "1 messages were rejected unexpectedly.",
+        "The first rejection (bucket_not_allowed): Add it.",
     ]
 
 
-def test_rejections_that_a_failure_accounts_for_are_no_problem() -> None:
-    """However often each was reported; any other is one."""
+def test_expected_rejections_are_no_problem() -> None:
+    """They may be reported more than once; any other rejection is a problem."""
     names = {"action": "upsert_marker", "automation": "red", "event-id": "e", "code": "no"}
     expected = ExpectedRejection("upsert_marker", "red", "e", "no")
     progress = good()
@@ -127,75 +130,75 @@ def test_rejections_that_a_failure_accounts_for_are_no_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "said"),
+    ("counts", "sentence"),
     [
         ({"refusals_expected": 2, "refusals": 1}, "1 of 2 refusals were reported."),
         ({"redriven_expected": 2}, "0 of 2 redriven messages had their effect."),
-        ({"isolated_expected": 3, "isolated": 2}, "2 of 3 failures left all else alone."),
+        ({"isolated_expected": 3, "isolated": 2}, "2 of 3 failures did not disturb other effects."),
     ],
 )
-def test_a_failure_without_its_outcome_fails_the_run(seen: dict[str, Any], said: str) -> None:
-    """What was to be shown is named, and stands in the result."""
-    failures = FailureReport(**seen)
+def test_a_failure_without_its_outcome_fails_the_run(counts: dict[str, Any], sentence: str) -> None:
+    """The problem has the counts, and so has the result."""
+    failures = FailureReport(**counts)
 
-    found = report.result(snapshot(good(), failures=failures), "embedded", START, "")
+    result = report.result(snapshot(good(), failures=failures), "embedded", START, "")
 
-    assert found["problems"] == [said]
+    assert result["problems"] == [sentence]
     assert not failures.complete
-    shown = [found["refusals"], found["redriven"], found["isolated_failures"]]
-    assert shown == [failures.refusals, failures.redriven, failures.isolated]
+    numbers = [result["refusals"], result["redriven"], result["isolated_failures"]]
+    assert numbers == [failures.refusals, failures.redriven, failures.isolated]
 
 
-def rejected(**attributes: str) -> Observed:
+def rejected(**attributes: str) -> TopicMessage:
     """A message on topic `rejected`."""
-    return Observed(attributes, b"{}", at(1))
+    return TopicMessage(attributes, b"{}", at(1))
 
 
-def test_a_url_without_one_id_fails_the_run() -> None:
-    """Its consumers could not tell a repeat from a new URL."""
+def test_a_url_with_two_ids_fails_the_run() -> None:
+    """Consumers could not recognise the repeat."""
     progress = good()
     progress.renamed_urls.add(UrlKey("auto", "a", "", "gs://b/o"))
 
     assert report.problems(snapshot(progress)) == [
-        "1 URLs were published under more than one ce-id: gs://b/o."
+        "1 URLs were published with more than one ce-id: gs://b/o."
     ]
 
 
-def test_effects_that_are_not_checked_are_said_to_be_so() -> None:
-    """No number stands for what nobody looked at, and the table gives the reason."""
+def test_effects_that_are_not_checked_have_no_numbers() -> None:
+    """The result has null, and the table has the reason."""
     console = Console(width=160, record=True)
 
-    found = report.result(snapshot(good(), unchecked="they are yours"), "embedded", START, "")
-    console.print(report.table(found))
+    result = report.result(snapshot(good(), unchecked="they are yours"), "embedded", START, "")
+    console.print(report.table(result))
 
-    assert found["ok"] is True
-    assert {found[kind] for kind in (*KINDS, *(f"{kind}_expected" for kind in KINDS))} == {None}
-    assert found["effects_unchecked"] == "they are yours"
+    assert result["ok"] is True
+    assert {result[kind] for kind in (*KINDS, *(f"{kind}_expected" for kind in KINDS))} == {None}
+    assert result["effects_unchecked"] == "they are yours"
     assert re.search("Effects .* not checked .* they are yours", console.export_text())
 
 
-def test_a_failed_window_that_was_made_good_is_no_failure() -> None:
-    """Over the stand-in it counts what arrived."""
+def test_a_failed_window_alone_does_not_fail_a_run_over_the_stand_in() -> None:
+    """If every event arrived, the run passes; otherwise the failure is one of the problems."""
     progress = good()
-    progress.note_tick(tick("failed", message="Unreachable."))
+    progress.note_call(drain_call("failed", message="Unreachable."))
 
     assert report.problems(snapshot(progress)) == []
     assert "A window failed: Unreachable." in report.problems(snapshot(progress, missing=("x",)))
 
 
 def test_over_a_real_api_the_last_window_decides() -> None:
-    """Where the API does not tell what it emitted, a window that failed last fails the run."""
+    """If the API does not report emitted events, a failure of the last window fails the run."""
     progress = good()
     real = {"emitted": None, "killed_windows": 0}
 
     assert report.problems(snapshot(progress, **real)) == []
-    progress.note_tick(tick("failed", message="Unreachable."))
+    progress.note_call(drain_call("failed", message="Unreachable."))
     assert report.problems(snapshot(progress, **real)) == ["A window failed: Unreachable."]
     assert report.result(snapshot(progress, **real), "gcp", START, "")["lost"] is None
 
 
-def test_what_ended_by_itself_comes_first() -> None:
-    """A process that went away is the first thing said."""
+def test_a_crash_is_the_first_problem() -> None:
+    """The sentence about the process comes before all others."""
     assert report.problems(snapshot(good()), "The stand-in ended.") == ["The stand-in ended."]
 
 
@@ -213,7 +216,7 @@ def test_percentiles(values: tuple[float, ...], expected: tuple[float, float]) -
 
 
 def test_result_replaces_the_last_one(tmp_path: Path) -> None:
-    """The file is written whole, folder included, and nothing else is left beside it."""
+    """The file is written in one step, with its folder, and no draft is left."""
     file = tmp_path / "build" / "run.json"
     for number in (1, 2):
         report.write({"number": number}, file)
@@ -223,28 +226,28 @@ def test_result_replaces_the_last_one(tmp_path: Path) -> None:
 
 
 def test_costs_are_shown_by_action() -> None:
-    """In the result as they were counted, and in a table."""
+    """They are in the result and in a table."""
     console = Console(width=160, record=True)
     costs = {"search": {"events": 2, "api_calls": 1.5, "reads": 20, "writes": 3.25}}
 
-    found = report.result(snapshot(good()), "embedded", START, "", costs)
-    console.print(report.cost_table(found))
+    result = report.result(snapshot(good()), "embedded", START, "", costs)
+    console.print(report.cost_table(result))
 
-    assert found["costs"] == costs
+    assert result["costs"] == costs
     assert re.search(r"search\W+2\W+1\.5\W+20\W+3\.25", console.export_text())
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_people_see_the_numbers(*, terminal: bool) -> None:
-    """The live view and the table show what was published, on a terminal and without one."""
+    """The live view and the table show the counts, on a terminal and without one."""
     console = Console(force_terminal=terminal, width=160, record=True, quiet=False)
-    shown = snapshot(good(), emitted=4321)
+    current = snapshot(good(), emitted=4321)
 
     with live_view(console) as show:
-        show(shown)
-        show(shown)
-    console.print(report.table(report.result(shown, "embedded", START, "")))
+        show(current)
+        show(current)
+    console.print(report.table(report.result(current, "embedded", START, "")))
 
     text = console.export_text()
     assert "4321" in text
-    assert "killed half-way" in text
+    assert "1 killed" in text

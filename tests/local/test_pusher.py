@@ -19,21 +19,21 @@ Request = tuple[dict[str, str], bytes]
 
 @contextmanager
 def pushing(
-    folder: Path, answer: Callable[[bytes], int], *, attempts: int = 5
+    folder: Path, respond: Callable[[bytes], int], *, attempts: int = 5
 ) -> Iterator[list[Request]]:
-    """A pusher from topic `events` to a function that answers statuses; what it was sent."""
+    """A pusher from topic `events` to a function with these statuses; yields its requests."""
     requests: list[Request] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
-            self.send_response(answer(body))
+            self.send_response(respond(body))
             self.send_header("content-length", "0")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -54,7 +54,7 @@ def publish(folder: Path, *bodies: bytes) -> None:
 
 
 def test_messages_arrive_unwrapped(tmp_path: Path) -> None:
-    """The body is the data and the attributes are headers, with Pub/Sub's own beside them."""
+    """The body is the data; the headers are the attributes and Pub/Sub's own."""
     publish(tmp_path, b"{}")
     with pushing(tmp_path, lambda _: 204) as requests:
         assert until(lambda: bool(requests))
@@ -66,8 +66,8 @@ def test_messages_arrive_unwrapped(tmp_path: Path) -> None:
     assert headers["x-goog-pubsub-delivery-attempt"] == "1"
 
 
-def test_a_refused_message_comes_again(tmp_path: Path) -> None:
-    """Any answer but success has the message delivered again, its attempts counted."""
+def test_a_message_is_redelivered_until_success(tmp_path: Path) -> None:
+    """A response other than 2xx leads to a redelivery, with the attempt in a header."""
     statuses = iter([503, 404, 200])
     publish(tmp_path, b"{}")
     with pushing(tmp_path, lambda _: next(statuses, 200)) as requests:
@@ -77,8 +77,8 @@ def test_a_refused_message_comes_again(tmp_path: Path) -> None:
     assert attempts == ["1", "2", "3"]
 
 
-def test_a_message_that_is_given_up_is_kept(tmp_path: Path) -> None:
-    """After its last attempt a message is on the dead letter topic as it was."""
+def test_a_message_is_dead_lettered_after_its_last_attempt(tmp_path: Path) -> None:
+    """The dead-letter topic has its data and attributes unchanged."""
     publish(tmp_path, b"bad")
     with pushing(tmp_path, lambda _: 500, attempts=2) as requests:
         assert until(lambda: bool(MessageLog(tmp_path).read("dead")))
@@ -88,14 +88,14 @@ def test_a_message_that_is_given_up_is_kept(tmp_path: Path) -> None:
     assert len(requests) == 2
 
 
-def test_failing_messages_do_not_hold_up_others(tmp_path: Path) -> None:
-    """However many messages wait for their next attempt, a good one gets through."""
+def test_failing_messages_do_not_delay_others(tmp_path: Path) -> None:
+    """A good message is delivered while many others wait for their next attempt."""
     publish(tmp_path, *[b"bad"] * 30)
     with pushing(tmp_path, lambda body: 500 if body == b"bad" else 200) as requests:
         assert until(lambda: len(requests) >= 30)
         publish(tmp_path, b"good")
         assert until(lambda: any(body == b"good" for _, body in requests))
-        first = [body for _, body in requests].index(b"good")
+        position = [body for _, body in requests].index(b"good")
 
-    # Held up, it would have come after every attempt at all of them.
-    assert first < 30 * 5
+    # A delayed message would follow all five attempts of each failing message.
+    assert position < 30 * 5

@@ -1,4 +1,4 @@
-"""What an event costs, by action, is counted from logs."""
+"""The cost of an event by action, counted from logs."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ def logged(folder: Path, *lines: dict[str, Any] | str) -> Path:
 
 
 def done(action: str, calls: int, reads: int, writes: int) -> dict[str, Any]:
-    """The line of an effect that was done."""
+    """The log line of a completed effect."""
     counts = {"api_calls": calls, "store_reads": reads, "store_writes": writes}
     return {"event": f"{action}.done", **counts}
 
 
 def test_costs_are_averages_by_action(tmp_path: Path) -> None:
-    """Of the events that an action was done for."""
+    """The average is over the events that the action completed."""
     log = logged(
         tmp_path,
         done("search", 1, 20, 2),
@@ -37,7 +37,7 @@ def test_costs_are_averages_by_action(tmp_path: Path) -> None:
 
 
 def test_other_lines_do_not_count(tmp_path: Path) -> None:
-    """Whatever a server writes, and outcomes without costs."""
+    """Lines of servers, and outcomes without costs, are ignored."""
     log = logged(
         tmp_path,
         "[2026-01-01] Booting worker",

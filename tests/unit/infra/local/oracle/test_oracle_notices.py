@@ -1,7 +1,7 @@
-"""The oracle of `make run` notices what the planner gets wrong, because it shares nothing with it.
+"""The oracle of `make run` detects faults of the planner, because it shares no code with it.
 
-A history that the stand-in made is planned by the bridge's own planner, with a mistake planted in
-the automations. What the planner asks for is then there, and the oracle looks at it.
+The bridge's planner plans a history of the stand-in, from automations with a planted mistake. The
+test applies the planned effects, and the oracle compares them with the expected ones.
 """
 
 import tomllib
@@ -13,10 +13,11 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from infra.local.clouds.cloud import Observed
+from infra.local.clouds.cloud import TopicMessage
 from infra.local.configuration import SHIPPED_AUTOMATIONS
-from infra.local.oracle.effects import Effects, Observation, effects_found
+from infra.local.oracle.effects import Effects, compare_effects
 from infra.local.oracle.expected import expected_effects
+from infra.local.oracle.observation import Observation
 from infra.local.oracle.oracle import Oracle
 from infra.local.oracle.progress import Progress
 from infra.standin import Library, StandInConfig
@@ -32,7 +33,7 @@ SHIPPED: Final = SHIPPED_AUTOMATIONS.read_text(encoding="utf-8")
 NAMES: Final = [each["name"] for each in tomllib.loads(SHIPPED)["automation"]]
 
 
-# Runs of the history: number, channels on which they are heard of, and what ends them early.
+# Runs of the history: number, channels that report them, and the event that ends them early.
 RUNS: Final = (
     *((number, ("stream", "webhook"), "") for number in range(6)),
     (6, ("stream",), "processing.run_failed"),
@@ -42,12 +43,12 @@ RUNS: Final = (
 
 
 @cache
-def history() -> tuple[Observed, ...]:
-    """What runs over a library bring to topic `events`."""
+def history() -> tuple[TopicMessage, ...]:
+    """The messages on topic `events` of runs over a library."""
     config = StandInConfig(segment_failure_rate=0.3, video_failure_rate=0.3)
     library, mapper = Library(config), WebhookEventMapper(config.seed)
     videos = library.indexed(library.index_ids[0])[:3]
-    messages: list[Observed] = []
+    messages: list[TopicMessage] = []
     for run, channels, end in RUNS:
         for step in plan_run(config, run, videos):
             number = len(messages)
@@ -76,7 +77,7 @@ def history() -> tuple[Observed, ...]:
     return tuple(messages)
 
 
-def message(event_id: str, event_type: str, channel: str, data: bytes) -> Observed:
+def message(event_id: str, event_type: str, channel: str, data: bytes) -> TopicMessage:
     """A message on topic `events`."""
     attributes = {
         "ce-id": event_id,
@@ -84,59 +85,59 @@ def message(event_id: str, event_type: str, channel: str, data: bytes) -> Observ
         "ce-type": f"com.vectormethods.{event_type}",
         "ce-channel": channel,
     }
-    return Observed(attributes, data, at(1))
+    return TopicMessage(attributes, data, at(1))
 
 
 @dataclass
-class World(Oracle):
-    """VideoVector and the cloud after everything that a planner asked for was done.
+class AppliedEffects(Oracle):
+    """VideoVector and the cloud after every planned effect was applied.
 
-    Every video has two segments, and every search one match, which shows what was searched.
+    Every video has two segments. Every search has one match, whose id is the search.
     """
 
     markers: dict[tuple[Any, ...], Mapping[str, Any]] = field(default_factory=dict)
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
     documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
-    own: list[Observed] = field(default_factory=list)
+    own: list[TopicMessage] = field(default_factory=list)
 
     @property
-    def knows_all(self) -> bool:
-        """Nobody else uses it."""
+    def has_api(self) -> bool:
+        """No other user works on the account."""
         return True
 
     def segments(self, video_id: str, run_id: str) -> dict[str, str]:
-        """Their addresses tell video and run."""
+        """Their URIs contain video and run."""
         return {name: f"gs://b/{video_id}/{run_id}/{name}" for name in ("s1", "s2")}
 
     def matches(self, search: Mapping[str, Any]) -> list[str]:
         """The one match."""
         return [orjson.dumps(search, option=orjson.OPT_SORT_KEYS).decode()]
 
-    def preview_is_right(self, name: str, kind: str, of: str) -> bool:
-        """Whether the file was stored from that."""
+    def is_preview(self, name: str, kind: str, of: str) -> bool:
+        """Whether the file was stored with this content."""
         return self.files.get(name) == (kind, of)
 
     def document(self, _collection: str, document_id: str) -> Mapping[str, Any] | None:
         """The document of a video."""
         return self.documents.get(document_id)
 
-    def document_is_right(self, document: Mapping[str, Any], video_id: str) -> bool:
-        """Whether it is that video's."""
+    def is_snapshot(self, document: Mapping[str, Any], video_id: str) -> bool:
+        """Whether it is the document of the video."""
         return bool(document["video_id"] == video_id)
 
-    def do(self, desired: Mapping[str, Any], cause: Mapping[str, Any]) -> None:
-        """Do what an action would."""
+    def apply(self, desired: Mapping[str, Any], cause: Mapping[str, Any]) -> None:
+        """Apply a desired state, as its action does."""
         match desired:
             case {"marker": body}:
                 target = body["target_type"], body["target_id"], body.get("field_path")
                 self.markers[target] = body
-            case {"absent": {"match": shown}}:
-                target = shown["target_type"], shown["target_id"], shown.get("field_path")
+            case {"absent": {"match": match}}:
+                target = match["target_type"], match["target_id"], match.get("field_path")
                 self.markers.pop(target, None)
             case {"segments": True}:
-                found = self.segments(cause["video_id"], cause["run_id"] or "")
-                for segment_id, gcs_uri in found.items():
+                segments = self.segments(cause["video_id"], cause["run_id"] or "")
+                for segment_id, gcs_uri in segments.items():
                     self.issue(gcs_uri, {**cause, "segment_id": segment_id})
             case {"gcs_uri": gcs_uri}:
                 self.issue(gcs_uri, cause)
@@ -152,7 +153,7 @@ class World(Oracle):
     def issue(self, gcs_uri: str, cause: Mapping[str, Any]) -> None:
         """Publish a URL."""
         data = orjson.dumps({"gcs_uri": gcs_uri, **cause})
-        self.progress.note_urls([Observed({"ce-id": gcs_uri}, data, at(2))])
+        self.progress.note_urls([TopicMessage({"ce-id": gcs_uri}, data, at(2))])
 
     def announce(self, event_type: str, cause: Mapping[str, Any], **payload: Any) -> None:
         """Publish an event of the bridge."""
@@ -160,8 +161,8 @@ class World(Oracle):
         self.own.append(event(f"own{len(self.own)}", event_type, channel="bridge", payload=payload))
 
 
-def received(each: Observed) -> ReceivedEvent:
-    """The event as automations see it."""
+def received(each: TopicMessage) -> ReceivedEvent:
+    """The event in the shape that automations receive."""
     return parse_event(
         each.data,
         event_id=each.attributes["ce-id"],
@@ -173,20 +174,22 @@ def received(each: Observed) -> ReceivedEvent:
     )
 
 
-def look_after(automations: str) -> Effects:
-    """What the oracle finds once everything was done as these automations are planned."""
-    world, followed = World(), read_automations(automations, "planted.toml")
-    act_on(history(), followed, world)
-    act_on(tuple(world.own), followed, world)
-    world.progress.note_events([*history(), *world.own])
-    expected = expected_effects(world.progress.published.values())
-    return effects_found(expected, Observation(world.progress, world.markers, world))
+def run_planner(text: str) -> Effects:
+    """Apply the effects that the planner plans for these automations, and compare them."""
+    applied, automations = AppliedEffects(), read_automations(text, "planted.toml")
+    apply_plan(history(), automations, applied)
+    apply_plan(tuple(applied.own), automations, applied)
+    applied.progress.note_events([*history(), *applied.own])
+    expected = expected_effects(applied.progress.published.values())
+    return compare_effects(expected, Observation(applied.progress, applied.markers, applied))
 
 
-def act_on(
-    messages: tuple[Observed, ...], automations: tuple[Automation, ...], world: World
+def apply_plan(
+    messages: tuple[TopicMessage, ...],
+    automations: tuple[Automation, ...],
+    applied: AppliedEffects,
 ) -> None:
-    """Do what is planned for each event, in order."""
+    """Apply the planned effects of each event, in order."""
     for each in sorted(map(received, messages), key=lambda each: each.version):
         for planned in plan(automations, each):
             if planned.outcome == "effect" and planned.state is not None:
@@ -196,31 +199,31 @@ def act_on(
                     "automation": planned.automation.name,
                     "event_id": each.version.event_id,
                 }
-                world.do(desired, cause)
+                applied.apply(desired, cause)
 
 
 def without(name: str) -> str:
-    """The shipped automations but one."""
+    """The shipped automations without one."""
     before, _, rest = SHIPPED.partition(f'[[automation]]\nname = "{name}"\n')
     _, mark, after = rest.partition("\n[[automation]]\n")
     return before + (f"[[automation]]\n{after}" if mark else "")
 
 
-def test_what_is_shipped_is_what_the_table_says() -> None:
-    """Over a history in which every automation has effects."""
-    found = look_after(SHIPPED)
+def test_the_shipped_automations_agree_with_the_table() -> None:
+    """Over a history in which every automation has effects, nothing is missing or surplus."""
+    effects = run_planner(SHIPPED)
 
-    assert (found.missing, found.surplus) == ((), ())
-    assert found.found == found.expected
-    assert min(found.found.values()) > 1
+    assert (effects.missing, effects.surplus) == ((), ())
+    assert effects.confirmed == effects.expected
+    assert min(effects.confirmed.values()) > 1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_automation_that_is_skipped_is_noticed(name: str) -> None:
-    """Whichever it is."""
-    found = look_after(without(name))
+def test_a_missing_automation_is_detected(name: str) -> None:
+    """The oracle detects it for every shipped automation."""
+    effects = run_planner(without(name))
 
-    assert found.missing or found.surplus
+    assert effects.missing or effects.surplus
 
 
 @pytest.mark.parametrize(
@@ -244,10 +247,10 @@ def test_an_automation_that_is_skipped_is_noticed(name: str) -> None:
         ("startsWith('gs://')", "startsWith('file://')"),
     ],
 )
-def test_a_wrong_automation_is_noticed(right: str, wrong: str) -> None:
-    """Too little is missing, and too much is surplus."""
+def test_a_wrong_automation_is_detected(right: str, wrong: str) -> None:
+    """Its effects are missing or surplus."""
     assert right in SHIPPED
 
-    found = look_after(SHIPPED.replace(right, wrong))
+    effects = run_planner(SHIPPED.replace(right, wrong))
 
-    assert found.missing or found.surplus
+    assert effects.missing or effects.surplus

@@ -1,4 +1,4 @@
-"""What the launcher loads before it starts anything: as little as can be."""
+"""The launcher imports no large library before it starts the first process."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from infra.local.processes.functions import ROOT
 
-# Each takes a tenth of a second and more, which the first event would wait for.
+# Each takes at least a tenth of a second, and delays the first event by that.
 HEAVY = (
     "cel",
     "google.api_core",
@@ -23,8 +23,8 @@ HEAVY = (
 
 
 @pytest.mark.parametrize("command", ["run", "serve"])
-def test_nothing_heavy_is_loaded_first(command: str) -> None:
-    """The modules of each command load none of the large libraries by themselves."""
+def test_no_large_library_is_imported_first(command: str) -> None:
+    """Importing the modules of a command imports none of the large libraries."""
     code = f"import sys, infra.local.__main__, infra.local.{command}; print(*sys.modules)"
     environment = os.environ | {"PYTHONPATH": "functions"}
     loaded = subprocess.check_output(

@@ -1,0 +1,111 @@
+"""The local scheduler over real HTTP."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from infra.local.scheduler import DrainCall, Scheduler
+
+
+@contextmanager
+def drain(respond: Callable[[str], bytes]) -> Iterator[str]:
+    """A `drain` on 127.0.0.1 whose response body is `respond(stream)`; yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            content = respond(json.loads(body)["stream"])
+            self.send_response(200)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def first_calls(url: str, streams: list[str], count: int) -> list[DrainCall]:
+    """The first `count` calls of a scheduler without pauses, perhaps a few more."""
+    calls: list[DrainCall] = []
+    enough = threading.Event()
+
+    def on_call(call: DrainCall) -> None:
+        calls.append(call)
+        if len(calls) >= count:
+            enough.set()
+
+    scheduler = Scheduler(url, streams, pause_seconds=0.0, attempt_seconds=30.0, on_call=on_call)
+    scheduler.start()
+    assert enough.wait(30)
+    scheduler.stop()
+    return calls
+
+
+def test_each_call_reports_stream_status_and_response() -> None:
+    """`on_call` receives the JSON that `drain` responds with."""
+    with drain(lambda stream: json.dumps({"outcome": stream}).encode()) as url:
+        calls = first_calls(url, ["one"], 3)
+
+    assert {(call.stream, call.status) for call in calls} == {("one", 200)}
+    assert calls[0].response == {"outcome": "one"}
+
+
+def test_streams_do_not_wait_for_each_other() -> None:
+    """While one stream's window lasts, another stream is called repeatedly."""
+    slow_may_end = threading.Event()
+
+    def respond(stream: str) -> bytes:
+        if stream == "slow":
+            slow_may_end.wait(30)
+        return b"{}"
+
+    with drain(respond) as url:
+        calls = first_calls(url, ["slow", "quick"], 5)
+        slow_may_end.set()
+
+    assert {call.stream for call in calls[:5]} == {"quick"}
+
+
+def test_a_stream_never_has_two_calls_at_once() -> None:
+    """A stream is called again only after its last call has ended."""
+    running, most = 0, 0
+
+    def respond(_: str) -> bytes:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.005)
+        running -= 1
+        return b"{}"
+
+    with drain(respond) as url:
+        first_calls(url, ["one"], 10)
+
+    assert most == 1
+
+
+def test_an_incomplete_response_counts_as_none() -> None:
+    """A window whose process was killed has no response."""
+    with drain(lambda _: b'{"outcome": "dra') as url:
+        calls = first_calls(url, ["one"], 1)
+
+    assert calls[0].response is None
+
+
+def test_a_refused_connection_counts_as_no_response() -> None:
+    """If nothing listens, the scheduler continues, and each call has no response."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    calls = first_calls(f"http://127.0.0.1:{port}", ["one"], 2)
+
+    assert [call.response for call in calls[:2]] == [None, None]
