@@ -84,8 +84,8 @@ class World:
 class _Checked(WatchedDocuments):
     """Documents that check the cursor at every write, before the hook that may kill."""
 
-    def __init__(self, world: World, **given: Any) -> None:
-        super().__init__(world.backend.documents, **given)
+    def __init__(self, world: World, **hooks: Any) -> None:
+        super().__init__(world.backend.documents, **hooks)
         self._world = world
 
     def write(self, *arguments: Any, **named: Any) -> Any:
@@ -153,11 +153,11 @@ def test_a_cancelled_window_loses_nothing_and_leaves_nothing_running(
             topics = WatchedTopics(backend.topics, **(hook if call == "publish" else {}))
             topics.stored = world.topics.stored
             state = _Checked(world, **(hook if call == "write" else {}))
-            given = make_settings({name: {}})
-            stream = only_stream(given, lanes=3, linger_ms=0)
+            settings = make_settings({name: {}})
+            stream = only_stream(settings, lanes=3, linger_ms=0)
             transport = Replay(events(COUNT), then=heartbeats)
             draining = drain_window(
-                given, stream, watched(backend, topics, state), transport=transport, tuning=BUSY
+                settings, stream, watched(backend, topics, state), transport=transport, tuning=BUSY
             )
             task = asyncio.create_task(draining)
             await asyncio.wait([task], timeout=1)
@@ -192,11 +192,11 @@ def test_lanes_that_fail_hold_the_cursor(backend: Backend, lanes_that_fail: set[
 
     topics = Some(inner)
     topics.stored = world.topics.stored
-    given = make_settings({"lanes": {}})
+    settings = make_settings({"lanes": {}})
     report = run_window(
         watched(backend, topics, _Checked(world)),
         Replay(events(COUNT)),
-        settings=given,
+        settings=settings,
         tuning=BUSY,
         lanes=3,
     )

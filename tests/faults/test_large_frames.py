@@ -136,7 +136,7 @@ def test_a_kill_at_any_part_loses_nothing(
         number += 1
         kill = Kill(number)
         name = f"{moment}-{bucket}-{number}"
-        given = make_settings({name: {}})
+        settings = make_settings({name: {}})
         topics = WatchedTopics(embedded_backend.topics)
         if moment == "before":
             dying = WatchedTopics(embedded_backend.topics, before=kill)
@@ -157,7 +157,7 @@ def test_a_kill_at_any_part_loses_nothing(
             run_window(
                 backend,
                 Upstream(event_stream(pieces(body), then=heartbeats)),
-                settings=given,
+                settings=settings,
                 max_frame_bytes=LIMIT,
                 linger_ms=0,
                 window_seconds=10,

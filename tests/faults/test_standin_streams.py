@@ -40,10 +40,10 @@ class Scene:
 
     def window(self, **limits: Any) -> WindowReport:
         """One window, as long as it takes to reach `limits`."""
-        given = make_settings(**self.environ)
+        settings = make_settings(**self.environ)
         limits = {"window_seconds": WHATEVER_IT_TAKES, "idle_seconds": WHATEVER_IT_TAKES} | limits
         return asyncio.run(
-            drain_window(given, only_stream(given, **limits), self._backend, tuning=NO_JITTER)
+            drain_window(settings, only_stream(settings, **limits), self._backend, tuning=NO_JITTER)
         )
 
     def window_to(self, event_id: str) -> WindowReport:

@@ -62,11 +62,17 @@ async def drip(_request: httpx.Request) -> AsyncIterator[bytes]:
         yield b"x"
 
 
-async def trickle(_request: httpx.Request) -> AsyncIterator[bytes]:
-    """Send an event now and then, often enough not to be idle."""
-    for number in itertools.count(1):
-        await asyncio.sleep(0.1)
-        yield sse(event(number), f"{number}")
+def trickle(seconds: float) -> Ending:
+    """Send an event every so many seconds, and heartbeats between them."""
+
+    async def send(_request: httpx.Request) -> AsyncIterator[bytes]:
+        for number in itertools.count(1):
+            for _ in range(2):
+                await asyncio.sleep(seconds / 2)
+                yield b": heartbeat\n\n"
+            yield sse(event(number), f"{number}")
+
+    return send
 
 
 def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
@@ -75,7 +81,7 @@ def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
 
 
 @pytest.mark.parametrize("cursor", [True, False])
-@pytest.mark.parametrize("ending", [heartbeats, silence, drip, trickle])
+@pytest.mark.parametrize("ending", [heartbeats, silence, drip, trickle(0.1)])
 def test_the_deadline_holds(embedded_backend: Backend, ending: Ending, *, cursor: bool) -> None:
     """Under heartbeats, silence, drip or a trickle, a window is over on time."""
     if cursor:
@@ -108,16 +114,22 @@ def test_the_idle_timeout_holds(embedded_backend: Backend, ending: Ending) -> No
     assert report.cursor_after == "1"
 
 
-def test_a_trickle_is_not_idle(embedded_backend: Backend) -> None:
-    """Events keep a window open."""
+@pytest.mark.parametrize(
+    ("seconds", "reason", "count"), [(0.9 * IDLE, "deadline", 11), (1.1 * IDLE, "idle", 0)]
+)
+def test_only_events_keep_a_window_open(
+    embedded_backend: Backend, seconds: float, reason: str, count: int
+) -> None:
+    """Each event restarts the idle timeout; a heartbeat between two events does not."""
+    with_cursor(embedded_backend)
     report = run_window(
         embedded_backend,
-        Upstream(event_stream(then=trickle)),
-        window_seconds=WINDOW,
-        idle_seconds=1.0,
+        Upstream(event_stream(then=trickle(seconds))),
+        window_seconds=11 * 0.9 * IDLE + 3.0,  # reading ends 2 s before
+        idle_seconds=IDLE,
     )
 
-    assert report.stop_reason == "deadline"
+    assert (report.stop_reason, report.events) == (reason, count)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +175,11 @@ def test_slow_publishing_of_many_lanes_ends_with_the_window(
     """More lanes than threads, and each request takes long: over on time, and nothing lost."""
     time = VirtualTime()
     topics = SlowTopics(embedded_backend.topics, time, seconds)
-    given, upstream = make_settings(LANES="16"), Replay(EVENTS, then=heartbeats)
+    settings, upstream = make_settings(LANES="16"), Replay(EVENTS, then=heartbeats)
     report = run_window(
         watched(embedded_backend, topics),
         upstream,
-        settings=given,
+        settings=settings,
         time=time,
         window_seconds=WINDOW,
         idle_seconds=60.0,
@@ -179,7 +191,7 @@ def test_slow_publishing_of_many_lanes_ends_with_the_window(
     assert (f"{left} of the {report.events} events" in report.message) is (left > 0)
     topics.seconds = 0.0
     backend = watched(embedded_backend, topics)
-    run_window(backend, upstream, settings=given, time=time, idle_seconds=IDLE)
+    run_window(backend, upstream, settings=settings, time=time, idle_seconds=IDLE)
     assert set(topics.ids()) == set(upstream.ids)
     assert document(embedded_backend)["cursor"] == upstream.ids[-1]
 
@@ -274,7 +286,7 @@ def test_a_store_that_stalls_past_the_lease_stops_publishing(embedded_backend: B
     )
     report = run_window(
         watched(embedded_backend, topics, documents),
-        Upstream(event_stream(then=trickle)),
+        Upstream(event_stream(then=trickle(0.1))),
         time=time,
         window_seconds=20.0,
         idle_seconds=60.0,
@@ -359,12 +371,12 @@ def test_real_clients_do_not_outlast_the_window(
 
 
 def in_real_time(
-    backend: Backend, transport: httpx.AsyncBaseTransport, given: DrainSettings
+    backend: Backend, transport: httpx.AsyncBaseTransport, settings: DrainSettings
 ) -> tuple[WindowReport, float]:
     """One window in real time, and how long it took; far from any limit that a fault has."""
-    stream = only_stream(given, window_seconds=REAL_WINDOW, idle_seconds=60.0)
+    stream = only_stream(settings, window_seconds=REAL_WINDOW, idle_seconds=60.0)
     started = monotonic()
-    report = asyncio.run(drain_window(given, stream, backend, transport=transport))
+    report = asyncio.run(drain_window(settings, stream, backend, transport=transport))
     return report, monotonic() - started
 
 
@@ -383,8 +395,8 @@ def test_a_host_that_is_not_there_is_unreachable(embedded_backend: Backend, serv
     """Over real sockets: no server listens, or one does and never answers."""
     with stalled_server() as mute:
         address = dead_server() if server == "dead" else mute
-        given = make_settings(VIDEO_VECTOR_BASE_URL=f"http://{address}/api/v2")
-        report, seconds = in_real_time(embedded_backend, httpx.AsyncHTTPTransport(), given)
+        settings = make_settings(VIDEO_VECTOR_BASE_URL=f"http://{address}/api/v2")
+        report, seconds = in_real_time(embedded_backend, httpx.AsyncHTTPTransport(), settings)
 
     assert (report.stop_reason, report.http_status) == ("unreachable", 503)
     assert seconds < FAULT / 3
@@ -408,11 +420,11 @@ def test_a_real_connection_does_not_outlast_the_window(
     with StandIn(StandInConfig(heartbeat_seconds=0.1)) as standin:
         standin.control.events(*({"payload": {"n": n}} for n in range(5)))
         standin.control.faults({"on": "stream", **fault})
-        given = make_settings(
+        settings = make_settings(
             VIDEO_VECTOR_BASE_URL=standin.api_url,
             VIDEO_VECTOR_API_KEY=standin.keys["read"],
         )
-        report, seconds = in_real_time(embedded_backend, httpx.AsyncHTTPTransport(), given)
+        report, seconds = in_real_time(embedded_backend, httpx.AsyncHTTPTransport(), settings)
 
     assert seconds < FAULT / 3
     assert report.events == report.published

@@ -35,17 +35,17 @@ def test_a_new_stream_begins_where_the_setting_says(
     backend: Backend, start_from: str, asked: str | None
 ) -> None:
     """The request, the document and the report say so, until there is a cursor."""
-    given = make_settings(START_FROM=start_from)
+    settings = make_settings(START_FROM=start_from)
     upstream = Upstream(NO_CONTENT)
-    report = run_window(backend, upstream, settings=given)
+    report = run_window(backend, upstream, settings=settings)
 
     assert upstream.last_event_ids == [asked]
     assert document(backend)["start_from"] == start_from
-    assert document(backend)["api_host"] == given.api.host
+    assert document(backend)["api_host"] == settings.api.host
     assert (report.start_from, report.cursor_after) == (start_from, None)
     assert "no cursor yet" in report.message
     again = Upstream(event_stream([sse(event(7), "evt-0007")]), NO_CONTENT)
-    report = run_window(backend, again, settings=given)
+    report = run_window(backend, again, settings=settings)
     assert again.last_event_ids == [asked, "evt-0007"]
     assert (report.start_from, report.cursor_after) == (None, "evt-0007")
     assert "no cursor" not in report.message
@@ -121,16 +121,16 @@ def test_a_start_that_is_refused_is_treated_as_a_refused_cursor(
     embedded_backend: Backend, policy: str, asked: str | None
 ) -> None:
     """409 that names START_FROM; under a policy the gap is published, and the stream begins."""
-    given = make_settings(START_FROM="evt-9999")
+    settings = make_settings(START_FROM="evt-9999")
     refused = error_response(404, "unknown Last-Event-ID")
-    report = run_window(embedded_backend, Upstream(refused, ACCEPTED), settings=given)
+    report = run_window(embedded_backend, Upstream(refused, ACCEPTED), settings=settings)
     assert (report.stop_reason, report.http_status) == ("cursor_refused", 409)
     assert "START_FROM 'evt-9999'" in report.message
 
     topics = WatchedTopics(embedded_backend.topics)
     upstream = Upstream(refused, ACCEPTED, NO_CONTENT)
     report = run_window(
-        watched(embedded_backend, topics), upstream, settings=given, cursor_policy=policy
+        watched(embedded_backend, topics), upstream, settings=settings, cursor_policy=policy
     )
     assert upstream.last_event_ids == ["evt-9999", None, asked]
     assert topics.ids() == ["bridge.stream.gap:default:evt-9999"]

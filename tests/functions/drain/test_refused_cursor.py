@@ -18,13 +18,7 @@ from tests.support.vendor_events import event, sse
 from tests.support.watched_ports import WatchedDocuments, WatchedTopics, watched
 from tests.support.windows import document, make_settings, run_window
 from videovector_bridge.backends import Backend
-from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
-
-
-def published(topics: WatchedTopics, topic: str = "events") -> list[Message]:
-    """What was published to a topic."""
-    return [message for name, message in topics.stored if name == topic]
 
 
 def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
@@ -122,7 +116,7 @@ def test_starting_over_tells_of_the_gap_first(
     report = run_window(watched(backend, topics, documents), upstream, cursor_policy=policy)
 
     assert upstream.last_event_ids == ["evt-0001", None, asked, "evt-0005"]
-    gap = published(topics)[0]
+    gap = topics.messages()[0]
     assert gap.attributes["ce-type"] == "com.vectormethods.bridge.stream.gap"
     assert gap.attributes["ce-id"] == "bridge.stream.gap:default:evt-0001"
     assert orjson.loads(gap.data)["payload"] == {
@@ -237,7 +231,7 @@ def test_changed_filters_start_over_under_a_policy(backend: Backend) -> None:
     run_window(watched(backend, topics), upstream, settings=changed)
 
     assert upstream.last_event_ids == ["0"]
-    assert orjson.loads(published(topics)[0].data)["payload"]["reason"] == "filters_changed"
+    assert orjson.loads(topics.messages()[0].data)["payload"]["reason"] == "filters_changed"
     assert '"run_id":"r"' in document(backend)["filters"]
     again = WatchedTopics(backend.topics)
     run_window(watched(backend, again), Upstream(NO_CONTENT), settings=changed)
