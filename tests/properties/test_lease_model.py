@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.support.lease_world import HOUR, REMOVED, Drain, Intent, LeaseWorld
+from tests.support.lease_model import HOUR, REMOVED, Drain, Intent, LeaseWorld
 from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.ingest import lease as leases
@@ -75,7 +75,7 @@ _EDITS = st.lists(
 
 
 class LeaseMachine(RuleBasedStateMachine):
-    """Rules choose who does what next; the world checks it."""
+    """Rules choose who does what next; the model checks it."""
 
     documents: SqliteDocuments
     streams = 0
@@ -83,18 +83,18 @@ class LeaseMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         LeaseMachine.streams += 1
-        self.world = LeaseWorld(self.documents, f"stream-{LeaseMachine.streams}")
+        self.model = LeaseWorld(self.documents, f"stream-{LeaseMachine.streams}")
 
     def _waiting(self) -> list[Drain]:
-        return [drain for drain in self.world.drains if drain.call is not None]
+        return [drain for drain in self.model.drains if drain.call is not None]
 
     def _holding(self) -> list[Drain]:
-        return [d for d in self.world.drains if d.call is None and d.lease is not None]
+        return [d for d in self.model.drains if d.call is None and d.lease is not None]
 
     def _running(self) -> list[Drain]:
         return [drain for drain in self._holding() if drain.doing != "release"]
 
-    @precondition(lambda self: len(self.world.drains) < DRAINS)
+    @precondition(lambda self: len(self.model.drains) < DRAINS)
     @rule(
         origin=_ORIGINS,
         lease_seconds=st.sampled_from([5.0, 30.0]),
@@ -112,7 +112,7 @@ class LeaseMachine(RuleBasedStateMachine):
         at_once: bool,
     ) -> None:
         """A window begins."""
-        drain = self.world.acquire(
+        drain = self.model.acquire(
             origin, lease_seconds=lease_seconds, clock_ahead=clock_ahead, day_ahead=day_ahead
         )
         self._finish(drain, at_once=at_once)
@@ -122,7 +122,7 @@ class LeaseMachine(RuleBasedStateMachine):
     def commit(self, *, place: int, cursor: str, at_once: bool) -> None:
         """A window commits a cursor; where that means nothing to it, it renews the lease."""
         drain = _chosen(self._running(), place)
-        self.world.commit(drain, _next(drain, cursor))
+        self.model.commit(drain, _next(drain, cursor))
         self._finish(drain, at_once=at_once)
 
     @precondition(lambda self: self._running())
@@ -134,7 +134,7 @@ class LeaseMachine(RuleBasedStateMachine):
         assert begun is not None
         if begun.cursor is None and begun.start_from in ("latest", "earliest"):
             return  # there is nothing that VideoVector could refuse
-        self.world.commit(drain, Intent(None, policy, by_policy=True))
+        self.model.commit(drain, Intent(None, policy, by_policy=True))
         self._finish(drain, at_once=at_once)
 
     @precondition(lambda self: self._holding())
@@ -150,70 +150,70 @@ class LeaseMachine(RuleBasedStateMachine):
         """A window ends."""
         drain = _chosen(self._holding(), place)
         intent = None if cursor is None else _next(drain, cursor)
-        self.world.release(drain, intent, wait_seconds)
+        self.model.release(drain, intent, wait_seconds)
         self._finish(drain, at_once=at_once)
 
     @precondition(lambda self: self._waiting())
     @rule(place=_PLACES, fate=_FATES)
     def proceed(self, *, place: int, fate: Any) -> None:
         """One request of one window is performed, or not."""
-        self.world.proceed(_chosen(self._waiting(), place), fate)
+        self.model.proceed(_chosen(self._waiting(), place), fate)
 
-    @precondition(lambda self: self.world.late)
+    @precondition(lambda self: self.model.late)
     @rule(place=_PLACES)
     def land(self, *, place: int) -> None:
         """A late request is performed."""
-        self.world.land(self.world.late[place % len(self.world.late)])
+        self.model.land(self.model.late[place % len(self.model.late)])
 
-    @precondition(lambda self: self.world.drains)
+    @precondition(lambda self: self.model.drains)
     @rule(place=_PLACES)
     def kill(self, *, place: int) -> None:
         """A process ends."""
-        self.world.kill(_chosen(self.world.drains, place))
+        self.model.kill(_chosen(self.model.drains, place))
 
     @rule(seconds=st.sampled_from([1.0, 4.0, 6.0, 31.0, HOUR]))
     def pass_time(self, *, seconds: float) -> None:
         """Time passes."""
-        self.world.now += seconds
+        self.model.now += seconds
 
-    @precondition(lambda self: self.world.document is not None)
+    @precondition(lambda self: self.model.document is not None)
     @rule(changes=_EDITS)
     def edit(self, *, changes: dict[str, Any]) -> None:
         """A person edits the document."""
-        self.world.edit(changes)
+        self.model.edit(changes)
 
-    @precondition(lambda self: self.world.document is not None)
+    @precondition(lambda self: self.model.document is not None)
     @rule(sure=st.integers(0, 2))
     def delete(self, *, sure: int) -> None:
         """A person deletes the document, now and then."""
         if sure == 2:
-            self.world.delete()
+            self.model.delete()
 
     @invariant()
     def one_owner(self) -> None:
         """At most one window believes that it holds the lease."""
-        self.world.check()
+        self.model.check()
 
     def teardown(self) -> None:
         """Whatever was done to the document: in the end the stream goes on."""
-        for drain in list(self.world.drains):
-            self.world.kill(drain)
-        for late in list(self.world.late):
-            self.world.land(late)
-        self.world.now += 3 * HOUR
-        last = self.world.acquire(
+        for drain in list(self.model.drains):
+            self.model.kill(drain)
+        for late in list(self.model.late):
+            self.model.land(late)
+        self.model.now += 3 * HOUR
+        last = self.model.acquire(
             Origin("api.test", "{}", "latest"), lease_seconds=30.0, clock_ahead=0.0, day_ahead=0.0
         )
         self._finish(last, at_once=True)
         assert isinstance(last.lease, Lease), "the stream is stuck"
-        self.world.release(last, Intent("the end", "latest", by_policy=False), None)
+        self.model.release(last, Intent("the end", "latest", by_policy=False), None)
         self._finish(last, at_once=True)
-        assert self.world.document is not None
-        assert self.world.document.fields["cursor"] == "the end"
+        assert self.model.document is not None
+        assert self.model.document.fields["cursor"] == "the end"
 
     def _finish(self, drain: Drain, *, at_once: bool) -> None:
         while at_once and drain.call is not None:
-            self.world.proceed(drain)
+            self.model.proceed(drain)
 
 
 def _chosen(drains: list[Drain], place: int) -> Drain:
@@ -242,7 +242,7 @@ def run(examples: int, steps: int = 40, **named: Any) -> None:
 
 
 def test_one_writer_and_nothing_lost_of_the_position() -> None:
-    """Whatever happens, in whatever order: every check of the world holds."""
+    """Whatever happens, in whatever order: every check of the model holds."""
     run(300)
 
 

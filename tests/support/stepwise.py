@@ -1,6 +1,6 @@
 """Calls that stop at each request to a store, so that a test decides what happens in between.
 
-A call runs in a thread of its own, and only while the test waits for it: the same decisions give
+A call runs in its own thread, and only while the test waits for it: the same decisions give
 the same run. The test performs the request, or lets it fail, and answers.
 """
 
@@ -26,7 +26,7 @@ class Request:
 
 
 class Call:
-    """One call under way: it waits for an answer to `request`, or it is over."""
+    """A running call: it waits for the response to `request`, or it has ended."""
 
     def __init__(self, action: Callable[[], Any], store: "StepwiseDocuments") -> None:
         self._action = action
@@ -42,7 +42,7 @@ class Call:
         self._stopped.acquire()
 
     def answer(self, answer: Document | BaseException | None) -> None:
-        """Answer the request, and wait until the call makes another or is over."""
+        """Respond to the request, and wait until the call makes another or has ended."""
         assert self.request is not None
         self.request, self._answer = None, answer
         self._answered.release()
@@ -54,7 +54,7 @@ class Call:
             self.answer(_Killed())
 
     def ask(self, request: Request) -> Document | None:
-        """Wait for the answer to a request; in the thread of the call."""
+        """Wait for the response to a request; in the thread of the call."""
         self.request = request
         self._stopped.release()
         self._answered.acquire()

@@ -27,7 +27,7 @@ from videovector_bridge.ingest.lease import BackingOff, Busy, Lease, LeaseLost
 
 
 def test_a_new_stream_has_a_document_at_once(backend: Backend) -> None:
-    """The first window makes the document, its token 1."""
+    """The first window creates the document, with token 1."""
     lease = acquired(backend.documents)
 
     assert token(lease) == 1
@@ -35,8 +35,8 @@ def test_a_new_stream_has_a_document_at_once(backend: Backend) -> None:
     assert stored(backend.documents)["lease_owner"] == "one"
 
 
-def test_a_held_lease_makes_others_busy(backend: Backend) -> None:
-    """While the lease lasts nobody else gets it; the answer says how long it lasts."""
+def test_others_are_busy_while_a_lease_lasts(backend: Backend) -> None:
+    """While the lease lasts no other owner gets it; the result says how long it lasts."""
     acquired(backend.documents)
     other = try_acquire(backend.documents, "two")
 
@@ -104,10 +104,10 @@ def test_each_commit_renews_the_lease(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("lose", [lose_response, retry_write])
-def test_a_lost_answer_to_acquire_still_takes_it(
+def test_a_lost_response_to_acquire_is_no_lost_lease(
     backend: Backend, lose: Callable[[int], Callable[[int], None]]
 ) -> None:
-    """The lease that went through unseen is this owner's, at once or at the next try."""
+    """The lease whose response was lost is this owner's, at once or at the next attempt."""
     documents = WatchedDocuments(backend.documents, after=lose(1))
     try:
         lease = acquired(documents)
@@ -121,8 +121,8 @@ def test_a_lost_answer_to_acquire_still_takes_it(
 
 
 @pytest.mark.parametrize("went_through", [True, False])
-def test_the_next_commit_repairs_a_lost_answer(backend: Backend, *, went_through: bool) -> None:
-    """Whether the write happened or not, the next commit moves on from it."""
+def test_a_commit_succeeds_after_a_lost_response(backend: Backend, *, went_through: bool) -> None:
+    """Whether the write happened or not, the next commit continues from it."""
     hook: dict[str, Any] = {"after" if went_through else "before": lose_response(2)}
     lease = acquired(WatchedDocuments(backend.documents, **hook))
     with pytest.raises(BackendError):
@@ -184,7 +184,7 @@ def test_time_limits_hold_over_all_attempts(backend: Backend) -> None:
 
 
 def test_a_failure_of_the_store_is_raised(backend: Backend) -> None:
-    """A `BackendError` passes through, and no lease is taken."""
+    """A `BackendError` passes through, and no lease is acquired."""
 
     def fail(_number: int) -> None:
         raise BackendError("down")
@@ -210,8 +210,8 @@ def test_no_request_is_sent_once_the_time_is_over(embedded_backend: Backend) -> 
     assert stored(embedded_backend.documents)["cursor"] is None
 
 
-def test_a_stream_that_backs_off_is_not_taken(backend: Backend) -> None:
-    """Nothing is written before the time that VideoVector asked for; then it is forgotten."""
+def test_a_stream_that_backs_off_has_no_lease(backend: Backend) -> None:
+    """Nothing is written before the time that VideoVector asked for; then the time is removed."""
     until = NOW + timedelta(seconds=90)
     acquired(backend.documents).release({"not_before": until.isoformat()}, timeout=TIMEOUT)
     before = document(backend.documents).revision
@@ -235,7 +235,7 @@ def test_a_stream_that_backs_off_is_not_taken(backend: Backend) -> None:
 def test_a_cursor_belongs_to_a_host_and_filters(
     backend: Backend, changed: dict[str, str], reason: str
 ) -> None:
-    """Acquire keeps what the cursor belongs to, so that a change is seen; no cursor, no change."""
+    """`acquire` keeps what the cursor belongs to, so a change is detected; no cursor, no change."""
     origin = replace(ORIGIN, **changed)
     acquired(backend.documents).release({}, timeout=TIMEOUT)
     without = acquired(backend.documents, origin=origin)

@@ -52,7 +52,7 @@ def test_a_cursor_set_by_hand_wins(backend: Backend) -> None:
     "fields",
     [{"lease_owner": ""}, {"lease_owner": "a person"}, {"fencing_token": 9}, {"fencing_token": 0}],
 )
-def test_a_lease_taken_away_by_hand_is_lost(backend: Backend, fields: dict[str, Any]) -> None:
+def test_a_lease_cleared_by_hand_is_lost(backend: Backend, fields: dict[str, Any]) -> None:
     """An operator who clears owner or token stops the window."""
     lease = acquired(backend.documents)
     edit(backend.documents, **fields)
@@ -97,8 +97,8 @@ def test_a_document_that_was_deleted_is_a_lost_lease(backend: Backend) -> None:
     ],
     ids=range(6),
 )
-def test_a_document_with_odd_fields_is_taken_over(backend: Backend, fields: dict[str, Any]) -> None:
-    """Missing or mistyped fields never stop a stream, nor cost it its cursor."""
+def test_a_document_with_odd_fields_can_be_leased(backend: Backend, fields: dict[str, Any]) -> None:
+    """Missing or mistyped fields neither stop a stream nor lose its cursor."""
     backend.documents.write(COLLECTION, "s", fields, replaces=None, timeout=TIMEOUT)
     lease = acquired(backend.documents)
     lease.commit({}, timeout=TIMEOUT)
@@ -109,30 +109,30 @@ def test_a_document_with_odd_fields_is_taken_over(backend: Backend, fields: dict
     assert stored(backend.documents)["events"] == 0
 
 
-@pytest.mark.parametrize(("given", "cursor"), [(12, "12"), ("", None), (None, None)])
+@pytest.mark.parametrize(("value", "cursor"), [(12, "12"), ("", None), (None, None)])
 def test_a_cursor_typed_into_the_console_is_text(
-    backend: Backend, given: object, cursor: str | None
+    backend: Backend, value: object, cursor: str | None
 ) -> None:
     """A number is its text, and the empty text is no cursor."""
-    backend.documents.write(COLLECTION, "s", {"cursor": given}, replaces=None, timeout=TIMEOUT)
+    backend.documents.write(COLLECTION, "s", {"cursor": value}, replaces=None, timeout=TIMEOUT)
 
     assert acquired(backend.documents).fields["cursor"] == cursor
 
 
 def release_at(lease: Lease, cursor: str | None, start_from: str) -> None:
-    """End a window that stands at `cursor`, or would begin at `start_from`."""
+    """End a window at `cursor`, or with `start_from` and without a cursor."""
     lease.release(lease.progress(cursor, start_from, ids_differ=False), timeout=TIMEOUT)
 
 
 def start_under(documents: Documents, setting: str) -> str:
-    """Where a window with that START_FROM would begin."""
+    """Return where a window with that START_FROM would begin."""
     lease = acquired(documents, origin=replace(ORIGIN, start_from=setting))
     lease.release({}, timeout=TIMEOUT)
     return str(lease.fields["start_from"])
 
 
 def test_a_stream_that_has_not_begun_follows_the_setting(backend: Backend) -> None:
-    """Each window looks at START_FROM again, also after a position without a cursor."""
+    """Each window reads START_FROM again, also after a position without a cursor."""
     for setting in ("latest", "earliest", "evt-5", "latest"):
         assert start_under(backend.documents, setting) == setting
     release_at(acquired(backend.documents), None, "latest")
@@ -143,7 +143,7 @@ def test_a_stream_that_has_not_begun_follows_the_setting(backend: Backend) -> No
 @pytest.mark.parametrize("policy", ["latest", "earliest"])
 @pytest.mark.parametrize("setting", ["latest", "earliest"])
 def test_a_start_that_a_policy_chose_stays(backend: Backend, policy: str, setting: str) -> None:
-    """Whatever the setting was at that moment, is at the next window, and becomes after it."""
+    """The setting does not matter: at that moment, at the next window, or later."""
     release_at(
         acquired(backend.documents, origin=replace(ORIGIN, start_from=setting)), "a", setting
     )
@@ -155,7 +155,7 @@ def test_a_start_that_a_policy_chose_stays(backend: Backend, policy: str, settin
 
 
 def test_a_refused_start_is_replaced_by_that_of_the_policy(backend: Backend) -> None:
-    """START_FROM named an event that VideoVector refuses; a new setting comes too late."""
+    """START_FROM named an event that VideoVector refuses; a new setting is too late."""
     release_at(
         acquired(backend.documents, origin=replace(ORIGIN, start_from="evt-5")), None, "latest"
     )
@@ -199,7 +199,7 @@ def test_a_start_set_by_hand_ends_the_window(backend: Backend) -> None:
 
 @pytest.mark.parametrize("cursor", [{}, ["a"], 12])
 def test_an_odd_cursor_set_by_hand_ends_the_window(backend: Backend, cursor: object) -> None:
-    """Of whatever type it is."""
+    """Of any type."""
     lease = acquired(backend.documents)
     edit(backend.documents, cursor=cursor)
     with pytest.raises(LeaseLost, match="its cursor was set to"):
@@ -207,9 +207,7 @@ def test_an_odd_cursor_set_by_hand_ends_the_window(backend: Backend, cursor: obj
 
 
 @pytest.mark.parametrize("seconds", [1e12, "inf", "1e12"])
-def test_a_lease_that_no_setting_allows_ends_all_the_same(
-    backend: Backend, seconds: object
-) -> None:
+def test_a_lease_that_no_setting_allows_ends_too(backend: Backend, seconds: object) -> None:
     """A slip of the hand must not stop the stream for years."""
     acquired(backend.documents)
     edit(backend.documents, lease_seconds=seconds)
@@ -223,10 +221,10 @@ def test_a_lease_that_no_setting_allows_ends_all_the_same(
 @pytest.mark.parametrize(
     "fields", [{"lease_seconds": "soon"}, {"fencing_token": "x"}, {"start_from": None}]
 )
-def test_an_edit_behind_a_lost_answer_does_no_harm(
+def test_an_edit_after_a_lost_response_does_no_harm(
     embedded_backend: Backend, fields: dict[str, Any]
 ) -> None:
-    """The lease that went through unseen is taken again, from whatever is there by then."""
+    """The lease whose response was lost is acquired again, from the document as it is."""
     inner = embedded_backend.documents
 
     def edited(number: int) -> None:

@@ -28,7 +28,7 @@ def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
 
 
 def test_a_refused_cursor_fails_and_stays(backend: Backend) -> None:
-    """By default a person decides: nothing is skipped, and the sentence says how to go on."""
+    """By default a person decides: nothing is skipped, and the message says how to continue."""
     with_cursor(backend)
     report = run_window(backend, Upstream(error_response(410, "expired"), ACCEPTED))
 

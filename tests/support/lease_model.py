@@ -1,6 +1,6 @@
 """A stream's document, the drains that want its lease, and a person: what must hold between them.
 
-The world performs every request to the store, so it knows what was accepted, and checks each
+The model performs every request to the store, so it knows what was accepted, and checks each
 accepted write and each answer against a history that it keeps by itself. It reads only one thing
 out of documents: what a person wrote there.
 """
