@@ -73,12 +73,12 @@ class Stream:
 
     def check_end(self, windows: int, committed: str | None = None) -> None:
         """All is published, the cursor is at the end; nothing up to `committed` was repeated."""
-        seen = Counter(self.topics.ids())
+        counts = Counter(self.topics.ids())
         once = self.ids.index(committed) + 1 if committed else 0
-        assert sorted(seen) == self.ids
+        assert sorted(counts) == self.ids
         assert document(self._backend, self._name)["cursor"] == self.ids[-1]
-        assert all(seen[id_] == 1 for id_ in self.ids[:once])
-        assert max(seen.values()) <= windows
+        assert all(counts[id_] == 1 for id_ in self.ids[:once])
+        assert max(counts.values()) <= windows
 
 
 class _Checked(WatchedDocuments):

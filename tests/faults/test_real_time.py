@@ -19,9 +19,9 @@ from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import DrainSettings
 
-REAL_WINDOW = 1.5  # over real sockets,
+REAL_WINDOW = 1.5  # seconds
 
-FAULT = 90.0  # where a fault lasts so long
+FAULT = 90.0  # seconds that a fault lasts
 
 
 @pytest.mark.parametrize("variable", ["PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"])

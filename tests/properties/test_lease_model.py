@@ -1,6 +1,6 @@
 """Model-based: the lease, cursor, beginning and `not_before` of a stream, in any order of events.
 
-Several drains hold, lose and want the lease; their requests fail, lose their answers or land late;
+Several drains acquire and lose the lease; their requests fail, lose their responses or land late;
 their clocks disagree; and a person edits the document. `LeaseWorld` says what must hold.
 """
 
@@ -38,7 +38,7 @@ _ORIGINS = st.builds(
     st.sampled_from(["{}", "{}", '{"run_id":"r"}']),
     _STARTS,
 )
-_FATES = st.sampled_from(["ok", "ok", "ok", "fails", "answer lost", "lands late", "retried"])
+_FATES = st.sampled_from(["ok", "ok", "ok", "fails", "response lost", "lands late", "retried"])
 _PLACES = st.integers(0, 7)
 
 
@@ -195,7 +195,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.model.check()
 
     def teardown(self) -> None:
-        """Whatever was done to the document: in the end the stream goes on."""
+        """After any change to the document, the stream continues in the end."""
         for drain in list(self.model.drains):
             self.model.kill(drain)
         for late in list(self.model.late):
@@ -230,7 +230,7 @@ def _next(drain: Drain, cursor: str) -> Intent | None:
 
 
 def run(examples: int, steps: int = 40, **named: Any) -> None:
-    """Run the machine over a folder of its own."""
+    """Run the machine over a new folder."""
     with TemporaryDirectory() as folder:
         LeaseMachine.documents = SqliteDocuments(Path(folder))
         run_state_machine_as_test(
@@ -242,7 +242,7 @@ def run(examples: int, steps: int = 40, **named: Any) -> None:
 
 
 def test_one_writer_and_nothing_lost_of_the_position() -> None:
-    """Whatever happens, in whatever order: every check of the model holds."""
+    """Any operations in any order: every check of the model passes."""
     run(300)
 
 
@@ -250,7 +250,7 @@ def test_one_writer_and_nothing_lost_of_the_position() -> None:
 
 
 def _compare_nothing(patch: pytest.MonkeyPatch) -> None:
-    """A write replaces whatever is stored."""
+    """A write replaces any stored version."""
     write = SqliteDocuments.write
 
     def blind(self: SqliteDocuments, *key: Any, replaces: Document | None, **named: Any) -> Any:
@@ -259,7 +259,7 @@ def _compare_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqliteDocuments, "write", blind)
 
 
-def _change_what_is_taken(
+def _change_claimed(
     patch: pytest.MonkeyPatch, change: Callable[[Mapping[str, Any], Origin], dict[str, Any]]
 ) -> None:
     honest = stream_document.claimed
@@ -271,21 +271,21 @@ def _change_what_is_taken(
 
 
 def _keep_the_token(patch: pytest.MonkeyPatch) -> None:
-    """Taking the lease does not raise the fencing token."""
-    _change_what_is_taken(
+    """Acquiring the lease does not raise the fencing token."""
+    _change_claimed(
         patch,
         lambda known, _: {"fencing_token": stream_document._whole(known.get("fencing_token")) or 1},
     )
 
 
 def _keep_not_before(patch: pytest.MonkeyPatch) -> None:
-    """A window does not forget the pause before it."""
-    _change_what_is_taken(patch, lambda known, _: {"not_before": known.get("not_before")})
+    """A window keeps the backoff before it."""
+    _change_claimed(patch, lambda known, _: {"not_before": known.get("not_before")})
 
 
 def _follow_the_setting_always(patch: pytest.MonkeyPatch) -> None:
     """A chosen start is lost."""
-    _change_what_is_taken(patch, lambda _, origin: {"start_from": origin.start_from})
+    _change_claimed(patch, lambda _, origin: {"start_from": origin.start_from})
 
 
 def _follow_the_setting_never(patch: pytest.MonkeyPatch) -> None:
@@ -294,12 +294,12 @@ def _follow_the_setting_never(patch: pytest.MonkeyPatch) -> None:
     def change(known: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
         return {"start_from": stream_document._text(known.get("start_from")) or origin.start_from}
 
-    _change_what_is_taken(patch, change)
+    _change_claimed(patch, change)
 
 
 def _forget_the_host(patch: pytest.MonkeyPatch) -> None:
-    """A new host is taken for that of the cursor."""
-    _change_what_is_taken(patch, lambda _, origin: {"api_host": origin.api_host})
+    """A new host is stored as the host of the cursor."""
+    _change_claimed(patch, lambda _, origin: {"api_host": origin.api_host})
 
 
 def _ignore_not_before(patch: pytest.MonkeyPatch) -> None:
@@ -307,20 +307,20 @@ def _ignore_not_before(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leases, "backoff_until", lambda _known, _now: None)
 
 
-def _take_early(patch: pytest.MonkeyPatch) -> None:
-    """A lease is taken before it has ended."""
+def _acquire_early(patch: pytest.MonkeyPatch) -> None:
+    """A lease is acquired before it has ended."""
     patch.setattr(stream_document, "LONGEST_LEASE_SECONDS", 3.0)
 
 
-def _believe_too_long(patch: pytest.MonkeyPatch) -> None:
-    """An owner believes in its lease after it has ended."""
+def _trust_too_long(patch: pytest.MonkeyPatch) -> None:
+    """An owner trusts its lease after it has ended."""
     patch.setattr(
         Lease, "expires_at", property(lambda self: self._written_at + self._lease_seconds + 9)
     )
 
 
-def _write_over_anybody(patch: pytest.MonkeyPatch) -> None:
-    """After a conflict the owner does not look who wrote."""
+def _overwrite_any_owner(patch: pytest.MonkeyPatch) -> None:
+    """After a conflict the owner does not check who wrote."""
 
     def unchecked(self: Lease, _deadline: float) -> Any:
         return self._documents.read(stream_document.COLLECTION, self._name, timeout=5.0)
@@ -328,8 +328,8 @@ def _write_over_anybody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Lease, "_own_document", unchecked)
 
 
-def _write_over_a_person(patch: pytest.MonkeyPatch) -> None:
-    """A position set by hand is not seen."""
+def _overwrite_a_person(patch: pytest.MonkeyPatch) -> None:
+    """A position set by hand is ignored."""
 
     class Anything(list[Any]):
         def __contains__(self, _item: object) -> bool:
@@ -352,10 +352,10 @@ _BUGS = (
     _follow_the_setting_never,
     _forget_the_host,
     _ignore_not_before,
-    _take_early,
-    _believe_too_long,
-    _write_over_anybody,
-    _write_over_a_person,
+    _acquire_early,
+    _trust_too_long,
+    _overwrite_any_owner,
+    _overwrite_a_person,
 )
 
 
@@ -363,7 +363,7 @@ _BUGS = (
 def test_the_machine_finds_a_planted_bug(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of these is found, by the same examples on every machine."""
+    """The machine finds each bug, with the same examples on every machine."""
     plant(monkeypatch)
 
     with pytest.raises(AssertionError):

@@ -36,15 +36,15 @@ def frames_by_the_rules(body: bytes) -> list[Frame]:
     lines = re.split(rb"\r\n|\n|\r", body.removeprefix(b"\xef\xbb\xbf"))[:-1]
     frames: list[Frame] = []
     data: list[bytes] = []
-    last_id = told = b""
+    last_id = sent = b""
     for line in lines:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if not line:
             joined = b"\n".join(data)
             # Beyond the standard: a frame without data tells that the position moved.
-            if joined or (last_id and last_id != told):
-                told = last_id
+            if joined or (last_id and last_id != sent):
+                sent = last_id
                 frames.append(Frame(joined, last_id.decode(errors="replace")))
             data = []
         elif name == b"data":

@@ -204,7 +204,7 @@ class WindowsMachine(RuleBasedStateMachine):
         changes = self._changed() or self.api.after(self._position()) in (None, [])
         if refused or changes or aim == self.cursor:
             return
-        report = self._window(meanwhile=lambda: self._edit(cursor=aim))
+        report = self._window(during=lambda: self._edit(cursor=aim))
         self._expected_at_once(report, refused="")
         last = _id(self.api.newest)
         if aim != last:
@@ -212,13 +212,13 @@ class WindowsMachine(RuleBasedStateMachine):
         self.cursor = aim
         self._agree()
 
-    def _window(self, meanwhile: Callable[[], None] = lambda: None) -> WindowReport:
+    def _window(self, during: Callable[[], None] = lambda: None) -> WindowReport:
         self.begun = True
         self.api.requests.clear()
 
         def before(number: int) -> None:
             if number == 1:
-                meanwhile()
+                during()
 
         self.topics = WatchedTopics(self.backend.topics, before=before)
         documents = WatchedDocuments(self.backend.documents, older_by=10**6)

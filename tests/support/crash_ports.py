@@ -125,7 +125,7 @@ class Process:
             result = effect(True, False)
         self.step(f"after {name}")
         if fault in ("lost", "half"):
-            raise BackendError("the answer was lost")
+            raise BackendError("the response was lost")
         return result
 
 

@@ -180,8 +180,8 @@ class State:
         if fields["fencing_token"] != before.get("fencing_token", 0) + 1:
             self.note(window, "takes the lease without a new token")
         # A window may acquire its own lease again: the response to its first write was lost.
-        held = self.document is not None and self.document.lease_left(self.now) > 0
-        if held and before.get("lease_owner") != fields["lease_owner"]:
+        leased = self.document is not None and self.document.lease_left(self.now) > 0
+        if leased and before.get("lease_owner") != fields["lease_owner"]:
             self.note(window, "takes a lease that has not ended")
         if fields["cursor"] != before.get("cursor"):
             self.note(window, "moves the cursor while it takes the lease")

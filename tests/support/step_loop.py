@@ -1,7 +1,7 @@
 """An event loop that runs one callback at a time and can be stopped between any two of them.
 
 Everything happens in one thread and in one order, so that a window takes the same steps at every
-run. Time is virtual. Jobs of `run_in_executor` run between two callbacks, and their answers arrive
+run. Time is virtual. Jobs of `run_in_executor` run between two callbacks, and their results arrive
 some time later.
 """
 

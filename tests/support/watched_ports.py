@@ -127,7 +127,7 @@ class WatchedDocuments:
         if self.stall:
             assert self._time is not None
             self._time.sleep(seconds_left(timeout))
-            raise BackendError("Firestore did not answer in time")
+            raise BackendError("Firestore did not respond in time")
 
 
 class SlowTopics(WatchedTopics):
@@ -144,7 +144,7 @@ class SlowTopics(WatchedTopics):
         if left > 0:
             self._time.sleep(min(self.seconds, left))
             if self.seconds > left:
-                raise OutOfTimeError("Pub/Sub did not answer in time")
+                raise OutOfTimeError("Pub/Sub did not respond in time")
         super().publish(topic, messages, timeout=timeout)
 
 

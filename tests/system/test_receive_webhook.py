@@ -1,4 +1,4 @@
-"""`receive-webhook` in a process of its own, over raw sockets: what no client library sends."""
+"""`receive-webhook` in its own process, over raw sockets: requests that no client library sends."""
 
 import json
 import re
@@ -40,7 +40,7 @@ class Running:
         return connection
 
     def ask(self, *pieces: bytes, ending: bool = False) -> list[int]:
-        """Send these bytes on one connection; the statuses of all answers. `ending`: we hang up."""
+        """Send bytes on one connection; return the statuses. `ending`: close our side after them."""
         with self.connect() as connection:
             for piece in pieces:
                 try:
@@ -53,8 +53,8 @@ class Running:
 
     def published(self) -> list[str]:
         """The ids of all events so far."""
-        found = Subscriber(self.settings, "events").receive(1_000)
-        return [message.attributes["ce-id"] for message in found]
+        messages = Subscriber(self.settings, "events").receive(1_000)
+        return [message.attributes["ce-id"] for message in messages]
 
     def log(self) -> str:
         """All it said."""
@@ -63,17 +63,17 @@ class Running:
 
 def statuses(connection: socket.socket) -> list[int]:
     """The statuses of everything that comes until the other side closes."""
-    found = b""
+    received = b""
     try:
         while piece := connection.recv(65_536):
-            found += piece
+            received += piece
     except OSError:  # reset, after we sent more than was read
         pass
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3})", found)]
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3})", received)]
 
 
 def request(body: bytes, *more: str, length: int | None = -1, close: bool = True) -> bytes:
-    """A delivery's request; `length` is what it states, -1 the truth, None nothing."""
+    """A delivery's request; `length` is what it states, -1 its real length, None nothing."""
     lines = [f"{name}: {value}" for name, value in headers(body).items()]
     if length is not None:
         lines.append(f"Content-Length: {len(body) if length < 0 else length}")
@@ -122,7 +122,7 @@ def still_well(running: Running) -> Iterator[None]:
 
 
 def test_a_delivery_is_published_and_logged(running: Running) -> None:
-    """204, the event is there by then, and one line of JSON says so."""
+    """204 after the event is published, and one line of JSON."""
     assert running.ask(request(delivery("evt_plain"))) == [204]
 
     assert "evt_plain" in running.published()
@@ -167,7 +167,7 @@ def test_a_badly_chunked_body_is_refused(running: Running, framed: bytes) -> Non
 
 
 def test_a_chunked_body_without_end_is_cut_off(running: Running) -> None:
-    """The answer does not wait for its end, and the connection does not either."""
+    """Neither the response nor the connection waits for its end."""
     pieces = [b"8000\r\n" + b"x" * 0x8000 + b"\r\n"] * 2_000
 
     assert running.ask(in_chunks(b"", b""), *pieces) in ([411], [])
@@ -181,7 +181,7 @@ def test_a_length_that_is_too_large_is_refused_unread(running: Running) -> None:
 
 
 def test_a_length_beyond_all_measure_is_refused(running: Running) -> None:
-    """Whoever answers it, the host or the function."""
+    """Either the host or the function responds."""
     head = request(b"").replace(b"Content-Length: 0", b"Content-Length: " + b"9" * 5_000)
 
     assert running.ask(head) in ([400], [413])
@@ -198,9 +198,9 @@ def test_a_length_that_is_too_long_is_a_body_that_ends_early(running: Running) -
 def test_a_length_that_is_too_short_is_another_body(running: Running) -> None:
     """401: the bytes that count were not signed. What is left over is not an event."""
     body = delivery("evt_long")
-    found = running.ask(request(body, length=len(body) - 10))
+    received = running.ask(request(body, length=len(body) - 10))
 
-    assert found == [401]
+    assert received == [401]
     assert "evt_long" not in running.published()
 
 
@@ -213,7 +213,7 @@ def test_a_length_that_is_none_is_malformed(running: Running, length: str) -> No
 
 
 def test_a_length_is_required(running: Running) -> None:
-    """411, whatever follows."""
+    """411, with any body."""
     body = delivery("evt_nolength")
 
     assert running.ask(request(body, length=None)) == [411]
@@ -240,7 +240,7 @@ def test_a_length_and_chunks_at_once_are_malformed(running: Running) -> None:
     ],
 )
 def test_a_header_that_stands_twice_is_refused(running: Running, line: str, status: int) -> None:
-    """Nobody can know which of the two is meant, though both may be right."""
+    """It is unknown which of the two is meant, even if both are right."""
     body = delivery("evt_twice")
     more = line.format(length=len(body), signature=headers(body)["X-Webhook-Signature"])
 
@@ -284,7 +284,7 @@ def test_odd_headers_are_refused_or_ignored(running: Running, line: str) -> None
 
 
 def test_requests_in_one_breath_are_answered_in_order(running: Running) -> None:
-    """Deliveries that come without waiting for answers."""
+    """Deliveries that are sent without waiting for responses."""
     bodies = [delivery(f"evt_breath_{n}") for n in range(3)]
     last = len(bodies) - 1
     whole = b"".join(request(body, close=n == last) for n, body in enumerate(bodies))
@@ -297,12 +297,12 @@ def test_requests_in_one_breath_are_answered_in_order(running: Running) -> None:
     "junk", [b"\x00" * 1_000, b"junk\r\n\r\n", b"POST", b"\x16\x03\x01\x02\x00"]
 )
 def test_junk_after_a_delivery_harms_nobody(running: Running, junk: bytes) -> None:
-    """The delivery is accepted; the junk is refused, or nobody waits for its end."""
+    """The delivery is accepted; the junk is refused, or its end is not awaited."""
     body = delivery("evt_before_junk")
-    found = running.ask(request(body, close=False) + junk, ending=True)
+    received = running.ask(request(body, close=False) + junk, ending=True)
 
-    assert found[:1] == [204]
-    assert found[1:] in ([400], [])
+    assert received[:1] == [204]
+    assert received[1:] in ([400], [])
 
 
 def test_a_body_left_unread_is_not_the_next_request(running: Running) -> None:
@@ -377,16 +377,16 @@ def test_callers_do_not_fill_the_memory(
         with deployed.connect() as connection:
             connection.sendall(head)
             together.wait()
-            with suppress(OSError):  # it answers before it has all
+            with suppress(OSError):  # it responds before it has all
                 connection.sendall(body)
                 connection.shutdown(socket.SHUT_WR)
             return statuses(connection)
 
     with ThreadPoolExecutor(80) as pool:
-        answers = list(pool.map(send, range(80)))
+        responses = list(pool.map(send, range(80)))
     after = usage_of_session(deployed.function.session()).peak_mb
 
-    assert {status for each in answers for status in each} <= statuses_
+    assert {status for each in responses for status in each} <= statuses_
     assert after - before < limit_mb
     assert deployed.ask(request(delivery("evt_memory"))) == [204]
 
@@ -402,8 +402,8 @@ def test_callers_that_stop_sending_keep_nobody_out(deployed: Running, kind: str)
             # Large and small: each kind has a part of the budget.
             connection.sendall(head.replace(lengths[0], lengths[number % 2]) + body[:100])
         accepted = [deployed.ask(request(delivery(f"evt_{n}"))) for n in range(20)]
-        answers = [statuses(connection) for connection in stalled]
+        responses = [statuses(connection) for connection in stalled]
 
     assert accepted == [[204]] * 20
-    assert {status for each in answers for status in each} <= {401, 503}
-    assert all(len(each) == 1 for each in answers)
+    assert {status for each in responses for status in each} <= {401, 503}
+    assert all(len(each) == 1 for each in responses)

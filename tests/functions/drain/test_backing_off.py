@@ -38,12 +38,12 @@ def at(backend: Backend, upstream: Upstream, seconds: float, **limits: Any) -> W
     return run_window(backend, upstream, now=lambda: NOW + timedelta(seconds=seconds), **limits)
 
 
-@pytest.mark.parametrize(("answer", "reason", "seconds"), ASKED, ids=range(len(ASKED)))
+@pytest.mark.parametrize(("response", "reason", "seconds"), ASKED, ids=range(len(ASKED)))
 def test_no_request_is_made_before(
-    backend: Backend, answer: Response, reason: str, seconds: int
+    backend: Backend, response: Response, reason: str, seconds: int
 ) -> None:
     """The next windows return 200 `backing_off` without a request, until that time."""
-    report = at(backend, Upstream(answer), 0)
+    report = at(backend, Upstream(response), 0)
     assert report.stop_reason == reason
     assert report.window_seconds < 1
     until = parse_time(document(backend)["not_before"])
@@ -94,8 +94,8 @@ def test_streams_do_not_return_together(embedded_backend: Backend) -> None:
     waits = []
     for hour in range(4):
         now = NOW + timedelta(hours=hour)
-        answer = error_response(429, "slow", Retry_After="600")
-        at(embedded_backend, Upstream(answer), hour * 3_600, tuning=tuning)
+        response = error_response(429, "slow", Retry_After="600")
+        at(embedded_backend, Upstream(response), hour * 3_600, tuning=tuning)
         until = parse_time(document(embedded_backend)["not_before"])
         assert until is not None
         waits.append((until - now).total_seconds())

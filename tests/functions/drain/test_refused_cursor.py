@@ -57,7 +57,7 @@ PROXY_PAGES = [
 
 @pytest.mark.parametrize("page", PROXY_PAGES, ids=range(len(PROXY_PAGES)))
 def test_a_page_of_a_proxy_leaves_the_cursor(backend: Backend, page: Response) -> None:
-    """Whatever it says, under any policy: no gap event, no new beginning."""
+    """With any text, under any policy: no gap event, no new start."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     report = run_window(watched(backend, topics), Upstream(page), cursor_policy="latest")
@@ -211,7 +211,7 @@ def test_a_cursor_lost_within_a_window_keeps_what_was_read(backend: Backend) -> 
 
 
 def test_changed_filters_are_refused(backend: Backend) -> None:
-    """A cursor made under other filters means nothing; the sentence says how to go on."""
+    """A cursor made under other filters is invalid; the message says how to continue."""
     with_cursor(backend)
     changed = make_settings({"default": {"run_id": "r"}})
     report = run_window(backend, Upstream(), settings=changed)
@@ -223,7 +223,7 @@ def test_changed_filters_are_refused(backend: Backend) -> None:
 
 
 def test_changed_filters_start_over_under_a_policy(backend: Backend) -> None:
-    """With a policy the gap is told, the cursor left, and the new filters are noted."""
+    """With a policy the gap is reported, the cursor abandoned, and the new filters stored."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     changed = make_settings({"default": {"run_id": "r"}}, CURSOR_POLICY="earliest")

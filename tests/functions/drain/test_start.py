@@ -62,7 +62,7 @@ def test_a_stream_may_begin_elsewhere_than_the_others(embedded_backend: Backend)
 
 
 def test_without_a_cursor_there_is_no_idle_timeout(embedded_backend: Backend) -> None:
-    """What an API sends only while somebody listens is not missed after a quiet beginning."""
+    """An event that the API sends only to open connections is not missed after a quiet start."""
 
     async def later(request: httpx.Request) -> AsyncIterator[bytes]:
         await asyncio.sleep(40)

@@ -38,7 +38,7 @@ def test_a_window_publishes_everything_and_moves_the_cursor(backend: Backend) ->
     assert stored["last_error"] is None
 
 
-def test_the_next_window_goes_on_behind_the_cursor(backend: Backend) -> None:
+def test_the_next_window_continues_after_the_cursor(backend: Backend) -> None:
     """The second window asks for what follows, and counts on."""
     topics = WatchedTopics(backend.topics)
     run_window(watched(backend, topics), Replay(events(10)))
@@ -64,10 +64,10 @@ BAD = [
 
 @pytest.mark.parametrize(("data", "code"), BAD, ids=range(len(BAD)))
 @pytest.mark.parametrize("own_id", ["bad", None])
-def test_what_is_no_event_does_not_stop_the_stream(
+def test_garbage_does_not_stop_the_stream(
     backend: Backend, data: bytes, code: str, own_id: str | None
 ) -> None:
-    """Its bytes go to `rejected` with a reason, the rest goes on, the cursor passes it."""
+    """Its bytes are published to `rejected` with a reason; the rest and the cursor continue."""
     topics = WatchedTopics(backend.topics)
     body = sse(event(1), "evt-0001") + sse(data, own_id) + sse(event(3), "evt-0003")
     report = run_window(watched(backend, topics), Upstream(event_stream([body]), NO_CONTENT))
@@ -83,7 +83,7 @@ def test_what_is_no_event_does_not_stop_the_stream(
     assert report.cursor_after == "evt-0003"
 
 
-def test_a_rejected_frame_without_id_is_sent_again_rather_than_lost(backend: Backend) -> None:
+def test_a_rejected_frame_without_id_is_repeated_rather_than_lost(backend: Backend) -> None:
     """At the end of a stream it leaves the cursor before it."""
     body = sse(event(1), "evt-0001") + sse(b"{")
     report = run_window(backend, Upstream(event_stream([body]), NO_CONTENT))
@@ -92,7 +92,7 @@ def test_a_rejected_frame_without_id_is_sent_again_rather_than_lost(backend: Bac
 
 
 def test_unknown_types_pass(backend: Backend) -> None:
-    """A type that nobody has heard of is an event like any other."""
+    """An event of an unknown type is an event like any other."""
     topics = WatchedTopics(backend.topics)
     run_window(watched(backend, topics), Replay([event(1, event_type="brand.new_thing")]))
 
@@ -152,7 +152,7 @@ def test_a_cut_within_a_window_is_resumed(backend: Backend) -> None:
 
 
 def test_a_stream_error_is_counted_and_passes_nothing(backend: Backend) -> None:
-    """It is no event and moves no cursor, whatever id it carries."""
+    """It is no event and moves no cursor, with any id."""
     error = sse(b'{"code": "x"}', "error-id", "processing.stream_error")
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(event_stream([sse(event(1), "evt-0001"), error]), NO_CONTENT)

@@ -30,7 +30,7 @@ def clear_backoff(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason", "status"),
+    ("response", "reason", "status"),
     [
         (error_response(401, "no"), "credential_refused", 502),
         (error_response(403, "no"), "scope_refused", 502),
@@ -45,10 +45,10 @@ def clear_backoff(backend: Backend) -> None:
     ids=["401", "403", "422", "404", "302", "429", "503", "stream error"],
 )  # fmt: skip
 def test_failures_have_their_reason_and_status(
-    backend: Backend, answer: Response, reason: str, status: int
+    backend: Backend, response: Response, reason: str, status: int
 ) -> None:
     """A window without events that failed says why, here and in the document."""
-    report = run_window(backend, Upstream(answer), max_frame_bytes=2_000)
+    report = run_window(backend, Upstream(response), max_frame_bytes=2_000)
 
     assert (report.outcome, report.stop_reason, report.http_status) == ("failed", reason, status)
     assert report.message
@@ -57,7 +57,7 @@ def test_failures_have_their_reason_and_status(
 
 
 def test_trouble_after_events_is_not_yet_a_failure(backend: Backend) -> None:
-    """What passes by itself is told, but the next window will show whether it lasts."""
+    """A transient error is reported; the next window shows whether it persists."""
     upstream = Upstream(
         event_stream([sse(event(1), "evt-0001")]), error_response(503, "down", Retry_After="600")
     )
@@ -79,7 +79,7 @@ def test_events_before_a_lasting_failure_are_kept(backend: Backend) -> None:
 
 @pytest.mark.parametrize("ending", ["stays open", "breaks off"])
 def test_a_failed_publish_is_never_a_success(backend: Backend, ending: str) -> None:
-    """Whatever else went wrong in the same window, the cursor stays and the failure shows."""
+    """With any other error in the same window, the cursor stays and the failure is reported."""
 
     def fail(_number: int) -> None:
         raise BackendError("Pub/Sub is down")
@@ -125,7 +125,7 @@ def test_a_store_that_is_down_is_a_failed_window(backend: Backend, error: Bridge
 
 @pytest.mark.parametrize("error", STORE_TROUBLE, ids=["down", "refused"])
 def test_a_cursor_that_is_not_stored_fails_its_window(backend: Backend, error: BridgeError) -> None:
-    """Whatever the store says: the window ends with a report, and the next one repeats."""
+    """With any error of the store: the window ends with a report, and the next one repeats."""
 
     def fail(number: int) -> None:
         if number > 1:
@@ -144,7 +144,7 @@ def test_a_lost_answer_to_the_last_commit_is_told(backend: Backend, *, went_thro
 
     def lose(number: int) -> None:
         if number == 2:
-            raise BackendError("no answer")
+            raise BackendError("no response")
 
     hook: dict[str, Any] = {"after" if went_through else "before": lose}
     documents = WatchedDocuments(backend.documents, **hook)
@@ -161,13 +161,13 @@ def test_a_lost_answer_to_the_last_commit_is_told(backend: Backend, *, went_thro
 
 def test_the_key_is_in_no_report(backend: Backend) -> None:
     """Nothing that a window says or stores has the key, however it is echoed."""
-    for answer in (
+    for response in (
         error_response(401, f"bad {KEY}"),
         error_response(503, f"bad {KEY}", Retry_After="600"),
         event_stream([b"retry: 600000\n\n", sse(KEY.encode(), name="processing.stream_error")]),
         Response([KEY.encode()], 500, {"Retry-After": "600"}),
     ):
-        report = run_window(backend, Upstream(answer))
+        report = run_window(backend, Upstream(response))
         clear_backoff(backend)
         assert report.outcome == "failed"
         assert KEY not in repr(report)
@@ -175,7 +175,7 @@ def test_the_key_is_in_no_report(backend: Backend) -> None:
 
 
 def test_silence_before_any_answer_is_not_idleness(embedded_backend: Backend) -> None:
-    """An API that accepts and never answers is a failure, not a quiet stream."""
+    """An API that accepts requests and never responds is a failure, not an idle stream."""
 
     class Mute(Upstream):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -191,7 +191,7 @@ def test_silence_before_any_answer_is_not_idleness(embedded_backend: Backend) ->
 
 
 def test_an_answer_slower_than_the_idle_time_is_waited_for(embedded_backend: Backend) -> None:
-    """The idle clock starts with the API's first answer, not with the attempt to connect."""
+    """The idle time starts with the API's first response, not with the attempt to connect."""
 
     class Slow(Replay):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -48,7 +48,7 @@ async def drained(backend: Backend, upstream: Upstream) -> WindowReport:
 
 
 def test_a_zombie_cannot_move_the_cursor(backend: Backend) -> None:
-    """A window that was taken over ends without a write; the newer one's cursor stands."""
+    """A window that was taken over ends without a write; the newer one's cursor stays."""
     rival = WatchedDocuments(backend.documents, older_by=10**6)
     reports = []
 
@@ -106,8 +106,8 @@ def test_a_window_that_loses_its_lease_stops_publishing(backend: Backend) -> Non
     assert "evt-0005" <= left["cursor"] < f"evt-{zombie.published:04d}"
 
 
-def test_a_document_with_missing_fields_goes_on_from_its_cursor(backend: Backend) -> None:
-    """A cursor that a person wrote into an empty document is where the stream goes on."""
+def test_a_document_with_missing_fields_keeps_its_cursor(backend: Backend) -> None:
+    """The stream continues at a cursor that a person wrote into an empty document."""
     backend.documents.write("streams", "default", {"cursor": "evt-0002"}, replaces=None, timeout=5)
     upstream = Replay(events(3))
     report = run_window(backend, upstream)
@@ -122,9 +122,9 @@ def test_fields_that_vanish_in_the_middle_do_not_crash_a_window(backend: Backend
     class Edited(Replay):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             if not self.requests:
-                found = backend.documents.read("streams", "default", timeout=5)
+                stored = backend.documents.read("streams", "default", timeout=5)
                 emptied = {"events": None, "published": "x", "last_error": None, "windows": None}
-                backend.documents.write("streams", "default", emptied, replaces=found, timeout=5)
+                backend.documents.write("streams", "default", emptied, replaces=stored, timeout=5)
             return await super().handle_async_request(request)
 
     report = run_window(backend, Edited(events(3)))

@@ -88,7 +88,7 @@ class Unread:
 def test_a_request_that_is_not_admitted_is_not_read(
     embedded: Deployment, changes: dict[str, str | None], length: str | None, status: int
 ) -> None:
-    """Length, then signature header, then webhook: whatever fails, not one byte is read."""
+    """Length, then signature header, then webhook: after any failure, not one byte is read."""
     embedded.set(WEBHOOK_IDS="wh_1")
     body = Unread()
     environ: dict[str, Any] = {"wsgi.input": body, "wsgi.input_terminated": True}

@@ -108,7 +108,7 @@ def test_only_post_delivers(
     ],
 )
 def test_any_content_type_is_accepted(embedded: Deployment, content_type: str | None) -> None:
-    """The vendor documents none. A delivery is what was signed, whatever its headers call it."""
+    """The vendor documents none. The signature decides, not the content type."""
     assert embedded.post(delivery(), Content_Type=content_type).status_code == 204
 
     assert len(embedded.published("events")) == 1

@@ -124,7 +124,7 @@ def test_an_open_batch_leaves_after_the_linger() -> None:
 
 
 def test_under_load_batches_grow() -> None:
-    """While the queue is full the open batch stays open, whatever the linger."""
+    """While the queue is full the open batch stays open, with any linger."""
 
     async def work() -> None:
         batches: Queue = asyncio.Queue(maxsize=1)

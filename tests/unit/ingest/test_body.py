@@ -1,4 +1,4 @@
-"""`ingest.body`: how many bytes of bodies are held at once, and for how long one is read."""
+"""`ingest.body`: the bytes of bodies at once, and the time of reading one."""
 
 import json
 import socket
@@ -22,7 +22,7 @@ ENOUGH = 3_600.0
 
 
 class Pieces:
-    """A body that arrives in these pieces, whatever is asked for."""
+    """A body that arrives in these pieces, for any size asked for."""
 
     def __init__(self, *pieces: bytes | Exception) -> None:
         self._pieces = list(pieces)

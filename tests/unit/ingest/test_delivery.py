@@ -44,7 +44,7 @@ HOST = "api.example.test"
 WHERE: dict[str, Any] = {"api_host": HOST, "lanes": 16}
 
 
-def held(*secrets: str, **others: Any) -> WebhookSecrets:
+def secrets_of(*secrets: str, **others: Any) -> WebhookSecrets:
     """Secrets without an end."""
     return WebhookSecrets(tuple(WebhookSecret(secret) for secret in secrets), **others)
 
@@ -67,21 +67,21 @@ def checked(
 
 def verified_vector(**changes: Any) -> VerifiedDelivery | Refusal:
     """What becomes of the vector with these changes."""
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "body": VECTOR_BODY,
         "signature": VECTOR_SIGNATURE,
         "webhook_id": "wh_1",
-        "secrets": held(VECTOR_SECRET),
+        "secrets": secrets_of(VECTOR_SECRET),
         "now": NOW,
     }
-    return checked(**given | changes)
+    return checked(**arguments | changes)
 
 
 def delivery_of(body: bytes) -> VerifiedDelivery:
     """A delivery of that body."""
-    found = checked(body, signature(body), "wh_1", secrets=held(SECRET), now=NOW)
-    assert isinstance(found, VerifiedDelivery)
-    return found
+    verified = checked(body, signature(body), "wh_1", secrets=secrets_of(SECRET), now=NOW)
+    assert isinstance(verified, VerifiedDelivery)
+    return verified
 
 
 def of(body: bytes) -> Event | Rejection:
@@ -91,17 +91,17 @@ def of(body: bytes) -> Event | Rejection:
 
 def event_of(**fields: Any) -> Event:
     """The event of a delivery with these fields, which must be a good one."""
-    found = of(delivery(**fields))
-    assert isinstance(found, Event), found
-    return found
+    decoded = of(delivery(**fields))
+    assert isinstance(decoded, Event), decoded
+    return decoded
 
 
 def test_the_vector_is_verified() -> None:
     """A signature made by another program, long ago."""
-    found = verified_vector()
+    verified = verified_vector()
 
-    assert isinstance(found, VerifiedDelivery)
-    assert (found.body, found.webhook_id) == (VECTOR_BODY, "wh_1")
+    assert isinstance(verified, VerifiedDelivery)
+    assert (verified.body, verified.webhook_id) == (VECTOR_BODY, "wh_1")
 
 
 @pytest.mark.parametrize("place", [0, 40, len(VECTOR_BODY) // 2, len(VECTOR_BODY) - 1])
@@ -136,7 +136,7 @@ def test_the_raw_bytes_are_signed(body: bytes) -> None:
 )
 def test_another_secret_verifies_nothing(secret: str) -> None:
     """Not even one that is nearly right."""
-    assert verified_vector(secrets=held(secret)) == Refusal(401, "wrong_signature")
+    assert verified_vector(secrets=secrets_of(secret)) == Refusal(401, "wrong_signature")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_each_current_secret_verifies(place: int) -> None:
     secrets = ["first", "second", "third"]
     secrets[place] = VECTOR_SECRET
 
-    assert isinstance(verified_vector(secrets=held(*secrets)), VerifiedDelivery)
+    assert isinstance(verified_vector(secrets=secrets_of(*secrets)), VerifiedDelivery)
 
 
 def test_all_secrets_are_tried_whichever_fits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,12 +214,12 @@ def test_all_secrets_are_tried_whichever_fits(monkeypatch: pytest.MonkeyPatch) -
     compared: list[bytes] = []
     real = hmac.compare_digest
 
-    def watched(ours: bytes, given: bytes) -> bool:
+    def watched(ours: bytes, theirs: bytes) -> bool:
         compared.append(ours)
-        return real(ours, given)
+        return real(ours, theirs)
 
     monkeypatch.setattr(hmac, "compare_digest", watched)
-    for secrets in (held(VECTOR_SECRET, "b", "c"), held("a", "b", "c")):
+    for secrets in (secrets_of(VECTOR_SECRET, "b", "c"), secrets_of("a", "b", "c")):
         compared.clear()
         verified_vector(secrets=secrets)
         assert len(compared) == 3
@@ -239,10 +239,10 @@ def test_a_secret_ends_to_the_second() -> None:
     ids=["none", "ended"],
 )
 def test_without_a_secret_everything_is_503(secrets: WebhookSecrets) -> None:
-    """What cannot be verified yet is not refused for good; its body need not be read for that."""
-    found = admit(VECTOR_SIGNATURE, "wh_1", secrets=secrets, now=NOW)
+    """A delivery that cannot be verified yet may be retried; its body is not read."""
+    result = admit(VECTOR_SIGNATURE, "wh_1", secrets=secrets, now=NOW)
 
-    assert found == Refusal(503, "no_secret", retry_after=5)
+    assert result == Refusal(503, "no_secret", retry_after=5)
 
 
 @pytest.mark.parametrize(
@@ -258,8 +258,8 @@ def test_headers_are_refused_before_anything_else(changes: dict[str, Any], code:
     """No body, and no secret, is needed to refuse a caller that did not even sign."""
     headers = {"signature": VECTOR_SIGNATURE, "webhook_id": "wh_1"} | changes
 
-    found = admit(**headers, secrets=WebhookSecrets(), now=NOW, allowed={"wh_1"})
-    assert found == Refusal(401, code)
+    result = admit(**headers, secrets=WebhookSecrets(), now=NOW, allowed={"wh_1"})
+    assert result == Refusal(401, code)
 
 
 def test_the_time_of_a_delivery_is_not_judged() -> None:
@@ -272,7 +272,7 @@ def test_the_time_of_a_delivery_is_not_judged() -> None:
 
 def test_during_a_rotation_an_unknown_secret_is_503() -> None:
     """The vendor may sign with a secret that we are about to learn, until the announced time."""
-    rotating = held("old").announce(NOW, 30)
+    rotating = secrets_of("old").announce(NOW, 30)
 
     assert verified_vector(secrets=rotating) == Refusal(503, "rotating", retry_after=1)
     assert verified_vector(secrets=rotating, now=NOW + 30 * SECOND) == Refusal(
@@ -293,7 +293,7 @@ def test_during_a_rotation_an_unknown_secret_is_503() -> None:
 )
 def test_a_rotation_excuses_nothing_else(changes: dict[str, Any], code: str) -> None:
     """What no new secret can correct is refused at once."""
-    rotating = held("old").announce(NOW, 30)
+    rotating = secrets_of("old").announce(NOW, 30)
 
     assert verified_vector(secrets=rotating, **changes) == Refusal(401, code)
 
@@ -301,18 +301,18 @@ def test_a_rotation_excuses_nothing_else(changes: dict[str, Any], code: str) -> 
 @pytest.mark.parametrize("webhook_id", ["wh_1", "a", "x" * 200, "~!#/?%"])
 def test_without_a_list_any_webhook_may_deliver(webhook_id: str) -> None:
     """Any visible ASCII is an id."""
-    found = verified_vector(webhook_id=webhook_id)
+    verified = verified_vector(webhook_id=webhook_id)
 
-    assert isinstance(found, VerifiedDelivery)
-    assert found.webhook_id == webhook_id
+    assert isinstance(verified, VerifiedDelivery)
+    assert verified.webhook_id == webhook_id
 
 
 def test_a_webhook_need_not_say_which_it_is() -> None:
     """Without a list a missing id is `unknown`; with one it is on no list."""
-    found = verified_vector(webhook_id=None)
+    verified = verified_vector(webhook_id=None)
 
-    assert isinstance(found, VerifiedDelivery)
-    assert found.webhook_id == "unknown"
+    assert isinstance(verified, VerifiedDelivery)
+    assert verified.webhook_id == "unknown"
     assert verified_vector(webhook_id=None, allowed={"wh_1"}) == Refusal(401, "unknown_webhook")
     assert verified_vector(webhook_id=None, allowed={"unknown"}) == Refusal(401, "unknown_webhook")
 
@@ -332,21 +332,23 @@ def test_a_list_lets_in_whom_it_names() -> None:
 
 def test_only_verification_builds_a_verified_delivery() -> None:
     """In the whole product; its body is in no repr."""
-    found = verified_vector()
+    result = verified_vector()
     sources = (Path(videovector_bridge.__file__).parent).rglob("*.py")
     built = [file.name for file in sources if "VerifiedDelivery(" in file.read_text("utf-8")]
 
     assert built == ["delivery.py"]
-    assert "evt_01" not in repr(found)
-    assert VECTOR_HEX not in repr(admit(VECTOR_SIGNATURE, "w", secrets=held("x" * 9), now=NOW))
+    assert "evt_01" not in repr(result)
+    assert VECTOR_HEX not in repr(
+        admit(VECTOR_SIGNATURE, "w", secrets=secrets_of("x" * 9), now=NOW)
+    )
 
 
 def test_the_vector_is_an_event() -> None:
     """Its ids come from `data`, its data is the body byte for byte."""
-    found = verified_vector()
-    assert isinstance(found, VerifiedDelivery)
+    verified = verified_vector()
+    assert isinstance(verified, VerifiedDelivery)
 
-    assert decode_delivery(found.body) == Event(
+    assert decode_delivery(verified.body) == Event(
         id="evt_01",
         type="prompt_run.completed",
         created_at="2026-11-24T02:00:00Z",
@@ -364,18 +366,18 @@ def test_all_ids_are_lifted_from_data() -> None:
         **{name: name[0] for name in ("run_id", "video_id", "segment_id", "index_id")},
         "deep": {"run_id": "other"},
     }
-    found = event_of(data=data)
+    decoded = event_of(data=data)
 
-    assert (found.run_id, found.video_id, found.segment_id, found.index_id) == tuple("rvsi")
+    assert (decoded.run_id, decoded.video_id, decoded.segment_id, decoded.index_id) == tuple("rvsi")
     assert event_of(data={"deep": data}).run_id is None
     assert event_of(data={}, run_id="outside").run_id is None
 
 
 def test_numbers_may_be_ids() -> None:
     """A number as an id is a harmless surprise, as on the stream."""
-    found = event_of(id=5, data={"run_id": 7, "video_id": 2**63})
+    decoded = event_of(id=5, data={"run_id": 7, "video_id": 2**63})
 
-    assert (found.id, found.run_id, found.video_id) == ("5", "7", str(2**63))
+    assert (decoded.id, decoded.run_id, decoded.video_id) == ("5", "7", str(2**63))
 
 
 @pytest.mark.parametrize(
@@ -388,19 +390,19 @@ def test_an_odd_id_in_data_does_not_lose_the_event(odd: object) -> None:
         if odd != 10**30
         else delivery(data={"run_id": 5, "video_id": "vid_1"}).replace(b":5", b":1" + b"0" * 30)
     )
-    found = of(body)
+    decoded = of(body)
 
-    assert isinstance(found, Event)
-    assert (found.run_id, found.video_id, found.data) == (None, "vid_1", body)
+    assert isinstance(decoded, Event)
+    assert (decoded.run_id, decoded.video_id, decoded.data) == (None, "vid_1", body)
 
 
 @pytest.mark.parametrize("created_at", [None, 5, "yesterday", {}])
 def test_an_odd_time_does_not_lose_the_event(created_at: object) -> None:
     """It is published without a time, as on the stream."""
-    found = of(delivery(created_at=created_at))
+    decoded = of(delivery(created_at=created_at))
 
-    assert isinstance(found, Event)
-    made = message_of(delivery_of(found.data), found, **WHERE)
+    assert isinstance(decoded, Event)
+    made = message_of(delivery_of(decoded.data), decoded, **WHERE)
     assert "ce-time" not in made.attributes
 
 
@@ -415,9 +417,9 @@ def test_a_test_delivery_is_an_event() -> None:
     """It is published as such; without an id, its bytes give it one."""
     assert event_of(event="test").type == "test"
     for fields in ({"id": None}, {"id": ""}, {"id": None, "data": None}):
-        found = event_of(event="test", **fields)
-        assert found.id.startswith("test-")
-        assert found == event_of(event="test", **fields)
+        decoded = event_of(event="test", **fields)
+        assert decoded.id.startswith("test-")
+        assert decoded == event_of(event="test", **fields)
     assert event_of(event="test", id=None).id != event_of(event="test", id=None, second=1).id
 
 
@@ -454,10 +456,10 @@ MISTAKES = {
 def test_what_cannot_be_an_event_is_rejected(code: str) -> None:
     """Each mistake has its code; the vendor is the one to correct it."""
     for body in MISTAKES[code]:
-        found = of(body)
+        decoded = of(body)
 
-        assert isinstance(found, Rejection), body[:100]
-        assert (found.owner, found.code) == ("vendor", code), body[:100]
+        assert isinstance(decoded, Rejection), body[:100]
+        assert (decoded.owner, decoded.code) == ("vendor", code), body[:100]
 
 
 @pytest.mark.parametrize("data", [None, [], [{"run_id": "r"}], "{}", "", 5, 1.5, True])
@@ -490,19 +492,19 @@ def test_unknown_keys_and_missing_data_do_not_lose_the_event() -> None:
 )
 def test_with_repeated_keys_no_id_is_lifted(body: bytes, event_id: str) -> None:
     """Readers differ in which value of two they take: the event is published without the ids."""
-    found = of(body)
+    decoded = of(body)
 
-    assert isinstance(found, Event)
-    assert (found.id, found.run_id, found.data) == (event_id, None, body)
+    assert isinstance(decoded, Event)
+    assert (decoded.id, decoded.run_id, decoded.data) == (event_id, None, body)
 
 
 def test_repeated_keys_deeper_do_not_matter() -> None:
     """They name nothing that is lifted."""
     body = delivery(data={"run_id": "run_1", "n": {"a": 1}}).replace(b'"a":1', b'"a":1,"a":2')
-    found = of(body)
+    decoded = of(body)
 
-    assert isinstance(found, Event)
-    assert found.run_id == "run_1"
+    assert isinstance(decoded, Event)
+    assert decoded.run_id == "run_1"
 
 
 TOO_MANY = b'"n":[' + b"[]," * (MAX_VALUES // 2) + b"1],"
@@ -526,10 +528,10 @@ def test_too_many_values_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_too_many_values_before_id_and_event_are_rejected(body: bytes) -> None:
     """They are not decoded to look for them."""
-    found = of(body)
+    decoded = of(body)
 
-    assert isinstance(found, Rejection)
-    assert (found.owner, found.code) == ("vendor", "too_complex")
+    assert isinstance(decoded, Rejection)
+    assert (decoded.owner, decoded.code) == ("vendor", "too_complex")
 
 
 def only_small(real: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -546,18 +548,18 @@ def only_small(real: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 def test_deep_nesting_is_an_event_or_a_rejection(depth: int) -> None:
     """No depth is a crash."""
     deep = b"[" * depth + b"]" * depth
-    found = of(delivery(data={"deep": 5}).replace(b'"deep":5', b'"deep":' + deep))
+    decoded = of(delivery(data={"deep": 5}).replace(b'"deep":5', b'"deep":' + deep))
 
-    assert isinstance(found, Event if depth == 100 else Event | Rejection)
+    assert isinstance(decoded, Event if depth == 100 else Event | Rejection)
 
 
 def test_huge_numbers_beside_the_ids_do_no_harm() -> None:
     """They travel byte for byte."""
     body = delivery(data={"n": 5}).replace(b'"n":5', b'"n":' + b"9" * 300)
-    found = of(body)
+    decoded = of(body)
 
-    assert isinstance(found, Event)
-    assert found.data == body
+    assert isinstance(decoded, Event)
+    assert decoded.data == body
 
 
 def test_the_message_is_a_cloud_event_of_the_webhook() -> None:
@@ -587,18 +589,18 @@ def test_the_largest_message_fits_a_request() -> None:
     ids = dict.fromkeys(("run_id", "video_id", "segment_id", "index_id"), long)
     start = delivery(id=long, event=long, data={**ids, "pad": ""})
     body = start.replace(b'"pad":"', b'"pad":"' + b"x" * (9_500_000 - len(start)))
-    secrets = held(SECRET)
-    found = checked(body, signature(body), "%" * 200, secrets=secrets, now=NOW)
-    assert isinstance(found, VerifiedDelivery)
-    event = decode_delivery(found.body)
+    secrets = secrets_of(SECRET)
+    verified = checked(body, signature(body), "%" * 200, secrets=secrets, now=NOW)
+    assert isinstance(verified, VerifiedDelivery)
+    event = decode_delivery(verified.body)
     assert isinstance(event, Event)
 
-    check_request("events", [message_of(found, event, **WHERE)])
+    check_request("events", [message_of(verified, event, **WHERE)])
 
 
 def test_a_source_is_an_address() -> None:
     """What no path of an address may hold is escaped."""
-    found = verified_vector(webhook_id="a/b?c#d%e<f>")
-    assert isinstance(found, VerifiedDelivery)
+    verified = verified_vector(webhook_id="a/b?c#d%e<f>")
+    assert isinstance(verified, VerifiedDelivery)
 
-    assert source_of(found, HOST) == "//api.example.test/webhooks/a%2Fb%3Fc%23d%25e%3Cf%3E"
+    assert source_of(verified, HOST) == "//api.example.test/webhooks/a%2Fb%3Fc%23d%25e%3Cf%3E"

@@ -41,7 +41,7 @@ def test_a_cut_is_resumed_behind_the_last_whole_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("response", "kind"),
     [
         (error_response(429, "slow down", Retry_After="3"), RateLimited),
         (error_response(503, "later", Retry_After="3"), ServerTrouble),
@@ -53,12 +53,12 @@ def test_a_cut_is_resumed_behind_the_last_whole_frame() -> None:
     ],
     ids=["429", "503", "500", "in the body"],
 )
-def test_retry_after_is_honoured(answer: Response, kind: type[BridgeError]) -> None:
-    """The delay is what the server asked for, in seconds, whatever the jitter is."""
-    reading = read(Upstream(answer, event_stream([sse(event(1), "a")]), NO_CONTENT))
+def test_retry_after_is_honoured(response: Response, kind: type[BridgeError]) -> None:
+    """The delay is what the server asked for, in seconds, with any jitter."""
+    reading = read(Upstream(response, event_stream([sse(event(1), "a")]), NO_CONTENT))
     assert reading.delays[0] == 3
 
-    reading = read(Upstream(answer), seconds=2)
+    reading = read(Upstream(response), seconds=2)
     assert isinstance(reading.error, kind)
 
 

@@ -80,7 +80,7 @@ def test_a_token_is_a_whole_number(value: object, token: int) -> None:
     ids=str,
 )
 def test_a_lease_ends_by_the_age_of_its_document(value: object, left: float) -> None:
-    """No lease is longer than settings allow, whatever the document says."""
+    """No lease is longer than settings allow, even if the document says so."""
     assert lease_seconds_left({"lease_seconds": value}, 10.0) == left
 
 
