@@ -1,7 +1,7 @@
 """Model-based: the lease, cursor, beginning and `not_before` of a stream, in any order of events.
 
 Several drains acquire and lose the lease; their requests fail, lose their responses or land late;
-their clocks disagree; and a person edits the document. `LeaseWorld` says what must hold.
+their clocks disagree; and a person edits the document. `LeaseStore` says what must hold.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.support.lease_model import HOUR, REMOVED, Drain, Intent, LeaseWorld
+from tests.support.lease_model import HOUR, REMOVED, Drain, Intent, LeaseStore
 from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.ingest import lease as leases
@@ -83,7 +83,7 @@ class LeaseMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         LeaseMachine.streams += 1
-        self.model = LeaseWorld(self.documents, f"stream-{LeaseMachine.streams}")
+        self.model = LeaseStore(self.documents, f"stream-{LeaseMachine.streams}")
 
     def _waiting(self) -> list[Drain]:
         return [drain for drain in self.model.drains if drain.call is not None]

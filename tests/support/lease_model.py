@@ -72,7 +72,7 @@ class Late:
     request: Request
 
 
-class LeaseWorld:
+class LeaseStore:
     """The store of one stream's document, and all that happens around it."""
 
     def __init__(self, documents: SqliteDocuments, name: str) -> None:

@@ -40,7 +40,7 @@ class Running:
         return connection
 
     def ask(self, *pieces: bytes, ending: bool = False) -> list[int]:
-        """Send bytes on one connection; return the statuses. `ending`: close our side after them."""
+        """Send bytes on one connection; return the statuses. `ending`: then close our side."""
         with self.connect() as connection:
             for piece in pieces:
                 try:
