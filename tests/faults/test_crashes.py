@@ -49,7 +49,7 @@ def semantics(request: pytest.FixtureRequest) -> Semantics:
 def test_a_window_may_die_at_any_step_and_so_may_the_next(
     history: History, semantics: Semantics, record_property: Record
 ) -> None:
-    """Once and twice, at every step: the window that resumes finds all in order and loses nothing.
+    """Once and twice, at every step: the window that resumes loses nothing.
 
     Before the lease of the dead window has ended, another one leaves the state alone.
     """
@@ -75,7 +75,7 @@ def _steps(left: State, semantics: Semantics) -> int:
 
 
 def test_a_dead_process_changes_nothing(history: History, semantics: Semantics) -> None:
-    """What the schedules rest on: stopped for real, a window leaves what it had done, no more."""
+    """The schedules assume it: a window that is really stopped changes nothing after that."""
     watch = Watch(state := State(history))
     run_window(state, semantics, step=watch)
     expected = [left.fingerprint() for left in watch.states]
@@ -127,7 +127,7 @@ def test_a_paused_window_does_no_harm_later(
 def test_every_call_of_a_port_has_steps_before_and_after_it(
     history: History, semantics: Semantics
 ) -> None:
-    """The steps are what they are called: three moments of each call, and awaits between."""
+    """Each call has three named steps, with awaits between them."""
     watch = Watch(state := State(history))
     _, process = run_window(state, semantics, step=watch)
 

@@ -37,7 +37,7 @@ def drained(backend: Backend, *script: Response) -> WindowReport:
 
 
 def of_topic(topics: WatchedTopics, name: str) -> list[Message]:
-    """What was published to a topic."""
+    """Return the messages on a topic."""
     return [message for topic, message in topics.stored if topic == name]
 
 
@@ -194,7 +194,7 @@ def test_a_frame_without_end_ends_with_the_window(embedded_backend: Backend) -> 
 
 
 def test_a_window_that_only_reads_part_of_a_frame_has_failed(embedded_backend: Backend) -> None:
-    """The next one would stop at the same place, so the report must say it."""
+    """The next window would stop at the same place, so the report must say it."""
     report = run_window(
         embedded_backend,
         Upstream(

@@ -104,7 +104,7 @@ def test_every_event_is_published(backend: Backend, faults: list[dict[str, Any]]
 
 
 def of_topic(topics: WatchedTopics, name: str) -> list[Message]:
-    """What was published to a topic."""
+    """Return the messages on a topic."""
     return [message for topic, message in topics.stored if topic == name]
 
 

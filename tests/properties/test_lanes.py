@@ -51,14 +51,14 @@ def backend_in(folder: str) -> Backend:
     lost=st.frozensets(st.integers(1, 30), max_size=4),
     slow=st.frozensets(st.integers(1, 30), max_size=6),
 )
-def test_an_entitys_order_holds_through_failures(
+def test_an_entitys_order_is_kept_through_failures(
     runs: list[int],
     lanes: int,
     failing: frozenset[int],
     lost: frozenset[int],
     slow: frozenset[int],
 ) -> None:
-    """Each entity's events, repeats left out, appear in the order of the stream, and all do."""
+    """All events of each entity, without repeats, are in the order of the stream."""
     upstream = [event(n, run_id=f"run-{run}") for n, run in enumerate(runs, 1)]
     with TemporaryDirectory() as folder:
         real = backend_in(folder)

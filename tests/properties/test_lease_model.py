@@ -128,7 +128,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._running())
     @rule(place=_PLACES, policy=st.sampled_from(["latest", "earliest"]), at_once=st.booleans())
     def start_over(self, *, place: int, policy: str, at_once: bool) -> None:
-        """A window gives the cursor up, as its policy says."""
+        """A window abandons the cursor, as its policy says."""
         drain = _chosen(self._running(), place)
         begun = drain.begun
         assert begun is not None
@@ -191,7 +191,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @invariant()
     def one_owner(self) -> None:
-        """At most one window believes that it holds the lease."""
+        """At most one window trusts its lease."""
         self.model.check()
 
     def teardown(self) -> None:
@@ -221,7 +221,7 @@ def _chosen(drains: list[Drain], place: int) -> Drain:
 
 
 def _next(drain: Drain, cursor: str) -> Intent | None:
-    """The position at `cursor`, unless the window must first give an old one up."""
+    """The position at `cursor`, unless the window must first abandon an old one."""
     assert drain.lease is not None
     assert drain.begun is not None
     if drain.origin.change_since(drain.lease.fields):

@@ -74,7 +74,7 @@ def frames_in_pieces(pieces: list[bytes], limit: int) -> list[Frame]:
 @settings(max_examples=300)
 @given(body=BODIES, data=st.data(), limit=st.sampled_from([1, 5, 20, 10_000]))
 def test_rechunking_never_changes_frames(body: bytes, data: st.DataObject, limit: int) -> None:
-    """Any body, cut anywhere, gives the frames of the standard, also those too large to hold."""
+    """Any body, cut anywhere, gives the frames of the standard, large ones included."""
     places = st.lists(st.integers(0, len(body)), max_size=12).map(sorted)
     cuts = [0, *data.draw(places), len(body)]
     pieces = [body[a:b] for a, b in pairwise(cuts)]

@@ -37,7 +37,7 @@ def _id(number: int) -> str:
 
 
 class Api(Upstream):
-    """VideoVector with its events `oldest` to `newest`; it forgets the older ones."""
+    """VideoVector with its events `oldest` to `newest`; older ones have expired."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -291,6 +291,6 @@ def run(examples: int, **named: Any) -> None:
     )
 
 
-def test_windows_go_on_from_where_the_model_says() -> None:
-    """Each asks for the right position, publishes what comes after it and records the rest."""
+def test_windows_resume_where_the_model_says() -> None:
+    """Each asks for the right position, publishes what follows it and records the rest."""
     run(40)

@@ -224,7 +224,7 @@ class LeaseStore:
     # What must hold.
 
     def check(self) -> None:
-        """At most one window believes that it holds the lease."""
+        """At most one window trusts its lease."""
         sure = [
             drain.owner
             for drain in self.drains

@@ -79,7 +79,7 @@ PROBES = [
 def test_a_refusal_that_a_probe_does_not_confirm_leaves_the_cursor(
     embedded_backend: Backend, probe: Response | Fault, reason: str
 ) -> None:
-    """Where a request without Last-Event-ID fails too, it is not the cursor that is refused."""
+    """If a request without Last-Event-ID fails too, the cursor is not the reason."""
     with_cursor(embedded_backend)
     topics = WatchedTopics(embedded_backend.topics)
     # What passes by itself is tried again, with the cursor.
@@ -94,10 +94,10 @@ def test_a_refusal_that_a_probe_does_not_confirm_leaves_the_cursor(
 
 
 @pytest.mark.parametrize(("policy", "asked"), [("latest", None), ("earliest", "0")])
-def test_starting_over_tells_of_the_gap_first(
+def test_the_gap_is_published_before_starting_over(
     backend: Backend, policy: str, asked: str | None
 ) -> None:
-    """The gap is published before the cursor is left, and the stream starts where it should."""
+    """The gap is published first; then the stream starts where the policy says."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     gap_known: list[bool] = []
@@ -129,7 +129,7 @@ def test_starting_over_tells_of_the_gap_first(
     assert (report.outcome, report.cursor_after) == ("drained", "evt-0005")
 
 
-def test_a_gap_that_cannot_be_told_leaves_the_cursor(backend: Backend) -> None:
+def test_a_gap_that_cannot_be_published_keeps_the_cursor(backend: Backend) -> None:
     """Without the gap event there is no starting over."""
     with_cursor(backend)
 
@@ -146,8 +146,8 @@ def test_a_gap_that_cannot_be_told_leaves_the_cursor(backend: Backend) -> None:
     assert document(backend)["cursor"] == "evt-0001"
 
 
-def test_a_gap_of_any_cursor_can_be_told(backend: Backend) -> None:
-    """A cursor beyond ASCII is no obstacle to the gap's own id."""
+def test_a_gap_of_any_cursor_can_be_published(backend: Backend) -> None:
+    """A cursor that is not ASCII still gives the gap a valid id."""
     with_cursor(backend, "é-1")
     topics = WatchedTopics(backend.topics)
     report = run_window(
@@ -161,7 +161,7 @@ def test_a_gap_of_any_cursor_can_be_told(backend: Backend) -> None:
 
 
 def test_an_earliest_id_that_is_refused_means_the_servers_own_start(backend: Backend) -> None:
-    """Where "0" is not known either, the API decides; there is one gap, not one for each try."""
+    """If "0" is unknown too, the API decides; there is one gap, not one for each attempt."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(
@@ -239,7 +239,7 @@ def test_changed_filters_start_over_under_a_policy(backend: Backend) -> None:
 
 
 def test_without_a_cursor_filters_may_change(backend: Backend) -> None:
-    """A stream that has not begun has nothing to lose."""
+    """A stream without a cursor loses nothing."""
     run_window(backend, Upstream(NO_CONTENT))
     changed = make_settings({"default": {"run_id": "r"}})
 

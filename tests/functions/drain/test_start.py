@@ -52,7 +52,7 @@ def test_a_new_stream_begins_where_the_setting_says(
 
 
 def test_a_stream_may_begin_elsewhere_than_the_others(embedded_backend: Backend) -> None:
-    """STREAMS sets it per stream."""
+    """STREAMS sets START_FROM per stream."""
     upstream = Upstream(NO_CONTENT)
     run_window(
         embedded_backend, upstream, settings=make_settings({"a": {"start_from": "earliest"}})
@@ -80,8 +80,8 @@ def test_without_a_cursor_there_is_no_idle_timeout(embedded_backend: Backend) ->
     assert 43 <= report.window_seconds < 45
 
 
-def test_a_quiet_beginning_says_that_it_is_one(embedded_backend: Backend) -> None:
-    """200 `idle`, at the end of the window and not before, and where the stream will begin."""
+def test_a_quiet_start_is_reported(embedded_backend: Backend) -> None:
+    """200 `idle` at the end of the window, with the start of the stream."""
     report = run_window(
         embedded_backend, Upstream(event_stream(then=heartbeats)), window_seconds=50, idle_seconds=3
     )
@@ -93,7 +93,7 @@ def test_a_quiet_beginning_says_that_it_is_one(embedded_backend: Backend) -> Non
 
 
 def test_the_setting_counts_until_the_stream_has_begun(embedded_backend: Backend) -> None:
-    """Changed before the first event it is followed; changed after, it means nothing."""
+    """A change before the first event counts; a change after it does not."""
     run_window(embedded_backend, Upstream(NO_CONTENT))
     upstream = Upstream(event_stream([sse(event(1), "evt-0001")]), NO_CONTENT)
     earliest = make_settings(START_FROM="earliest")
@@ -138,7 +138,7 @@ def test_a_start_that_is_refused_is_treated_as_a_refused_cursor(
 
 
 def test_another_api_host_is_refused_like_other_filters(backend: Backend) -> None:
-    """An id of one API means nothing to another; the sentence names both hosts."""
+    """An id of one API is invalid at another; the message names both hosts."""
     run_window(backend, Replay(events(1)))
     moved = make_settings(VIDEO_VECTOR_BASE_URL="https://other.example.test/api/v2")
     report = run_window(backend, Upstream(), settings=moved)
@@ -157,8 +157,8 @@ def test_another_api_host_is_refused_like_other_filters(backend: Backend) -> Non
     assert document(backend)["api_host"] == "other.example.test"
 
 
-def test_a_document_of_an_older_version_goes_on(embedded_backend: Backend) -> None:
-    """Without a recorded host, filters or start it is taken to be of today's."""
+def test_a_document_of_an_older_version_continues(embedded_backend: Backend) -> None:
+    """Without a recorded host, filters or start it belongs to those of today."""
     embedded_backend.documents.write(
         "streams", "default", {"cursor": "evt-0002"}, replaces=None, timeout=5
     )
@@ -170,7 +170,7 @@ def test_a_document_of_an_older_version_goes_on(embedded_backend: Backend) -> No
 
 
 def test_a_start_that_a_person_sets_is_used(embedded_backend: Backend) -> None:
-    """The document is where the beginning is; it may be edited."""
+    """The document has the start, and may be edited."""
     run_window(embedded_backend, Upstream(NO_CONTENT))
     edit(embedded_backend, start_from="evt-0005")
     upstream = Upstream(NO_CONTENT)

@@ -17,7 +17,7 @@ from videovector_bridge.backends import Backend
 
 
 def test_a_window_publishes_everything_and_moves_the_cursor(backend: Backend) -> None:
-    """Every event is published once, and the document says where the stream stands."""
+    """Every event is published once, and the document has the cursor of the last one."""
     topics = WatchedTopics(backend.topics)
     report = run_window(watched(backend, topics), Replay(events(100)))
 
@@ -39,7 +39,7 @@ def test_a_window_publishes_everything_and_moves_the_cursor(backend: Backend) ->
 
 
 def test_the_next_window_continues_after_the_cursor(backend: Backend) -> None:
-    """The second window asks for what follows, and counts on."""
+    """The second window reads what follows, and adds to the counters."""
     topics = WatchedTopics(backend.topics)
     run_window(watched(backend, topics), Replay(events(10)))
     upstream = Replay(events(15))
@@ -100,7 +100,7 @@ def test_unknown_types_pass(backend: Backend) -> None:
 
 
 def test_id_only_frames_move_the_cursor(backend: Backend) -> None:
-    """Filtered traffic is passed by its ids, without an event."""
+    """The cursor passes filtered events by their ids."""
     report = run_window(
         backend, Upstream(event_stream([b"id: 7\n\n: hb\n\n", b"id: 9\n\n"]), NO_CONTENT)
     )
@@ -110,15 +110,15 @@ def test_id_only_frames_move_the_cursor(backend: Backend) -> None:
 
 
 def test_a_stream_without_ids_is_resumed_by_event_id(backend: Backend) -> None:
-    """Where no frame has an id, event_id is the cursor."""
+    """If no frame has an id, event_id is the cursor."""
     body = sse(event(1)) + sse(event(2))
     report = run_window(backend, Upstream(event_stream([body]), NO_CONTENT))
 
     assert report.cursor_after == "evt-0002"
 
 
-def test_ids_that_differ_are_remembered(backend: Backend) -> None:
-    """Over windows, once ids differ from event_ids a frame without id moves nothing."""
+def test_ids_that_differ_are_recorded(backend: Backend) -> None:
+    """Once ids differ from event_ids, a frame without an id moves no cursor, also later."""
     run_window(backend, Upstream(event_stream([sse(event(1), "1")]), NO_CONTENT))
     report = run_window(backend, Upstream(event_stream([sse(event(2))]), NO_CONTENT))
 
@@ -136,7 +136,7 @@ def test_an_unusable_id_never_poisons_the_cursor(backend: Backend, id_: bytes) -
 
 
 def test_a_cut_within_a_window_is_resumed(backend: Backend) -> None:
-    """A broken connection costs a reconnection, and repeats nothing."""
+    """After a broken connection the window reconnects, and repeats nothing."""
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(
         event_stream([sse(event(1), "evt-0001"), b"id: evt-0002\ndata: {"], then=cut),
@@ -172,7 +172,7 @@ def test_another_number_of_lanes_changes_nothing_else(backend: Backend) -> None:
     assert sorted(topics.ids()) == [f"evt-{n:04d}" for n in range(1, 21)]
 
 
-def test_streams_have_cursors_of_their_own(backend: Backend) -> None:
+def test_each_stream_has_its_own_cursor(backend: Backend) -> None:
     """Two streams do not touch each other's state."""
     for name, count in (("one", 3), ("two", 5)):
         run_window(backend, Replay(events(count)), settings=make_settings({name: {}}))
@@ -181,7 +181,7 @@ def test_streams_have_cursors_of_their_own(backend: Backend) -> None:
     assert document(backend, "two")["cursor"] == "evt-0005"
 
 
-def test_no_more_events_than_asked_for(backend: Backend) -> None:
+def test_the_event_limit_is_exact(backend: Backend) -> None:
     """`max_events` is exact, and windows in a row lose and repeat nothing."""
     topics = WatchedTopics(backend.topics)
     for cursor in ("evt-0004", "evt-0008", "evt-0010"):
@@ -191,8 +191,8 @@ def test_no_more_events_than_asked_for(backend: Backend) -> None:
     assert sorted(topics.ids()) == [f"evt-{n:04d}" for n in range(1, 11)]
 
 
-def test_no_more_bytes_than_asked_for(backend: Backend) -> None:
-    """`max_bytes` is not exceeded, but for one event that is larger by itself."""
+def test_the_byte_limit_is_exact(backend: Backend) -> None:
+    """`max_bytes` is exceeded only by a single event that is larger."""
     size = len(event(1))
     topics = WatchedTopics(backend.topics)
     report = run_window(watched(backend, topics), Replay(events(10)), max_bytes=3 * size + 1)

@@ -56,7 +56,7 @@ def test_failures_have_their_reason_and_status(
     assert document(backend)["lease_owner"] == ""
 
 
-def test_trouble_after_events_is_not_yet_a_failure(backend: Backend) -> None:
+def test_a_transient_error_after_events_is_no_failure(backend: Backend) -> None:
     """A transient error is reported; the next window shows whether it persists."""
     upstream = Upstream(
         event_stream([sse(event(1), "evt-0001")]), error_response(503, "down", Retry_After="600")
@@ -108,7 +108,7 @@ STORE_TROUBLE = [
 
 @pytest.mark.parametrize("error", STORE_TROUBLE, ids=["down", "refused"])
 def test_a_store_that_is_down_is_a_failed_window(backend: Backend, error: BridgeError) -> None:
-    """Without state there is no window, and nothing is asked of the API."""
+    """Without state there is no window, and no request to the API."""
 
     def fail(_number: int) -> None:
         raise error
@@ -139,8 +139,10 @@ def test_a_cursor_that_is_not_stored_fails_its_window(backend: Backend, error: B
 
 
 @pytest.mark.parametrize("went_through", [True, False])
-def test_a_lost_answer_to_the_last_commit_is_told(backend: Backend, *, went_through: bool) -> None:
-    """Whether it happened or not, the window says that it does not know; nothing is lost."""
+def test_a_lost_response_to_the_last_commit_is_reported(
+    backend: Backend, *, went_through: bool
+) -> None:
+    """Whether it was written or not, the window reports that it is unknown; nothing is lost."""
 
     def lose(number: int) -> None:
         if number == 2:
@@ -160,7 +162,7 @@ def test_a_lost_answer_to_the_last_commit_is_told(backend: Backend, *, went_thro
 
 
 def test_the_key_is_in_no_report(backend: Backend) -> None:
-    """Nothing that a window says or stores has the key, however it is echoed."""
+    """No report and no document has the key, even if a response echoes it."""
     for response in (
         error_response(401, f"bad {KEY}"),
         error_response(503, f"bad {KEY}", Retry_After="600"),
@@ -174,7 +176,7 @@ def test_the_key_is_in_no_report(backend: Backend) -> None:
         assert KEY not in repr(document(backend))
 
 
-def test_silence_before_any_answer_is_not_idleness(embedded_backend: Backend) -> None:
+def test_no_response_is_not_idleness(embedded_backend: Backend) -> None:
     """An API that accepts requests and never responds is a failure, not an idle stream."""
 
     class Mute(Upstream):
@@ -190,7 +192,7 @@ def test_silence_before_any_answer_is_not_idleness(embedded_backend: Backend) ->
     assert (report.outcome, report.stop_reason) == ("failed", "unreachable")
 
 
-def test_an_answer_slower_than_the_idle_time_is_waited_for(embedded_backend: Backend) -> None:
+def test_a_response_slower_than_the_idle_time_is_awaited(embedded_backend: Backend) -> None:
     """The idle time starts with the API's first response, not with the attempt to connect."""
 
     class Slow(Replay):

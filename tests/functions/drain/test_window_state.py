@@ -24,7 +24,7 @@ from videovector_bridge.ingest.window import drain_window
 
 
 def test_a_second_window_is_busy(backend: Backend) -> None:
-    """While one window drains, another on the same stream does nothing and says so."""
+    """While one window drains, another on the same stream does nothing and reports `busy`."""
     reports = []
 
     class Nested(Replay):

@@ -46,7 +46,7 @@ def test_every_thread_of_the_host_can_hold_a_small_body() -> None:
 
 
 def test_the_sum_of_all_bytes_fits_the_function() -> None:
-    """README states it. A body in flight has at most 6.5 copies, as measured with Pub/Sub."""
+    """As documented. A body in flight has at most 6.5 copies, as measured with Pub/Sub."""
     memory = json.loads(FILE.read_text())["functions"]["receive-webhook"]["resources"]["memory"]
     libraries, copies, decoded_value = 100_000_000, 6.5, 112
 
@@ -58,7 +58,7 @@ def test_the_sum_of_all_bytes_fits_the_function() -> None:
     "pieces", [[b"0123456789"], [b"0", b"12345678", b"9"], [b"01234", b"56789", b"more"]]
 )
 def test_a_body_is_read_to_its_length(pieces: list[bytes]) -> None:
-    """In as many pieces as it comes in, and never further."""
+    """In the pieces in which it arrives, and never further."""
     stream = Pieces(*pieces)
 
     assert BodyReader(ENOUGH).read(stream, 10, None) == b"0123456789"

@@ -45,7 +45,7 @@ WHERE: dict[str, Any] = {"api_host": HOST, "lanes": 16}
 
 
 def secrets_of(*secrets: str, **others: Any) -> WebhookSecrets:
-    """Secrets without an end."""
+    """Return secrets that never expire."""
     return WebhookSecrets(tuple(WebhookSecret(secret) for secret in secrets), **others)
 
 
@@ -97,7 +97,7 @@ def event_of(**fields: Any) -> Event:
 
 
 def test_the_vector_is_an_event() -> None:
-    """Its ids come from `data`, its data is the body byte for byte."""
+    """Its ids are from `data`, and its data is the body byte for byte."""
     verified = verified_vector()
     assert isinstance(verified, VerifiedDelivery)
 
@@ -127,7 +127,7 @@ def test_ids_in_data_become_ids_of_the_event() -> None:
 
 
 def test_numbers_may_be_ids() -> None:
-    """A number as an id is a harmless surprise, as on the stream."""
+    """A number is accepted as an id, as on the stream."""
     decoded = event_of(id=5, data={"run_id": 7, "video_id": 2**63})
 
     assert (decoded.id, decoded.run_id, decoded.video_id) == ("5", "7", str(2**63))
@@ -137,7 +137,7 @@ def test_numbers_may_be_ids() -> None:
     "odd", ["é", "", " x", "x\n", "x" * (MAX_ID_BYTES + 1), {}, [], True, 1.5, 10**30]
 )
 def test_an_odd_id_in_data_does_not_lose_the_event(odd: object) -> None:
-    """It is left out of the attributes, and still stands in the body."""
+    """It is omitted from the attributes, and stays in the body."""
     body = (
         delivery(data={"run_id": odd, "video_id": "vid_1"})
         if odd != 10**30
@@ -160,14 +160,14 @@ def test_an_odd_time_does_not_lose_the_event(created_at: object) -> None:
 
 
 def test_further_keys_and_no_version_are_fine() -> None:
-    """The vendor may add to the form, and leave out what it need not have."""
+    """The vendor may add keys, and omit the version."""
     body = orjson.dumps({"id": "e", "event": "new.kind", "data": {}, "more": [{}]})
 
     assert isinstance(decode_signed(body), Event)
 
 
 def test_a_test_delivery_is_an_event() -> None:
-    """It is published as such; without an id, its bytes give it one."""
+    """It is published as one; without an id, its id is a hash of its bytes."""
     assert event_of(event="test").type == "test"
     for fields in ({"id": None}, {"id": ""}, {"id": None, "data": None}):
         decoded = event_of(event="test", **fields)
@@ -207,7 +207,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("code", MISTAKES)
 def test_what_cannot_be_an_event_is_rejected(code: str) -> None:
-    """Each mistake has its code; the vendor is the one to correct it."""
+    """Each mistake has its code, and is the vendor's."""
     for body in MISTAKES[code]:
         decoded = decode_signed(body)
 
@@ -217,7 +217,7 @@ def test_what_cannot_be_an_event_is_rejected(code: str) -> None:
 
 @pytest.mark.parametrize("data", [None, [], [{"run_id": "r"}], "{}", "", 5, 1.5, True])
 def test_data_of_any_type_does_not_lose_the_event(data: object) -> None:
-    """`id` and `event` make it an event; without an object no id is lifted."""
+    """`id` and `event` make it an event; without an object it has no other ids."""
     body = delivery(data=data)
 
     assert decode_signed(body) == Event(
@@ -244,7 +244,7 @@ def test_unknown_keys_and_missing_data_do_not_lose_the_event() -> None:
     ],
 )
 def test_with_repeated_keys_the_event_has_no_other_ids(body: bytes, event_id: str) -> None:
-    """Readers differ in which value of two they take: the event is published without the ids."""
+    """Parsers choose different values of two: the event is published without the ids."""
     decoded = decode_signed(body)
 
     assert isinstance(decoded, Event)
@@ -252,7 +252,7 @@ def test_with_repeated_keys_the_event_has_no_other_ids(body: bytes, event_id: st
 
 
 def test_repeated_keys_deeper_do_not_matter() -> None:
-    """They name nothing that is lifted."""
+    """They are no ids of the event."""
     body = delivery(data={"run_id": "run_1", "n": {"a": 1}}).replace(b'"a":1', b'"a":1,"a":2')
     decoded = decode_signed(body)
 
@@ -264,7 +264,7 @@ TOO_MANY = b'"n":[' + b"[]," * (MAX_VALUES // 2) + b"1],"
 
 
 def test_too_many_values_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decoded they take 80 bytes each: what stands before them is read, and nothing is lifted."""
+    """Decoded they take 80 bytes each: only what is before them is read."""
     body = delivery().replace(b'"run_id"', TOO_MANY + b'"run_id"')
     monkeypatch.setattr(orjson, "loads", only_small(orjson.loads))
 
@@ -282,7 +282,7 @@ def test_too_many_values_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_too_many_values_before_id_and_event_are_rejected(body: bytes) -> None:
-    """They are not decoded to look for them."""
+    """They are not decoded to find the two."""
     decoded = decode_signed(body)
 
     assert isinstance(decoded, Rejection)
@@ -290,7 +290,7 @@ def test_too_many_values_before_id_and_event_are_rejected(body: bytes) -> None:
 
 
 def only_small(real: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """`orjson.loads`, for little."""
+    """Return `orjson.loads` that fails for large bodies."""
 
     def loads(text: bytes) -> Any:
         assert len(text) < 5_000
@@ -309,7 +309,7 @@ def test_deep_nesting_is_an_event_or_a_rejection(depth: int) -> None:
 
 
 def test_huge_numbers_beside_the_ids_do_no_harm() -> None:
-    """They travel byte for byte."""
+    """They are published byte for byte."""
     body = delivery(data={"n": 5}).replace(b'"n":5', b'"n":' + b"9" * 300)
     decoded = decode_signed(body)
 
@@ -354,7 +354,7 @@ def test_the_largest_message_fits_a_request() -> None:
 
 
 def test_a_source_is_an_address() -> None:
-    """What no path of an address may hold is escaped."""
+    """Characters that a path may not contain are escaped."""
     verified = verified_vector(webhook_id="a/b?c#d%e<f>")
     assert isinstance(verified, VerifiedDelivery)
 

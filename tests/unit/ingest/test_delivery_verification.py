@@ -43,7 +43,7 @@ SECOND = timedelta(seconds=1)
 
 
 def secrets_of(*secrets: str, **others: Any) -> WebhookSecrets:
-    """Secrets without an end."""
+    """Return secrets that never expire."""
     return WebhookSecrets(tuple(WebhookSecret(secret) for secret in secrets), **others)
 
 
@@ -88,7 +88,7 @@ def decode_signed(body: bytes) -> Event | Rejection:
 
 
 def test_the_vector_is_verified() -> None:
-    """A signature made by another program, long ago."""
+    """A signature made by another program."""
     verified = verified_vector()
 
     assert isinstance(verified, VerifiedDelivery)
@@ -159,7 +159,7 @@ def test_another_secret_verifies_nothing(secret: str) -> None:
     ids=ascii,
 )
 def test_a_signature_in_another_form_is_none(changed: str) -> None:
-    """Prefix, length, alphabet and algorithm are as documented, and nothing stands around it."""
+    """Prefix, length, alphabet and algorithm are as documented, with nothing around them."""
     assert verified_vector(signature=changed) == Refusal(401, "malformed_signature")
 
 
@@ -182,12 +182,12 @@ def test_another_signature_is_wrong(changed: str) -> None:
 
 
 def test_hex_may_be_in_either_case() -> None:
-    """Writing it in capitals changes no byte."""
+    """Capital letters are the same bytes."""
     assert isinstance(verified_vector(signature=f"sha256={VECTOR_HEX.upper()}"), VerifiedDelivery)
 
 
 def test_a_missing_signature_is_refused() -> None:
-    """Who does not sign is not VideoVector."""
+    """VideoVector signs every delivery."""
     assert verified_vector(signature=None) == Refusal(401, "missing_signature")
 
 
@@ -201,7 +201,7 @@ def test_each_current_secret_verifies(place: int) -> None:
 
 
 def test_all_secrets_are_tried_whichever_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time does not show which secret is in use: every one is compared, in constant time."""
+    """The duration does not show which secret matches: all are compared, in constant time."""
     compared: list[bytes] = []
     real = hmac.compare_digest
 
@@ -217,7 +217,7 @@ def test_all_secrets_are_tried_whichever_fits(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_secret_ends_to_the_second() -> None:
-    """In its grace period an old secret verifies, after it no more."""
+    """An old secret verifies until the end of its grace period."""
     secrets = WebhookSecrets((WebhookSecret("new"), WebhookSecret(VECTOR_SECRET, NOW)))
 
     assert isinstance(verified_vector(secrets=secrets, now=NOW - SECOND), VerifiedDelivery)
@@ -254,7 +254,7 @@ def test_headers_are_refused_before_anything_else(changes: dict[str, Any], code:
 
 
 def test_the_time_of_a_delivery_is_not_judged() -> None:
-    """Nothing signs a time: an old event, delivered late or again, is as good as the first."""
+    """No time is signed: an old event, delivered late or twice, is as valid as the first."""
     body = delivery(created_at="1999-01-01T00:00:00Z")
 
     assert isinstance(decode_signed(body), Event)
@@ -262,7 +262,7 @@ def test_the_time_of_a_delivery_is_not_judged() -> None:
 
 
 def test_during_a_rotation_an_unknown_secret_is_503() -> None:
-    """The vendor may sign with a secret that we are about to learn, until the announced time."""
+    """Until the announced time, the vendor may sign with a secret that we do not have yet."""
     rotating = secrets_of("old").announce(NOW, 30)
 
     assert verified_vector(secrets=rotating) == Refusal(503, "rotating", retry_after=1)
@@ -282,8 +282,8 @@ def test_during_a_rotation_an_unknown_secret_is_503() -> None:
         ({"webhook_id": "two words"}, "malformed_webhook_id"),
     ],
 )
-def test_a_rotation_excuses_nothing_else(changes: dict[str, Any], code: str) -> None:
-    """What no new secret can correct is refused at once."""
+def test_a_rotation_changes_no_other_refusal(changes: dict[str, Any], code: str) -> None:
+    """A refusal that no new secret can change is immediate."""
     rotating = secrets_of("old").announce(NOW, 30)
 
     assert verified_vector(secrets=rotating, **changes) == Refusal(401, code)
@@ -310,11 +310,11 @@ def test_a_webhook_need_not_say_which_it_is() -> None:
 
 @pytest.mark.parametrize("webhook_id", ["", "two words", "x" * 201, "é", "a\nb", "\x7f", " wh_1"])
 def test_a_malformed_webhook_id_is_refused(webhook_id: str) -> None:
-    """It would stand in an address and in the log."""
+    """It would be part of a URI and of the log."""
     assert verified_vector(webhook_id=webhook_id) == Refusal(401, "malformed_webhook_id")
 
 
-def test_a_list_lets_in_whom_it_names() -> None:
+def test_a_list_allows_the_webhooks_it_names() -> None:
     """Exactly those, in their exact case."""
     assert isinstance(verified_vector(allowed={"wh_1", "wh_2"}), VerifiedDelivery)
     for allowed in ({"wh_2"}, {"WH_1"}, {"wh_"}, {"wh_11"}):
