@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.crash_history import HISTORIES, History
 from tests.support.crash_ports import SEMANTICS, Semantics
-from tests.support.crash_world import World
-from tests.support.crash_zombies import stand_still
+from tests.support.crash_state import State
+from tests.support.crash_zombies import pause_each_step
 from tests.support.crashes import Watch, die, go_wrong, really_die, run_window, small_windows
 from tests.support.watched_ports import WatchedTopics, watched
 from tests.support.windows import document
@@ -49,36 +49,36 @@ def semantics(request: pytest.FixtureRequest) -> Semantics:
 def test_a_window_may_die_at_any_step_and_so_may_the_next(
     history: History, semantics: Semantics, record_property: Record
 ) -> None:
-    """Once and twice, at every step: the window that resumes finds all in order and loses nothing.
+    """Once and twice, at every step: the window that resumes loses nothing.
 
-    Before the lease of the dead window has ended, another one leaves the world alone.
+    Before the lease of the dead window has ended, another one leaves the state alone.
     """
-    watch = Watch(world := World(history))
-    run_window(world, semantics, step=watch)
-    found = die(history, semantics, times=2)
+    watch = Watch(state := State(history))
+    run_window(state, semantics, step=watch)
+    tried = die(history, semantics, times=2)
 
     # All of them: a death at each step of the first window, and each of those with a death at each
     # step of the second.
-    second_steps = [moment.steps * _steps(moment.world, semantics) for moment in watch.moments]
-    assert found.schedules == [1, len(watch.names), sum(second_steps)]
+    second_steps = [moment.steps * _steps(moment.state, semantics) for moment in watch.moments]
+    assert tried.schedules == [1, len(watch.names), sum(second_steps)]
     record_property(
         "summary",
-        f"{history.name}, {semantics.name}: {found.schedules[1]:,} deaths of one window, "
-        f"{found.schedules[2]:,} of two in a row, which leave {found.worlds[2]:,} different worlds",
+        f"{history.name}, {semantics.name}: {tried.schedules[1]:,} deaths of one window, "
+        f"{tried.schedules[2]:,} of two in a row, which leave {tried.states[2]:,} different states",
     )
 
 
-def _steps(left: World, semantics: Semantics) -> int:
-    watch = Watch(world := left.copy())
-    run_window(world, semantics, step=watch)
+def _steps(left: State, semantics: Semantics) -> int:
+    watch = Watch(state := left.copy())
+    run_window(state, semantics, step=watch)
     return len(watch.names)
 
 
-def test_a_dead_process_leaves_the_world_as_it_was(history: History, semantics: Semantics) -> None:
-    """What the schedules rest on: stopped for real, a window leaves what it had done, no more."""
-    watch = Watch(world := World(history))
-    run_window(world, semantics, step=watch)
-    expected = [left.fingerprint() for left in watch.worlds]
+def test_a_dead_process_changes_nothing(history: History, semantics: Semantics) -> None:
+    """The schedules assume it: a window that is really stopped changes nothing after that."""
+    watch = Watch(state := State(history))
+    run_window(state, semantics, step=watch)
+    expected = [left.fingerprint() for left in watch.states]
     for at in count(1):
         left = really_die(history, semantics, at)
         if left is None:
@@ -91,26 +91,26 @@ def test_a_dead_process_leaves_the_world_as_it_was(history: History, semantics: 
 def test_any_call_may_go_wrong_and_the_window_die_later(
     history: History, semantics: Semantics, record_property: Record
 ) -> None:
-    """Refused, done in part, done twice, or done with the answer lost: nothing is lost of events.
+    """Refused, done in part, done twice, or done with the response lost: no event is lost.
 
     So too if the window dies at any step after that.
     """
-    wrongs = go_wrong(history, semantics)
+    failures = go_wrong(history, semantics)
 
-    assert wrongs.alone >= 7
+    assert failures.alone >= 7
     record_property(
         "summary",
-        f"{history.name}, {semantics.name}: {wrongs.alone:,} calls that go wrong, "
-        f"{wrongs.deaths:,} with a death later",
+        f"{history.name}, {semantics.name}: {failures.alone:,} calls that go wrong, "
+        f"{failures.deaths:,} with a death later",
     )
 
 
-def test_a_window_that_stands_still_does_no_harm_later(
+def test_a_paused_window_does_no_harm_later(
     history: History, semantics: Semantics, record_property: Record
 ) -> None:
     """Another window takes its lease over; it publishes nothing after that and moves no cursor."""
     # Without a bucket nothing else is at stake, and it takes as long again.
-    overlaps = stand_still(history, semantics, mixed=history.bucket)
+    overlaps = pause_each_step(history, semantics, mixed=history.bucket)
 
     assert overlaps.whole == len(overlaps.steps)
     assert overlaps.mixed == overlaps.dying
@@ -119,7 +119,7 @@ def test_a_window_that_stands_still_does_no_harm_later(
         "summary",
         f"{history.name}, {semantics.name}: {overlaps.whole:,} windows that stand still, "
         f""
-        f"{overlaps.mixed:,} that go on between the calls of another, "
+        f"{overlaps.mixed:,} that continue between the calls of another, "
         f"{overlaps.dying:,} after its death there",
     )
 
@@ -127,9 +127,9 @@ def test_a_window_that_stands_still_does_no_harm_later(
 def test_every_call_of_a_port_has_steps_before_and_after_it(
     history: History, semantics: Semantics
 ) -> None:
-    """The steps are what they are called: three moments of each call, and awaits between."""
-    watch = Watch(world := World(history))
-    _, process = run_window(world, semantics, step=watch)
+    """Each call has three named steps, with awaits between them."""
+    watch = Watch(state := State(history))
+    _, process = run_window(state, semantics, step=watch)
 
     assert {"read", "write", "publish"} <= set(process.calls)
     for number, call in enumerate(process.calls, 1):
@@ -139,16 +139,16 @@ def test_every_call_of_a_port_has_steps_before_and_after_it(
 
 
 @pytest.mark.parametrize("history", HISTORIES[:1], ids=lambda history: history.name)
-def test_the_embedded_backend_gets_what_the_world_gets(
+def test_the_embedded_backend_gets_the_same_messages(
     history: History, embedded_backend: Backend
 ) -> None:
     """The ports of these tests and real ones lead a window to the same messages and cursor."""
-    world = World(history)
-    report, _ = run_window(world, SEMANTICS[0])
+    state = State(history)
+    report, _ = run_window(state, SEMANTICS[0])
     topics = WatchedTopics(embedded_backend.topics)
-    again, _ = run_window(World(history), SEMANTICS[0], backend=watched(embedded_backend, topics))
+    again, _ = run_window(State(history), SEMANTICS[0], backend=watched(embedded_backend, topics))
     ids = [(name, m.attributes.get("ce-id", "evt-0004")) for name, m in topics.stored]
 
-    assert ids == [(topic, id_) for _, topic, (id_, _) in world.log]
+    assert ids == [(topic, id_) for _, topic, (id_, _) in state.log]
     assert again == report
-    assert document(embedded_backend) == (world.document and world.document.fields)
+    assert document(embedded_backend) == (state.document and state.document.fields)

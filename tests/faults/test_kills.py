@@ -1,4 +1,4 @@
-"""Invariant 1: whatever moment a window dies at, nothing is lost and the cursor is true."""
+"""Invariant 1: at any moment that a window dies, nothing is lost and the cursor is valid."""
 
 import asyncio
 import threading
@@ -29,8 +29,8 @@ BUSY = Tuning(batch_events=BATCH_EVENTS, commit_seconds=0.002, random=lambda: 0.
 """Many small batches, and commits as often as possible."""
 
 
-class World:
-    """A stream, and windows over it of which each may die; it checks every cursor written."""
+class Stream:
+    """A stream and its windows, each of which may die; checks every cursor that is written."""
 
     def __init__(self, backend: Backend, name: str, upstream: list[bytes] | None = None) -> None:
         self._backend = backend
@@ -73,30 +73,30 @@ class World:
 
     def check_end(self, windows: int, committed: str | None = None) -> None:
         """All is published, the cursor is at the end; nothing up to `committed` was repeated."""
-        seen = Counter(self.topics.ids())
+        counts = Counter(self.topics.ids())
         once = self.ids.index(committed) + 1 if committed else 0
-        assert sorted(seen) == self.ids
+        assert sorted(counts) == self.ids
         assert document(self._backend, self._name)["cursor"] == self.ids[-1]
-        assert all(seen[id_] == 1 for id_ in self.ids[:once])
-        assert max(seen.values()) <= windows
+        assert all(counts[id_] == 1 for id_ in self.ids[:once])
+        assert max(counts.values()) <= windows
 
 
 class _Checked(WatchedDocuments):
     """Documents that check the cursor at every write, before the hook that may kill."""
 
-    def __init__(self, world: World, **given: Any) -> None:
-        super().__init__(world.backend.documents, **given)
-        self._world = world
+    def __init__(self, under_test: Stream, **hooks: Any) -> None:
+        super().__init__(under_test.backend.documents, **hooks)
+        self._stream = under_test
 
     def write(self, *arguments: Any, **named: Any) -> Any:
-        self._world.check(arguments[2].get("cursor"))
+        self._stream.check(arguments[2].get("cursor"))
         return super().write(*arguments, **named)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", ["publish", "write"])
 def test_a_kill_at_any_call_loses_nothing(backend: Backend, call: str, moment: str) -> None:
-    """Die before or after the k-th publish or write, for every k; the next window makes it good."""
+    """Die before or after the k-th publish or write, for every k; the next window completes it."""
     number = 0
     while True:
         number += 1
@@ -104,30 +104,30 @@ def test_a_kill_at_any_call_loses_nothing(backend: Backend, call: str, moment: s
         first: dict[str, Callable[[int], None]] = {moment: kill}
         other: dict[str, Callable[[int], None]] = {"before": kill.dead}
         hooks = (first, other) if call == "publish" else (other, first)
-        world = World(backend, f"{call}-{moment}-{number}")
-        report = world.window(topics=hooks[0], documents=hooks[1])
+        under_test = Stream(backend, f"{call}-{moment}-{number}")
+        report = under_test.window(topics=hooks[0], documents=hooks[1])
         if not kill.happened:
             break
         assert report.outcome == "failed"
         committed = document(backend, f"{call}-{moment}-{number}").get("cursor")
-        world.check(committed)
-        assert world.window().outcome in ("drained", "idle")
-        world.check_end(2, committed)
+        under_test.check(committed)
+        assert under_test.window().outcome in ("drained", "idle")
+        under_test.check_end(2, committed)
 
     assert number > (8 if call == "publish" else 2)
-    world.check_end(1)
+    under_test.check_end(1)
 
 
 def test_a_kill_in_every_window_still_gets_there(backend: Backend) -> None:
     """Windows that each die a few publishes later make progress, and repeat no more than that."""
-    world = World(backend, "progress")
+    under_test = Stream(backend, "progress")
     windows = 0
-    while document(backend, "progress").get("cursor") != world.ids[-1]:
+    while document(backend, "progress").get("cursor") != under_test.ids[-1]:
         windows += 1
         kill = Kill(8)
-        world.window(topics={"before": kill})
+        under_test.window(topics={"before": kill})
         assert windows < 50
-    world.check_end(windows)
+    under_test.check_end(windows)
 
 
 @pytest.mark.parametrize("call", ["publish", "write"])
@@ -137,10 +137,12 @@ def test_a_cancelled_window_loses_nothing_and_leaves_nothing_running(
     """Cancel the window during its k-th publish or write: its tasks end, the rest is repeated."""
     cancelled = 0
     for number in (1, 2, 3, 5, 8) if call == "publish" else (1, 2, 3):
-        world = World(backend, f"{call}-cancel-{number}")
+        under_test = Stream(backend, f"{call}-cancel-{number}")
         name = f"{call}-cancel-{number}"
 
-        async def run(name: str = name, number: int = number, world: World = world) -> bool:
+        async def run(
+            name: str = name, number: int = number, under_test: Stream = under_test
+        ) -> bool:
             loop = asyncio.get_running_loop()
             done = threading.Event()
 
@@ -151,13 +153,13 @@ def test_a_cancelled_window_loses_nothing_and_leaves_nothing_running(
 
             hook: dict[str, Any] = {"before": cancel}
             topics = WatchedTopics(backend.topics, **(hook if call == "publish" else {}))
-            topics.stored = world.topics.stored
-            state = _Checked(world, **(hook if call == "write" else {}))
-            given = make_settings({name: {}})
-            stream = only_stream(given, lanes=3, linger_ms=0)
+            topics.stored = under_test.topics.stored
+            state = _Checked(under_test, **(hook if call == "write" else {}))
+            settings = make_settings({name: {}})
+            stream = only_stream(settings, lanes=3, linger_ms=0)
             transport = Replay(events(COUNT), then=heartbeats)
             draining = drain_window(
-                given, stream, watched(backend, topics, state), transport=transport, tuning=BUSY
+                settings, stream, watched(backend, topics, state), transport=transport, tuning=BUSY
             )
             task = asyncio.create_task(draining)
             await asyncio.wait([task], timeout=1)
@@ -171,17 +173,17 @@ def test_a_cancelled_window_loses_nothing_and_leaves_nothing_running(
 
         cancelled += asyncio.run(run())
         committed = document(backend, name).get("cursor")
-        world.check(committed)
-        assert world.window().outcome in ("drained", "idle")
-        world.check_end(2, committed)
+        under_test.check(committed)
+        assert under_test.window().outcome in ("drained", "idle")
+        under_test.check_end(2, committed)
 
     assert cancelled > 1
 
 
 @pytest.mark.parametrize("lanes_that_fail", [{0}, {1}, {2}, {0, 2}])
-def test_lanes_that_fail_hold_the_cursor(backend: Backend, lanes_that_fail: set[int]) -> None:
-    """Publishing that works in some lanes only never moves the cursor over the others' events."""
-    world = World(backend, "lanes")
+def test_failing_lanes_stop_the_cursor(backend: Backend, lanes_that_fail: set[int]) -> None:
+    """Publishing that succeeds only in some lanes never moves the cursor past the others."""
+    under_test = Stream(backend, "lanes")
     inner = backend.topics
 
     class Some(WatchedTopics):
@@ -191,23 +193,23 @@ def test_lanes_that_fail_hold_the_cursor(backend: Backend, lanes_that_fail: set[
             super().publish(topic, messages, timeout=timeout)
 
     topics = Some(inner)
-    topics.stored = world.topics.stored
-    given = make_settings({"lanes": {}})
+    topics.stored = under_test.topics.stored
+    settings = make_settings({"lanes": {}})
     report = run_window(
-        watched(backend, topics, _Checked(world)),
+        watched(backend, topics, _Checked(under_test)),
         Replay(events(COUNT)),
-        settings=given,
+        settings=settings,
         tuning=BUSY,
         lanes=3,
     )
     assert report.stop_reason == "publish_failed"
     committed = document(backend, "lanes")["cursor"]
-    world.check(committed)
-    assert world.window().outcome == "drained"
-    world.check_end(2, committed)
+    under_test.check(committed)
+    assert under_test.window().outcome == "drained"
+    under_test.check_end(2, committed)
 
 
-def test_garbage_between_kills_is_lost_neither(backend: Backend) -> None:
+def test_garbage_between_kills_is_not_lost(backend: Backend) -> None:
     """What cannot be an event is rejected at least once, wherever the window dies."""
     upstream = [event(n) for n in range(1, 13)]
     good = {f"evt-{n:04d}" for n in range(1, 13)} - {"evt-0005"}
@@ -241,7 +243,7 @@ class _Spoilt(Replay):
 
 
 def test_an_upstream_that_dies_too(backend: Backend) -> None:
-    """Cuts after any number of bytes: every event comes through, exactly once."""
+    """Cuts after any number of bytes: every event is published exactly once."""
     topics = WatchedTopics(backend.topics)
     upstream = _Cutting(events(12))
     report = run_window(watched(backend, topics), upstream, tuning=BUSY)

@@ -1,4 +1,4 @@
-"""Invariants 3 and 8: a frame of any size is passed on in parts, and the stream goes on."""
+"""Invariants 3 and 8: a frame of any size is passed on in parts, and the stream continues."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
@@ -22,7 +22,7 @@ GARBAGE = b'{"payload": "' + b"x" * 2_500_000
 
 
 def pieces(body: bytes) -> Iterator[bytes]:
-    """The body as a socket gives it."""
+    """Return the body in pieces, as from a socket."""
     return (body[at : at + PIECE] for at in range(0, len(body), PIECE))
 
 
@@ -32,12 +32,12 @@ def stream(large: bytes = LARGE) -> bytes:
 
 
 def drained(backend: Backend, *script: Response) -> WindowReport:
-    """One window over these answers."""
+    """Drain one window over these responses."""
     return run_window(backend, Upstream(*script), max_frame_bytes=LIMIT)
 
 
 def of_topic(topics: WatchedTopics, name: str) -> list[Message]:
-    """What was published to a topic."""
+    """Return the messages on a topic."""
     return [message for topic, message in topics.stored if topic == name]
 
 
@@ -104,7 +104,7 @@ def test_what_is_no_event_is_rejected_by_reference(backend: Backend) -> None:
 def test_a_connection_that_breaks_within_it_reads_it_again(
     embedded_backend: Backend, *, bucket: bool
 ) -> None:
-    """From its start, with the position before it; no half of it is taken for the whole."""
+    """From its start, with the position before it; a part is never taken for the whole."""
     topics = WatchedTopics(embedded_backend.topics)
     backend = watched(embedded_backend, topics)
     backend = backend if bucket else replace(backend, blobs=None)
@@ -136,7 +136,7 @@ def test_a_kill_at_any_part_loses_nothing(
         number += 1
         kill = Kill(number)
         name = f"{moment}-{bucket}-{number}"
-        given = make_settings({name: {}})
+        settings = make_settings({name: {}})
         topics = WatchedTopics(embedded_backend.topics)
         if moment == "before":
             dying = WatchedTopics(embedded_backend.topics, before=kill)
@@ -157,7 +157,7 @@ def test_a_kill_at_any_part_loses_nothing(
             run_window(
                 backend,
                 Upstream(event_stream(pieces(body), then=heartbeats)),
-                settings=given,
+                settings=settings,
                 max_frame_bytes=LIMIT,
                 linger_ms=0,
                 window_seconds=10,
@@ -176,7 +176,7 @@ def test_a_kill_at_any_part_loses_nothing(
 
 
 def test_a_frame_without_end_ends_with_the_window(embedded_backend: Backend) -> None:
-    """What never ends is passed on as long as the window lasts; the cursor stays before it."""
+    """A frame that never ends is passed on while the window lasts; the cursor stays before it."""
     topics = WatchedTopics(embedded_backend.topics)
     body = sse(event(1), "evt-0001") + b"id: evt-0002\ndata: " + b"x" * 3_000_000
     report = run_window(
@@ -193,8 +193,8 @@ def test_a_frame_without_end_ends_with_the_window(embedded_backend: Backend) -> 
     assert len(of_topic(topics, "rejected")) >= 2
 
 
-def test_a_window_that_gets_no_further_than_one_frame_has_failed(embedded_backend: Backend) -> None:
-    """The next one would stop at the same place, so the report must say it."""
+def test_a_window_that_only_reads_part_of_a_frame_has_failed(embedded_backend: Backend) -> None:
+    """The next window would stop at the same place, so the report must say it."""
     report = run_window(
         embedded_backend,
         Upstream(
@@ -210,6 +210,6 @@ def test_a_window_that_gets_no_further_than_one_frame_has_failed(embedded_backen
 
 
 async def heartbeats_within_the_line(request: object) -> AsyncIterator[bytes]:
-    """One byte now and then, for ever in the same line."""
+    """Send one byte at a time, for ever in the same line."""
     async for _ in heartbeats(request):  # type: ignore[arg-type]
         yield b"x"

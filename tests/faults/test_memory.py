@@ -1,4 +1,4 @@
-"""Invariant 8: the memory of a window is bounded by its settings, whatever the stream holds.
+"""Invariant 8: the memory of a window is bounded by its settings, for any stream.
 
 The sum is stated in docs/pipeline.md, and is that of `BOUND_MB`.
 """

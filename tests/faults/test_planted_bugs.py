@@ -1,4 +1,4 @@
-"""The crash test itself: bugs of the kinds that it is for are planted, and each is found."""
+"""The crash test itself: it finds a planted bug of each kind."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.crash_history import HISTORIES, History
 from tests.support.crash_ports import EMBEDDED, GCP
-from tests.support.crash_world import InvariantBroken
-from tests.support.crash_zombies import stand_still
+from tests.support.crash_state import InvariantBroken
+from tests.support.crash_zombies import pause_each_step
 from tests.support.crashes import die, go_wrong, small_windows
 from videovector_bridge.backends.ports import Document, Message
 from videovector_bridge.events import Event
@@ -40,7 +40,7 @@ def find(*searches: Callable[[], object]) -> str:
 
 
 def test_a_commit_before_the_acknowledgement_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checkpoint of a batch is handed on when its publishing begins."""
+    """The checkpoint of a batch is queued when its publishing begins."""
     honest = Publisher._publish_in_order
 
     async def early(self: Publisher, batch: Batch, previous: Any) -> bool:
@@ -55,7 +55,7 @@ def test_a_commit_before_the_acknowledgement_is_found(monkeypatch: pytest.Monkey
 def test_a_batch_that_does_not_wait_for_the_one_before_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A batch is committed though an earlier one is still on its way, or has failed."""
+    """A batch is committed although an earlier one is in flight, or has failed."""
     honest = Publisher._publish_in_order
 
     async def alone(self: Publisher, batch: Batch, _previous: Any) -> bool:
@@ -71,7 +71,7 @@ def test_a_batch_that_does_not_wait_for_the_one_before_is_found(
 def test_a_lease_without_its_token_is_found(
     monkeypatch: pytest.MonkeyPatch, history: History
 ) -> None:
-    """A window writes over whatever version is stored, as its own."""
+    """A window overwrites any stored version as its own."""
 
     def anyones(self: Lease, deadline: float) -> Document:
         stored = self._documents.read(
@@ -83,12 +83,12 @@ def test_a_lease_without_its_token_is_found(
     monkeypatch.setattr(Lease, "_own_document", anyones)
 
     assert "under a token that is not the newest" in find(
-        lambda: stand_still(history, EMBEDDED), lambda: stand_still(history, GCP)
+        lambda: pause_each_step(history, EMBEDDED), lambda: pause_each_step(history, GCP)
     )
 
 
-def test_a_lease_taken_without_a_new_token_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Taking the lease leaves the token as it was."""
+def test_a_lease_without_a_new_token_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Acquiring the lease does not raise the token."""
     honest = claimed
 
     def same_token(known: Mapping[str, Any], *others: Any) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def test_a_claim_before_its_object_is_complete_is_found(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("history", [REFUSED, FILTERS], ids=lambda history: history.name)
-def test_a_gap_event_after_the_cursor_is_given_up_is_found(
+def test_a_gap_event_after_the_abandoned_cursor_is_found(
     monkeypatch: pytest.MonkeyPatch, history: History
 ) -> None:
     """The window starts over, and reports the gap with the first events that it reads then."""
@@ -167,7 +167,7 @@ def test_a_gap_event_after_the_cursor_is_given_up_is_found(
 
 
 def test_publishing_without_the_lease_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request is given ten seconds, whatever is left of the lease."""
+    """A request gets ten seconds, even if less is left of the lease."""
 
     def for_long(self: Publisher, topic: str, messages: Any) -> None:
         self._backend.topics.publish(topic, messages, timeout=10.0)
@@ -175,11 +175,11 @@ def test_publishing_without_the_lease_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Publisher, "_publish", for_long)
 
     assert "without the lease" in find(
-        lambda: stand_still(REFUSED, EMBEDDED), lambda: stand_still(REFUSED, GCP)
+        lambda: pause_each_step(REFUSED, EMBEDDED), lambda: pause_each_step(REFUSED, GCP)
     )
 
 
-def test_a_lane_that_goes_on_after_a_failure_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lane_that_continues_after_a_failure_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A later event of the lane overtakes the one that failed."""
 
     async def go_on(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:
@@ -207,7 +207,7 @@ def test_a_window_that_forgets_the_cursor_is_found(monkeypatch: pytest.MonkeyPat
     assert "moves the cursor while it takes the lease" in find(lambda: die(BUCKET, EMBEDDED, 1))
 
 
-def test_a_publish_that_ends_before_its_answer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_publish_that_ends_before_its_response_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request counts as acknowledged once it is handed to a thread."""
 
     async def no_answer(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The stand-in at its worst, over real sockets: everything comes through, whatever its habits.
+"""Faults of the stand-in, over real sockets: every event is published.
 
 So the time is real too. How long it takes is no matter: windows end by a number of events, or are
 repeated, the next one with twice the idle time, until the cursor is where it should be.
@@ -40,10 +40,10 @@ class Scene:
 
     def window(self, **limits: Any) -> WindowReport:
         """One window, as long as it takes to reach `limits`."""
-        given = make_settings(**self.environ)
+        settings = make_settings(**self.environ)
         limits = {"window_seconds": WHATEVER_IT_TAKES, "idle_seconds": WHATEVER_IT_TAKES} | limits
         return asyncio.run(
-            drain_window(given, only_stream(given, **limits), self._backend, tuning=NO_JITTER)
+            drain_window(settings, only_stream(settings, **limits), self._backend, tuning=NO_JITTER)
         )
 
     def window_to(self, event_id: str) -> WindowReport:
@@ -68,7 +68,7 @@ class Scene:
 
 @contextmanager
 def scene(backend: Backend, **config: Any) -> Iterator[Scene]:
-    """A scene whose stand-in has these habits."""
+    """Return a scene with a stand-in of this configuration."""
     with StandIn(StandInConfig(heartbeat_seconds=0.05, **config)) as standin:
         yield Scene(standin, backend)
 
@@ -89,8 +89,8 @@ FAULTS: list[list[dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("faults", FAULTS, ids=range(len(FAULTS)))
-def test_every_event_comes_through(backend: Backend, faults: list[dict[str, Any]]) -> None:
-    """Cut, refused, dropped, doubled or spoilt: each event is published, the cursor at the end."""
+def test_every_event_is_published(backend: Backend, faults: list[dict[str, Any]]) -> None:
+    """Connections are cut, refused or dropped, frames doubled or spoilt: no event is lost."""
     with scene(backend) as it:
         ids = it.happen(20)
         it.control.faults(*({"on": "stream", **fault} for fault in faults))
@@ -104,12 +104,12 @@ def test_every_event_comes_through(backend: Backend, faults: list[dict[str, Any]
 
 
 def of_topic(topics: WatchedTopics, name: str) -> list[Message]:
-    """What was published to a topic."""
+    """Return the messages on a topic."""
     return [message for topic, message in topics.stored if topic == name]
 
 
 @pytest.mark.parametrize("max_frame_bytes", [4_194_304, 33_554_432], ids=["in parts", "at once"])
-def test_a_large_event_is_kept_whole(backend: Backend, max_frame_bytes: int) -> None:
+def test_a_large_event_is_stored_whole(backend: Backend, max_frame_bytes: int) -> None:
     """12 MB: its data is in the blob store, as large as it was sent, and says who it is."""
     assert backend.blobs is not None
     with scene(backend) as it:
@@ -168,7 +168,7 @@ def test_the_ids_of_frames_may_be_anything(
 def test_a_lost_cursor_under_each_policy(
     embedded_backend: Backend, status: int, policy: str
 ) -> None:
-    """Whatever status says it: `fail` stays, the others tell of the gap and go on."""
+    """With any status: `fail` stays; the other policies report the gap and continue."""
     with scene(embedded_backend, cursor_status=status) as it:
         it.happen(3)
         it.window(max_events=3)
@@ -197,8 +197,8 @@ def test_filtered_traffic_moves_the_cursor(embedded_backend: Backend) -> None:
         assert (report.events, report.cursor_after) == (0, ids[-1])
 
 
-def test_a_flood_comes_through(embedded_backend: Backend) -> None:
-    """Thousands of events in many pages and lanes: each once, each lane in order."""
+def test_a_flood_is_published(embedded_backend: Backend) -> None:
+    """Thousands of events in many batches and lanes: each once, each lane in order."""
     with scene(embedded_backend) as it:
         it.control.flood(20_000)
         report = it.window(max_events=20_000)

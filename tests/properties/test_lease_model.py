@@ -1,7 +1,7 @@
 """Model-based: the lease, cursor, beginning and `not_before` of a stream, in any order of events.
 
-Several drains hold, lose and want the lease; their requests fail, lose their answers or land late;
-their clocks disagree; and a person edits the document. `LeaseWorld` says what must hold.
+Several drains acquire and lose the lease; their requests fail, lose their responses or land late;
+their clocks disagree; and a person edits the document. `LeaseStore` says what must hold.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.support.lease_world import HOUR, REMOVED, Drain, Intent, LeaseWorld
+from tests.support.lease_model import HOUR, REMOVED, Drain, Intent, LeaseStore
 from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.ingest import lease as leases
@@ -38,7 +38,7 @@ _ORIGINS = st.builds(
     st.sampled_from(["{}", "{}", '{"run_id":"r"}']),
     _STARTS,
 )
-_FATES = st.sampled_from(["ok", "ok", "ok", "fails", "answer lost", "lands late", "retried"])
+_FATES = st.sampled_from(["ok", "ok", "ok", "fails", "response lost", "lands late", "retried"])
 _PLACES = st.integers(0, 7)
 
 
@@ -75,7 +75,7 @@ _EDITS = st.lists(
 
 
 class LeaseMachine(RuleBasedStateMachine):
-    """Rules choose who does what next; the world checks it."""
+    """Rules choose who does what next; the model checks it."""
 
     documents: SqliteDocuments
     streams = 0
@@ -83,18 +83,18 @@ class LeaseMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         LeaseMachine.streams += 1
-        self.world = LeaseWorld(self.documents, f"stream-{LeaseMachine.streams}")
+        self.model = LeaseStore(self.documents, f"stream-{LeaseMachine.streams}")
 
     def _waiting(self) -> list[Drain]:
-        return [drain for drain in self.world.drains if drain.call is not None]
+        return [drain for drain in self.model.drains if drain.call is not None]
 
     def _holding(self) -> list[Drain]:
-        return [d for d in self.world.drains if d.call is None and d.lease is not None]
+        return [d for d in self.model.drains if d.call is None and d.lease is not None]
 
     def _running(self) -> list[Drain]:
         return [drain for drain in self._holding() if drain.doing != "release"]
 
-    @precondition(lambda self: len(self.world.drains) < DRAINS)
+    @precondition(lambda self: len(self.model.drains) < DRAINS)
     @rule(
         origin=_ORIGINS,
         lease_seconds=st.sampled_from([5.0, 30.0]),
@@ -112,7 +112,7 @@ class LeaseMachine(RuleBasedStateMachine):
         at_once: bool,
     ) -> None:
         """A window begins."""
-        drain = self.world.acquire(
+        drain = self.model.acquire(
             origin, lease_seconds=lease_seconds, clock_ahead=clock_ahead, day_ahead=day_ahead
         )
         self._finish(drain, at_once=at_once)
@@ -122,19 +122,19 @@ class LeaseMachine(RuleBasedStateMachine):
     def commit(self, *, place: int, cursor: str, at_once: bool) -> None:
         """A window commits a cursor; where that means nothing to it, it renews the lease."""
         drain = _chosen(self._running(), place)
-        self.world.commit(drain, _next(drain, cursor))
+        self.model.commit(drain, _next(drain, cursor))
         self._finish(drain, at_once=at_once)
 
     @precondition(lambda self: self._running())
     @rule(place=_PLACES, policy=st.sampled_from(["latest", "earliest"]), at_once=st.booleans())
     def start_over(self, *, place: int, policy: str, at_once: bool) -> None:
-        """A window gives the cursor up, as its policy says."""
+        """A window abandons the cursor, as its policy says."""
         drain = _chosen(self._running(), place)
         begun = drain.begun
         assert begun is not None
         if begun.cursor is None and begun.start_from in ("latest", "earliest"):
             return  # there is nothing that VideoVector could refuse
-        self.world.commit(drain, Intent(None, policy, by_policy=True))
+        self.model.commit(drain, Intent(None, policy, by_policy=True))
         self._finish(drain, at_once=at_once)
 
     @precondition(lambda self: self._holding())
@@ -150,70 +150,70 @@ class LeaseMachine(RuleBasedStateMachine):
         """A window ends."""
         drain = _chosen(self._holding(), place)
         intent = None if cursor is None else _next(drain, cursor)
-        self.world.release(drain, intent, wait_seconds)
+        self.model.release(drain, intent, wait_seconds)
         self._finish(drain, at_once=at_once)
 
     @precondition(lambda self: self._waiting())
     @rule(place=_PLACES, fate=_FATES)
     def proceed(self, *, place: int, fate: Any) -> None:
         """One request of one window is performed, or not."""
-        self.world.proceed(_chosen(self._waiting(), place), fate)
+        self.model.proceed(_chosen(self._waiting(), place), fate)
 
-    @precondition(lambda self: self.world.late)
+    @precondition(lambda self: self.model.late)
     @rule(place=_PLACES)
     def land(self, *, place: int) -> None:
         """A late request is performed."""
-        self.world.land(self.world.late[place % len(self.world.late)])
+        self.model.land(self.model.late[place % len(self.model.late)])
 
-    @precondition(lambda self: self.world.drains)
+    @precondition(lambda self: self.model.drains)
     @rule(place=_PLACES)
     def kill(self, *, place: int) -> None:
         """A process ends."""
-        self.world.kill(_chosen(self.world.drains, place))
+        self.model.kill(_chosen(self.model.drains, place))
 
     @rule(seconds=st.sampled_from([1.0, 4.0, 6.0, 31.0, HOUR]))
     def pass_time(self, *, seconds: float) -> None:
         """Time passes."""
-        self.world.now += seconds
+        self.model.now += seconds
 
-    @precondition(lambda self: self.world.document is not None)
+    @precondition(lambda self: self.model.document is not None)
     @rule(changes=_EDITS)
     def edit(self, *, changes: dict[str, Any]) -> None:
         """A person edits the document."""
-        self.world.edit(changes)
+        self.model.edit(changes)
 
-    @precondition(lambda self: self.world.document is not None)
+    @precondition(lambda self: self.model.document is not None)
     @rule(sure=st.integers(0, 2))
     def delete(self, *, sure: int) -> None:
         """A person deletes the document, now and then."""
         if sure == 2:
-            self.world.delete()
+            self.model.delete()
 
     @invariant()
     def one_owner(self) -> None:
-        """At most one window believes that it holds the lease."""
-        self.world.check()
+        """At most one window trusts its lease."""
+        self.model.check()
 
     def teardown(self) -> None:
-        """Whatever was done to the document: in the end the stream goes on."""
-        for drain in list(self.world.drains):
-            self.world.kill(drain)
-        for late in list(self.world.late):
-            self.world.land(late)
-        self.world.now += 3 * HOUR
-        last = self.world.acquire(
+        """After any change to the document, the stream continues in the end."""
+        for drain in list(self.model.drains):
+            self.model.kill(drain)
+        for late in list(self.model.late):
+            self.model.land(late)
+        self.model.now += 3 * HOUR
+        last = self.model.acquire(
             Origin("api.test", "{}", "latest"), lease_seconds=30.0, clock_ahead=0.0, day_ahead=0.0
         )
         self._finish(last, at_once=True)
         assert isinstance(last.lease, Lease), "the stream is stuck"
-        self.world.release(last, Intent("the end", "latest", by_policy=False), None)
+        self.model.release(last, Intent("the end", "latest", by_policy=False), None)
         self._finish(last, at_once=True)
-        assert self.world.document is not None
-        assert self.world.document.fields["cursor"] == "the end"
+        assert self.model.document is not None
+        assert self.model.document.fields["cursor"] == "the end"
 
     def _finish(self, drain: Drain, *, at_once: bool) -> None:
         while at_once and drain.call is not None:
-            self.world.proceed(drain)
+            self.model.proceed(drain)
 
 
 def _chosen(drains: list[Drain], place: int) -> Drain:
@@ -221,7 +221,7 @@ def _chosen(drains: list[Drain], place: int) -> Drain:
 
 
 def _next(drain: Drain, cursor: str) -> Intent | None:
-    """The position at `cursor`, unless the window must first give an old one up."""
+    """The position at `cursor`, unless the window must first abandon an old one."""
     assert drain.lease is not None
     assert drain.begun is not None
     if drain.origin.change_since(drain.lease.fields):
@@ -230,7 +230,7 @@ def _next(drain: Drain, cursor: str) -> Intent | None:
 
 
 def run(examples: int, steps: int = 40, **named: Any) -> None:
-    """Run the machine over a folder of its own."""
+    """Run the machine over a new folder."""
     with TemporaryDirectory() as folder:
         LeaseMachine.documents = SqliteDocuments(Path(folder))
         run_state_machine_as_test(
@@ -242,7 +242,7 @@ def run(examples: int, steps: int = 40, **named: Any) -> None:
 
 
 def test_one_writer_and_nothing_lost_of_the_position() -> None:
-    """Whatever happens, in whatever order: every check of the world holds."""
+    """Any operations in any order: every check of the model passes."""
     run(300)
 
 
@@ -250,7 +250,7 @@ def test_one_writer_and_nothing_lost_of_the_position() -> None:
 
 
 def _compare_nothing(patch: pytest.MonkeyPatch) -> None:
-    """A write replaces whatever is stored."""
+    """A write replaces any stored version."""
     write = SqliteDocuments.write
 
     def blind(self: SqliteDocuments, *key: Any, replaces: Document | None, **named: Any) -> Any:
@@ -259,7 +259,7 @@ def _compare_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqliteDocuments, "write", blind)
 
 
-def _change_what_is_taken(
+def _change_claimed(
     patch: pytest.MonkeyPatch, change: Callable[[Mapping[str, Any], Origin], dict[str, Any]]
 ) -> None:
     honest = stream_document.claimed
@@ -271,21 +271,21 @@ def _change_what_is_taken(
 
 
 def _keep_the_token(patch: pytest.MonkeyPatch) -> None:
-    """Taking the lease does not raise the fencing token."""
-    _change_what_is_taken(
+    """Acquiring the lease does not raise the fencing token."""
+    _change_claimed(
         patch,
         lambda known, _: {"fencing_token": stream_document._whole(known.get("fencing_token")) or 1},
     )
 
 
 def _keep_not_before(patch: pytest.MonkeyPatch) -> None:
-    """A window does not forget the pause before it."""
-    _change_what_is_taken(patch, lambda known, _: {"not_before": known.get("not_before")})
+    """A window keeps the backoff before it."""
+    _change_claimed(patch, lambda known, _: {"not_before": known.get("not_before")})
 
 
 def _follow_the_setting_always(patch: pytest.MonkeyPatch) -> None:
     """A chosen start is lost."""
-    _change_what_is_taken(patch, lambda _, origin: {"start_from": origin.start_from})
+    _change_claimed(patch, lambda _, origin: {"start_from": origin.start_from})
 
 
 def _follow_the_setting_never(patch: pytest.MonkeyPatch) -> None:
@@ -294,12 +294,12 @@ def _follow_the_setting_never(patch: pytest.MonkeyPatch) -> None:
     def change(known: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
         return {"start_from": stream_document._text(known.get("start_from")) or origin.start_from}
 
-    _change_what_is_taken(patch, change)
+    _change_claimed(patch, change)
 
 
 def _forget_the_host(patch: pytest.MonkeyPatch) -> None:
-    """A new host is taken for that of the cursor."""
-    _change_what_is_taken(patch, lambda _, origin: {"api_host": origin.api_host})
+    """A new host is stored as the host of the cursor."""
+    _change_claimed(patch, lambda _, origin: {"api_host": origin.api_host})
 
 
 def _ignore_not_before(patch: pytest.MonkeyPatch) -> None:
@@ -307,20 +307,20 @@ def _ignore_not_before(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leases, "backoff_until", lambda _known, _now: None)
 
 
-def _take_early(patch: pytest.MonkeyPatch) -> None:
-    """A lease is taken before it has ended."""
+def _acquire_early(patch: pytest.MonkeyPatch) -> None:
+    """A lease is acquired before it has ended."""
     patch.setattr(stream_document, "LONGEST_LEASE_SECONDS", 3.0)
 
 
-def _believe_too_long(patch: pytest.MonkeyPatch) -> None:
-    """An owner believes in its lease after it has ended."""
+def _trust_too_long(patch: pytest.MonkeyPatch) -> None:
+    """An owner trusts its lease after it has ended."""
     patch.setattr(
         Lease, "expires_at", property(lambda self: self._written_at + self._lease_seconds + 9)
     )
 
 
-def _write_over_anybody(patch: pytest.MonkeyPatch) -> None:
-    """After a conflict the owner does not look who wrote."""
+def _overwrite_any_owner(patch: pytest.MonkeyPatch) -> None:
+    """After a conflict the owner does not check who wrote."""
 
     def unchecked(self: Lease, _deadline: float) -> Any:
         return self._documents.read(stream_document.COLLECTION, self._name, timeout=5.0)
@@ -328,8 +328,8 @@ def _write_over_anybody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Lease, "_own_document", unchecked)
 
 
-def _write_over_a_person(patch: pytest.MonkeyPatch) -> None:
-    """A position set by hand is not seen."""
+def _overwrite_a_person(patch: pytest.MonkeyPatch) -> None:
+    """A position set by hand is ignored."""
 
     class Anything(list[Any]):
         def __contains__(self, _item: object) -> bool:
@@ -352,10 +352,10 @@ _BUGS = (
     _follow_the_setting_never,
     _forget_the_host,
     _ignore_not_before,
-    _take_early,
-    _believe_too_long,
-    _write_over_anybody,
-    _write_over_a_person,
+    _acquire_early,
+    _trust_too_long,
+    _overwrite_any_owner,
+    _overwrite_a_person,
 )
 
 
@@ -363,7 +363,7 @@ _BUGS = (
 def test_the_machine_finds_a_planted_bug(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of these is found, by the same examples on every machine."""
+    """The machine finds each bug, with the same examples on every machine."""
     plant(monkeypatch)
 
     with pytest.raises(AssertionError):

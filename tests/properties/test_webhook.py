@@ -192,7 +192,7 @@ def test_nothing_that_was_signed_is_lost(
 def test_a_readable_id_and_type_make_an_event(
     app: Flask, topics: RecordingTopics, data: Any, id_: str, more: list[tuple[str, Any]]
 ) -> None:
-    """Whatever else the object contains, repeated keys included."""
+    """With any other members, repeated keys included."""
     topics.messages.clear()
     pairs = [*more, ("data", data), ("event", "new.kind"), ("id", id_)]
     members = (orjson.dumps(name) + b":" + orjson.dumps(value) for name, value in pairs)

@@ -1,4 +1,4 @@
-"""Property: whatever the stream holds and the limits are, windows in a row lose nothing."""
+"""Property: for any stream and any limits, windows in a row lose nothing."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,7 +76,7 @@ def test_windows_in_a_row_lose_nothing(
 ) -> None:
     """Each event is published, each garbage rejected, limits are exact, the cursor at the end."""
     frames = [frame(kind, number) for number, kind in enumerate(kinds, 1)]
-    wanted = {
+    expected = {
         id_ for (id_, _), kind in zip(frames, kinds, strict=True) if kind in ("event", "large")
     }
     spoilt = kinds.count("garbage")
@@ -88,7 +88,7 @@ def test_windows_in_a_row_lose_nothing(
 
     def lose(number: int) -> None:
         if number in losing:
-            raise BackendError("the answer was lost")
+            raise BackendError("the response was lost")
 
     with TemporaryDirectory() as folder:
         real = open_backend(BackendSettings("embedded", "", str(Path(folder) / "e"), ""))
@@ -110,5 +110,5 @@ def test_windows_in_a_row_lose_nothing(
         assert report.outcome != "failed"
         assert document(real).get("cursor") == last
     rejected = {message.data for topic, message in topics.stored if topic == "rejected"}
-    assert set(topics.ids()) == wanted
+    assert set(topics.ids()) == expected
     assert len(rejected) == spoilt

@@ -37,7 +37,7 @@ def _id(number: int) -> str:
 
 
 class Api(Upstream):
-    """VideoVector with its events `oldest` to `newest`; it forgets the older ones."""
+    """VideoVector with its events `oldest` to `newest`; older ones have expired."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class WindowsMachine(RuleBasedStateMachine):
         changes = self._changed() or self.api.after(self._position()) in (None, [])
         if refused or changes or aim == self.cursor:
             return
-        report = self._window(meanwhile=lambda: self._edit(cursor=aim))
+        report = self._window(during=lambda: self._edit(cursor=aim))
         self._expected_at_once(report, refused="")
         last = _id(self.api.newest)
         if aim != last:
@@ -212,13 +212,13 @@ class WindowsMachine(RuleBasedStateMachine):
         self.cursor = aim
         self._agree()
 
-    def _window(self, meanwhile: Callable[[], None] = lambda: None) -> WindowReport:
+    def _window(self, during: Callable[[], None] = lambda: None) -> WindowReport:
         self.begun = True
         self.api.requests.clear()
 
         def before(number: int) -> None:
             if number == 1:
-                meanwhile()
+                during()
 
         self.topics = WatchedTopics(self.backend.topics, before=before)
         documents = WatchedDocuments(self.backend.documents, older_by=10**6)
@@ -291,6 +291,6 @@ def run(examples: int, **named: Any) -> None:
     )
 
 
-def test_windows_go_on_from_where_the_model_says() -> None:
-    """Each asks for the right position, publishes what comes after it and records the rest."""
+def test_windows_resume_where_the_model_says() -> None:
+    """Each asks for the right position, publishes what follows it and records the rest."""
     run(40)

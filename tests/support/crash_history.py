@@ -30,7 +30,7 @@ _FRAME_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a history: what is to reach Pub/Sub, whole or in parts."""
+    """One frame of a history, which must reach Pub/Sub, whole or in parts."""
 
     id: str
     data: bytes
@@ -43,7 +43,7 @@ class Frame:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the data."""
+        """The hash of the data."""
         return hashlib.sha256(self.data).hexdigest()
 
     def lane(self, *, bucket: bool) -> int | None:
@@ -54,7 +54,7 @@ class Frame:
 
     @cached_property
     def parts(self) -> list[bytes]:
-        """The data as `rejected` holds it."""
+        """The data as the messages on `rejected` have it."""
         size = PART_BYTES if len(self.data) > FRAME_BYTES else MESSAGE_BYTES
         return [self.data[at : at + size] for at in range(0, len(self.data), size)]
 
@@ -73,7 +73,7 @@ def frame(number: int, run: str, data_bytes: int = 0) -> Frame:
 
 @dataclass(frozen=True)
 class History:
-    """What a stream holds, and how it stands when the first window begins.
+    """The frames of a stream, and its document when the first window begins.
 
     `cursor` is what its document says then, None: there is no document. `policy` is that of the
     stream; with another than `fail` the API refuses the cursor, or it belongs to other `filters`.
@@ -97,7 +97,7 @@ class History:
 
     @cached_property
     def gap_id(self) -> str | None:
-        """The id of the event that reports the cursor as given up."""
+        """The id of the event that reports the abandoned cursor."""
         return f"bridge.stream.gap:default:{self.cursor}" if self.cursor else None
 
 
@@ -123,7 +123,7 @@ HISTORIES = (
 
 
 class Source(Upstream):
-    """Sends what follows the Last-Event-ID, each connection a part; 204 at the end.
+    """Sends what follows the Last-Event-ID, a part on each connection; 204 at the end.
 
     A connection breaks within its last frame. What it sends depends on the request alone.
     """

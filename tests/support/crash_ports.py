@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tests.support.crash_history import Piece
-from tests.support.crash_world import StoredDocument, World
+from tests.support.crash_state import State, StoredDocument
 from tests.support.step_loop import Job, nothing
 from videovector_bridge.backends.ports import Backend, Document, Message, Timeout, seconds_left
 from videovector_bridge.backends.publish_limits import check_request
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Semantics:
-    """How a backend behaves where the ports leave it open.
+    """The behaviour of a backend where the ports allow several.
 
     `atomic`: a publish request is stored whole or not at all; else message by message, and what a
-    process that dies has stored of it stays. `timed_blobs`: blobs ask for the time that is left.
+    process that dies has stored of it stays. `timed_blobs`: blobs have a timeout.
     `faults` are what may happen to a call: `refused`, without effect; `lost`, done but the caller
-    gets an error; `retried`, done twice since the first answer was lost; `half`, done in part.
-    `jobs` are times of the calls: each a wait for a thread, and the way of the answer.
+    gets an error; `retried`, done twice since the first response was lost; `half`, done in part.
+    `jobs` are times of the calls: the wait for a thread, and the time of the response.
     """
 
     name: str
@@ -47,13 +47,13 @@ EMBEDDED = Semantics(
         "finish": ("refused",),
     },
 )
-"""SQLite and files: one transaction a request, answers that never are lost."""
+"""SQLite and files: one transaction a request, and no response is lost."""
 
 GCP = Semantics(
     "gcp",
     atomic=False,
     timed_blobs=True,
-    # Requests overtake each other on their way.
+    # Requests overtake each other.
     jobs=((0.05, 0.02), (0.0, 0.02), (0.0, 0.04)),
     faults={
         "publish": ("refused", "lost", "retried", "half"),
@@ -64,7 +64,7 @@ GCP = Semantics(
         "finish": ("refused", "lost"),
     },
 )
-"""Pub/Sub, Firestore and Cloud Storage: any answer may be lost, and is asked for again."""
+"""Pub/Sub, Firestore and Cloud Storage: any response may be lost, and the request is retried."""
 
 SEMANTICS = (EMBEDDED, GCP)
 
@@ -73,7 +73,7 @@ Fault = tuple[int, str]
 
 
 class Process:
-    """One window's process: its ports to the world, and the steps that it takes.
+    """One window's process: its ports to the state, and the steps that it takes.
 
     Calls `step` with the name of each moment before, during and after a call. `calls` names the
     calls so far; `learned` is what the job that runs knows to be published.
@@ -81,14 +81,14 @@ class Process:
 
     def __init__(
         self,
-        world: World,
+        state: State,
         semantics: Semantics,
         number: int,
         *,
         step: Callable[[str], None] = nothing,
         fault: Fault | None = None,
     ) -> None:
-        self.world = world
+        self.state = state
         self.semantics = semantics
         self.number = number
         self.step = step
@@ -98,7 +98,7 @@ class Process:
 
     def backend(self) -> Backend:
         """The ports together."""
-        blobs = _Blobs(self) if self.world.history.bucket else None
+        blobs = _Blobs(self) if self.state.history.bucket else None
         return Backend(_Topics(self), _Documents(self), blobs)
 
     def call(
@@ -115,7 +115,7 @@ class Process:
         if timeout is not None and seconds_left(timeout) <= 0:
             raise OutOfTimeError("no time was left")
         if what == "publish":
-            self.world.check_sending(self.number)
+            self.state.check_sending(self.number)
         self.step(f"during {name}")
         fault = self._fault[1] if self._fault is not None and self._fault[0] == number else ""
         if fault == "refused":
@@ -125,7 +125,7 @@ class Process:
             result = effect(True, False)
         self.step(f"after {name}")
         if fault in ("lost", "half"):
-            raise BackendError("the answer was lost")
+            raise BackendError("the response was lost")
         return result
 
 
@@ -141,7 +141,7 @@ class _Topics:
             count = len(messages) // 2 if half else len(messages)
             pieces = set()
             for number, message in enumerate(messages[:count], 1):
-                pieces.add(process.world.store(process.number, topic, message, again=again))
+                pieces.add(process.state.store(process.number, topic, message, again=again))
                 if not process.semantics.atomic and number < count:
                     process.step(f"between the messages of call {len(process.calls)}")
             return pieces
@@ -154,8 +154,8 @@ class _Documents:
         self._process = process
 
     def read(self, _collection: str, _document_id: str, *, timeout: Timeout) -> Document | None:
-        world = self._process.world
-        stored = self._process.call("read", timeout, lambda _again, _half: world.document)
+        state = self._process.state
+        stored = self._process.call("read", timeout, lambda _again, _half: state.document)
         return None if stored is None else self._document(stored)
 
     def write(
@@ -173,7 +173,7 @@ class _Documents:
         stored = process.call(
             "write",
             timeout,
-            lambda _again, _half: process.world.write(process.number, fields, expected),
+            lambda _again, _half: process.state.write(process.number, fields, expected),
         )
         return self._document(stored)
 
@@ -182,7 +182,7 @@ class _Documents:
         revision: object = stored.revision
         if not process.semantics.atomic:
             revision = f"time {revision}"
-        return Document(dict(stored.fields), revision, process.world.now - stored.written_at)
+        return Document(dict(stored.fields), revision, process.state.now - stored.written_at)
 
 
 class _Blobs:
@@ -199,7 +199,7 @@ class _Blobs:
         return _Writer(self._process, name)
 
     def get(self, uri: str, *, timeout: Timeout) -> bytes:  # noqa: ARG002 - no window asks
-        return self._process.world.blobs[uri]
+        return self._process.state.blobs[uri]
 
 
 class _Writer:
@@ -229,7 +229,7 @@ def blob_time(process: Process, timeout: Timeout) -> Timeout | None:
 
 def store_blob(process: Process, name: str, data: bytes) -> str:
     """Complete an object; a name that exists is left as it is."""
-    world = process.world
-    world.blobs.setdefault(f"blob:{name}", data)
-    world.version += 1
+    state = process.state
+    state.blobs.setdefault(f"blob:{name}", data)
+    state.version += 1
     return f"blob:{name}"

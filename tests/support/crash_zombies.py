@@ -1,11 +1,11 @@
-"""Windows that stand still, lose their lease to another window, and go on."""
+"""Windows that pause, lose their lease to another window, and continue."""
 
 import threading
 from dataclasses import dataclass
 
 from tests.support.crash_history import History
 from tests.support.crash_ports import Semantics
-from tests.support.crash_world import World
+from tests.support.crash_state import State
 from tests.support.crashes import LEASE_SECONDS, Resume, Watch, run_window
 from tests.support.step_loop import Died
 
@@ -13,21 +13,21 @@ _LONG_SECONDS = 60.0  # more than any wait of this machine, so that a fault cann
 
 
 class _Overlap:
-    """Two windows, of which one runs at a time: the second while the first stands still."""
+    """Two windows, of which one runs at a time: the second while the first is paused."""
 
     def __init__(
         self,
-        world: World,
+        state: State,
         semantics: Semantics,
-        first_stops_at: int,
-        second_stops_at: int | None,
+        first_pauses_at: int,
+        second_pauses_at: int | None,
         *,
         second_dies: bool = False,
     ) -> None:
-        self._world = world
+        self._state = state
         self._semantics = semantics
-        self._first_stops_at = first_stops_at
-        self._second_stops_at = second_stops_at
+        self._first_pauses_at = first_pauses_at
+        self._second_pauses_at = second_pauses_at
         self._second_dies = second_dies
         self._steps = 0
         self._second = threading.Thread(target=self._run_second, daemon=True)
@@ -39,7 +39,7 @@ class _Overlap:
 
     def run(self) -> None:
         """Run both to their ends."""
-        run_window(self._world, self._semantics, step=self._step_of_first)
+        run_window(self._state, self._semantics, step=self._step_of_first)
         self._to_second.release()
         self._second.join(_LONG_SECONDS)
         if self._failure is not None:
@@ -47,15 +47,15 @@ class _Overlap:
 
     def _step_of_first(self, name: str) -> None:
         self._steps += 1
-        if self._steps == self._first_stops_at:
-            self._world.path += (f"window 1 stands still at step {self._steps}, {name}",)
+        if self._steps == self._first_pauses_at:
+            self._state.path += (f"window 1 pauses at step {self._steps}, {name}",)
             self._second.start()
             assert self._to_first.acquire(timeout=_LONG_SECONDS)
 
     def _run_second(self) -> None:
         try:
-            starts_at = self._world.now + LEASE_SECONDS + 0.1
-            run_window(self._world, self._semantics, step=self._step_of_second, starts_at=starts_at)
+            starts_at = self._state.now + LEASE_SECONDS + 0.1
+            run_window(self._state, self._semantics, step=self._step_of_second, starts_at=starts_at)
         except Died:
             pass
         except BaseException as error:  # noqa: BLE001  # raised again by `run`
@@ -65,12 +65,12 @@ class _Overlap:
 
     def _step_of_second(self, name: str) -> None:
         self.names.append(name)
-        if len(self.names) != self._second_stops_at:
+        if len(self.names) != self._second_pauses_at:
             return
         if self._second_dies:
-            self._world.path += (f"and goes on when window 2 has died at {name}",)
+            self._state.path += (f"and continues when window 2 has died at {name}",)
             raise Died
-        self._world.path += (f"and goes on at step {len(self.names)} of window 2, {name}",)
+        self._state.path += (f"and continues at step {len(self.names)} of window 2, {name}",)
         self._to_first.release()
         assert self._to_second.acquire(timeout=_LONG_SECONDS)
 
@@ -79,9 +79,9 @@ class _Overlap:
 class Overlaps:
     """How many schedules of two windows were tried.
 
-    `whole`: the first stands still at one of its steps until the second has ended. `mixed`: it
-    stands still during a call, and goes on during a call of the second. `dying`: or after the
-    second has died there.
+    `whole`: the first pauses at one of its steps until the second has ended. `mixed`: it pauses
+    during a call, and continues during a call of the second. `dying`: or after the second has died
+    there.
     """
 
     steps: list[str]
@@ -90,23 +90,23 @@ class Overlaps:
     dying: int = 0
 
 
-def stand_still(history: History, semantics: Semantics, *, mixed: bool = True) -> Overlaps:
-    """Let a window stand still at each step until another one took its lease; then let it go on.
+def pause_each_step(history: History, semantics: Semantics, *, mixed: bool = True) -> Overlaps:
+    """Pause a window at each step until another one has its lease; then let it continue.
 
-    With `mixed`, and if that is during a call, let it go on during each call of the other window
-    too, which then either goes on or dies: so the late call reaches the world between any two
+    With `mixed`, and if that is during a call, let it also continue during each call of the other
+    window, which then either continues or dies: so the late call reaches the state between any two
     calls of the other.
     Raises `InvariantBroken`.
     """
-    watch = Watch(world := World(history))
-    run_window(world, semantics, step=watch)
+    watch = Watch(state := State(history))
+    run_window(state, semantics, step=watch)
     overlaps = Overlaps(watch.names)
     resume = Resume(semantics)
     for step, name in enumerate(watch.names, 1):
-        world = World(history)
-        overlap = _Overlap(world, semantics, step, None)
+        state = State(history)
+        overlap = _Overlap(state, semantics, step, None)
         overlap.run()
-        resume(world)
+        resume(state)
         overlaps.whole += 1
         if not (mixed and name.startswith("during")):
             continue
@@ -114,9 +114,9 @@ def stand_still(history: History, semantics: Semantics, *, mixed: bool = True) -
             if not other_name.startswith("during"):
                 continue
             for dies in (False, True):
-                world = World(history)
-                _Overlap(world, semantics, step, other, second_dies=dies).run()
-                resume(world)
+                state = State(history)
+                _Overlap(state, semantics, step, other, second_dies=dies).run()
+                resume(state)
             overlaps.mixed += 1
             overlaps.dying += 1
     return overlaps

@@ -1,9 +1,9 @@
-"""Every way in which windows of a short history can die, one after another.
+"""Let windows of a short history die at every step, one after another.
 
-A process that is killed leaves the world as it is: so a window that runs to its end passes through
-every world that its death could leave, one at each step. A step is a callback of the event loop
+A process that is killed leaves the state as it is: so a window that runs to its end passes through
+every state that its death could leave, one at each step. A step is a callback of the event loop
 (each await of each task), or a moment before, during or after a call of a port. The windows that
-follow depend on the world alone; where many deaths leave the same world, they run once.
+follow depend on the state alone; where many deaths leave the same state, they run once.
 """
 
 import uuid
@@ -22,7 +22,7 @@ from tests.support.crash_history import (
     Source,
 )
 from tests.support.crash_ports import Fault, Process, Semantics
-from tests.support.crash_world import STARTS_AT, World
+from tests.support.crash_state import STARTS_AT, State
 from tests.support.step_loop import Died, StepLoop, nothing
 from tests.support.windows import NOW, make_settings, only_stream
 from videovector_bridge.backends.ports import Backend
@@ -60,11 +60,11 @@ def small_windows() -> Iterator[None]:
 
 
 class _WindowLoop(StepLoop):
-    """Gives ids that are the same at every run; a message is acknowledged when the loop knows."""
+    """Makes the same ids at every run; a message is acknowledged when the loop has the result."""
 
     def __init__(self, process: Process) -> None:
         super().__init__(
-            process.world, step=lambda: process.step("await"), jobs=process.semantics.jobs
+            process.state, step=lambda: process.step("await"), jobs=process.semantics.jobs
         )
         self._process = process
         self._ids = 0
@@ -72,7 +72,7 @@ class _WindowLoop(StepLoop):
     def learn(self) -> Callable[[], None]:
         """Acknowledge what the job has published."""
         pieces, self._process.learned = self._process.learned, set()
-        return lambda: self._process.world.acknowledge(pieces)
+        return lambda: self._process.state.acknowledge(pieces)
 
     def next_id(self) -> uuid.UUID:
         self._ids += 1
@@ -80,7 +80,7 @@ class _WindowLoop(StepLoop):
 
 
 def run_window(
-    world: World,
+    state: State,
     semantics: Semantics,
     *,
     step: Step = nothing,
@@ -88,12 +88,12 @@ def run_window(
     starts_at: float | None = None,
     backend: Backend | None = None,
 ) -> tuple[WindowReport, Process]:
-    """Run the next window of a world, or of a `backend`. Raises `Died` if `step` does."""
-    world.windows += 1
-    world.version += 1
-    world.now = starts_at or STARTS_AT + world.windows * _EVERY_SECONDS
-    history = world.history
-    process = Process(world, semantics, world.windows, step=step, fault=fault)
+    """Run the next window of a state, or of a `backend`. Raises `Died` if `step` does."""
+    state.windows += 1
+    state.version += 1
+    state.now = starts_at or STARTS_AT + state.windows * _EVERY_SECONDS
+    history = state.history
+    process = Process(state, semantics, state.windows, step=step, fault=fault)
     stream = only_stream(
         _SETTINGS,
         lanes=LANES,
@@ -118,170 +118,170 @@ def run_window(
 
 @dataclass
 class Moment:
-    """A world that a death leaves, and after how many steps in a row it does so."""
+    """A state that a death leaves, and the number of consecutive steps that leave it."""
 
-    world: World
+    state: State
     steps: int = 1
 
 
 class Watch:
-    """The steps of a window, and the worlds that it passes through."""
+    """Records the steps of a window, and the state at each."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._version = -1
         self.names: list[str] = []
         self.moments: list[Moment] = []
 
     def __call__(self, name: str) -> None:
-        """Note a step."""
+        """Record a step."""
         self.names.append(name)
-        if self._version == self._world.version:
+        if self._version == self._state.version:
             self.moments[-1].steps += 1
             return
-        self._version = self._world.version
-        left = self._world.copy()
+        self._version = self._state.version
+        left = self._state.copy()
         left.path += (f"window {left.windows} dies at step {len(self.names)}, {name}",)
         self.moments.append(Moment(left))
 
     @property
-    def worlds(self) -> list[World]:
-        """The world after a death at each step."""
-        return [moment.world for moment in self.moments for _ in range(moment.steps)]
+    def states(self) -> list[State]:
+        """The state after a death at each step."""
+        return [moment.state for moment in self.moments for _ in range(moment.steps)]
 
 
-def check_resumed(world: World, report: WindowReport) -> None:
-    """Check a world that a window has drained without trouble."""
-    if report.outcome not in ("drained", "idle") or report.cursor_after != world.history.ids[-1]:
-        world.note(world.windows, f"ends as {report.stop_reason}: {report.message}")
+def check_resumed(state: State, report: WindowReport) -> None:
+    """Check a state that a window has drained without a fault."""
+    if report.outcome not in ("drained", "idle") or report.cursor_after != state.history.ids[-1]:
+        state.note(state.windows, f"ends as {report.stop_reason}: {report.message}")
     if report.published + report.rejected != report.events:
-        world.note(world.windows, f"counts wrongly: {report}")
-    world.check_end()
+        state.note(state.windows, f"counts wrongly: {report}")
+    state.check_end()
 
 
 class Resume:
-    """Lets a window drain a world, and checks what comes of it; equal worlds once."""
+    """Lets a window drain a state and checks the result; equal states only once."""
 
     def __init__(self, semantics: Semantics) -> None:
         self._semantics = semantics
         self._seen: set[Hashable] = set()
 
-    def __call__(self, left: World) -> None:
+    def __call__(self, left: State) -> None:
         """Resume. Raises `InvariantBroken`."""
         left.check()
         fingerprint = left.fingerprint()
         if fingerprint not in self._seen:
             self._seen.add(fingerprint)
-            world = left.copy()
-            report, _ = run_window(world, self._semantics)
-            check_resumed(world, report)
+            state = left.copy()
+            report, _ = run_window(state, self._semantics)
+            check_resumed(state, report)
 
     @property
-    def worlds(self) -> int:
-        """How many different worlds there were."""
+    def states(self) -> int:
+        """How many different states there were."""
         return len(self._seen)
 
 
-def check_busy(world: World, semantics: Semantics) -> None:
-    """A window that comes before the lease has ended leaves the world alone."""
-    document = world.document
-    if document is None or document.lease_left(world.now) <= 0:
+def check_busy(state: State, semantics: Semantics) -> None:
+    """Check that a window that starts before the lease has ended changes nothing."""
+    document = state.document
+    if document is None or document.lease_left(state.now) <= 0:
         return
     before = document.revision
-    report, process = run_window(world := world.copy(), semantics, starts_at=world.now)
-    assert world.document is not None
-    if (report.outcome, process.calls) != ("busy", ["read"]) or world.document.revision != before:
-        world.note(world.windows, f"does not leave the lease alone: {report}")
-    world.check()
+    report, process = run_window(state := state.copy(), semantics, starts_at=state.now)
+    assert state.document is not None
+    if (report.outcome, process.calls) != ("busy", ["read"]) or state.document.revision != before:
+        state.note(state.windows, f"does not leave the lease alone: {report}")
+    state.check()
 
 
 @dataclass
-class Found:
-    """How many schedules were tried, by their number of deaths, and how many worlds they leave."""
+class Tried:
+    """The numbers of schedules by their number of deaths, and of the states that they leave."""
 
     schedules: list[int] = field(default_factory=list)
-    worlds: list[int] = field(default_factory=list)
+    states: list[int] = field(default_factory=list)
 
 
-def die(history: History, semantics: Semantics, times: int) -> Found:
+def die(history: History, semantics: Semantics, times: int) -> Tried:
     """Let up to so many windows die, each at every step; each time, let the next one resume.
 
     Raises `InvariantBroken`.
     """
-    found = Found()
-    level: dict[Hashable, Moment] = {0: Moment(World(history))}
+    tried = Tried()
+    level: dict[Hashable, Moment] = {0: Moment(State(history))}
     for deaths in range(times + 1):
         following: dict[Hashable, Moment] = {}
         for left in level.values():
-            check_busy(left.world, semantics)
-            world = left.world.copy()
-            watch = Watch(world) if deaths < times else nothing
-            report, _ = run_window(world, semantics, step=watch)
-            check_resumed(world, report)
+            check_busy(left.state, semantics)
+            state = left.state.copy()
+            watch = Watch(state) if deaths < times else nothing
+            report, _ = run_window(state, semantics, step=watch)
+            check_resumed(state, report)
             for moment in watch.moments if isinstance(watch, Watch) else ():
                 steps = left.steps * moment.steps
                 known = following.setdefault(
-                    moment.world.fingerprint(), Moment(moment.world, steps=0)
+                    moment.state.fingerprint(), Moment(moment.state, steps=0)
                 )
                 known.steps += steps
-        found.schedules.append(sum(left.steps for left in level.values()))
-        found.worlds.append(len(level))
+        tried.schedules.append(sum(left.steps for left in level.values()))
+        tried.states.append(len(level))
         level = following
-    return found
+    return tried
 
 
-def really_die(history: History, semantics: Semantics, at: int) -> World | None:
-    """The world after a window was stopped at a step; None if it ended before that step.
+def really_die(history: History, semantics: Semantics, at: int) -> State | None:
+    """The state after a window was stopped at a step; None if it ended before that step.
 
-    The tasks of the window are cancelled then, and their handlers reach nothing any more.
+    The tasks of the window are then cancelled, and their handlers reach nothing.
     """
-    world = World(history)
+    state = State(history)
     steps = 0
-    left: World | None = None
+    left: State | None = None
 
     def step(_name: str) -> None:
         nonlocal steps, left
         steps += 1
         if steps >= at:
-            left = left or world.copy()
+            left = left or state.copy()
             raise Died
 
     with suppress(Died):
-        run_window(world, semantics, step=step)
-    if left is not None and world.fingerprint() != left.fingerprint():
-        world.note(world.windows, "does something after its death")
-    world.check()
+        run_window(state, semantics, step=step)
+    if left is not None and state.fingerprint() != left.fingerprint():
+        state.note(state.windows, "does something after its death")
+    state.check()
     return left
 
 
 @dataclass
-class Wrongs:
-    """How many schedules with one call that goes wrong were tried; `deaths`: and a death later."""
+class Failures:
+    """The numbers of schedules with one failing call; `deaths`: with a later death."""
 
     alone: int = 0
     deaths: int = 0
-    worlds: int = 0
+    states: int = 0
 
 
-def go_wrong(history: History, semantics: Semantics) -> Wrongs:
-    """Let each call of a window go wrong in each way; let it live on, or die at any step after.
+def go_wrong(history: History, semantics: Semantics) -> Failures:
+    """Let each call of a window fail in each way; let the window live, or die at any later step.
 
     Raises `InvariantBroken`.
     """
-    wrongs = Wrongs()
+    failures = Failures()
     resume = Resume(semantics)
-    _, undisturbed = run_window(World(history), semantics)
+    _, undisturbed = run_window(State(history), semantics)
     for number, call in enumerate(undisturbed.calls, 1):
         for kind in semantics.faults[call]:
-            world = World(history)
-            world.path = (f"call {number} ({call}) is {kind}",)
-            watch = Watch(world)
-            run_window(world, semantics, step=watch, fault=(number, kind))
-            resume(world)
+            state = State(history)
+            state.path = (f"call {number} ({call}) is {kind}",)
+            watch = Watch(state)
+            run_window(state, semantics, step=watch, fault=(number, kind))
+            resume(state)
             at = watch.names.index(f"during call {number} ({call})")
-            for left in watch.worlds[at:]:
+            for left in watch.states[at:]:
                 resume(left)
-            wrongs.alone += 1
-            wrongs.deaths += len(watch.names) - at
-    wrongs.worlds = resume.worlds
-    return wrongs
+            failures.alone += 1
+            failures.deaths += len(watch.names) - at
+    failures.states = resume.states
+    return failures

@@ -1,7 +1,7 @@
 """An event loop that runs one callback at a time and can be stopped between any two of them.
 
 Everything happens in one thread and in one order, so that a window takes the same steps at every
-run. Time is virtual. Jobs of `run_in_executor` run between two callbacks, and their answers arrive
+run. Time is virtual. Jobs of `run_in_executor` run between two callbacks, and their results arrive
 some time later.
 """
 
@@ -23,7 +23,7 @@ Job = tuple[float, float]
 
 
 class Clock(Protocol):
-    """What the loop moves on when nothing else can happen."""
+    """The clock that the loop advances when nothing else can happen."""
 
     now: float
 
@@ -33,11 +33,11 @@ class Died(BaseException):
 
 
 def nothing(*_arguments: object) -> None:
-    """Let it pass."""
+    """Do nothing."""
 
 
 class StepLoop(asyncio.BaseEventLoop):
-    """Calls `step` before each callback; if that raises `Died`, nothing runs any more.
+    """Calls `step` before each callback; after that raises `Died`, nothing runs.
 
     `jobs` are the times of the jobs, in turn.
     """
@@ -110,16 +110,16 @@ class StepLoop(asyncio.BaseEventLoop):
                 self._step_once()
         raise RuntimeError(f"These tasks cannot be cancelled: {asyncio.all_tasks(self)}")
 
-    # What asyncio asks of a loop
+    # The methods that asyncio needs
 
     def time(self) -> float:
-        """The virtual time, in seconds."""
+        """Return the virtual time, in seconds."""
         return self.clock.now
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        """Run after all that is ready."""
+        """Run after all callbacks that are ready."""
         handle = asyncio.Handle(callback, args, self, context)
         self._callbacks.append(handle)
         return handle
@@ -133,7 +133,7 @@ class StepLoop(asyncio.BaseEventLoop):
         *args: Any,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """Run when the time has come."""
+        """Run at that time."""
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._numbers), handle))
         return handle
@@ -145,7 +145,7 @@ class StepLoop(asyncio.BaseEventLoop):
         *args: Any,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """Run when so many seconds have passed."""
+        """Run after so many seconds."""
         return self.call_at(self.clock.now + delay, callback, *args, context=context)
 
     def create_future(self) -> "asyncio.Future[Any]":
@@ -159,7 +159,7 @@ class StepLoop(asyncio.BaseEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> "asyncio.Future[Any]":
-        """Run a job when a thread is free for it, unless its executor is shut down by then."""
+        """Run a job when a thread is free for it, unless its executor is shut down before that."""
         future = self.create_future()
         wait, back = next(self._jobs)
 
@@ -183,7 +183,7 @@ class StepLoop(asyncio.BaseEventLoop):
             self.died = True
             future.set_exception(RuntimeError("the process is gone"))
             return
-        except Exception as raised:  # noqa: BLE001  # the future hands it on
+        except Exception as raised:  # noqa: BLE001  # the future passes it on
             error = raised
         self.call_later(back, self._end_job, future, result, error, self.learn())
 
@@ -204,11 +204,11 @@ class StepLoop(asyncio.BaseEventLoop):
             learned()
 
     def learn(self) -> Callable[[], None]:
-        """What to do when the loop gets the result of the job that has just ended."""
+        """Return what to do when the loop gets the result of the job that has just ended."""
         return nothing
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Fail loudly: nothing here may be overlooked, but of a process that is gone."""
+        """Raise the error, except for one of a process that is dead."""
         if not self.died:
             raise RuntimeError(str(context)) from context.get("exception")
 
@@ -225,4 +225,4 @@ class StepLoop(asyncio.BaseEventLoop):
         return self._over
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """A cancelled timer is dropped when its turn comes."""
+        """A cancelled timer is dropped at its time."""

@@ -1,7 +1,7 @@
 """Calls that stop at each request to a store, so that a test decides what happens in between.
 
-A call runs in a thread of its own, and only while the test waits for it: the same decisions give
-the same run. The test performs the request, or lets it fail, and answers.
+A call runs in its own thread, and only while the test waits for it: the same decisions give
+the same run. The test performs the request, or lets it fail, and responds.
 """
 
 import threading
@@ -26,14 +26,14 @@ class Request:
 
 
 class Call:
-    """One call under way: it waits for an answer to `request`, or it is over."""
+    """A running call: it waits for the response to `request`, or it has ended."""
 
     def __init__(self, action: Callable[[], Any], store: "StepwiseDocuments") -> None:
         self._action = action
         self._store = store
         self._answered = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
-        self._answer: Document | BaseException | None = None
+        self._response: Document | BaseException | None = None
         self.request: Request | None = None
         self.result: Any = None
         self.error: BaseException | None = None
@@ -41,26 +41,26 @@ class Call:
         threading.Thread(target=self._run, daemon=True).start()
         self._stopped.acquire()
 
-    def answer(self, answer: Document | BaseException | None) -> None:
-        """Answer the request, and wait until the call makes another or is over."""
+    def respond(self, response: Document | BaseException | None) -> None:
+        """Respond to the request, and wait until the call makes another or has ended."""
         assert self.request is not None
-        self.request, self._answer = None, answer
+        self.request, self._response = None, response
         self._answered.release()
         self._stopped.acquire()
 
     def kill(self) -> None:
         """End the call where it waits."""
         while self.request is not None:
-            self.answer(_Killed())
+            self.respond(_Killed())
 
     def ask(self, request: Request) -> Document | None:
-        """Wait for the answer to a request; in the thread of the call."""
+        """Wait for the response to a request; in the thread of the call."""
         self.request = request
         self._stopped.release()
         self._answered.acquire()
-        if isinstance(self._answer, BaseException):
-            raise self._answer
-        return self._answer
+        if isinstance(self._response, BaseException):
+            raise self._response
+        return self._response
 
     def _run(self) -> None:
         try:

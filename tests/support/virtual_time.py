@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while nothing can happen: tests of time that never wait.
+"""An event loop with virtual time: it advances only when nothing else can happen.
 
 Jobs of `run_in_executor` run in real threads, as many at once as their executor has, and time
 stands still while one of them works. A job that should take time calls `VirtualTime.sleep`. So a
@@ -21,7 +21,7 @@ class JobAbandoned(Exception):
 
 
 class _Selector(selectors.DefaultSelector):
-    """Moves the loop's time on instead of waiting for it."""
+    """Advances the loop's time instead of waiting."""
 
     loop: "_VirtualLoop"
 
@@ -55,7 +55,7 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
     ) -> "asyncio.Future[Any]":
-        """Run a job in a thread of its own once the executor would have one for it."""
+        """Run a job in its own thread once the executor would have one for it."""
         future = self.create_future()
         queue = self._queues.setdefault(executor, deque())
         queue.append(lambda: self._start(executor, future, lambda: func(*args)))
@@ -80,7 +80,7 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         def run() -> None:
             try:
                 result, error = job(), None
-            except BaseException as raised:  # noqa: BLE001  # the future hands it on
+            except BaseException as raised:  # noqa: BLE001  # the future passes it on
                 result, error = None, raised
             if not self.is_closed():
                 self.call_soon_threadsafe(self._end, executor, future, result, error)
@@ -134,7 +134,7 @@ class _Sleeper:
 
 
 class VirtualTime:
-    """Runs coroutines in virtual time; one after another, the time goes on."""
+    """Runs coroutines in virtual time, one after another; the time continues."""
 
     def __init__(self) -> None:
         self._loop: _VirtualLoop | None = None

@@ -1,4 +1,4 @@
-"""Real backends that fail on cue, and that record what they were asked to do."""
+"""Real backends that fail on cue and record calls."""
 
 import itertools
 import threading
@@ -22,14 +22,15 @@ Hook = Callable[[int], None]
 
 
 def nothing(*_arguments: object) -> None:
-    """Let it pass."""
+    """Do nothing."""
 
 
 class WatchedTopics:
     """A real `Topics` with hooks before and after each call, numbered from 1.
 
-    What a hook raises is what the call raises; raised after, the messages are published and the
-    answer is lost. `acknowledged` is what the caller knows to be published; `stored` what is.
+    An error of a hook is the error of the call; after it, the messages are published and the
+    response is lost. `stored` are the published messages, `acknowledged` those that the caller
+    knows of.
     """
 
     def __init__(self, real: Topics, *, before: Hook = nothing, after: Hook = nothing) -> None:
@@ -42,7 +43,7 @@ class WatchedTopics:
         self.acknowledged: list[tuple[str, Message]] = []
 
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
-        """Publish, if there is time and the hooks let it."""
+        """Publish, if there is time and no hook raises."""
         if seconds_left(timeout) <= 0:
             raise OutOfTimeError("no time was left")
         number = next(self._numbers)
@@ -55,17 +56,21 @@ class WatchedTopics:
         with self._lock:
             self.acknowledged += named
 
-    def ids(self, topic: str = "events") -> list[str]:
-        """The ids of what is stored, in order of publishing."""
+    def messages(self, topic: str = "events") -> list[Message]:
+        """Return the messages that are stored, in order of publishing."""
         with self._lock:
-            return [m.attributes.get("ce-id", "") for name, m in self.stored if name == topic]
+            return [message for name, message in self.stored if name == topic]
+
+    def ids(self, topic: str = "events") -> list[str]:
+        """Return the ids of the messages that are stored, in order of publishing."""
+        return [message.attributes.get("ce-id", "") for message in self.messages(topic)]
 
 
 class WatchedDocuments:
-    """A real `Documents` with hooks around each write, numbered from 1, and around reads.
+    """A real `Documents` with hooks before and after each write, numbered from 1.
 
-    `older_by` makes documents seem older, as by the store's clock. While `stall` is set nothing is
-    answered until the timeout, in the virtual time that `time` is.
+    `older_by` is added to the age of documents. While `stall` is set, each call lasts until its
+    timeout, in virtual `time`.
     """
 
     def __init__(
@@ -89,8 +94,8 @@ class WatchedDocuments:
     def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
         """Read, unless stalled."""
         self._wait(timeout)
-        found = self._real.read(collection, document_id, timeout=timeout)
-        return found and replace(found, age_seconds=found.age_seconds + self.older_by)
+        stored = self._real.read(collection, document_id, timeout=timeout)
+        return stored and replace(stored, age_seconds=stored.age_seconds + self.older_by)
 
     def write(
         self,
@@ -102,7 +107,7 @@ class WatchedDocuments:
         timeout: Timeout,
         keep_seconds: float | None = None,
     ) -> Document:
-        """Write, if the hooks let it, unless stalled."""
+        """Write, unless a hook raises or the store stalls."""
         self._wait(timeout)
         number = next(self._numbers)
         self._before(number)
@@ -122,11 +127,11 @@ class WatchedDocuments:
         if self.stall:
             assert self._time is not None
             self._time.sleep(seconds_left(timeout))
-            raise BackendError("Firestore did not answer in time")
+            raise BackendError("Firestore did not respond in time")
 
 
 class SlowTopics(WatchedTopics):
-    """Publishing that takes `seconds` of virtual time; longer than the timeout: no answer."""
+    """Publishing that takes `seconds` of virtual time; longer than the timeout: no response."""
 
     def __init__(self, real: Topics, time: VirtualTime, seconds: float = 0.0) -> None:
         super().__init__(real)
@@ -134,19 +139,19 @@ class SlowTopics(WatchedTopics):
         self.seconds = seconds
 
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
-        """Publish when the time has passed."""
+        """Publish after the time."""
         left = seconds_left(timeout)
         if left > 0:
             self._time.sleep(min(self.seconds, left))
             if self.seconds > left:
-                raise OutOfTimeError("Pub/Sub did not answer in time")
+                raise OutOfTimeError("Pub/Sub did not respond in time")
         super().publish(topic, messages, timeout=timeout)
 
 
 class Kill:
-    """The end of a process, as the world sees it: after one moment nothing is done any more.
+    """The end of a process as its backend sees it: from call number `at` on, every call fails.
 
-    Hand `before` or `after` to a fake as its hook; from call number `at` on every call fails.
+    Pass it to a fake as a hook.
     """
 
     def __init__(self, at: int) -> None:
@@ -154,14 +159,14 @@ class Kill:
         self.happened = False
 
     def __call__(self, number: int) -> None:
-        """Die at the call of that number, and stay dead."""
+        """Fail from that call on."""
         if number >= self._at:
             self.happened = True
         if self.happened:
             raise BackendError("the process is gone")
 
     def dead(self, _number: int) -> None:
-        """Refuse calls after the end; for the fake whose calls are not counted."""
+        """Fail after the end; for a fake whose calls are not counted."""
         if self.happened:
             raise BackendError("the process is gone")
 
@@ -169,7 +174,7 @@ class Kill:
 def watched(
     backend: Backend, topics: WatchedTopics | None = None, documents: WatchedDocuments | None = None
 ) -> Backend:
-    """The backend with these in place of its own."""
+    """Return the backend with these in place of its own."""
     return replace(
         backend, topics=topics or backend.topics, documents=documents or backend.documents
     )

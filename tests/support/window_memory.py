@@ -1,4 +1,4 @@
-"""One window over a hostile stream in a process of its own, which prints how its memory grew.
+"""Run one window over a hostile stream in its own process, and print the growth of its memory.
 
     python -m tests.support.window_memory KIND FOLDER
 
@@ -43,7 +43,7 @@ def main(kind: str, folder: str) -> None:
 
 
 def _pieces(kind: str) -> Iterator[bytes]:
-    """The body of a kind, in pieces as a socket gives them, made as they are read."""
+    """Return the body of a kind, in pieces as from a socket, made as they are read."""
     if kind == "one huge frame":
         yield b"id: 1\ndata: "
         for _ in range(100 * 16):  # 100 MB

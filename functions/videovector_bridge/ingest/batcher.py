@@ -202,7 +202,7 @@ class Batcher:
         return Checkpoint(position.cursor, position.ids_differ, position.start_from, created_at)
 
     async def _add_part(self, part: FramePart) -> Stop | None:
-        """Queue a part of a large frame as a batch of its own."""
+        """Queue a part of a large frame as its own batch."""
         if part.number == 1:
             await self._emit()
             if self.events and self.bytes + len(part.data) > self._limits.max_bytes:

@@ -6,7 +6,7 @@ A sender is verified only after its body is read, so both are bounded before tha
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -48,11 +48,16 @@ class BodyReader:
     """Reads bodies of a stated length, each within `seconds`. Threads share it."""
 
     def __init__(
-        self, seconds: float = BODY_SECONDS, *, discard_seconds: float = DISCARD_SECONDS
+        self,
+        seconds: float = BODY_SECONDS,
+        *,
+        discard_seconds: float = DISCARD_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._seconds = seconds
         self._discard_seconds = discard_seconds
-        self._watchdog = _Watchdog()
+        self._clock = clock
+        self._watchdog = _Watchdog(clock)
         self._discarding = threading.BoundedSemaphore(_DISCARDED_AT_ONCE)
 
     def read(
@@ -63,12 +68,12 @@ class BodyReader:
         If the body takes too long, its `connection` is closed for reading, which ends a blocked
         read. The host may not name the connection.
         """
-        ends_at = time.monotonic() + self._seconds
+        ends_at = self._clock() + self._seconds
         pieces: list[bytes] = []
         left = length
         with self._watchdog.watching(connection, ends_at) as watched:
             try:
-                while left and time.monotonic() < ends_at:
+                while left and self._clock() < ends_at:
                     piece = stream.read(min(_PIECE_BYTES, left))
                     if not piece:
                         break
@@ -79,7 +84,7 @@ class BodyReader:
                 return UnreadableBody(detail, slow=watched.late)
         if left:
             detail = f"{length - left:,} of {length:,} bytes of the body arrived"
-            return UnreadableBody(detail, slow=watched.late or time.monotonic() >= ends_at)
+            return UnreadableBody(detail, slow=watched.late or self._clock() >= ends_at)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def discard(self, stream: Stream, connection: socket.socket | None) -> None:
@@ -90,7 +95,7 @@ class BodyReader:
         """
         if connection is None:
             return
-        ends_at = time.monotonic() + self._discard_seconds
+        ends_at = self._clock() + self._discard_seconds
         with self._watchdog.watching(connection, ends_at), suppress(Exception):
             if self._discarding.acquire(timeout=self._discard_seconds):
                 try:
@@ -118,7 +123,8 @@ class _Watchdog:
     serves all connections; it ends when no body is being read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._watched: set[_Watched] = set()
         self._running = False
@@ -149,7 +155,7 @@ class _Watchdog:
                 if not self._watched:
                     self._running = False
                     return
-                now = time.monotonic()
+                now = self._clock()
                 for each in self._watched:
                     if each.connection is not None and not each.late and now >= each.ends_at:
                         each.late = True

@@ -123,7 +123,7 @@ def decode_delivery(body: bytes) -> Event | Rejection:
     """Read the event of a delivery: `{"id", "event", "data", "created_at", ...}`.
 
     Any bytes give an event or a rejection. A JSON object with a readable `id` and `event` is an
-    event, whatever the rest is. The ids in `data` become ids of the event if no key is repeated
+    event, with any other members. The ids in `data` become ids of the event if no key is repeated
     and an attribute can carry them. A test delivery needs no id. A body of more than `MAX_VALUES`
     values is read only up to `data`, and its event has no other ids.
     """

@@ -70,7 +70,7 @@ class Reader:
         self._connected = False
         # Until the first response: a stream that never responded is not a stream without events.
         self._last_error: BridgeError | None = Unreachable(
-            f"{Unreachable.headline}: no answer yet to GET {STREAM_PATH}. {Unreachable.advice}"
+            f"{Unreachable.headline}: no response yet to GET {STREAM_PATH}. {Unreachable.advice}"
         )
         self.reconnects = 0
         self.stream_errors = 0

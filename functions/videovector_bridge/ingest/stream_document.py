@@ -3,8 +3,8 @@
 `cursor` is the position, and `api_host` and `filters` are what it belongs to. `start_from` is where
 the stream begins while it has no cursor, and `start_setting` is the value of START_FROM that it was
 copied from. While the two are equal, or the document has no `start_from`, the stream follows the
-setting. A start that a policy or a person chose differs, or has no `start_setting`: it stays,
-whatever the setting becomes. To follow the setting again, a person empties `start_from`.
+setting. A start that a policy or a person chose differs, or has no `start_setting`: it stays
+when the setting changes. To follow the setting again, a person empties `start_from`.
 """
 
 from collections.abc import Mapping

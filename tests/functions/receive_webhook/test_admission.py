@@ -27,7 +27,7 @@ def test_unauthenticated_callers_learn_nothing(
     code: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """401 whose every byte is the same for all of them; the reason is in the log."""
+    """The same 401, byte for byte, for all of them; the reason is in the log."""
     embedded.set(WEBHOOK_IDS="wh_1")
     response = embedded.post(delivery(), **changes)
     line = only_log_line(capsys)
@@ -38,7 +38,7 @@ def test_unauthenticated_callers_learn_nothing(
     assert embedded.post(delivery()).status_code == 204
 
 
-def test_the_largest_body_is_taken_and_no_larger(embedded: Deployment) -> None:
+def test_the_largest_body_is_accepted_and_no_larger(embedded: Deployment) -> None:
     """413 from the first byte beyond the limit, signed or not."""
     embedded.set(MAX_WEBHOOK_BYTES="2000")
     start = len(delivery(pad=""))
@@ -50,7 +50,7 @@ def test_the_largest_body_is_taken_and_no_larger(embedded: Deployment) -> None:
 
 
 class Unread:
-    """A body that notes how often it was read."""
+    """A body that counts how often it is read."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -88,7 +88,7 @@ class Unread:
 def test_a_request_that_is_not_admitted_is_not_read(
     embedded: Deployment, changes: dict[str, str | None], length: str | None, status: int
 ) -> None:
-    """Length, then signature header, then webhook: whatever fails, not one byte is read."""
+    """Length, then signature header, then webhook: after any failure, not one byte is read."""
     embedded.set(WEBHOOK_IDS="wh_1")
     body = Unread()
     environ: dict[str, Any] = {"wsgi.input": body, "wsgi.input_terminated": True}
@@ -129,7 +129,7 @@ def test_the_order_of_admission(embedded: Deployment) -> None:
 def test_headers_are_logged_clean(
     embedded: Deployment, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What unauthenticated callers write into a header is short, printable and holds no key."""
+    """Headers of unauthenticated callers are logged short, printable and without keys."""
     embedded.post(delivery(), X_Delivery_ID=text, X_Webhook_ID=text, X_Webhook_Signature=None)
     line = only_log_line(capsys)
 

@@ -14,7 +14,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 def test_a_delivery_is_an_event_on_the_topic(
     receiver: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """204 with nothing in it, the body byte for byte on the topic, and one log line."""
+    """204 without a body, the delivery byte for byte on the topic, and one log line."""
     body = delivery()
     sent = headers(body, traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
     response = receiver.post(body, sent)
@@ -43,10 +43,10 @@ def test_a_delivery_is_an_event_on_the_topic(
     }
 
 
-def test_what_vendor_signed_and_is_no_event_is_rejected(
+def test_signed_bytes_that_are_no_event_are_rejected(
     receiver: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """204, so that VideoVector does not send it again; the raw bytes are on `rejected`."""
+    """204, so that VideoVector does not retry; the raw bytes are on `rejected`."""
     body = b'{"id": 5, \xff'
     response = receiver.post(body)
     line = only_log_line(capsys)
@@ -92,7 +92,7 @@ def test_a_test_delivery_is_published(embedded: Deployment) -> None:
 def test_only_post_delivers(
     embedded: Deployment, method: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """405 for everything else, and what is allowed; no settings are needed to say so."""
+    """405 with `Allow` for any other method, even with wrong settings."""
     embedded.set(WEBHOOK_SECRETS="")
     response = embedded.app.test_client().open("/", method=method, headers=headers(b""))
 
@@ -108,7 +108,7 @@ def test_only_post_delivers(
     ],
 )
 def test_any_content_type_is_accepted(embedded: Deployment, content_type: str | None) -> None:
-    """The vendor documents none. A delivery is what was signed, whatever its headers call it."""
+    """The vendor documents none. The signature decides, not the content type."""
     assert embedded.post(delivery(), Content_Type=content_type).status_code == 204
 
     assert len(embedded.published("events")) == 1
@@ -137,7 +137,7 @@ def test_a_content_encoding_is_not_undone(embedded: Deployment) -> None:
     ids=["null", "list", "text", "bare", "repeated id in data", "repeated id"],
 )
 def test_no_form_loses_an_event(embedded: Deployment, body: bytes) -> None:
-    """Readable `id` and `event` are enough: published byte for byte, without lifted ids."""
+    """Readable `id` and `event` are enough: published byte for byte, without other ids."""
     assert embedded.post(body).status_code == 204
 
     (message,) = embedded.published("events")
@@ -158,10 +158,10 @@ def test_no_form_loses_an_event(embedded: Deployment, body: bytes) -> None:
         (delivery(event={}), "bad_event"),
     ],
 )
-def test_what_names_no_event_is_rejected_with_204(
+def test_a_body_without_an_event_is_rejected_with_204(
     embedded: Deployment, body: bytes, code: str
 ) -> None:
-    """The raw bytes with a reason code; VideoVector has nothing to send again."""
+    """The raw bytes with a reason code; VideoVector does not retry."""
     assert embedded.post(body).status_code == 204
 
     (message,) = embedded.published("rejected")

@@ -16,7 +16,7 @@ from videovector_bridge.ingest.webhook import Receiver, open_receiver
 
 
 def test_wrong_settings_are_503(embedded: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
-    """503 and CRITICAL with every problem; corrected, the next delivery is accepted."""
+    """503 and CRITICAL with every problem; once they are fixed, a delivery is accepted."""
     embedded.set(LANES="0", WEBHOOK_SECRETS="")
     response = embedded.post(delivery())
     line = only_log_line(capsys)

@@ -48,7 +48,7 @@ def test_a_file_with_a_wrong_line_is_503(
     assert SECRET not in str(line) + response.text
 
 
-def test_a_rotation_refuses_nothing_that_was_signed_well(
+def test_a_rotation_refuses_nothing_valid(
     embedded: Deployment, tmp_path: Path, now: list[datetime]
 ) -> None:
     """A new secret is announced, added, and the old one ends, without a restart."""

@@ -63,7 +63,7 @@ def ids(batch: Batch) -> list[str]:
 
 
 def test_events_go_to_lanes_and_the_rest_is_rejected() -> None:
-    """What is no event is kept with its bytes, and the checkpoint passes both."""
+    """Bytes that are no event are rejected as they are, and the checkpoint passes both."""
     (batch,), _ = batches_of(frame(1), Frame(b"{", "bad-1"), frame(2))
     (rejected,) = batch.rejected
 
@@ -75,14 +75,14 @@ def test_events_go_to_lanes_and_the_rest_is_rejected() -> None:
 
 
 def test_a_frame_without_data_moves_the_checkpoint_only() -> None:
-    """An id-only frame is no event, and yet it is committed."""
+    """An id-only frame is no event, but its id is committed."""
     (batch,), _ = batches_of(Frame(b"", "5"))
 
     assert (batch.checkpoint.cursor, ids(batch)) == ("5", [])
 
 
 def test_an_event_too_large_for_a_message_needs_a_bucket() -> None:
-    """Without one it is rejected whole, with its id; with one it is left for its claim."""
+    """Without one it is rejected whole, with its id; with one it becomes a claim check."""
     large = Frame(event(1, payload={"pad": "x" * MAX_DATA_BYTES}), "a")
     (batch,), _ = batches_of(large)
     (rejected,) = batch.rejected
@@ -123,7 +123,7 @@ def test_an_open_batch_leaves_after_the_linger() -> None:
 
 
 def test_under_load_batches_grow() -> None:
-    """While the queue is full the open batch stays open, whatever the linger."""
+    """While the queue is full the open batch stays open, with any linger."""
 
     async def work() -> None:
         batches: Queue = asyncio.Queue(maxsize=1)
@@ -141,8 +141,8 @@ def test_under_load_batches_grow() -> None:
     run(work())
 
 
-def test_a_full_queue_stops_the_reading_and_loses_nothing() -> None:
-    """`add` waits; cancelled there, the full batch is still the next to leave."""
+def test_a_full_queue_pauses_the_reader_and_loses_nothing() -> None:
+    """`add` waits; if it is cancelled, the full batch is still the next one."""
 
     async def work() -> None:
         batches: Queue = asyncio.Queue(maxsize=1)
@@ -163,7 +163,7 @@ def test_a_full_queue_stops_the_reading_and_loses_nothing() -> None:
 
 
 def test_limits_are_exact() -> None:
-    """Not one event more than asked for, and not one byte, but for a first that is larger."""
+    """Not one event too many, and not one byte, unless the first event is larger."""
     size = len(event(1))
 
     made, stop = batches_of(*map(frame, range(1, 9)), max_events=3)
@@ -186,8 +186,8 @@ def parts(*data: bytes) -> list[FramePart]:
     ]
 
 
-def test_the_parts_of_a_large_frame_are_batches_of_their_own() -> None:
-    """What was read before leaves first; only the last part moves the checkpoint."""
+def test_each_part_of_a_large_frame_is_a_batch() -> None:
+    """Earlier frames are queued first; only the last part moves the checkpoint."""
     body = [HEAD + b'"x', b"y" * 100, b'z"}']
     before, first, middle, last, after = batches_of(frame(1), *parts(*body), frame(8))[0]
 
@@ -209,7 +209,7 @@ def test_the_parts_of_a_large_frame_are_batches_of_their_own() -> None:
 
 
 def test_a_large_frame_that_begins_again_is_counted_from_its_start() -> None:
-    """A connection that broke within it leaves nothing of the first try in the sum."""
+    """After a broken connection the hash has nothing of the first attempt."""
     made, _ = batches_of(*parts(b"aa", b"bb")[:1], *parts(b"aa", b"bb"))
     last = made[-1].large
 
@@ -219,7 +219,7 @@ def test_a_large_frame_that_begins_again_is_counted_from_its_start() -> None:
 
 
 def test_a_large_frame_is_one_event_of_the_window() -> None:
-    """It counts for the limits when it begins, and is not left in the middle."""
+    """It counts for the limits when it begins, and is read to its end."""
     made, stop = batches_of(frame(1), *parts(b"a" * 900, b"b"), max_bytes=500)
     assert (stop, len(made)) == (Stop("max_bytes"), 1)
     made, stop = batches_of(*parts(b"a" * 900, b"b"), frame(1), max_bytes=500)
@@ -229,7 +229,7 @@ def test_a_large_frame_is_one_event_of_the_window() -> None:
 
 
 def test_starting_over_is_a_batch_between_all_others() -> None:
-    """What was read before leaves first; the gap's checkpoint has no cursor."""
+    """Earlier frames are queued first; the gap's checkpoint has no cursor."""
 
     async def work() -> None:
         batches: Queue = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""`ingest.body`: how many bytes of bodies are held at once, and for how long one is read."""
+"""`ingest.body`: the bytes of bodies at once, and the time of reading one."""
 
 import json
 import socket
@@ -22,15 +22,15 @@ ENOUGH = 3_600.0
 
 
 class Pieces:
-    """A body that arrives in these pieces, whatever is asked for."""
+    """A body that arrives in these pieces, for any size asked for."""
 
     def __init__(self, *pieces: bytes | Exception) -> None:
         self._pieces = list(pieces)
-        self.asked: list[int] = []
+        self.sizes: list[int] = []
 
     def read(self, size: int) -> bytes:
         """The next piece, or what it raises."""
-        self.asked.append(size)
+        self.sizes.append(size)
         piece = self._pieces.pop(0) if self._pieces else b""
         if isinstance(piece, Exception):
             raise piece
@@ -46,7 +46,7 @@ def test_every_thread_of_the_host_can_hold_a_small_body() -> None:
 
 
 def test_the_sum_of_all_bytes_fits_the_function() -> None:
-    """README states it. A body in flight has at most 6.5 copies, as measured with Pub/Sub."""
+    """As documented. A body in flight has at most 6.5 copies, as measured with Pub/Sub."""
     memory = json.loads(FILE.read_text())["functions"]["receive-webhook"]["resources"]["memory"]
     libraries, copies, decoded_value = 100_000_000, 6.5, 112
 
@@ -58,12 +58,12 @@ def test_the_sum_of_all_bytes_fits_the_function() -> None:
     "pieces", [[b"0123456789"], [b"0", b"12345678", b"9"], [b"01234", b"56789", b"more"]]
 )
 def test_a_body_is_read_to_its_length(pieces: list[bytes]) -> None:
-    """In as many pieces as it comes in, and never further."""
+    """In the pieces in which it arrives, and never further."""
     stream = Pieces(*pieces)
 
     assert BodyReader(ENOUGH).read(stream, 10, None) == b"0123456789"
-    assert max(stream.asked) <= 10
-    assert len(stream.asked) <= len(pieces)
+    assert max(stream.sizes) <= 10
+    assert len(stream.sizes) <= len(pieces)
 
 
 def test_an_empty_body_is_not_read() -> None:
@@ -71,7 +71,7 @@ def test_an_empty_body_is_not_read() -> None:
     stream = Pieces()
 
     assert BodyReader(ENOUGH).read(stream, 0, None) == b""
-    assert stream.asked == []
+    assert stream.sizes == []
 
 
 def test_a_large_body_is_read_in_pieces() -> None:
@@ -83,7 +83,7 @@ def test_a_large_body_is_read_in_pieces() -> None:
 
 @pytest.mark.parametrize("stream", [Pieces(b"01"), Pieces(b"01", OSError("reset"))])
 def test_a_body_that_breaks_off_is_unreadable(stream: Pieces) -> None:
-    """By its end or by an error of the host, whose words may hold anything."""
+    """By its end or by an error of the host, whose text may contain anything."""
     unreadable = BodyReader(ENOUGH).read(stream, 10, None)
 
     assert isinstance(unreadable, UnreadableBody)
@@ -91,8 +91,8 @@ def test_a_body_that_breaks_off_is_unreadable(stream: Pieces) -> None:
     assert "reset" not in unreadable.detail
 
 
-def test_a_body_that_comes_too_slowly_is_given_up_between_pieces() -> None:
-    """Also where the host names no connection."""
+def test_a_slow_body_is_abandoned_between_pieces() -> None:
+    """Also if the host names no connection."""
     unreadable = BodyReader(0).read(Pieces(b"0", b"1"), 10, None)
 
     assert isinstance(unreadable, UnreadableBody)
@@ -100,7 +100,7 @@ def test_a_body_that_comes_too_slowly_is_given_up_between_pieces() -> None:
 
 
 class Dripping:
-    """A host that reads a connection until it has all that was asked for, as gunicorn does."""
+    """A host that reads a connection until it has all the bytes asked for, as gunicorn does."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -113,8 +113,8 @@ class Dripping:
         return read
 
 
-def test_a_byte_now_and_then_does_not_prolong_it() -> None:
-    """The read is ended from outside: it would not end by itself, and no timeout would end it."""
+def test_single_bytes_do_not_prolong_it() -> None:
+    """The watchdog ends the read; neither the read nor a socket timeout would."""
     ours, theirs = socket.socketpair()
     stop = threading.Event()
 
@@ -134,17 +134,17 @@ def test_a_byte_now_and_then_does_not_prolong_it() -> None:
 
 @pytest.mark.parametrize("rest", [b"", b"x", b"x" * 300_000])
 def test_the_rest_of_a_refused_body_is_discarded(rest: bytes) -> None:
-    """Its sender reads the answer then, and may use the connection again."""
+    """Its sender then reads the response, and may use the connection again."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        BodyReader().discard(BytesIO(rest), ours)
+        BodyReader(discard_seconds=ENOUGH).discard(BytesIO(rest), ours)
         theirs.send(b"next")
 
         assert ours.recv(4) == b"next"
 
 
 def test_a_refused_body_that_does_not_arrive_ends_its_connection() -> None:
-    """After a moment: the host would wait for it longer, and keep others waiting."""
+    """After a moment: the host would wait longer, and delay other connections."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         BodyReader(discard_seconds=0.05).discard(Dripping(ours), ours)
@@ -152,34 +152,41 @@ def test_a_refused_body_that_does_not_arrive_ends_its_connection() -> None:
         assert ours.recv(1) == b""
 
 
-def test_of_a_refused_body_without_end_no_more_is_discarded_than_there_can_be() -> None:
-    """Then its connection is ended, too."""
+def test_a_refused_body_without_end_is_discarded_up_to_the_largest_size() -> None:
+    """Then its connection is ended."""
     ours, theirs = socket.socketpair()
     endless = Pieces(*[b"x" * 65_536] * 1_000)
     with ours, theirs:
         BodyReader().discard(endless, ours)
 
-        assert sum(endless.asked) < 10_100_000
+        assert sum(endless.sizes) < 10_100_000
         assert ours.recv(1) == b""
 
 
-def test_a_host_that_names_no_connection_keeps_the_rest() -> None:
+def test_without_a_connection_nothing_is_discarded() -> None:
     """There is nothing to end."""
     stream = Pieces(b"x")
     BodyReader().discard(stream, None)
 
-    assert stream.asked == []
+    assert stream.sizes == []
 
 
 def test_a_connection_is_left_alone_once_its_body_is_read() -> None:
-    """Its next request comes later than any deadline of the one before."""
-    reader = BodyReader(0.05)
+    """Its next request may arrive after the deadline of the body."""
+    now = [0.0]
+    reader = BodyReader(ENOUGH, clock=lambda: now[0])
+
+    class TooLate(Dripping):
+        def read(self, size: int) -> bytes:
+            now[0] += 2 * ENOUGH
+            return super().read(size)
+
     ours, theirs = socket.socketpair()
     other, silent = socket.socketpair()
     with ours, theirs, other, silent:
         theirs.send(b"one")
         assert reader.read(Dripping(ours), 3, ours) == b"one"
-        # When this one is cut off, the time of the first is over too.
-        assert isinstance(reader.read(Dripping(other), 3, other), UnreadableBody)
+        # When this one is cut off, the deadline of the first is over too.
+        assert isinstance(reader.read(TooLate(other), 3, other), UnreadableBody)
         theirs.send(b"two")
         assert ours.recv(3) == b"two"

@@ -41,7 +41,7 @@ def test_a_cut_is_resumed_behind_the_last_whole_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("response", "kind"),
     [
         (error_response(429, "slow down", Retry_After="3"), RateLimited),
         (error_response(503, "later", Retry_After="3"), ServerTrouble),
@@ -53,17 +53,17 @@ def test_a_cut_is_resumed_behind_the_last_whole_frame() -> None:
     ],
     ids=["429", "503", "500", "in the body"],
 )
-def test_retry_after_is_honoured(answer: Response, kind: type[BridgeError]) -> None:
-    """The delay is what the server asked for, in seconds, whatever the jitter is."""
-    reading = read(Upstream(answer, event_stream([sse(event(1), "a")]), NO_CONTENT))
+def test_retry_after_is_honoured(response: Response, kind: type[BridgeError]) -> None:
+    """The delay is what the server asked for, in seconds, with any jitter."""
+    reading = read(Upstream(response, event_stream([sse(event(1), "a")]), NO_CONTENT))
     assert reading.delays[0] == 3
 
-    reading = read(Upstream(answer), seconds=2)
+    reading = read(Upstream(response), seconds=2)
     assert isinstance(reading.error, kind)
 
 
 def test_retry_after_may_be_a_date() -> None:
-    """An HTTP date is a pause until then."""
+    """An HTTP date is a delay until then."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     reading = read(Upstream(error_response(429, "slow down", Retry_After=date), NO_CONTENT))
 
@@ -71,7 +71,7 @@ def test_retry_after_may_be_a_date() -> None:
 
 
 def test_the_servers_retry_is_honoured() -> None:
-    """`retry:` is the least pause from then on; the last one counts."""
+    """`retry:` is the minimum delay from then on; the last one counts."""
     reading = read(
         Upstream(
             event_stream([b"retry: 9000\n\nretry: 2500\ndata: a\n\n"]),
@@ -85,14 +85,14 @@ def test_the_servers_retry_is_honoured() -> None:
 
 @pytest.mark.parametrize("retry", [b"9" * 400, b"9" * 5_000, b"-1", b"soon", b"1.5"])
 def test_no_retry_breaks_the_loop(retry: bytes) -> None:
-    """A pause beyond the deadline, or none at all, ends or continues the reading; no error."""
+    """A delay past the deadline ends the reading, and an unreadable one is ignored; no error."""
     reading = read(Upstream(event_stream([b"retry: " + retry + b"\ndata: a\n\n"]), NO_CONTENT))
 
     assert [frame.data for frame in reading.frames] == [b"a"]
 
 
-def test_a_pause_never_passes_the_deadline() -> None:
-    """Rather than to sleep past the deadline, reading ends and says why."""
+def test_a_delay_never_passes_the_deadline() -> None:
+    """Reading ends with the reason, and does not sleep past the deadline."""
     reading = read(Upstream(error_response(503, "later", Retry_After="61")))
 
     assert reading.delays == []
@@ -146,8 +146,8 @@ def test_a_stream_error_is_no_event(frame: bytes, *, is_error: bool) -> None:
     assert len(reading.frames) == (1 if is_error else 3)
 
 
-def test_the_last_stream_error_is_told() -> None:
-    """A stream that ends in an error tells its words, cleaned."""
+def test_the_last_stream_error_is_reported() -> None:
+    """The report of a stream that ends in an error has its text, cleaned."""
     said = orjson.dumps({"message": f"broke with {KEY} sk_live_12345678"})
     reading = read(
         Upstream(event_stream([b"retry: 90000\n", sse(said, name="processing.stream_error")])),
@@ -160,8 +160,8 @@ def test_the_last_stream_error_is_told() -> None:
     assert "sk_live_1" not in str(reading.error)
 
 
-def test_a_wrong_content_type_is_told_and_tried_again() -> None:
-    """A sign-in page is not a stream; it may pass."""
+def test_a_wrong_content_type_is_reported_and_retried() -> None:
+    """A sign-in page is not a stream, but may be temporary."""
     page = Response([b"<html>data: x\n\n"], 200, {"Content-Type": "text/html"})
     upstream = Upstream(page, event_stream([b"data: a\n\n"]), NO_CONTENT)
 

@@ -35,24 +35,24 @@ def test_a_new_stream_begins_where_the_setting_says(
     backend: Backend, start_from: str, asked: str | None
 ) -> None:
     """The request, the document and the report say so, until there is a cursor."""
-    given = make_settings(START_FROM=start_from)
+    settings = make_settings(START_FROM=start_from)
     upstream = Upstream(NO_CONTENT)
-    report = run_window(backend, upstream, settings=given)
+    report = run_window(backend, upstream, settings=settings)
 
     assert upstream.last_event_ids == [asked]
     assert document(backend)["start_from"] == start_from
-    assert document(backend)["api_host"] == given.api.host
+    assert document(backend)["api_host"] == settings.api.host
     assert (report.start_from, report.cursor_after) == (start_from, None)
     assert "no cursor yet" in report.message
     again = Upstream(event_stream([sse(event(7), "evt-0007")]), NO_CONTENT)
-    report = run_window(backend, again, settings=given)
+    report = run_window(backend, again, settings=settings)
     assert again.last_event_ids == [asked, "evt-0007"]
     assert (report.start_from, report.cursor_after) == (None, "evt-0007")
     assert "no cursor" not in report.message
 
 
 def test_a_stream_may_begin_elsewhere_than_the_others(embedded_backend: Backend) -> None:
-    """STREAMS sets it per stream."""
+    """STREAMS sets START_FROM per stream."""
     upstream = Upstream(NO_CONTENT)
     run_window(
         embedded_backend, upstream, settings=make_settings({"a": {"start_from": "earliest"}})
@@ -62,7 +62,7 @@ def test_a_stream_may_begin_elsewhere_than_the_others(embedded_backend: Backend)
 
 
 def test_without_a_cursor_there_is_no_idle_timeout(embedded_backend: Backend) -> None:
-    """What an API sends only while somebody listens is not missed after a quiet beginning."""
+    """An event that the API sends only to open connections is not missed after a quiet start."""
 
     async def later(request: httpx.Request) -> AsyncIterator[bytes]:
         await asyncio.sleep(40)
@@ -80,8 +80,8 @@ def test_without_a_cursor_there_is_no_idle_timeout(embedded_backend: Backend) ->
     assert 43 <= report.window_seconds < 45
 
 
-def test_a_quiet_beginning_says_that_it_is_one(embedded_backend: Backend) -> None:
-    """200 `idle`, at the end of the window and not before, and where the stream will begin."""
+def test_a_quiet_start_is_reported(embedded_backend: Backend) -> None:
+    """200 `idle` at the end of the window, with the start of the stream."""
     report = run_window(
         embedded_backend, Upstream(event_stream(then=heartbeats)), window_seconds=50, idle_seconds=3
     )
@@ -93,7 +93,7 @@ def test_a_quiet_beginning_says_that_it_is_one(embedded_backend: Backend) -> Non
 
 
 def test_the_setting_counts_until_the_stream_has_begun(embedded_backend: Backend) -> None:
-    """Changed before the first event it is followed; changed after, it means nothing."""
+    """A change before the first event counts; a change after it does not."""
     run_window(embedded_backend, Upstream(NO_CONTENT))
     upstream = Upstream(event_stream([sse(event(1), "evt-0001")]), NO_CONTENT)
     earliest = make_settings(START_FROM="earliest")
@@ -121,16 +121,16 @@ def test_a_start_that_is_refused_is_treated_as_a_refused_cursor(
     embedded_backend: Backend, policy: str, asked: str | None
 ) -> None:
     """409 that names START_FROM; under a policy the gap is published, and the stream begins."""
-    given = make_settings(START_FROM="evt-9999")
+    settings = make_settings(START_FROM="evt-9999")
     refused = error_response(404, "unknown Last-Event-ID")
-    report = run_window(embedded_backend, Upstream(refused, ACCEPTED), settings=given)
+    report = run_window(embedded_backend, Upstream(refused, ACCEPTED), settings=settings)
     assert (report.stop_reason, report.http_status) == ("cursor_refused", 409)
     assert "START_FROM 'evt-9999'" in report.message
 
     topics = WatchedTopics(embedded_backend.topics)
     upstream = Upstream(refused, ACCEPTED, NO_CONTENT)
     report = run_window(
-        watched(embedded_backend, topics), upstream, settings=given, cursor_policy=policy
+        watched(embedded_backend, topics), upstream, settings=settings, cursor_policy=policy
     )
     assert upstream.last_event_ids == ["evt-9999", None, asked]
     assert topics.ids() == ["bridge.stream.gap:default:evt-9999"]
@@ -138,7 +138,7 @@ def test_a_start_that_is_refused_is_treated_as_a_refused_cursor(
 
 
 def test_another_api_host_is_refused_like_other_filters(backend: Backend) -> None:
-    """An id of one API means nothing to another; the sentence names both hosts."""
+    """An id of one API is invalid at another; the message names both hosts."""
     run_window(backend, Replay(events(1)))
     moved = make_settings(VIDEO_VECTOR_BASE_URL="https://other.example.test/api/v2")
     report = run_window(backend, Upstream(), settings=moved)
@@ -157,8 +157,8 @@ def test_another_api_host_is_refused_like_other_filters(backend: Backend) -> Non
     assert document(backend)["api_host"] == "other.example.test"
 
 
-def test_a_document_of_an_older_version_goes_on(embedded_backend: Backend) -> None:
-    """Without a recorded host, filters or start it is taken to be of today's."""
+def test_a_document_of_an_older_version_continues(embedded_backend: Backend) -> None:
+    """Without a recorded host, filters or start it belongs to those of today."""
     embedded_backend.documents.write(
         "streams", "default", {"cursor": "evt-0002"}, replaces=None, timeout=5
     )
@@ -170,7 +170,7 @@ def test_a_document_of_an_older_version_goes_on(embedded_backend: Backend) -> No
 
 
 def test_a_start_that_a_person_sets_is_used(embedded_backend: Backend) -> None:
-    """The document is where the beginning is; it may be edited."""
+    """The document has the start, and may be edited."""
     run_window(embedded_backend, Upstream(NO_CONTENT))
     edit(embedded_backend, start_from="evt-0005")
     upstream = Upstream(NO_CONTENT)

@@ -31,7 +31,7 @@ TOPICS = TopicNames("events", "rejected", "media-urls")
 
 @dataclass
 class Published:
-    """What came of publishing batches."""
+    """The result of publishing batches."""
 
     failure: BackendError | None
     checkpoints: list[Checkpoint]
@@ -124,7 +124,7 @@ def test_many_rejections_are_few_requests(embedded_backend: Backend) -> None:
 
 
 def test_after_a_failure_no_lane_continues(backend: Backend) -> None:
-    """Once a request failed nothing later leaves, in its lane or another; the error is returned."""
+    """After a failed request nothing later is sent in any lane; the error is returned."""
     topics = WatchedTopics(backend.topics, before=Kill(1))
     first = batch(backend, *map(event, range(1, 9)))
     second = batch(backend, *map(event, range(9, 99)))
@@ -167,12 +167,12 @@ class Slow(WatchedTopics):
         takes = self._seconds.get(key, self._seconds.get("", 0.0))
         self._time.sleep(min(takes, left))
         if takes > left:
-            raise OutOfTimeError("the time was over before the answer")
+            raise OutOfTimeError("the time was over before the response")
         super().publish(topic, messages, timeout=timeout)
 
 
 def test_checkpoints_follow_the_order_of_the_batches(embedded_backend: Backend) -> None:
-    """A batch that is acknowledged waits for all before it, whatever the order they end in."""
+    """The checkpoint of an acknowledged batch waits for all batches before it, in any order."""
     time = VirtualTime()
     made = [batch(embedded_backend, event(n), lanes=16) for n in (1, 2, 3)]
     keys = [f"lane-{next(iter(one.lanes)):02d}" for one in made]
@@ -183,8 +183,8 @@ def test_checkpoints_follow_the_order_of_the_batches(embedded_backend: Backend) 
     assert outcome.checkpoints == [one.checkpoint for one in made]
 
 
-def test_a_failure_holds_back_no_earlier_checkpoint(embedded_backend: Backend) -> None:
-    """What is before the failed batch is still acknowledged; what is behind it is not."""
+def test_a_failure_blocks_no_earlier_checkpoint(embedded_backend: Backend) -> None:
+    """Batches before the failed one are still acknowledged; batches after it are not."""
     time = VirtualTime()
     made = [batch(embedded_backend, event(n), lanes=16) for n in (1, 2, 3)]
     keys = [f"lane-{next(iter(one.lanes)):02d}" for one in made]
@@ -202,8 +202,8 @@ def test_a_failure_holds_back_no_earlier_checkpoint(embedded_backend: Backend) -
     assert outcome.checkpoints == [made[0].checkpoint]
 
 
-def test_the_time_is_looked_at_when_a_request_starts(embedded_backend: Backend) -> None:
-    """With more lanes than threads, what waited too long for a thread is not begun."""
+def test_the_deadline_is_checked_when_a_request_starts(embedded_backend: Backend) -> None:
+    """With more lanes than threads, a request that waited too long for a thread does not start."""
     time = VirtualTime()
     frames = [event(n, run_id=f"run-{n}") for n in range(400)]
     one = batch(embedded_backend, *frames, lanes=40)
@@ -255,7 +255,7 @@ def test_after_the_deadline_nothing_is_sent(backend: Backend) -> None:
     assert topics.stored == []
 
 
-def test_a_large_event_travels_as_a_claim(backend: Backend) -> None:
+def test_a_large_event_is_published_as_a_claim_check(backend: Backend) -> None:
     """An event over the limit is stored, and its message says where."""
     assert backend.blobs is not None
     large = event(1, payload={"pad": "x" * 12_000_000})
@@ -272,7 +272,7 @@ def test_a_large_event_travels_as_a_claim(backend: Backend) -> None:
 
 
 def test_a_large_event_that_cannot_be_stored_is_not_passed_by(backend: Backend) -> None:
-    """With the bucket down neither its message nor one behind it in its lane leaves."""
+    """With the bucket down neither its message nor a later one of its lane is sent."""
 
     class Down:
         def put(self, *_args: object, **_named: object) -> str:
@@ -346,7 +346,7 @@ def test_requests_fit_and_keep_the_order(pad: int) -> None:
 @settings(max_examples=60)
 @given(st.lists(st.integers(0, 900), min_size=1, max_size=30), st.integers(1, 900))
 def test_any_ids_and_sizes_fit(pads: list[int], length: int) -> None:
-    """Whatever the ids and sizes, the estimate is never below the real size."""
+    """For any ids and sizes, the estimate is never below the real size."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publisher, "MAX_DATA_BYTES", 5_000)
         patch.setattr("videovector_bridge.backends.publish_limits.MAX_REQUEST_BYTES", 18_000)

@@ -1,7 +1,7 @@
 """A stream's document, the drains that want its lease, and a person: what must hold between them.
 
-The world performs every request to the store, so it knows what was accepted, and checks each
-accepted write and each answer against a history that it keeps by itself. It reads only one thing
+The model performs every request to the store, so it knows what was accepted, and checks each
+accepted write and each response against its own history. It reads only one thing
 out of documents: what a person wrote there.
 """
 
@@ -28,7 +28,7 @@ REMOVED: Final = "(removed)"
 """In an edit: the field is taken out of the document."""
 
 Doing = Literal["acquire", "commit", "release"]
-Fate = Literal["ok", "fails", "answer lost", "lands late", "retried"]
+Fate = Literal["ok", "fails", "response lost", "lands late", "retried"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Intent:
 
 @dataclass
 class Drain:
-    """One window: its process has clocks of its own."""
+    """One window: its process has its own clocks."""
 
     owner: str
     origin: Origin
@@ -55,16 +55,16 @@ class Drain:
     intent: Intent | None = None
     stored: Intent | None = None
     lease: Lease | None = None
-    begun: Intent | None = None  # the position that it goes on from
+    begun: Intent | None = None  # the position that it continues from
     disturbed: bool = False  # a person changed what its lease depends on
     conflicts: int = 0
-    expected: type | None = None  # what acquire must answer to the document that it read
+    expected: type | None = None  # what acquire must return for the document that it read
     may_have_written: set[str | None] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Late:
-    """A request that its sender has given up, but the store has not seen yet."""
+    """A request that its sender has abandoned, but that may still reach the store."""
 
     drain: Drain
     doing: Doing
@@ -72,7 +72,7 @@ class Late:
     request: Request
 
 
-class LeaseWorld:
+class LeaseStore:
     """The store of one stream's document, and all that happens around it."""
 
     def __init__(self, documents: SqliteDocuments, name: str) -> None:
@@ -84,7 +84,7 @@ class LeaseWorld:
         self.written_at = 0.0
         self.drains: list[Drain] = []
         self.late: list[Late] = []
-        self.writer: Drain | None = None  # whose writes, and nobody else's, are to be accepted
+        self.writer: Drain | None = None  # the only drain whose writes must be accepted
         self.highest_token = 0
         self.start: str | None = None  # that a policy or a person chose; None: the setting's
         self.belongs: tuple[str | None, str | None] = (None, None)  # the cursor: host, filters
@@ -136,34 +136,34 @@ class LeaseWorld:
         self._begin(drain, "release", intent, lambda: lease.release(changes, timeout=TIMEOUT))
 
     def proceed(self, drain: Drain, fate: Fate = "ok") -> None:
-        """The request that a drain waits for meets its fate, and the drain goes on."""
+        """The request that a drain waits for meets its fate, and the drain continues."""
         call = drain.call
         assert call is not None
         request = call.request
         assert request is not None
-        answer: Document | BaseException | None
+        response: Document | BaseException | None
         if fate == "fails":
-            answer = BackendError("the store did not answer")
+            response = BackendError("the store did not respond")
         elif fate == "lands late":
             self.late.append(Late(drain, drain.doing, drain.intent, request))
-            answer = BackendError("the store did not answer in time")
+            response = BackendError("the store did not respond in time")
         else:
             try:
-                answer = self._perform(Late(drain, drain.doing, drain.intent, request))
-                if fate == "answer lost":
-                    answer = BackendError("the answer was lost")
+                response = self._perform(Late(drain, drain.doing, drain.intent, request))
+                if fate == "response lost":
+                    response = BackendError("the response was lost")
                 elif fate == "retried" and request.fields is not None:
-                    answer = ConflictError("the first try of this request went through")
+                    response = ConflictError("the first try of this request went through")
             except ConflictError as error:
-                answer = error
-        drain.conflicts += isinstance(answer, ConflictError)
-        if request.fields is None and not isinstance(answer, BaseException):
-            drain.expected = self._expected_of_acquire(drain, answer)
-        call.answer(answer)
-        self._after(drain, read=request.fields is None and not isinstance(answer, BaseException))
+                response = error
+        drain.conflicts += isinstance(response, ConflictError)
+        if request.fields is None and not isinstance(response, BaseException):
+            drain.expected = self._expected_of_acquire(drain, response)
+        call.respond(response)
+        self._after(drain, read=request.fields is None and not isinstance(response, BaseException))
 
     def land(self, late: Late) -> None:
-        """A request that nobody waits for any more reaches the store."""
+        """An abandoned request reaches the store."""
         self.late.remove(late)
         with suppress(ConflictError):
             self._perform(late)
@@ -224,7 +224,7 @@ class LeaseWorld:
     # What must hold.
 
     def check(self) -> None:
-        """At most one window believes that it holds the lease."""
+        """At most one window trusts its lease."""
         sure = [
             drain.owner
             for drain in self.drains
@@ -323,7 +323,7 @@ class LeaseWorld:
         assert drain.origin.change_since(fields) == expected, f"not {expected!r}"
 
     def _expected_of_acquire(self, drain: Drain, stored: Document | None) -> type | None:
-        """What acquire must answer to this document; None: it must try to write."""
+        """Return what `acquire` must return for this document; None: it must try to write."""
         known = stored.fields if stored is not None else {}
         holder = str(known.get("lease_owner") or "")
         if (
@@ -381,7 +381,7 @@ class LeaseWorld:
         return lease.progress(intent.cursor, intent.start_from, ids_differ=False)
 
     def _looks_like_the_writer(self, changes: Mapping[str, Any]) -> bool:
-        """Whether nobody could see that it was a person who wrote this."""
+        """Whether this edit looks like a write of the window."""
         if self.writer is None:
             return False
         values = {text(changes.get("cursor", REMOVED)), text(changes.get("start_from", REMOVED))}

@@ -18,13 +18,7 @@ from tests.support.vendor_events import event, sse
 from tests.support.watched_ports import WatchedDocuments, WatchedTopics, watched
 from tests.support.windows import document, make_settings, run_window
 from videovector_bridge.backends import Backend
-from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
-
-
-def published(topics: WatchedTopics, topic: str = "events") -> list[Message]:
-    """What was published to a topic."""
-    return [message for name, message in topics.stored if name == topic]
 
 
 def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
@@ -34,7 +28,7 @@ def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:
 
 
 def test_a_refused_cursor_fails_and_stays(backend: Backend) -> None:
-    """By default a person decides: nothing is skipped, and the sentence says how to go on."""
+    """By default a person decides: nothing is skipped, and the message says how to continue."""
     with_cursor(backend)
     report = run_window(backend, Upstream(error_response(410, "expired"), ACCEPTED))
 
@@ -63,7 +57,7 @@ PROXY_PAGES = [
 
 @pytest.mark.parametrize("page", PROXY_PAGES, ids=range(len(PROXY_PAGES)))
 def test_a_page_of_a_proxy_leaves_the_cursor(backend: Backend, page: Response) -> None:
-    """Whatever it says, under any policy: no gap event, no new beginning."""
+    """With any text, under any policy: no gap event, no new start."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     report = run_window(watched(backend, topics), Upstream(page), cursor_policy="latest")
@@ -85,7 +79,7 @@ PROBES = [
 def test_a_refusal_that_a_probe_does_not_confirm_leaves_the_cursor(
     embedded_backend: Backend, probe: Response | Fault, reason: str
 ) -> None:
-    """Where a request without Last-Event-ID fails too, it is not the cursor that is refused."""
+    """If a request without Last-Event-ID fails too, the cursor is not the reason."""
     with_cursor(embedded_backend)
     topics = WatchedTopics(embedded_backend.topics)
     # What passes by itself is tried again, with the cursor.
@@ -100,10 +94,10 @@ def test_a_refusal_that_a_probe_does_not_confirm_leaves_the_cursor(
 
 
 @pytest.mark.parametrize(("policy", "asked"), [("latest", None), ("earliest", "0")])
-def test_starting_over_tells_of_the_gap_first(
+def test_the_gap_is_published_before_starting_over(
     backend: Backend, policy: str, asked: str | None
 ) -> None:
-    """The gap is published before the cursor is left, and the stream starts where it should."""
+    """The gap is published first; then the stream starts where the policy says."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     gap_known: list[bool] = []
@@ -122,7 +116,7 @@ def test_starting_over_tells_of_the_gap_first(
     report = run_window(watched(backend, topics, documents), upstream, cursor_policy=policy)
 
     assert upstream.last_event_ids == ["evt-0001", None, asked, "evt-0005"]
-    gap = published(topics)[0]
+    gap = topics.messages()[0]
     assert gap.attributes["ce-type"] == "com.vectormethods.bridge.stream.gap"
     assert gap.attributes["ce-id"] == "bridge.stream.gap:default:evt-0001"
     assert orjson.loads(gap.data)["payload"] == {
@@ -135,7 +129,7 @@ def test_starting_over_tells_of_the_gap_first(
     assert (report.outcome, report.cursor_after) == ("drained", "evt-0005")
 
 
-def test_a_gap_that_cannot_be_told_leaves_the_cursor(backend: Backend) -> None:
+def test_a_gap_that_cannot_be_published_keeps_the_cursor(backend: Backend) -> None:
     """Without the gap event there is no starting over."""
     with_cursor(backend)
 
@@ -152,8 +146,8 @@ def test_a_gap_that_cannot_be_told_leaves_the_cursor(backend: Backend) -> None:
     assert document(backend)["cursor"] == "evt-0001"
 
 
-def test_a_gap_of_any_cursor_can_be_told(backend: Backend) -> None:
-    """A cursor beyond ASCII is no obstacle to the gap's own id."""
+def test_a_gap_of_any_cursor_can_be_published(backend: Backend) -> None:
+    """A cursor that is not ASCII still gives the gap a valid id."""
     with_cursor(backend, "é-1")
     topics = WatchedTopics(backend.topics)
     report = run_window(
@@ -167,7 +161,7 @@ def test_a_gap_of_any_cursor_can_be_told(backend: Backend) -> None:
 
 
 def test_an_earliest_id_that_is_refused_means_the_servers_own_start(backend: Backend) -> None:
-    """Where "0" is not known either, the API decides; there is one gap, not one for each try."""
+    """If "0" is unknown too, the API decides; there is one gap, not one for each attempt."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(
@@ -217,7 +211,7 @@ def test_a_cursor_lost_within_a_window_keeps_what_was_read(backend: Backend) -> 
 
 
 def test_changed_filters_are_refused(backend: Backend) -> None:
-    """A cursor made under other filters means nothing; the sentence says how to go on."""
+    """A cursor made under other filters is invalid; the message says how to continue."""
     with_cursor(backend)
     changed = make_settings({"default": {"run_id": "r"}})
     report = run_window(backend, Upstream(), settings=changed)
@@ -229,7 +223,7 @@ def test_changed_filters_are_refused(backend: Backend) -> None:
 
 
 def test_changed_filters_start_over_under_a_policy(backend: Backend) -> None:
-    """With a policy the gap is told, the cursor left, and the new filters are noted."""
+    """With a policy the gap is reported, the cursor abandoned, and the new filters stored."""
     with_cursor(backend)
     topics = WatchedTopics(backend.topics)
     changed = make_settings({"default": {"run_id": "r"}}, CURSOR_POLICY="earliest")
@@ -237,7 +231,7 @@ def test_changed_filters_start_over_under_a_policy(backend: Backend) -> None:
     run_window(watched(backend, topics), upstream, settings=changed)
 
     assert upstream.last_event_ids == ["0"]
-    assert orjson.loads(published(topics)[0].data)["payload"]["reason"] == "filters_changed"
+    assert orjson.loads(topics.messages()[0].data)["payload"]["reason"] == "filters_changed"
     assert '"run_id":"r"' in document(backend)["filters"]
     again = WatchedTopics(backend.topics)
     run_window(watched(backend, again), Upstream(NO_CONTENT), settings=changed)
@@ -245,7 +239,7 @@ def test_changed_filters_start_over_under_a_policy(backend: Backend) -> None:
 
 
 def test_without_a_cursor_filters_may_change(backend: Backend) -> None:
-    """A stream that has not begun has nothing to lose."""
+    """A stream without a cursor loses nothing."""
     run_window(backend, Upstream(NO_CONTENT))
     changed = make_settings({"default": {"run_id": "r"}})
 

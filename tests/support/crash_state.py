@@ -1,6 +1,6 @@
-"""What is outside a window: the store, the topics and the bucket, which outlive any process.
+"""The state outside a window: the store, the topics and the bucket, which outlive a process.
 
-A `World` checks the invariants of DESIGN.md at every request that reaches it, and notes what is
+A `State` checks the invariants of DESIGN.md at every request that reaches it, and notes what is
 broken. It can be copied: a process that is killed leaves it as it is at that moment.
 """
 
@@ -31,13 +31,13 @@ class StoredDocument:
     written_at: float
 
     def lease_left(self, now: float) -> float:
-        """Seconds until the lease ends; 0 or less when nobody holds it."""
+        """Seconds until the lease ends; 0 or less when it has no owner."""
         if not self.fields.get("lease_owner"):
             return 0.0
         return self.written_at + float(self.fields["lease_seconds"]) - now
 
 
-class World:
+class State:
     """Everything that outlives a window of the stream. `version` counts its changes."""
 
     def __init__(self, history: History) -> None:
@@ -58,8 +58,8 @@ class World:
             known = {key: value for key, value in host.items() if value is not None}
             self.document = StoredDocument({"cursor": history.cursor} | known, 1, self.now)
 
-    def copy(self) -> "World":
-        """The world as it is at this moment."""
+    def copy(self) -> "State":
+        """The state as it is at this moment."""
         other = copy.copy(self)
         other.log = self.log.copy()
         other.acknowledged = self.acknowledged.copy()
@@ -69,14 +69,14 @@ class World:
         return other
 
     def fingerprint(self) -> Hashable:
-        """Equal for worlds in which every later window does the same, and is judged the same."""
+        """Equal for states in which every later window does the same, and is judged the same."""
         document = self.document
         fields = document and (repr(sorted(document.fields.items())), document.revision)
         sets = frozenset(self.acknowledged), frozenset(self.blobs)
         return self.windows, self.holder, fields, tuple(self.log), sets
 
     def note(self, window: int, what: str) -> None:
-        """Note that an invariant is broken."""
+        """Record that an invariant is broken."""
         self.broken.append(f"window {window}: {what}")
 
     # Messages
@@ -88,7 +88,7 @@ class World:
             self.note(window, "publishes without the lease")
 
     def store(self, window: int, topic: str, message: Message, *, again: bool) -> Piece:
-        """Keep a message and return what it is; `again`: a retry of the same request."""
+        """Store a message and return its piece; `again`: a retry of the same request."""
         piece = self._identify(window, topic, message)
         if piece[1] == WHOLE and piece[0] in self.history.ids and not again:
             self._check_order(window, piece[0])
@@ -97,13 +97,13 @@ class World:
         return piece
 
     def acknowledge(self, pieces: set[Piece]) -> None:
-        """The caller knows from now on that these are stored."""
+        """Record that the caller knows these to be stored."""
         if pieces:
             self.acknowledged |= pieces
             self.version += 1
 
     def _identify(self, window: int, topic: str, message: Message) -> Piece:
-        """What a message is; its bytes are checked."""
+        """Return the piece of a message; check its bytes."""
         names = message.attributes
         if topic == "events":
             id_ = names["ce-id"]
@@ -179,9 +179,9 @@ class World:
         """Invariant 2: one writer, and a token that grows by one each time."""
         if fields["fencing_token"] != before.get("fencing_token", 0) + 1:
             self.note(window, "takes the lease without a new token")
-        # Its own it may take again: the answer to its first write was lost.
-        held = self.document is not None and self.document.lease_left(self.now) > 0
-        if held and before.get("lease_owner") != fields["lease_owner"]:
+        # A window may acquire its own lease again: the response to its first write was lost.
+        leased = self.document is not None and self.document.lease_left(self.now) > 0
+        if leased and before.get("lease_owner") != fields["lease_owner"]:
             self.note(window, "takes a lease that has not ended")
         if fields["cursor"] != before.get("cursor"):
             self.note(window, "moves the cursor while it takes the lease")
@@ -216,6 +216,6 @@ class World:
         self.check()
 
     def check(self) -> None:
-        """Raise `InvariantBroken` if anything was noted."""
+        """Raise `InvariantBroken` if anything was recorded."""
         if self.broken:
             raise InvariantBroken(f"{'; '.join(self.broken)}\n  after: {' -> '.join(self.path)}")

@@ -34,16 +34,16 @@ ASKED = [
 
 
 def at(backend: Backend, upstream: Upstream, seconds: float, **limits: Any) -> WindowReport:
-    """A window so many seconds later."""
+    """Drain for one window so many seconds later."""
     return run_window(backend, upstream, now=lambda: NOW + timedelta(seconds=seconds), **limits)
 
 
-@pytest.mark.parametrize(("answer", "reason", "seconds"), ASKED, ids=range(len(ASKED)))
+@pytest.mark.parametrize(("response", "reason", "seconds"), ASKED, ids=range(len(ASKED)))
 def test_no_request_is_made_before(
-    backend: Backend, answer: Response, reason: str, seconds: int
+    backend: Backend, response: Response, reason: str, seconds: int
 ) -> None:
-    """The next windows answer 200 `backing_off` without a request, until the time has passed."""
-    report = at(backend, Upstream(answer), 0)
+    """The next windows return 200 `backing_off` without a request, until that time."""
+    report = at(backend, Upstream(response), 0)
     assert report.stop_reason == reason
     assert report.window_seconds < 1
     until = parse_time(document(backend)["not_before"])
@@ -61,8 +61,8 @@ def test_no_request_is_made_before(
     assert document(backend)["not_before"] is None
 
 
-def test_a_wait_that_ends_within_the_window_is_waited_for(embedded_backend: Backend) -> None:
-    """A short Retry-After costs a pause and no window."""
+def test_a_delay_within_the_window_is_waited_for(embedded_backend: Backend) -> None:
+    """A short Retry-After delays the window and does not end it."""
     upstream = Upstream(
         error_response(429, "slow", Retry_After="5"),
         event_stream([sse(event(1), "evt-0001")]),
@@ -74,8 +74,8 @@ def test_a_wait_that_ends_within_the_window_is_waited_for(embedded_backend: Back
     assert document(embedded_backend)["not_before"] is None
 
 
-def test_a_wait_longer_than_the_idle_time_ends_the_window(embedded_backend: Backend) -> None:
-    """What is left of it then is for the next one."""
+def test_a_delay_longer_than_the_idle_time_ends_the_window(embedded_backend: Backend) -> None:
+    """The next window waits for the rest of it."""
     run_window(embedded_backend, Replay(events(1)))
     upstream = Upstream(ACCEPTED, error_response(429, "slow", Retry_After="20"))
     report = at(embedded_backend, upstream, 0, window_seconds=50, idle_seconds=5)
@@ -87,15 +87,15 @@ def test_a_wait_longer_than_the_idle_time_ends_the_window(embedded_backend: Back
 
 
 def test_streams_do_not_return_together(embedded_backend: Backend) -> None:
-    """Full jitter is added to what was asked for; never less than that."""
+    """Full jitter is added to the delay that was asked for; the delay is never shorter."""
     # Every other number is that of the reader's own delay.
     jitter = itertools.chain.from_iterable((0.0, each) for each in (0.0, 0.25, 0.5, 0.75))
     tuning = Tuning(random=lambda: next(jitter))
     waits = []
     for hour in range(4):
         now = NOW + timedelta(hours=hour)
-        answer = error_response(429, "slow", Retry_After="600")
-        at(embedded_backend, Upstream(answer), hour * 3_600, tuning=tuning)
+        response = error_response(429, "slow", Retry_After="600")
+        at(embedded_backend, Upstream(response), hour * 3_600, tuning=tuning)
         until = parse_time(document(embedded_backend)["not_before"])
         assert until is not None
         waits.append((until - now).total_seconds())
@@ -128,7 +128,7 @@ def test_a_person_may_end_it(embedded_backend: Backend) -> None:
 
 
 def test_events_before_the_refusal_are_kept(embedded_backend: Backend) -> None:
-    """A window that read something is drained, and yet remembers to wait."""
+    """A window that read something is drained, and records the delay."""
     upstream = Upstream(
         event_stream([sse(event(1), "evt-0001")]), error_response(429, "slow", Retry_After="600")
     )

@@ -1,0 +1,1 @@
+"""`drain`: its entry point in functions-framework, and its windows over the backends."""
