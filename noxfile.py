@@ -10,7 +10,7 @@ import nox
 SUPPORTED = ("3.11", "3.13")  # the oldest, and the one that the functions are deployed on
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 LOCK = "tests/requirements.txt"
-PARALLEL = ("-q", "-n", "3", "--dist", "worksteal")
+PARALLEL = ("-q", "-n", "3", "--dist", "worksteal", "--share-emulators")
 WITHOUT_WHOLE_STACK = (
     "tests/unit",
     "tests/functions",
