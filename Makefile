@@ -32,7 +32,7 @@ destroy: $(VENV)/local.done #! delete the bridge from the project: PROJECT=... R
 	@$(BIN)/python -m infra.deploy destroy
 
 test: $(VENV)/dev.done #! run every test, on every supported Python that is installed
-	@$(BIN)/python -m tests.every_python
+	@$(BIN)/nox $(if $(TESTS),-- $(TESTS))
 
 test-infra: $(VENV)/dev.done $(SCANNER)/done #! test the Terraform files: format, validity, plans over mocked providers, a scan
 	@$(BIN)/python -m pytest tests/infra -v --no-header
@@ -62,7 +62,7 @@ lock: $(VENV)/dev.done #! update the pins of every dependency, with hashes
 	$(LOCK) --group scan --output-file tests/infra/requirements.txt
 
 clean: #! remove everything that was installed and built
-	rm -rf $(VENV) .venv-* build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* .nox build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,4 +1,4 @@
-"""What every test may use, and what no test may change for the next one."""
+"""Settings and fixtures of all tests."""
 
 import sys
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.emulators"]
 
-# Loaded before any test module, whose own settings then start from it. A property holds or not: how
-# long a machine takes to make or to run an example says nothing of it.
+# Loaded before any test module, so that the settings of each property start from it. A slow machine
+# must not fail a property.
 settings.register_profile("bridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bridge")
 
 
 @pytest.fixture(autouse=True)
 def _import_path() -> Iterator[None]:
-    """Leave `sys.path` as it was.
+    """Restore `sys.path` after each test.
 
-    functions-framework appends to it with every function that it loads. httpcore tries to import a
-    module that is not installed, five times in each request, which searches all of it: after 1,000
-    such tests a request took 70 ms of CPU in place of 2.
+    functions-framework appends a folder for every function that it loads. In each request httpcore
+    tries five times to import a module that is not installed, and searches all folders: after 1,000
+    such tests a request took 70 ms of CPU time instead of 2.
     """
     before = sys.path.copy()
     yield
@@ -28,7 +28,7 @@ def _import_path() -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests that passed have recorded as `summary`: how much they tried."""
+    """Print the `summary` that passed tests recorded: how many schedules they tried."""
     lines = [
         str(value)
         for report in terminalreporter.getreports("passed")

@@ -8,25 +8,73 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from google.cloud.storage import Client
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from infra.local.clouds.emulators import Emulators, Unavailable, start_emulators
+from infra.local.clouds.emulators import (
+    Emulators,
+    StartingEmulators,
+    Unavailable,
+    start_emulators,
+)
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.gcp.channels import open_transport
 
 STARTUP_SECONDS = 300.0
+SHARED = "shared_emulators"
 TOPICS = ("events", "rejected", "media-urls")
 BUCKETS = ("claims", "previews")
 
 
+class SharedEmulators:
+    """In the process that starts pytest-xdist's workers: emulators for all of them.
+
+    Each worker would start its own otherwise: two Java programs, and seconds of CPU time.
+    """
+
+    def __init__(self) -> None:
+        self._starting = StartingEmulators(STARTUP_SECONDS, running=os.environ)
+        self._outcome: Emulators | Unavailable | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Pass the addresses to a worker, if there are emulators."""
+        if self._outcome is None:
+            self._outcome = self._starting.wait()
+        if isinstance(self._outcome, Emulators):
+            node.workerinput[SHARED] = self._outcome.environment
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Stop them, after all workers have ended."""
+        self._starting.stop()
+        if isinstance(self._outcome, Emulators):
+            self._outcome.stop()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that `make test` uses."""
+    parser.addoption(
+        "--share-emulators",
+        action="store_true",
+        help="with -n: start the emulators once, before the workers",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the shared emulators, except in the workers."""
+    if config.getoption("share_emulators") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SharedEmulators())
+
+
 @pytest.fixture(scope="session")
-def _emulators_or_reason() -> Iterator[Emulators | Unavailable]:
-    outcome = start_emulators(STARTUP_SECONDS, running=os.environ)
+def _emulators_or_reason(request: pytest.FixtureRequest) -> Iterator[Emulators | Unavailable]:
+    shared = getattr(request.config, "workerinput", {}).get(SHARED, {})
+    outcome = start_emulators(STARTUP_SECONDS, running={**os.environ, **shared})
     yield outcome
     if isinstance(outcome, Emulators):
         outcome.stop()

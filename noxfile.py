@@ -1,0 +1,59 @@
+"""`make test`: the tests on the Python of `.venv`, then on the other supported ones."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+SUPPORTED = ("3.11", "3.13")  # the oldest, and the one that the functions are deployed on
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+LOCK = "tests/requirements.txt"
+PARALLEL = ("-q", "-n", "3", "--dist", "worksteal", "--share-emulators")
+WITHOUT_WHOLE_STACK = (
+    "tests/unit",
+    "tests/functions",
+    "tests/cli",
+    "tests/standin",
+    "tests/local",
+    "tests/docs",
+    "tests/properties",
+    "tests/contract",
+    "tests/faults",
+)
+
+nox.needs_version = ">=2026.4"
+nox.options.default_venv_backend = "uv"
+nox.options.download_python = "never"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False  # a skipped Python is printed, in CI too
+nox.options.stop_on_first_error = True
+
+# pyenv's own commands work for the selected version only; its other versions are in these folders.
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+os.environ["PATH"] = os.pathsep.join(
+    [os.environ["PATH"], *map(str, sorted(PYENV.glob("versions/3.*/bin")))]
+)
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Run all tests, or those that the arguments after `--` choose, on the Python of `.venv`."""
+    pytest = (sys.executable, "-m", "pytest", *PARALLEL)
+    if session.posargs:
+        session.run(*pytest, *session.posargs)
+        return
+    coverage = ["--cov", "--cov-report=term"]
+    if shutil.which("gcloud") is None:
+        session.warn("No gcloud: tests on emulators are skipped, so coverage has no minimum.")
+        coverage.append("--cov-fail-under=0")
+    session.run(*pytest, "--ignore=tests/infra", *coverage)  # which `make test-infra` runs
+
+
+@nox.session(python=[version for version in SUPPORTED if version != HERE])
+def others(session: nox.Session) -> None:
+    """Run the tests that need no whole stack on the other supported Pythons."""
+    session.install("--require-hashes", "-r", LOCK)
+    chosen = session.posargs or WITHOUT_WHOLE_STACK
+    session.run("python", "-m", "pytest", *PARALLEL, *chosen)
