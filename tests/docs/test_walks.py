@@ -153,7 +153,11 @@ def test_a_frame_passes_the_files_of_the_first_walk(
         "VIDEO_VECTOR_API_KEY": standin.keys["read"],
         "START_FROM": "earliest",
         "MAX_EVENTS": "1",
-        "IDLE_SECONDS": "50",
+        # The window ends by its one event, however slow the machine is.
+        "WINDOW_SECONDS": "600",
+        "IDLE_SECONDS": "600",
+        "LEASE_SECONDS": "600",
+        "API_TIMEOUT_SECONDS": "60",
     }
     drain = host(entry_point(Endpoint(variables))).test_client()
     standin.control.events({"payload": {}})
