@@ -30,8 +30,8 @@ class Frames(Upstream):
     def respond(self, request: httpx.Request) -> Response:
         """Return what follows the Last-Event-ID, up to the next cut."""
         last = request.headers.get("Last-Event-ID")
-        places = [place for place, (id_, _) in enumerate(self._frames) if id_ == last]
-        rest = self._frames[places[-1] + 1 if places else 0 :]
+        positions = [position for position, (id_, _) in enumerate(self._frames) if id_ == last]
+        rest = self._frames[positions[-1] + 1 if positions else 0 :]
         if not any(id_ for id_, _ in rest):
             return NO_CONTENT
         body = b"".join(data for _, data in rest)

@@ -91,7 +91,7 @@ class History:
         """The ids of the frames, in order."""
         return [one.id for one in self.frames]
 
-    def place(self, cursor: object) -> int:
+    def passed(self, cursor: object) -> int:
         """How many frames a cursor has passed."""
         return self.ids.index(cursor) + 1 if cursor in self.ids else 0
 
@@ -138,7 +138,7 @@ class Source(Upstream):
         last = request.headers.get("Last-Event-ID")
         if last == history.cursor and last is not None:
             return error_response(410, "The cursor has expired")
-        rest = history.frames[history.place(last) :]
+        rest = history.frames[history.passed(last) :]
         if not rest:
             return NO_CONTENT
         whole, broken = rest[:_FRAMES_A_CONNECTION], rest[_FRAMES_A_CONNECTION:][:1]

@@ -1,6 +1,6 @@
 """The state outside a window: the store, the topics and the bucket, which outlive a process.
 
-A `State` checks the invariants of DESIGN.md at every request that reaches it, and notes what is
+A `State` checks the invariants at every request that reaches it, and records what is
 broken. It can be copied: a process that is killed leaves it as it is at that moment.
 """
 
@@ -135,7 +135,7 @@ class State:
     def _check_order(self, window: int, id_: str) -> None:
         """Invariant 4, as far as at-least-once goes, and that repeats begin at the cursor."""
         history = self.history
-        place = history.place(id_)
+        place = history.passed(id_)
         if place <= self.starts.get(window, 0):
             self.note(window, f"publishes {id_} again, which the cursor had passed at its start")
         lane = self._frame(id_).lane(bucket=history.bucket)
@@ -144,7 +144,7 @@ class State:
         for other in history.frames:
             if other.id == id_ or other.lane(bucket=history.bucket) != lane:
                 continue
-            later = history.place(other.id) > place
+            later = history.passed(other.id) > place
             if later and (other.id, WHOLE) in mine:
                 self.note(window, f"publishes {id_} after {other.id}")
             if not later and (other.id, WHOLE) not in ever:
@@ -185,16 +185,16 @@ class State:
             self.note(window, "takes a lease that has not ended")
         if fields["cursor"] != before.get("cursor"):
             self.note(window, "moves the cursor while it takes the lease")
-        self.starts[window] = self.history.place(fields["cursor"])
+        self.starts[window] = self.history.passed(fields["cursor"])
 
     def _check_cursor(self, window: int, cursor: str | None) -> None:
         """Invariant 1: what the cursor passes is acknowledged. It never goes back."""
         history = self.history
-        for frame in history.frames[: history.place(cursor)]:
+        for frame in history.frames[: history.passed(cursor)]:
             if missing := frame.pieces(bucket=history.bucket) - self.acknowledged:
                 self.note(window, f"moves the cursor past {frame.id}: {missing}")
         before = self.document.fields.get("cursor") if self.document is not None else None
-        if history.place(cursor) < self.starts.get(window, 0):
+        if history.passed(cursor) < self.starts.get(window, 0):
             self.note(window, f"moves the cursor back to {cursor}")
         gives_up = history.gap_id is not None and before == history.cursor != cursor
         if gives_up and (history.gap_id, WHOLE) not in self.acknowledged:

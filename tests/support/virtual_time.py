@@ -63,9 +63,9 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
     def _start_jobs(self, executor: Executor | None) -> None:
-        places = getattr(executor, "_max_workers", 32)
+        threads = getattr(executor, "_max_workers", 32)
         queue = self._queues[executor]
-        while queue and self._running.get(executor, 0) < places:
+        while queue and self._running.get(executor, 0) < threads:
             queue.popleft()()
 
     def _start(

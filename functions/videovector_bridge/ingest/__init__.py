@@ -1,5 +1,5 @@
-"""Events come in: publish them from the event stream, window by window, and from webhooks.
+"""Publish events from the event stream, window by window, and from webhook deliveries.
 
-Entry points: `drain` and `webhook`. Imports `api`, `backends` and what is below; nothing but
-`main.py` imports this package.
+The entry points are `drain` and `webhook`. Imports `api`, `backends` and the modules of the root
+package. `main.py` imports it, and the command line imports `ingest.delivery`.
 """

@@ -55,12 +55,12 @@ def lease_owner(fields: Mapping[str, Any]) -> str:
 
 def lease_seconds_left(fields: Mapping[str, Any], age_seconds: float) -> float:
     """Return the seconds until the lease of a document of this age ends; 0 or less: it has."""
-    # No window takes a longer lease: a wrong number must not stop the stream.
+    # No window has a longer lease: a wrong number must not stop the stream.
     return min(_number(fields.get("lease_seconds")), LONGEST_LEASE_SECONDS) - age_seconds
 
 
 def backoff_until(fields: Mapping[str, Any], now: datetime) -> datetime | None:
-    """Return the time before which VideoVector accepts no request, if it is still to come."""
+    """Return the time before which VideoVector accepts no request, if it is in the future."""
     until = parse_time(fields.get("not_before"))
     if until is None or not now < until:
         return None
@@ -71,7 +71,7 @@ def backoff_until(fields: Mapping[str, Any], now: datetime) -> datetime | None:
 def claimed(
     fields: Mapping[str, Any], owner: str, origin: Origin, lease_seconds: float
 ) -> dict[str, Any]:
-    """Return the fields after `owner` takes the lease; a known position stays."""
+    """Return the fields after `owner` acquires the lease; a known position stays."""
     cursor = _text(fields.get("cursor"))
     start_from = start_setting = _text(fields.get("start_from"))
     if start_from is None or start_from == _text(fields.get("start_setting")):
