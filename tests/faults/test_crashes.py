@@ -117,7 +117,7 @@ def test_a_paused_window_does_no_harm_later(
     assert (overlaps.mixed > 50) == history.bucket
     record_property(
         "summary",
-        f"{history.name}, {semantics.name}: {overlaps.whole:,} windows that stand still, "
+        f"{history.name}, {semantics.name}: {overlaps.whole:,} paused windows, "
         f""
         f"{overlaps.mixed:,} that continue between the calls of another, "
         f"{overlaps.dying:,} after its death there",
