@@ -21,27 +21,23 @@ match = MATCH
 
 
 def in_sdk_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let VideoVector show of a marker what its SDK knows: no target."""
+    """Let VideoVector list markers as its SDK knows them: without targets."""
     monkeypatch.setattr(Marker, "json", Marker.info)
 
 
 def colors(deployed: Deployed) -> list[str | None]:
-    """The colours of all markers, whatever the API shows of them."""
-    world = deployed.standin._world
-    assert world is not None
-    return [marker.color for marker in world.markers.all()]
+    """The colours of all markers in the stand-in."""
+    return [marker.color for marker in deployed.standin_state.markers.all()]
 
 
 def put_by_hand(deployed: Deployed, target_id: str, color: str) -> str:
-    """Set a marker on a run as another client does; its id."""
-    world = deployed.standin._world
-    assert world is not None
+    """Set a marker on a run as another client does. Returns its id."""
     body = {"target_type": "run", "target_id": target_id, "color": color}
-    return world.markers.put(body, world.moment()).marker_id
+    return deployed.standin_state.markers.put(body, deployed.standin_state.moment()).marker_id
 
 
 def rejected_code(deployed: Deployed) -> tuple[str, str]:
-    """Owner and code of the one rejected message."""
+    """Owner and code of the only rejected message."""
     (message,) = deployed.published("rejected")
     return message.attributes["reason"], message.attributes["code"]
 
@@ -49,7 +45,7 @@ def rejected_code(deployed: Deployed) -> tuple[str, str]:
 def test_the_remembered_id_needs_no_list(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The id that the upsert returned is enough, though the list would show no target."""
+    """The id from the upsert is enough, even if the list shows no targets."""
     in_sdk_shape(monkeypatch)
     both = MarkerFunctions(deploy_embedded)
     both.upserts.push(event())
@@ -63,7 +59,7 @@ def test_the_remembered_id_needs_no_list(
 
 
 def test_without_an_id_the_list_is_read(deploy_embedded: Deploy) -> None:
-    """The marker whose target is that of the automation is deleted, and no other."""
+    """Only the marker on the automation's target is deleted."""
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
     put_by_hand(both.upserts, "run_2", "red")
@@ -77,7 +73,7 @@ def test_without_an_id_the_list_is_read(deploy_embedded: Deploy) -> None:
 def test_a_list_that_shows_no_target_is_the_users_to_correct(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is deleted that might be another's; the rejection says what to do."""
+    """No marker of another client is deleted. The rejection has a hint."""
     in_sdk_shape(monkeypatch)
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
@@ -93,7 +89,7 @@ def test_a_list_that_shows_no_target_is_the_users_to_correct(
 def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The redelivered upsert learns the id; the deletion, published again, uses it."""
+    """The redelivered upsert records the id. The redriven deletion uses it."""
     in_sdk_shape(monkeypatch)
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
@@ -112,7 +108,7 @@ def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
 def test_an_upsert_in_doubt_leaves_no_marker_behind_a_newer_deletion(
     deploy: Deploy, *, lands_late: bool
 ) -> None:
-    """Its redelivery deletes what its first request may have set after the deletion."""
+    """Its redelivery deletes the marker that its first request may have set later."""
     both = MarkerFunctions(deploy)
     both.lose_the_response()
     (until,) = both.upserts.record("marker:run:run_1").fields["pending"].values()
@@ -130,7 +126,7 @@ def test_an_upsert_in_doubt_leaves_no_marker_behind_a_newer_deletion(
 
 @pytest.mark.parametrize("way", ["target", "match", "marker_id"])
 def test_a_marker_of_others_stays(deploy_embedded: Deploy, way: str) -> None:
-    """Where this bridge set none, nothing is asked; with `any = true` it is deleted."""
+    """If this bridge set no marker, no request is sent. With `any = true` it is deleted."""
     both = MarkerFunctions(deploy_embedded)
     marker_id = put_by_hand(both.deletes, "run_1", "blue")
     automation = {
@@ -151,7 +147,7 @@ def test_a_marker_of_others_stays(deploy_embedded: Deploy, way: str) -> None:
 
 @pytest.mark.parametrize("known", [True, False], ids=["our id is known", "it is not"])
 def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy, *, known: bool) -> None:
-    """An id in the event that is not what this bridge set there deletes nothing."""
+    """An id in the event that is not the id that this bridge set deletes nothing."""
     by_id = BY_MATCH.replace("match = MATCH", 'marker_id = "{event.payload.id}"')
     both = MarkerFunctions(deploy_embedded, RED, by_id)
     if known:
@@ -171,7 +167,7 @@ def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy, *, known: 
 
 
 def test_a_second_deletion_asks_nothing(deploy: Deploy) -> None:
-    """The same occasion on the other channel is an event of its own, and finds nothing to do."""
+    """The same change on the other channel is a separate event, with nothing to do."""
     both = MarkerFunctions(deploy)
     both.push(event(), completed())
     before = {name: both.deletes.requests(name) for name in (PUT, LIST, DELETE)}
@@ -186,7 +182,7 @@ def test_a_second_deletion_asks_nothing(deploy: Deploy) -> None:
 def test_the_list_may_be_compared_by_other_keys(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where VideoVector's keys are others than ours, `match` says what it shows."""
+    """If VideoVector lists other keys, `match` selects by them."""
     in_sdk_shape(monkeypatch)
     automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
     both = MarkerFunctions(deploy_embedded, RED, automation)
@@ -201,7 +197,7 @@ def test_the_list_may_be_compared_by_other_keys(
 def test_of_several_markers_that_match_none_is_deleted(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At most one of them is this bridge's; `any = true` deletes them all."""
+    """At most one of them is from this bridge. `any = true` deletes them all."""
     in_sdk_shape(monkeypatch)
     automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
     both = MarkerFunctions(deploy_embedded, RED, automation)
@@ -221,13 +217,11 @@ def test_of_several_markers_that_match_none_is_deleted(
 def test_a_marker_that_replaced_ours_by_hand_stays(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch, *, any_too: bool
 ) -> None:
-    """The remembered id is gone, so the marker that is there is another's; `any` deletes it."""
+    """The recorded id is gone, so the marker is another client's. `any` deletes it."""
     both = MarkerFunctions(deploy_embedded, RED, GONE + "any = true\n" * any_too)
     both.upserts.push(event())
-    world = both.deletes.standin._world
-    assert world is not None
-    (ours,) = world.markers.all()
-    world.markers.delete(ours.marker_id)
+    (ours,) = both.deletes.standin_state.markers.all()
+    both.deletes.standin_state.markers.delete(ours.marker_id)
     monkeypatch.setattr("infra.standin.markers.digest", lambda *_: "by_hand")
     put_by_hand(both.deletes, "run_1", "blue")
 
@@ -239,7 +233,7 @@ def test_a_marker_that_replaced_ours_by_hand_stays(
 def test_a_match_without_an_id_is_no_silent_end(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A marker that the list shows without its id cannot be deleted, and the rejection says so."""
+    """A marker that is listed without an id cannot be deleted, and the event is rejected."""
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
     json = Marker.json
@@ -252,7 +246,7 @@ def test_a_match_without_an_id_is_no_silent_end(
 
 
 def test_one_list_is_read_at_a_time(deploy_embedded: Deploy) -> None:
-    """Lists may be large: while another message reads one, a deletion is redelivered."""
+    """Lists may be large. While another message reads one, a deletion is redelivered."""
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
     both.deletes.change(with_list_lock(wait_seconds=0.0))

@@ -35,9 +35,7 @@ def key_of(automation: str, event_id: str = "evt_1") -> str:
 
 def stored_uri(deployed: Deployed) -> str:
     """The address of an object that the stand-in has."""
-    world = deployed.standin._world
-    assert world is not None
-    return next(iter(world.library.objects))
+    return next(iter(deployed.standin_state.library.objects))
 
 
 def processed(gcs_uri: Any, name: str = "evt_1") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from functions_framework import create_app
 
 from infra.standin import StandIn, StandInConfig
+from infra.standin.world import World
 from tests.support.contexts import Change, with_effects, with_limits
 from tests.support.delivered import Subscriber
 from tests.support.event_messages import message_of, message_of_delivery
@@ -120,6 +121,13 @@ class Deployed:
     def set_clock(self, unix_time: float) -> None:
         """Stop the clock of the effects at a time, such as the end of a claim."""
         self.change(with_effects(now=lambda: unix_time))
+
+    @property
+    def standin_state(self) -> World:
+        """The state of the stand-in."""
+        state = self.standin._world
+        assert state is not None
+        return state
 
     @property
     def app(self) -> Flask:
