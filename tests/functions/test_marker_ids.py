@@ -1,14 +1,18 @@
 """Which marker is deleted: by the remembered id, else by the list, and only what was set here."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
-from infra.standin.markers import Marker
 from tests.support.automations import GONE, RED
-from tests.support.contexts import with_list_lock
+from tests.support.contexts import Change, with_api, with_list_lock
 from tests.support.event_messages import event
 from tests.support.markers import DELETE, LIST, PUT, Deploy, MarkerFunctions, completed
 from tests.support.subscribing import Deployed
 from tests.support.webhooks import delivery
+from videovector_bridge.api import Marker
+from videovector_bridge.automate.actions.markers import TARGET_KEYS
 
 BY_MATCH = """
 [[automation]]
@@ -20,9 +24,15 @@ match = MATCH
 """
 
 
-def in_sdk_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let VideoVector list markers as its SDK knows them: without targets."""
-    monkeypatch.setattr(Marker, "json", Marker.info)
+def with_listed(change: Callable[[Marker], Marker]) -> Change:
+    """Change the markers that VideoVector lists."""
+    return with_api(list_markers=lambda api: map(change, api.list_markers()))
+
+
+def without_target(marker: Marker) -> Marker:
+    """A marker as VideoVector's SDK knows it."""
+    fields = {key: value for key, value in marker.fields.items() if key not in TARGET_KEYS}
+    return replace(marker, fields=fields)
 
 
 def colors(deployed: Deployed) -> list[str | None]:
@@ -42,12 +52,10 @@ def rejected_code(deployed: Deployed) -> tuple[str, str]:
     return message.attributes["reason"], message.attributes["code"]
 
 
-def test_the_remembered_id_needs_no_list(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_remembered_id_needs_no_list(deploy_embedded: Deploy) -> None:
     """The id from the upsert is enough, even if the list shows no targets."""
-    in_sdk_shape(monkeypatch)
     both = MarkerFunctions(deploy_embedded)
+    both.deletes.change(with_listed(without_target))
     both.upserts.push(event())
     put_by_hand(both.upserts, "run_2", "red")
 
@@ -70,12 +78,10 @@ def test_without_an_id_the_list_is_read(deploy_embedded: Deploy) -> None:
     assert both.deletes.requests(LIST) == 1
 
 
-def test_a_list_that_shows_no_target_is_the_users_to_correct(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_that_shows_no_target_is_the_users_to_correct(deploy_embedded: Deploy) -> None:
     """No marker of another client is deleted. The rejection has a hint."""
-    in_sdk_shape(monkeypatch)
     both = MarkerFunctions(deploy_embedded)
+    both.deletes.change(with_listed(without_target))
     both.lose_the_response()
 
     assert both.deletes.push(completed()) == 200
@@ -87,11 +93,11 @@ def test_a_list_that_shows_no_target_is_the_users_to_correct(
 
 
 def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+    deploy_embedded: Deploy,
 ) -> None:
     """The redelivered upsert records the id. The redriven deletion uses it."""
-    in_sdk_shape(monkeypatch)
     both = MarkerFunctions(deploy_embedded)
+    both.deletes.change(with_listed(without_target))
     both.lose_the_response()
     (until,) = both.upserts.record("marker:run:run_1").fields["pending"].values()
     both.deletes.push(completed())
@@ -179,13 +185,11 @@ def test_a_second_deletion_asks_nothing(deploy: Deploy) -> None:
     assert both.deletes.published("rejected") == []
 
 
-def test_the_list_may_be_compared_by_other_keys(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_list_may_be_compared_by_other_keys(deploy_embedded: Deploy) -> None:
     """If VideoVector lists other keys, `match` selects by them."""
-    in_sdk_shape(monkeypatch)
     automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
     both = MarkerFunctions(deploy_embedded, RED, automation)
+    both.deletes.change(with_listed(without_target))
     both.lose_the_response()
     put_by_hand(both.deletes, "run_2", "blue")
 
@@ -194,13 +198,11 @@ def test_the_list_may_be_compared_by_other_keys(
     assert colors(both.deletes) == ["blue"]
 
 
-def test_of_several_markers_that_match_none_is_deleted(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_several_markers_that_match_none_is_deleted(deploy_embedded: Deploy) -> None:
     """At most one of them is from this bridge. `any = true` deletes them all."""
-    in_sdk_shape(monkeypatch)
     automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
     both = MarkerFunctions(deploy_embedded, RED, automation)
+    both.deletes.change(with_listed(without_target))
     both.lose_the_response()
     put_by_hand(both.deletes, "run_2", "red")
 
@@ -230,14 +232,11 @@ def test_a_marker_that_replaced_ours_by_hand_stays(
     assert both.deletes.markers() == ({} if any_too else {"run_1": "blue"})
 
 
-def test_a_match_without_an_id_is_no_silent_end(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_match_without_an_id_is_no_silent_end(deploy_embedded: Deploy) -> None:
     """A marker that is listed without an id cannot be deleted, and the event is rejected."""
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
-    json = Marker.json
-    monkeypatch.setattr(Marker, "json", lambda self: json(self) | {"marker_id": None})
+    both.deletes.change(with_listed(lambda marker: replace(marker, marker_id=None)))
 
     assert both.deletes.push(completed()) == 200
 

@@ -5,9 +5,12 @@ import json
 from typing import Any
 
 import pytest
+from flask import Flask
+from functions_framework import create_app
 
+from tests.support import ROOT
 from tests.support.automations import RED
-from tests.support.event_messages import event
+from tests.support.event_messages import event, message_of
 from tests.support.markers import PUT
 from tests.support.subscribing import Deployed, log_lines
 from tests.support.webhooks import delivery
@@ -156,3 +159,14 @@ def test_odd_payloads_do_no_harm(embedded: Deployed, payload: object) -> None:
     embedded.automations(RED.replace("with {event.payload}", "{event.run_id}"))
 
     assert embedded.push(event(payload=payload)) == 200
+
+
+def test_main_serves_the_function(embedded: Deployed) -> None:
+    """`main.py`, the deployed source file, opens what the environment says."""
+    app: Flask = create_app("upsert_markers", str(ROOT / "functions" / "main.py"))  # type: ignore[no-untyped-call]  # it has no types
+    message = message_of(event())
+
+    response = app.test_client().post("/", data=message.data, headers=dict(message.attributes))
+
+    assert response.status_code == 200
+    assert embedded.markers() == {"run_1": "red"}
