@@ -128,7 +128,7 @@ def test_a_redelivery_that_only_reports_is_found(monkeypatch: pytest.MonkeyPatch
     assert "its record says" in find()
 
 
-def test_a_refusal_that_forgets_the_event_in_hand_is_found(
+def test_a_refusal_that_forgets_its_own_event_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After a refusal a handler accepts an older desired state in place of its own."""

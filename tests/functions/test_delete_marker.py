@@ -17,7 +17,7 @@ def test_a_run_that_completes_loses_its_marker(deploy: Deploy) -> None:
     assert both.deletes.requests(LIST) == 0
 
 
-def test_the_newest_event_wins_whichever_comes_first(deploy: Deploy) -> None:
+def test_the_newest_event_wins_in_any_order(deploy: Deploy) -> None:
     """A late event about an older failure sets no marker."""
     both = MarkerFunctions(deploy)
 

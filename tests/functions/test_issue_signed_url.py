@@ -132,7 +132,7 @@ def test_a_repetition_asks_for_what_was_asked_at_first(embedded: Deployed) -> No
     assert embedded.standin.control.journal(ids=False)["signed_urls"] == 1
 
 
-def test_a_lost_answer_costs_no_second_grant(embedded: Deployed) -> None:
+def test_a_lost_response_costs_no_second_grant(embedded: Deployed) -> None:
     """A POST whose response was lost is repeated later with the same key."""
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
     assert embedded.push(processed(stored_uri(embedded))) == 503
@@ -199,7 +199,7 @@ def test_an_object_that_is_not_there_is_rejected(embedded: Deployed) -> None:
     assert rejected.attributes["code"] == "not_found"
 
 
-def test_an_answer_of_another_shape_is_not_shown(
+def test_a_response_of_another_form_is_not_shown(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """For an invalid response the reason is `vendor`, and no message has its values."""

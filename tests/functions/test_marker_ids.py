@@ -111,7 +111,7 @@ def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
 
 
 @pytest.mark.parametrize("lands_late", [False, True])
-def test_an_upsert_in_doubt_leaves_no_marker_behind_a_newer_deletion(
+def test_an_upsert_without_response_leaves_no_marker_after_a_newer_deletion(
     deploy: Deploy, *, lands_late: bool
 ) -> None:
     """Its redelivery deletes the marker that its first request may have set later."""

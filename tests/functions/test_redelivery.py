@@ -54,7 +54,7 @@ def test_transient_trouble_is_redelivered(
     assert embedded.published("rejected") == []
 
 
-def test_an_event_in_doubt_has_its_effect_in_the_end(embedded: Deployed) -> None:
+def test_an_event_whose_response_was_lost_has_its_effect_later(embedded: Deployed) -> None:
     """After a lost response the event waits until the request cannot take effect any more."""
     embedded.standin.control.faults({"on": PUT, "kind": "drop", "act": True})
 

@@ -22,7 +22,7 @@ def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: Deploye
     assert (rejected.data, rejected.attributes["code"]) == (b"[]", "not_an_event")
 
 
-def test_what_no_redelivery_helps_is_rejected_byte_for_byte(markers: Deployed) -> None:
+def test_an_event_that_always_fails_is_rejected_byte_for_byte(markers: Deployed) -> None:
     """The rejected message has the bytes, the attributes, the reason and the code."""
     junk = bytes(range(256))
     attributes = message_of(event()).attributes
@@ -139,7 +139,9 @@ def without(*names: str) -> dict[str, str]:
     ],
     ids=["id", "type", "source", "specversion", "version 9.9"],
 )
-def test_what_is_no_cloud_event_is_rejected(embedded: Deployed, attributes: dict[str, str]) -> None:
+def test_a_request_that_is_no_cloud_event_is_rejected(
+    embedded: Deployed, attributes: dict[str, str]
+) -> None:
     """A message without the attributes of a CloudEvent fails on every redelivery."""
     data = message_of(event()).data
     status, _ = embedded.post(data, attributes)
@@ -162,7 +164,7 @@ def test_one_automation_that_is_rejected_does_not_stop_the_next(embedded: Deploy
     assert rejected.attributes["automation"] == "wrong"
 
 
-def test_the_time_of_an_event_is_never_made_up(embedded: Deployed) -> None:
+def test_an_event_without_a_time_is_rejected(embedded: Deployed) -> None:
     """Without `created_at` the attribute is used; without both the event is rejected."""
     data = json.dumps(event() | {"created_at": None}).encode()
     assert embedded.post(data, {**without("ce-time"), "ce-time": "2026-01-01T00:00:09Z"})[0] == 200

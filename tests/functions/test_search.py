@@ -134,7 +134,7 @@ def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
     assert searches.requests(FILTER) >= 1
 
 
-def test_a_failure_half_way_goes_on(embedded: Deployed) -> None:
+def test_a_search_that_failed_half_way_is_continued(embedded: Deployed) -> None:
     """The redelivery publishes the rest, and repeats the last match with the same id."""
     count = 0
 
@@ -232,7 +232,7 @@ def test_a_page_that_is_refused_loses_no_match_before_it(embedded: Deployed) -> 
     assert rejected.attributes["code"] == "validation_refused"
 
 
-def test_what_is_done_costs_nothing_at_a_redelivery(
+def test_matches_that_are_done_cost_nothing_at_a_redelivery(
     embedded: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The record of the event has the matches that are done. Their records are not read."""

@@ -118,7 +118,7 @@ class RecordingDocuments:
         return self._real.write(collection, document_id, *args, **named)
 
 
-def test_an_event_has_one_record_whatever_its_segments(links: Deployed) -> None:
+def test_an_event_has_one_record_for_all_segments(links: Deployed) -> None:
     """A first delivery writes it at the claim and at the end, and reads nothing."""
     calls: list[tuple[str, str]] = []
     links.change(with_documents(lambda real: RecordingDocuments(real, calls)))

@@ -98,7 +98,7 @@ def test_a_video_becomes_a_document(snapshots: Deployed) -> None:
     assert calls(snapshots) == [1, 1, 1]
 
 
-def test_redelivery_asks_nothing(snapshots: Deployed) -> None:
+def test_a_redelivery_sends_no_request(snapshots: Deployed) -> None:
     """Neither a redelivery nor an older event sends a request."""
     video_id = videos(snapshots)[0]
     snapshots.push(about(video_id, "evt_2", 2))
@@ -187,7 +187,7 @@ def test_a_video_that_is_not_there_has_a_document_too(snapshots: Deployed) -> No
     assert document.fields["found"] is False
 
 
-def test_a_slow_older_answer_does_not_replace_a_newer_one(snapshots: Deployed) -> None:
+def test_a_slow_older_response_does_not_replace_a_newer_one(snapshots: Deployed) -> None:
     """After a write by another attempt, the data is requested again."""
     video_id = videos(snapshots)[0]
     responses: list[Any] = []
@@ -299,7 +299,7 @@ RESPONSES = {
 
 
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
-def test_an_answer_decides_for_the_video_that_causes_it(
+def test_an_error_response_rejects_only_the_video_that_causes_it(
     embedded: Deployed, response: httpx.Response
 ) -> None:
     """An error response to any call with that video rejects only that video."""
@@ -346,7 +346,7 @@ def test_videos_whose_rows_are_too_many_together(embedded: Deployed) -> None:
     assert [each and each.fields["segments"]["total"] for each in documents] == [1] * 5
 
 
-def test_odd_rows_spoil_nothing(snapshots: Deployed) -> None:
+def test_odd_rows_are_ignored(snapshots: Deployed) -> None:
     """Rows without a valid video_id are ignored, and invalid values are omitted."""
     odd: list[dict[str, Any]] = [{"title": "whose?"}, {"video_id": ["v0"]}, {"video_id": {"a": 1}}]
     deep: Any = 2**64

@@ -199,7 +199,7 @@ def test_a_slow_older_picture_does_not_replace_a_newer_one(previews: Deployed) -
     assert files(previews).read(name, timeout=10) == media.gif(video_id)
 
 
-def test_a_lost_answer_writes_once(embedded: Deployed) -> None:
+def test_a_lost_response_writes_once(embedded: Deployed) -> None:
     """The next try sees that the file has the same bytes."""
     written: list[StoredFile] = []
 

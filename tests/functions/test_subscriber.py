@@ -32,7 +32,7 @@ def test_an_event_has_its_effect_once(
     ]
 
 
-def test_an_older_event_that_comes_late_changes_nothing(markers: Deployed) -> None:
+def test_an_older_event_that_arrives_late_changes_nothing(markers: Deployed) -> None:
     """The order of deliveries may differ from the order of events."""
     markers.push(event("evt_2", 2, event_type="prompt_run.completed"))
 
@@ -97,7 +97,7 @@ def test_events_without_an_automation_are_acknowledged(embedded: Deployed) -> No
     assert embedded.requests(PUT) == 0
 
 
-def test_only_post_is_answered(embedded: Deployed) -> None:
+def test_only_post_is_allowed(embedded: Deployed) -> None:
     """Other methods change nothing."""
     response = embedded.client.get("/")
 

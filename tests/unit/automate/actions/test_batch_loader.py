@@ -85,7 +85,7 @@ def test_many_at_once_share_calls() -> None:
     assert [len(call) for call in api.calls] == [4, 4]
 
 
-def test_nothing_is_answered_from_before() -> None:
+def test_no_value_is_older_than_its_request() -> None:
     """A key that is loaded during a call is looked up by the next call."""
     calls: list[list[str]] = []
     began, go_on = threading.Event(), threading.Event()
@@ -129,7 +129,7 @@ def test_each_refused_key_has_its_own_error() -> None:
     assert (str(first), str(second)) == ("no k0", "no k1")
 
 
-def test_an_answer_that_is_too_large_is_asked_for_in_parts() -> None:
+def test_a_result_that_is_too_large_is_requested_in_parts() -> None:
     """Only a key whose own result is too large has that error."""
     assert load_all(Api(most=2).fetch, names(7)) == [f"<{key}>" for key in names(7)]
     (alone,) = load_all(Api(most=0).fetch, ["a"])
@@ -256,7 +256,7 @@ def test_a_split_ends_in_time() -> None:
     assert "within 25 s" in str(outcomes[0])
 
 
-def test_nobody_waits_longer_for_a_call_that_hangs() -> None:
+def test_no_caller_waits_longer_for_a_call_that_hangs() -> None:
     """Callers that did not make the call do not repeat it."""
     began, go_on = threading.Event(), threading.Event()
 
@@ -276,7 +276,7 @@ def test_nobody_waits_longer_for_a_call_that_hangs() -> None:
     assert [each.exception() for each in all_three].count(None) == 1
 
 
-def test_nobody_waits_for_a_leader_that_was_stopped() -> None:
+def test_no_caller_waits_for_a_leader_that_was_stopped() -> None:
     """An error that stops a thread stops only that thread. The others get a transient error."""
 
     def fetch(_: Sequence[str]) -> dict[str, str]:

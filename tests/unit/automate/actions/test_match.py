@@ -22,7 +22,7 @@ def test_a_match_without_an_id_is_named_by_its_place() -> None:
 
 
 @given(st.text(max_size=2_000), st.text(max_size=2_000))
-def test_the_key_of_a_match_is_short_whatever_its_id(one: str, other: str) -> None:
+def test_the_key_of_a_match_is_short_for_any_id(one: str, other: str) -> None:
     """It is valid as the name of a record and in a message."""
     keys = [match_key("a", {"result_id": id_}) for id_ in (one, other)]
 

@@ -118,7 +118,7 @@ def test_what_an_expression_asks_of_an_event(source: str, fields: tuple[str, ...
     assert event_fields(source) == fields
 
 
-def test_types_that_nobody_documents_are_a_warning() -> None:
+def test_undocumented_types_are_a_warning() -> None:
     """The event type may be new. A similar known type is named."""
     (warning,) = check(GOOD.replace("prompt_run.failed", "prompt_run.fail")).warnings
 

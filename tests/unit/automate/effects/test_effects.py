@@ -41,7 +41,7 @@ def test_the_first_event_is_applied_and_forgotten(model: EffectsModel) -> None:
 
 
 @pytest.mark.parametrize("late", [OLD, NEW], ids=["an older one", "the same again"])
-def test_what_is_done_costs_one_reading(model: EffectsModel, late: Event) -> None:
+def test_an_event_that_is_done_costs_one_read(model: EffectsModel, late: Event) -> None:
     """For an applied event, or an older one, nothing is written or sent."""
     push(model, NEW)
     before = (model.calls, model.writes)
@@ -52,7 +52,7 @@ def test_what_is_done_costs_one_reading(model: EffectsModel, late: Event) -> Non
     assert NEW.desired == model.targets[TARGET]
 
 
-def test_equal_times_are_told_apart_by_id(model: EffectsModel) -> None:
+def test_events_of_equal_time_are_ordered_by_id(model: EffectsModel) -> None:
     """Of two events of the same time, the one with the later id is newest, in either order."""
     low, high = event(1, "a"), event(1, "b")
     for order in ([low, high], [high, low]):
@@ -85,7 +85,7 @@ def test_a_second_delivery_waits_for_the_first(model: EffectsModel) -> None:
     assert model.calls == 1
 
 
-def test_a_crash_after_the_request_is_made_good_by_redelivery(model: EffectsModel) -> None:
+def test_a_redelivery_repairs_a_crash_after_the_request(model: EffectsModel) -> None:
     """The event of a handler that died stays pending, and its redelivery writes again."""
     dead = begin(model, OLD)
     until_sent(model, dead)
@@ -107,7 +107,9 @@ def test_a_refused_attempt_may_be_repeated_at_once(model: EffectsModel) -> None:
     assert push(model, OLD) == "done"
 
 
-def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(model: EffectsModel) -> None:
+def test_a_request_of_unknown_outcome_is_not_repeated_while_it_may_take_effect(
+    model: EffectsModel,
+) -> None:
     """While a request may take effect, its event is not tried again."""
     fail_once(model, Unreachable("no response", in_doubt=True), lands_in=LEFT_SECONDS - 1)
     with pytest.raises(Unreachable):
@@ -124,7 +126,7 @@ def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(model: EffectsMod
     assert pending(model) == {}
 
 
-def test_a_handler_that_slept_past_its_claim_sends_nothing(model: EffectsModel) -> None:
+def test_a_handler_whose_claim_is_too_old_sends_nothing(model: EffectsModel) -> None:
     """A claim that is too old is ended before the request is sent."""
     sleeper = begin(model, OLD)
     until_claimed(model, sleeper)
@@ -136,7 +138,7 @@ def test_a_handler_that_slept_past_its_claim_sends_nothing(model: EffectsModel) 
     assert push(model, OLD) == "done"
 
 
-def test_a_zombie_repairs_what_it_overwrote(model: EffectsModel) -> None:
+def test_a_delayed_handler_repairs_what_it_overwrote(model: EffectsModel) -> None:
     """A delayed handler whose event another one finished writes the newest state again."""
     zombie = begin(model, OLD)
     until_claimed(model, zombie)
@@ -155,7 +157,7 @@ def test_a_zombie_repairs_what_it_overwrote(model: EffectsModel) -> None:
     assert pending(model) == {}
 
 
-def test_a_zombie_that_dies_while_it_repairs_leaves_its_event_pending(model: EffectsModel) -> None:
+def test_a_delayed_handler_that_crashes_in_a_repair_stays_pending(model: EffectsModel) -> None:
     """A delayed handler makes its event pending before the repair, in case it crashes."""
     zombie = begin(model, OLD)
     until_claimed(model, zombie)
@@ -173,7 +175,7 @@ def test_a_zombie_that_dies_while_it_repairs_leaves_its_event_pending(model: Eff
     assert NEW.desired == model.targets[TARGET]
 
 
-def test_each_round_of_writing_renews_the_claim(model: EffectsModel) -> None:
+def test_each_write_renews_the_claim(model: EffectsModel) -> None:
     """A handler that writes again renews its claim for the full time."""
     handler = begin(model, OLD)
     until_claimed(model, handler)
@@ -220,7 +222,7 @@ def test_a_failed_attempt_frees_no_other_attempts_claim(model: EffectsModel) -> 
     assert model.writes == writes + 1
 
 
-def test_a_claim_whose_answer_was_lost_is_known_again(model: EffectsModel) -> None:
+def test_a_claim_whose_response_was_lost_is_recognized(model: EffectsModel) -> None:
     """A store that repeats a successful write reports a conflict with that write."""
 
     def write_twice(*arguments: Any, **named: Any) -> Document:
@@ -269,7 +271,7 @@ def test_a_record_under_contention_gives_up_in_the_end(model: EffectsModel) -> N
         push(model, OLD)
 
 
-def test_a_middle_event_is_superseded_unseen(model: EffectsModel) -> None:
+def test_an_event_between_two_known_ones_sends_nothing(model: EffectsModel) -> None:
     """An event between two known ones needs no request."""
     until_claimed(model, begin(model, OLD))
     push(model, NEW)

@@ -95,7 +95,7 @@ def test_a_refused_part_is_reported_by_itself() -> None:
     assert work.reported == ["2"]
 
 
-def test_a_failure_and_a_refusal_are_both_seen_to() -> None:
+def test_a_failure_and_a_refusal_are_both_handled() -> None:
     """The failure leads to a redelivery. The refusal is not reported again."""
     work = Work(REFUSED, BUSY)
 
@@ -203,7 +203,7 @@ def test_progress_survives_its_record() -> None:
     assert all(len(digest) == 16 for digest in fields["parts_done"])
 
 
-def test_of_many_failures_the_worst_is_raised() -> None:
+def test_the_worst_of_many_failures_is_raised() -> None:
     """A bug, so that it is visible; else a held claim, so that the response waits."""
     bug, claimed = ValueError("a bug"), ClaimHeldError("held")
 

@@ -80,7 +80,7 @@ def test_an_event_older_than_one_in_flight_is_not_given_up(model: EffectsModel) 
     assert set(pending(model)) == {NEW.key}
 
 
-def test_a_report_that_fails_is_made_good_at_redelivery(model: EffectsModel) -> None:
+def test_a_report_that_fails_is_repeated_at_redelivery(model: EffectsModel) -> None:
     """A refusal that is not published stays pending. No second request is sent."""
     push(model, OLD)
     refuse_once(model)
@@ -98,7 +98,7 @@ def test_a_report_that_fails_is_made_good_at_redelivery(model: EffectsModel) -> 
     assert pending(model) == {}
 
 
-def test_a_crash_before_the_report_is_made_good_at_redelivery(model: EffectsModel) -> None:
+def test_a_report_is_repeated_after_a_crash(model: EffectsModel) -> None:
     """A handler that dies between the refusal and its report leaves the event pending."""
     refuse_once(model)
     dead = begin(model, OLD)
@@ -113,7 +113,7 @@ def test_a_crash_before_the_report_is_made_good_at_redelivery(model: EffectsMode
     assert reported(model) == [OLD.key]
 
 
-def test_an_older_event_is_not_blamed_for_a_newer_ones_refusal(model: EffectsModel) -> None:
+def test_an_older_event_does_not_report_a_newer_ones_refusal(model: EffectsModel) -> None:
     """A refusal of a newer event's state belongs to that event."""
     older = begin(model, OLD)
     until_sent(model, older)
@@ -139,7 +139,7 @@ def test_the_newest_of_those_in_flight_replaces_a_refused_state(model: EffectsMo
     assert MIDDLE.desired == model.targets[TARGET]
 
 
-def test_a_claim_that_was_known_again_takes_part(model: EffectsModel) -> None:
+def test_a_recognized_claim_applies_its_state(model: EffectsModel) -> None:
     """The newest state may be refused while a handler detects that its claim was stored."""
     newest = begin(model, event(3, "new", "refused"))
     until_claimed(model, newest)
