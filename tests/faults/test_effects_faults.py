@@ -1,4 +1,4 @@
-"""Invariant 5 with real threads, HTTP and stores: overlap, lost answers, late requests."""
+"""Invariant 5 with real threads, HTTP and stores: overlap, lost responses, late requests."""
 
 import json
 from random import Random
@@ -32,7 +32,7 @@ gcs_uri = "{event.payload.gcs_uri}"
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_markers_end_as_one_pass_in_order_leaves_them(deploy: Deploy, seed: int) -> None:
-    """Whatever order, overlap, repetition and trouble: the newest event's marker, nothing pending.
+    """For any order, overlap, repetition and failures: the newest event's marker, nothing pending.
 
     Afterwards no delivery asks VideoVector or writes anything.
     """
@@ -72,7 +72,7 @@ def processed(deployed: Deployed) -> dict[str, Any]:
 
 
 def test_overlapping_deliveries_ask_for_one_url(deploy: Deploy) -> None:
-    """However many deliveries of an event run at once, one asks, and one message is published."""
+    """Of many concurrent deliveries, one requests a URL, and one message is published."""
     links = deploy("issue_signed_urls")
     one = processed(links)
     links.automations(LINK)
@@ -93,7 +93,7 @@ class Killed(BaseException):
 
 
 def test_a_crash_between_url_and_message_costs_no_second_grant(deploy: Deploy) -> None:
-    """The redelivery waits for the claim to end, asks under the same key, and publishes."""
+    """The redelivery waits for the end of the claim, uses the same key, and publishes."""
     links = deploy("issue_signed_urls")
     one = processed(links)
     links.automations(LINK)

@@ -30,7 +30,7 @@ def set_status(deployed: Deployed, target: str, status: int) -> None:
 
 
 def test_a_target_that_is_down_for_ever_delays_no_other(markers: Deployed) -> None:
-    """The first delivery does all else. The message is redelivered for that target alone."""
+    """The first delivery does all other effects. Redeliveries repeat only that one."""
     set_status(markers, "run_b", 503)
     done = {target: "red" for target in TARGETS if target != "run_b"}
 
@@ -51,7 +51,7 @@ def test_a_target_that_is_down_for_ever_delays_no_other(markers: Deployed) -> No
 def test_refused_and_failing_effects_of_one_event_have_outcomes_of_their_own(
     markers: Deployed,
 ) -> None:
-    """The refusal is reported at the first delivery; its redrive waits for none of the others."""
+    """The first delivery reports the refusal. Its redrive does not wait for the others."""
     set_status(markers, "run_a", 422)
     set_status(markers, "run_c", 503)
 
@@ -74,7 +74,7 @@ def test_refused_and_failing_effects_of_one_event_have_outcomes_of_their_own(
 
 
 def test_events_of_one_id_and_two_sources_have_effects_apart(markers: Deployed) -> None:
-    """Webhook and stream report the same change. A refusal of one is not that of the other."""
+    """Webhook and stream report the same change. Each has its own refusal."""
     first = message_of(EVENT)
     second = message_of({**EVENT, "payload": {"color": "blue"}})
     webhook = {**second.attributes, "ce-source": "//127.0.0.1/webhooks/wh_1"}

@@ -15,7 +15,7 @@ from videovector_bridge.automate.effects.record import Record, Refusal, State
 
 
 def find(check: Callable[[int], None] = check_history, examples: int = EXAMPLES) -> str:
-    """What a property test says of the bug, at the first of its examples that finds it."""
+    """The failure of the first example of a property test that finds the bug."""
     for seed in range(examples):
         try:
             check(seed)
@@ -25,19 +25,19 @@ def find(check: Callable[[int], None] = check_history, examples: int = EXAMPLES)
 
 
 def without_claim(record: Record, key: str) -> Record:
-    """The record as if no attempt at the event were under way."""
+    """The record without a claim of the event."""
     return replace(record, pending={name: at for name, at in record.pending.items() if name != key})
 
 
 def test_without_a_bug_nothing_is_found() -> None:
-    """What the bugs below are found by is not there otherwise."""
+    """Without a bug, the examples pass."""
     for seed in range(20):
         check_history(seed)
         parts_model.check_progress(seed)
 
 
 def test_a_claim_that_ends_before_the_report_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The event stops being pending, and then its refusal is published."""
+    """The event stops being pending before its refusal is published."""
     honest = Effects._publish
 
     def early(self: Effects, attempt: Any, record: Record, report: Any) -> None:
@@ -50,7 +50,7 @@ def test_a_claim_that_ends_before_the_report_is_found(monkeypatch: pytest.Monkey
 
 
 def test_a_refusal_that_leaves_no_desired_state_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused state is replaced by nothing, whatever was accepted before."""
+    """A refused state leaves no desired state, even if an older one was accepted."""
     honest = steps.refuse
 
     def nothing(*arguments: Any, **named: Any) -> Record:
@@ -64,7 +64,7 @@ def test_a_refusal_that_leaves_no_desired_state_is_found(monkeypatch: pytest.Mon
 def test_an_older_event_that_does_not_wait_for_the_newest_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An event is done as soon as a newer one is desired, whether or not that is accepted."""
+    """An event counts as done when a newer one is desired, before that is accepted."""
     honest = steps.claim
 
     def hasty(record: Record | None, own: State, **times: float) -> Any:
@@ -79,7 +79,7 @@ def test_an_older_event_that_does_not_wait_for_the_newest_is_found(
 
 
 def test_an_acceptance_of_any_state_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handler ends its claim though another state is desired by now."""
+    """A handler ends its claim even if another state is desired."""
     monkeypatch.setattr(steps, "is_desired", lambda record, _state: record is not None)
 
     find()
@@ -128,10 +128,10 @@ def test_a_redelivery_that_only_reports_is_found(monkeypatch: pytest.MonkeyPatch
     assert "its record says" in find()
 
 
-def test_a_refusal_that_forgets_the_event_in_hand_is_found(
+def test_a_refusal_that_forgets_its_own_event_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After a refusal a handler is content with an older state that is desired by then."""
+    """After a refusal a handler accepts an older desired state in place of its own."""
     honest = steps.join
 
     def content(record: Record, own: State) -> Record:
@@ -152,7 +152,7 @@ def test_a_refusal_that_forgets_the_event_in_hand_is_found(
 def test_a_deletion_that_forgets_who_may_still_create_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After a deletion nothing counts as made, though an attempt that may make it is pending."""
+    """After a deletion, `created` is false although a pending attempt may create the target."""
     honest = steps.accept
 
     def forgetful(*arguments: Any, **named: Any) -> Record:
@@ -165,14 +165,14 @@ def test_a_deletion_that_forgets_who_may_still_create_is_found(
 
 
 def test_progress_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every redelivery begins with the first part."""
+    """Every redelivery starts at the first part."""
     monkeypatch.setattr(Progress, "note_in", lambda _self, record: record)
 
     find(parts_model.check_progress, parts_model.EXAMPLES)
 
 
 def test_a_refused_part_that_is_never_forgotten_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event that is published again leaves out the parts that were refused."""
+    """A redrive skips the parts that were refused."""
     honest = steps.claim
 
     def stubborn(record: Record | None, own: State, **times: float) -> Any:

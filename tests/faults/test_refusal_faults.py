@@ -24,7 +24,7 @@ RUNS, EVENTS = 12, 4
 
 
 def events_of(random: Random) -> list[dict[str, Any]]:
-    """Events of several runs; VideoVector refuses those that are bad."""
+    """Events of several runs. VideoVector refuses the bad ones."""
     return [
         event(
             f"{random.choice(('good', 'good', 'bad'))}-{run}-{number}",

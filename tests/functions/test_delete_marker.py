@@ -8,7 +8,7 @@ from tests.support.markers import DELETE, LIST, Deploy, MarkerFunctions, complet
 
 
 def test_a_run_that_completes_loses_its_marker(deploy: Deploy) -> None:
-    """Two automations: one sets, the other deletes, by the id that the upsert returned."""
+    """One automation sets the marker, the other deletes it by the id from the upsert."""
     both = MarkerFunctions(deploy)
     assert both.push(event(), event("evt_2", 1, run_id="run_2")) == {"run_1": "red", "run_2": "red"}
 
@@ -17,8 +17,8 @@ def test_a_run_that_completes_loses_its_marker(deploy: Deploy) -> None:
     assert both.deletes.requests(LIST) == 0
 
 
-def test_the_newest_event_wins_whichever_comes_first(deploy: Deploy) -> None:
-    """A failure that comes after the completion that it preceded sets no marker."""
+def test_the_newest_event_wins_in_any_order(deploy: Deploy) -> None:
+    """A late event about an older failure sets no marker."""
     both = MarkerFunctions(deploy)
 
     assert both.push(completed(), event()) == {}
@@ -27,7 +27,7 @@ def test_the_newest_event_wins_whichever_comes_first(deploy: Deploy) -> None:
 
 
 def test_nothing_to_delete_is_as_it_should_be(deploy: Deploy) -> None:
-    """No marker, nor any marker at all."""
+    """Without a marker on the target, nothing is deleted or rejected."""
     both = MarkerFunctions(deploy)
 
     assert both.push(completed()) == {}
@@ -36,7 +36,7 @@ def test_nothing_to_delete_is_as_it_should_be(deploy: Deploy) -> None:
 
 
 def test_a_marker_on_a_field_is_not_the_one_on_its_run(deploy_embedded: Deploy) -> None:
-    """Only the marker on that very target is deleted."""
+    """Only the marker on the target is deleted."""
     field = RED.replace('target_type = "run"', 'target_type = "field"\nfield_path = "a.b"')
     both = MarkerFunctions(deploy_embedded, field, RED.replace('"red"', '"on the run"'), GONE)
     both.push(event())
@@ -50,7 +50,7 @@ def test_a_marker_on_a_field_is_not_the_one_on_its_run(deploy_embedded: Deploy) 
 
 
 def test_a_marker_may_be_named_by_its_id(deploy_embedded: Deploy) -> None:
-    """Then no list is read."""
+    """No list is read."""
     by_id = """
     [[automation]]
     name = "by id"
@@ -101,7 +101,7 @@ def test_a_deletion_without_a_target_is_rejected(deploy_embedded: Deploy, fields
 
 
 def test_of_a_setting_and_a_deletion_on_one_event_the_first_wins(deploy: Deploy) -> None:
-    """Whichever function gets the event first."""
+    """The order of the functions does not matter."""
     gone = GONE.replace("prompt_run.completed", "prompt_run.*")
     both = MarkerFunctions(deploy, RED, gone)
 

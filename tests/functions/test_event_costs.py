@@ -33,7 +33,7 @@ def automation(action: str, fields: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table, and how it comes about.
+    """A row of the table, and the case that it describes.
 
     `refuses` is the endpoint that refuses; empty where nothing is asked. `older`: whether another
     event can have the same target. `before`: an action, with its automation, that ran before.
@@ -87,7 +87,7 @@ CASES: Final = (
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """A VideoVector with one video in an index and one in the playground, of 4 segments each."""
+    """A stand-in with one video in an index and one in the playground, of 4 segments each."""
     with StandIn(CONFIG) as running:
         yield running
 
@@ -193,7 +193,7 @@ def test_the_table_is_about_every_action() -> None:
 
 
 def test_an_event_that_no_automation_is_for_costs_nothing(meter: Meter) -> None:
-    """A filter may let it through; nothing is read for it."""
+    """If a filter passes such an event, nothing is read for it."""
     deployed = meter.deployed("upsert_marker", MARK.replace('"*"', '"other"'))
 
     assert meter.push(deployed, "run_1", 5) == "0 / 0 / 0"

@@ -35,7 +35,7 @@ def embedded(deploy_embedded: Deploy) -> Deployed:
 
 
 def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
-    """The message has the URL, its end, the ids of the event, and an id that stays."""
+    """The message has the URL, its expiry, the ids of the event, and a stable id."""
     uri = stored_uri(links)
 
     assert links.push(processed(uri)) == 200
@@ -56,7 +56,7 @@ def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
 
 
 def test_redelivery_issues_no_second_url(links: Deployed) -> None:
-    """One event costs one grant, however often it is delivered."""
+    """Repeated deliveries of an event issue one URL."""
     for _ in range(3):
         assert links.push(processed(stored_uri(links))) == 200
 
@@ -67,7 +67,7 @@ def test_redelivery_issues_no_second_url(links: Deployed) -> None:
 def test_a_url_and_the_key_are_seen_nowhere_else(
     links: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither log, nor record, nor rejected message holds a credential."""
+    """Logs, records and rejected messages have no credentials."""
     links.push(processed(stored_uri(links)))
     links.push(processed("gs://elsewhere/x?X-Goog-Signature=abc", "evt_2"))
     (message,) = links.published("media-urls")
@@ -96,14 +96,14 @@ class FailingOnce:
         """Publish, or fail."""
         if not self.failed:
             self.failed = True
-            raise BackendError("the topic did not answer")
+            raise BackendError("the topic did not respond")
         topics.publish(topic, messages, timeout=timeout)
 
 
 def test_a_failure_to_publish_costs_no_second_grant(
     links: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The request that is repeated carries the same key, and so gets the same URL."""
+    """The repeated request has the same idempotency key, and so gets the same URL."""
     links.change(with_topics(FailingOnce()))
 
     assert links.push(processed(stored_uri(links))) == 503
@@ -119,7 +119,7 @@ def test_a_failure_to_publish_costs_no_second_grant(
 
 
 def test_a_repetition_asks_for_what_was_asked_at_first(embedded: Deployed) -> None:
-    """One idempotency key belongs to one request, even if the automation was edited since."""
+    """One idempotency key belongs to one request, even if the automation is edited."""
     uri = stored_uri(embedded)
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
     assert embedded.push(processed(uri)) == 503
@@ -132,8 +132,8 @@ def test_a_repetition_asks_for_what_was_asked_at_first(embedded: Deployed) -> No
     assert embedded.standin.control.journal(ids=False)["signed_urls"] == 1
 
 
-def test_a_lost_answer_costs_no_second_grant(embedded: Deployed) -> None:
-    """A POST whose answer was lost is repeated under its key, later."""
+def test_a_lost_response_costs_no_second_grant(embedded: Deployed) -> None:
+    """A POST whose response was lost is repeated later with the same key."""
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
     assert embedded.push(processed(stored_uri(embedded))) == 503
     assert embedded.push(processed(stored_uri(embedded))) == 503
@@ -152,7 +152,7 @@ def test_a_lost_answer_costs_no_second_grant(embedded: Deployed) -> None:
     ("buckets", "code"), [("", "bucket_not_allowed"), ("other", "bucket_not_allowed")]
 )
 def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -> None:
-    """Without its bucket on the list, no URL is asked for; no list allows none."""
+    """Without its bucket in the list, no URL is requested. An empty list allows none."""
     embedded.set("SIGNED_URL_BUCKETS", buckets)
 
     assert embedded.push(processed(stored_uri(embedded))) == 200
@@ -164,7 +164,7 @@ def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -
 
 
 def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
-    """The rejected message, published again, has its effect; its reason is on it."""
+    """After the correction, the redrive of the rejected message has its effect."""
     uri = stored_uri(links)
     links.set("SIGNED_URL_BUCKETS", "other")
     assert links.push(processed(uri)) == 200
@@ -184,7 +184,7 @@ def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
 
 @pytest.mark.parametrize("gcs_uri", ["", "gs://allowed/x\ny", 5, ["gs://allowed/x"]])
 def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None:
-    """What is no address of an object is the user's to correct."""
+    """For an invalid URI the reason is `user`."""
     assert embedded.push(processed(gcs_uri)) == 200
 
     (rejected,) = embedded.published("rejected")
@@ -192,17 +192,17 @@ def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None
 
 
 def test_an_object_that_is_not_there_is_rejected(embedded: Deployed) -> None:
-    """VideoVector's 404 is final."""
+    """A 404 is final."""
     assert embedded.push(processed(f"gs://{MEDIA_BUCKET}/none.mp4")) == 200
 
     (rejected,) = embedded.published("rejected")
     assert rejected.attributes["code"] == "not_found"
 
 
-def test_an_answer_of_another_shape_is_not_shown(
+def test_a_response_of_another_form_is_not_shown(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An answer that cannot be used is the vendor's to correct, and its values stay unseen."""
+    """For an invalid response the reason is `vendor`, and no message has its values."""
     monkeypatch.setattr(
         "infra.standin.library.grants.Grant.url", lambda *_: "ftp://x/y?X-Goog-Signature=abc"
     )
@@ -230,7 +230,7 @@ class RecordingSigner:
 
 
 def test_storage_signs_for_buckets_of_ones_own(links: Deployed) -> None:
-    """VideoVector is not asked, and the lifetime is the setting's."""
+    """No request is sent to VideoVector. The setting determines the lifetime."""
     links.automations(LINK + 'signer = "storage"\n')
     links.set("SIGNED_URL_SECONDS", "120")
     signer = RecordingSigner()
@@ -247,7 +247,7 @@ def test_storage_signs_for_buckets_of_ones_own(links: Deployed) -> None:
 
 
 def test_storage_signs_for_no_other_bucket(embedded: Deployed) -> None:
-    """The list of buckets holds for it too."""
+    """The list of buckets applies to it too."""
     embedded.automations(LINK + 'signer = "storage"\n')
 
     assert embedded.push(processed("gs://elsewhere/x")) == 200
@@ -259,7 +259,7 @@ def test_storage_signs_for_no_other_bucket(embedded: Deployed) -> None:
 def test_without_credentials_the_event_is_redelivered(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A grant that is missing loses nothing; the answer says what to do."""
+    """A missing permission loses nothing, and the response has a hint."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/nowhere")
     monkeypatch.setenv("NO_GCE_CHECK", "true")

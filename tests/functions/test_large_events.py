@@ -20,7 +20,7 @@ def claim(backend: Backend, data: bytes) -> dict[str, str]:
 
 
 def test_data_in_cloud_storage_is_fetched(markers: Deployed) -> None:
-    """A claim check has the effect of the event that it stands for."""
+    """A claim check has the effect of its event."""
     data = json.dumps(event(payload={"pad": "x" * 50})).encode()
 
     status, _ = markers.post(b"", claim(markers.backend, data))
@@ -30,7 +30,7 @@ def test_data_in_cloud_storage_is_fetched(markers: Deployed) -> None:
 
 
 def test_a_claim_check_is_rejected_with_its_data(markers: Deployed) -> None:
-    """What is rejected is the data, not the message that refers to it."""
+    """The rejected message has the data."""
     status, _ = markers.post(b"", claim(markers.backend, b"not JSON"))
 
     assert status == 200
@@ -39,7 +39,7 @@ def test_a_claim_check_is_rejected_with_its_data(markers: Deployed) -> None:
 
 
 def test_a_claim_check_that_cannot_be_read_is_redelivered(markers: Deployed) -> None:
-    """A missing object is not a reason to drop the event."""
+    """A missing object does not lose the event."""
     attributes = claim(markers.backend, b"{}")
     attributes["ce-dataref"] += "x"
 
@@ -50,10 +50,10 @@ def test_a_claim_check_that_cannot_be_read_is_redelivered(markers: Deployed) -> 
 
 
 def test_a_claim_that_is_too_large_is_rejected_without_being_fetched(markers: Deployed) -> None:
-    """The message says how large the data is, so no memory is spent on it."""
+    """The message states the size of the data, so the data is not read."""
     markers.set("MAX_EVENT_BYTES", "1024")
     attributes = claim(markers.backend, b"{}") | {"ce-datasize": "1025"}
-    attributes["ce-dataref"] += "x"  # nothing is there: fetching it would answer 503
+    attributes["ce-dataref"] += "x"  # nothing is there: fetching it would return 503
 
     status, _ = markers.post(b"", attributes)
 
@@ -66,7 +66,7 @@ def test_a_claim_that_is_too_large_is_rejected_without_being_fetched(markers: De
 
 @pytest.mark.parametrize("claimed", [False, True], ids=["in the message", "in a bucket"])
 def test_data_that_is_too_large_is_rejected_as_it_came(markers: Deployed, *, claimed: bool) -> None:
-    """Even where the message does not say its size."""
+    """Even if the message does not state the size."""
     markers.set("MAX_EVENT_BYTES", "1024")
     data = json.dumps(event(payload={"pad": "x" * 1024})).encode()
     attributes = claim(markers.backend, data) if claimed else message_of(event()).attributes
@@ -81,7 +81,7 @@ def test_data_that_is_too_large_is_rejected_as_it_came(markers: Deployed, *, cla
 
 @pytest.mark.parametrize("claimed", [False, True], ids=["in the message", "in a bucket"])
 def test_events_share_the_memory_of_an_instance(embedded: Deployed, *, claimed: bool) -> None:
-    """While others need all of it, an event is redelivered, and its data is not read."""
+    """While other events use all of it, an event is redelivered, and its data is not read."""
     embedded.change(with_limits(memory_wait=0.0))
     large = event(pad="x" * 100_000)
     data = json.dumps(large).encode()
@@ -97,7 +97,7 @@ def test_events_share_the_memory_of_an_instance(embedded: Deployed, *, claimed: 
 
 
 def test_no_large_event_makes_small_ones_wait(embedded: Deployed) -> None:
-    """The largest may take a minute; another large one is redelivered, small ones are handled."""
+    """While one large event is handled, others are redelivered, and small ones are handled."""
     embedded.change(with_limits(memory_wait=0.0))
     context = embedded.context
 
@@ -109,7 +109,7 @@ def test_no_large_event_makes_small_ones_wait(embedded: Deployed) -> None:
 
 @pytest.mark.emulator
 def test_a_claim_check_without_a_bucket_is_redelivered(deploy_gcp: Deploy) -> None:
-    """Rejecting would not help against a missing setting; the answer names it.
+    """A missing setting leads to redelivery, and the response names it.
 
     The embedded backend always has a place for blobs.
     """

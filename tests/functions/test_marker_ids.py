@@ -1,14 +1,18 @@
 """Which marker is deleted: by the remembered id, else by the list, and only what was set here."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
-from infra.standin.library.markers import Marker
 from tests.support.automations import GONE, RED
-from tests.support.contexts import with_list_lock
+from tests.support.contexts import Change, with_api, with_list_lock
 from tests.support.event_messages import event
 from tests.support.markers import DELETE, LIST, PUT, Deploy, MarkerFunctions, completed
 from tests.support.subscribing import Deployed
 from tests.support.webhooks import delivery
+from videovector_bridge.api import Marker
+from videovector_bridge.automate.actions.markers import TARGET_KEYS
 
 BY_MATCH = """
 [[automation]]
@@ -20,35 +24,39 @@ match = MATCH
 """
 
 
-def in_sdk_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let VideoVector show of a marker what its SDK knows: no target."""
-    monkeypatch.setattr(Marker, "json", Marker.info)
+def with_listed(change: Callable[[Marker], Marker]) -> Change:
+    """Change the markers that VideoVector lists."""
+    return with_api(list_markers=lambda api: map(change, api.list_markers()))
+
+
+def without_target(marker: Marker) -> Marker:
+    """A marker as VideoVector's SDK knows it."""
+    fields = {key: value for key, value in marker.fields.items() if key not in TARGET_KEYS}
+    return replace(marker, fields=fields)
 
 
 def colors(deployed: Deployed) -> list[str | None]:
-    """The colours of all markers, whatever the API shows of them."""
+    """The colours of all markers in the stand-in."""
     return [marker.color for marker in deployed.standin.state.markers.all()]
 
 
 def put_by_hand(deployed: Deployed, target_id: str, color: str) -> str:
-    """Set a marker on a run as another client does; its id."""
+    """Set a marker on a run as another client does. Returns its id."""
     state = deployed.standin.state
-    target = ("run", target_id, None)
-    return state.markers.put(target, color, None, state.next_timestamp()).marker_id
+    marker = state.markers.put(("run", target_id, None), color, None, state.next_timestamp())
+    return marker.marker_id
 
 
 def rejected_code(deployed: Deployed) -> tuple[str, str]:
-    """Owner and code of the one rejected message."""
+    """Owner and code of the only rejected message."""
     (message,) = deployed.published("rejected")
     return message.attributes["reason"], message.attributes["code"]
 
 
-def test_the_remembered_id_needs_no_list(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The id that the upsert returned is enough, though the list would show no target."""
-    in_sdk_shape(monkeypatch)
+def test_the_remembered_id_needs_no_list(deploy_embedded: Deploy) -> None:
+    """The id from the upsert is enough, even if the list shows no targets."""
     both = MarkerFunctions(deploy_embedded)
+    both.deletes.change(with_listed(without_target))
     both.upserts.push(event())
     put_by_hand(both.upserts, "run_2", "red")
 
@@ -60,7 +68,7 @@ def test_the_remembered_id_needs_no_list(
 
 
 def test_without_an_id_the_list_is_read(deploy_embedded: Deploy) -> None:
-    """The marker whose target is that of the automation is deleted, and no other."""
+    """Only the marker on the automation's target is deleted."""
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
     put_by_hand(both.upserts, "run_2", "red")
@@ -71,12 +79,10 @@ def test_without_an_id_the_list_is_read(deploy_embedded: Deploy) -> None:
     assert both.deletes.requests(LIST) == 1
 
 
-def test_a_list_that_shows_no_target_is_the_users_to_correct(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is deleted that might be another's; the rejection says what to do."""
-    in_sdk_shape(monkeypatch)
+def test_a_list_that_shows_no_target_is_the_users_to_correct(deploy_embedded: Deploy) -> None:
+    """No marker of another client is deleted. The rejection has a hint."""
     both = MarkerFunctions(deploy_embedded)
+    both.deletes.change(with_listed(without_target))
     both.lose_the_response()
 
     assert both.deletes.push(completed()) == 200
@@ -88,11 +94,11 @@ def test_a_list_that_shows_no_target_is_the_users_to_correct(
 
 
 def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
+    deploy_embedded: Deploy,
 ) -> None:
-    """The redelivered upsert learns the id; the deletion, published again, uses it."""
-    in_sdk_shape(monkeypatch)
+    """The redelivered upsert records the id. The redriven deletion uses it."""
     both = MarkerFunctions(deploy_embedded)
+    both.deletes.change(with_listed(without_target))
     both.lose_the_response()
     (until,) = both.upserts.record("marker:run:run_1").fields["pending"].values()
     both.deletes.push(completed())
@@ -106,10 +112,10 @@ def test_a_deletion_that_was_rejected_succeeds_when_the_id_is_known(
 
 
 @pytest.mark.parametrize("lands_late", [False, True])
-def test_an_upsert_in_doubt_leaves_no_marker_behind_a_newer_deletion(
+def test_an_upsert_without_response_leaves_no_marker_after_a_newer_deletion(
     deploy: Deploy, *, lands_late: bool
 ) -> None:
-    """Its redelivery deletes what its first request may have set after the deletion."""
+    """Its redelivery deletes the marker that its first request may have set later."""
     both = MarkerFunctions(deploy)
     both.lose_the_response()
     (until,) = both.upserts.record("marker:run:run_1").fields["pending"].values()
@@ -127,7 +133,7 @@ def test_an_upsert_in_doubt_leaves_no_marker_behind_a_newer_deletion(
 
 @pytest.mark.parametrize("way", ["target", "match", "marker_id"])
 def test_a_marker_of_others_stays(deploy_embedded: Deploy, way: str) -> None:
-    """Where this bridge set none, nothing is asked; with `any = true` it is deleted."""
+    """If this bridge set no marker, no request is sent. With `any = true` it is deleted."""
     both = MarkerFunctions(deploy_embedded)
     marker_id = put_by_hand(both.deletes, "run_1", "blue")
     automation = {
@@ -148,7 +154,7 @@ def test_a_marker_of_others_stays(deploy_embedded: Deploy, way: str) -> None:
 
 @pytest.mark.parametrize("known", [True, False], ids=["our id is known", "it is not"])
 def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy, *, known: bool) -> None:
-    """An id in the event that is not what this bridge set there deletes nothing."""
+    """An id in the event that is not the id that this bridge set deletes nothing."""
     by_id = BY_MATCH.replace("match = MATCH", 'marker_id = "{event.payload.id}"')
     both = MarkerFunctions(deploy_embedded, RED, by_id)
     if known:
@@ -168,7 +174,7 @@ def test_the_id_of_another_marker_is_refused(deploy_embedded: Deploy, *, known: 
 
 
 def test_a_second_deletion_asks_nothing(deploy: Deploy) -> None:
-    """The same occasion on the other channel is an event of its own, and finds nothing to do."""
+    """The same change on the other channel is a separate event, with nothing to do."""
     both = MarkerFunctions(deploy)
     both.push(event(), completed())
     before = {name: both.deletes.requests(name) for name in (PUT, LIST, DELETE)}
@@ -180,13 +186,11 @@ def test_a_second_deletion_asks_nothing(deploy: Deploy) -> None:
     assert both.deletes.published("rejected") == []
 
 
-def test_the_list_may_be_compared_by_other_keys(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where VideoVector's keys are others than ours, `match` says what it shows."""
-    in_sdk_shape(monkeypatch)
+def test_the_list_may_be_compared_by_other_keys(deploy_embedded: Deploy) -> None:
+    """If VideoVector lists other keys, `match` selects by them."""
     automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
     both = MarkerFunctions(deploy_embedded, RED, automation)
+    both.deletes.change(with_listed(without_target))
     both.lose_the_response()
     put_by_hand(both.deletes, "run_2", "blue")
 
@@ -195,13 +199,11 @@ def test_the_list_may_be_compared_by_other_keys(
     assert colors(both.deletes) == ["blue"]
 
 
-def test_of_several_markers_that_match_none_is_deleted(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At most one of them is this bridge's; `any = true` deletes them all."""
-    in_sdk_shape(monkeypatch)
+def test_of_several_markers_that_match_none_is_deleted(deploy_embedded: Deploy) -> None:
+    """At most one of them is from this bridge. `any = true` deletes them all."""
     automation = BY_MATCH.replace("MATCH", '{ color = "red" }')
     both = MarkerFunctions(deploy_embedded, RED, automation)
+    both.deletes.change(with_listed(without_target))
     both.lose_the_response()
     put_by_hand(both.deletes, "run_2", "red")
 
@@ -218,12 +220,11 @@ def test_of_several_markers_that_match_none_is_deleted(
 def test_a_marker_that_replaced_ours_by_hand_stays(
     deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch, *, any_too: bool
 ) -> None:
-    """The remembered id is gone, so the marker that is there is another's; `any` deletes it."""
+    """The recorded id is gone, so the marker is another client's. `any` deletes it."""
     both = MarkerFunctions(deploy_embedded, RED, GONE + "any = true\n" * any_too)
     both.upserts.push(event())
-    state = both.deletes.standin.state
-    (ours,) = state.markers.all()
-    state.markers.delete(ours.marker_id)
+    (ours,) = both.deletes.standin.state.markers.all()
+    both.deletes.standin.state.markers.delete(ours.marker_id)
     monkeypatch.setattr("infra.standin.library.markers.digest", lambda *_: "by_hand")
     put_by_hand(both.deletes, "run_1", "blue")
 
@@ -232,14 +233,11 @@ def test_a_marker_that_replaced_ours_by_hand_stays(
     assert both.deletes.markers() == ({} if any_too else {"run_1": "blue"})
 
 
-def test_a_match_without_an_id_is_no_silent_end(
-    deploy_embedded: Deploy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A marker that the list shows without its id cannot be deleted, and the rejection says so."""
+def test_a_match_without_an_id_is_no_silent_end(deploy_embedded: Deploy) -> None:
+    """A marker that is listed without an id cannot be deleted, and the event is rejected."""
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
-    json = Marker.json
-    monkeypatch.setattr(Marker, "json", lambda self: json(self) | {"marker_id": None})
+    both.deletes.change(with_listed(lambda marker: replace(marker, marker_id=None)))
 
     assert both.deletes.push(completed()) == 200
 
@@ -248,7 +246,7 @@ def test_a_match_without_an_id_is_no_silent_end(
 
 
 def test_one_list_is_read_at_a_time(deploy_embedded: Deploy) -> None:
-    """Lists may be large: while another message reads one, a deletion is redelivered."""
+    """Lists may be large. While another message reads one, a deletion is redelivered."""
     both = MarkerFunctions(deploy_embedded)
     both.lose_the_response()
     both.deletes.change(with_list_lock(wait_seconds=0.0))

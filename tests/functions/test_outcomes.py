@@ -34,12 +34,12 @@ def markers(deploy: Deploy) -> Deployed:
 
 
 def rejections(deployed: Deployed) -> list[Message]:
-    """What is on `rejected`."""
+    """The messages on `rejected`."""
     return deployed.published("rejected")
 
 
 def test_a_refusal_whose_report_fails_is_reported_at_redelivery(markers: Deployed) -> None:
-    """The event stays pending until `rejected` has it, and VideoVector is not asked again."""
+    """The event stays pending until it is on `rejected`. No second request is sent."""
     markers.standin.control.faults(REFUSED)
 
     def failing(*_: object) -> None:
@@ -64,7 +64,7 @@ def test_a_refusal_whose_report_fails_is_reported_at_redelivery(markers: Deploye
 
 
 def test_a_rejected_message_that_is_redriven_is_applied(markers: Deployed) -> None:
-    """What was refused is tried again once it is published again."""
+    """A redrive repeats the attempt."""
     markers.standin.control.faults(REFUSED)
     assert markers.push(colored("evt_1", 1, "red")) == 200
     (rejected,) = rejections(markers)
@@ -87,7 +87,7 @@ def test_a_refused_newest_event_hides_no_older_one(markers: Deployed) -> None:
 
 
 def test_a_redriven_event_does_not_undo_a_newer_one(markers: Deployed) -> None:
-    """By the time of its redrive a newer event may have been accepted."""
+    """A newer event may be accepted before the redrive."""
     markers.standin.control.faults(REFUSED)
     markers.push(colored("evt_1", 1, "red"))
     markers.push(colored("evt_2", 2, "blue"))
@@ -99,7 +99,7 @@ def test_a_redriven_event_does_not_undo_a_newer_one(markers: Deployed) -> None:
 
 
 def test_a_failing_automation_does_not_stop_the_others(markers: Deployed) -> None:
-    """A transient failure of one: the other automations of the event are done at once."""
+    """After a transient failure of one automation, the others are done in the same delivery."""
     markers.automations(coloring("one", "run_a"), coloring("two", "run_b"))
     markers.standin.control.faults({"on": PUT, "kind": "status", "status": 401})
 
@@ -111,7 +111,7 @@ def test_a_failing_automation_does_not_stop_the_others(markers: Deployed) -> Non
 
 
 def test_a_bug_in_one_automation_does_not_stop_the_others(markers: Deployed) -> None:
-    """A crash of one is answered 500 after the others are done."""
+    """After the others are done, the response is 500."""
     markers.automations(coloring("one", "run_a"), coloring("two", "run_b"))
 
     def crashing(api: VideoVectorClient, body: Mapping[str, Any]) -> Any:
@@ -166,7 +166,7 @@ def test_the_record_keeps_what_was_accepted(markers: Deployed) -> None:
 
 
 def test_a_state_that_no_record_holds_is_rejected_before_it_is_applied(markers: Deployed) -> None:
-    """A redelivery would not change it."""
+    """A redelivery would fail in the same way."""
     body = 'target = "x"\nbody.a.b.c.d.e.f.g = "{event.payload.deep}"'
     markers.automations(coloring("deep").partition("target_type")[0] + body)
 

@@ -14,7 +14,7 @@ from tests.support.subscribing import Deployed, log_lines
 
 
 def fault(**fields: Any) -> dict[str, Any]:
-    """Something that befalls every request to upsert a marker."""
+    """A fault of every request to upsert a marker."""
     return {"on": PUT, "times": None, **fields}
 
 
@@ -36,7 +36,7 @@ def fault(**fields: Any) -> dict[str, Any]:
 def test_transient_trouble_is_redelivered(
     embedded: Deployed, capsys: pytest.CaptureFixture[str], trouble: dict[str, Any]
 ) -> None:
-    """Trouble at VideoVector answers 503 in a sentence, and rejects nothing."""
+    """A failure at VideoVector leads to 503 with a sentence, and rejects nothing."""
     embedded.standin.control.faults(trouble)
     if trouble["kind"] == "delay":
         embedded.set("API_TIMEOUT_SECONDS", "0.2")
@@ -54,8 +54,8 @@ def test_transient_trouble_is_redelivered(
     assert embedded.published("rejected") == []
 
 
-def test_an_event_in_doubt_has_its_effect_in_the_end(embedded: Deployed) -> None:
-    """After a lost answer the event waits until no request can land, then is applied."""
+def test_an_event_whose_response_was_lost_has_its_effect_later(embedded: Deployed) -> None:
+    """After a lost response the event waits until the request cannot take effect any more."""
     embedded.standin.control.faults({"on": PUT, "kind": "drop", "act": True})
 
     assert embedded.push(event()) == 503
@@ -82,7 +82,7 @@ def test_a_wrong_key_or_scope_is_redelivered(embedded: Deployed) -> None:
 
 
 def test_an_unreachable_api_is_redelivered(embedded: Deployed) -> None:
-    """A refused connection is transient, and may be tried again at once."""
+    """A refused connection is transient. The next attempt may follow at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     embedded.set("VIDEO_VECTOR_BASE_URL", f"http://127.0.0.1:{port}/api/v2")
@@ -93,7 +93,7 @@ def test_an_unreachable_api_is_redelivered(embedded: Deployed) -> None:
 
 
 def broken(markers: Deployed, part: str) -> None:
-    """Let the store of records, or the topics, be out of reach from now on."""
+    """Make the document store, or the topics, unreachable."""
     if markers.settings.kind == "embedded":
         blocked = Path(markers.settings.embedded_dir) / f"{part}.sqlite3"
         blocked.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def broken(markers: Deployed, part: str) -> None:
 def test_a_store_that_is_down_is_redelivered(
     markers: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without its records nothing is sent to VideoVector."""
+    """Without the record no request is sent."""
     markers.change(with_effects(store_seconds=0.5))
     broken(markers, "documents")
 
@@ -119,7 +119,7 @@ def test_a_store_that_is_down_is_redelivered(
 
 
 def test_a_rejection_that_cannot_be_published_is_redelivered(markers: Deployed) -> None:
-    """What should be on topic `rejected` is not acknowledged until it is there."""
+    """The message is acknowledged only after it is on `rejected`."""
     markers.change(with_limits(publish=0.5))
     broken(markers, "messages")
 
@@ -132,7 +132,7 @@ def test_a_rejection_that_cannot_be_published_is_redelivered(markers: Deployed) 
 def test_a_wrong_automations_file_loses_nothing(
     embedded: Deployed, capsys: pytest.CaptureFixture[str], text: bytes | None
 ) -> None:
-    """Events are redelivered until the file is corrected, and a critical line names it."""
+    """Events are redelivered until the file is corrected. A critical log line names it."""
     embedded.file.unlink()
     if text is not None:
         embedded.file.write_bytes(text)
@@ -166,7 +166,7 @@ def test_wrong_settings_lose_nothing(
 def test_a_bug_is_redelivered_and_leaks_nothing(
     embedded: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An unforeseen exception is a critical line with its trace, cleaned of secrets."""
+    """An unexpected exception is logged with its traceback, without secrets."""
     key = embedded.standin.keys["write"]
 
     def bug(*_: object) -> None:

@@ -13,7 +13,7 @@ from tests.support.webhooks import delivery
 
 
 def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: Deployed) -> None:
-    """A message of the webhook's channel is judged as any other."""
+    """Messages of channel webhook are rejected like all others."""
     attributes = message_of_delivery(delivery()).attributes
 
     assert embedded.post(b"[]", attributes)[0] == 200
@@ -22,8 +22,8 @@ def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: Deploye
     assert (rejected.data, rejected.attributes["code"]) == (b"[]", "not_an_event")
 
 
-def test_what_no_redelivery_helps_is_rejected_byte_for_byte(markers: Deployed) -> None:
-    """`rejected` has the bytes and attributes of the message, and who can correct what."""
+def test_an_event_that_always_fails_is_rejected_byte_for_byte(markers: Deployed) -> None:
+    """The rejected message has the bytes, the attributes, the reason and the code."""
     junk = bytes(range(256))
     attributes = message_of(event()).attributes
 
@@ -83,7 +83,7 @@ def test_what_no_redelivery_helps_is_rejected_byte_for_byte(markers: Deployed) -
 def test_each_permanent_problem_has_its_reason(
     embedded: Deployed, fields: dict[str, Any], automation: str, reason: str, code: str
 ) -> None:
-    """The reason says who can correct it, the code what it is; the event is acknowledged."""
+    """The reason says who can correct the problem. The event is acknowledged."""
     embedded.automations(automation)
     sent = event(**fields)
 
@@ -99,7 +99,7 @@ def test_each_permanent_problem_has_its_reason(
 def test_data_that_is_no_event_is_rejected(
     embedded: Deployed, data: bytes, content_type: str
 ) -> None:
-    """Any bytes but a JSON object are the vendor's to correct, whatever their content type."""
+    """For any data but a JSON object, of any content type, the reason is `vendor`."""
     attributes = {**message_of(event()).attributes, "content-type": content_type}
 
     status, _ = embedded.post(data, attributes)
@@ -110,7 +110,7 @@ def test_data_that_is_no_event_is_rejected(
 
 
 def test_a_wrapped_push_is_not_lost(embedded: Deployed) -> None:
-    """A subscription that wraps its messages is a mistake, and the rejection says so."""
+    """A subscription must not wrap its messages, and the rejection says so."""
     wrapped = {"message": {"data": "e30=", "messageId": "1"}, "subscription": "projects/p/s/s"}
     body = json.dumps(wrapped).encode()
 
@@ -123,7 +123,7 @@ def test_a_wrapped_push_is_not_lost(embedded: Deployed) -> None:
 
 
 def without(*names: str) -> dict[str, str]:
-    """The headers of a good event, without some."""
+    """The headers of a valid event without some."""
     attributes = dict(message_of(event()).attributes)
     return {name: value for name, value in attributes.items() if name not in names}
 
@@ -139,8 +139,10 @@ def without(*names: str) -> dict[str, str]:
     ],
     ids=["id", "type", "source", "specversion", "version 9.9"],
 )
-def test_what_is_no_cloud_event_is_rejected(embedded: Deployed, attributes: dict[str, str]) -> None:
-    """No redelivery gives a message the attributes that every CloudEvent has."""
+def test_a_request_that_is_no_cloud_event_is_rejected(
+    embedded: Deployed, attributes: dict[str, str]
+) -> None:
+    """A message without the attributes of a CloudEvent fails on every redelivery."""
     data = message_of(event()).data
     status, _ = embedded.post(data, attributes)
 
@@ -151,7 +153,7 @@ def test_what_is_no_cloud_event_is_rejected(embedded: Deployed, attributes: dict
 
 
 def test_one_automation_that_is_rejected_does_not_stop_the_next(embedded: Deployed) -> None:
-    """Each automation stands for itself."""
+    """Each automation has its own outcome."""
     wrong = RED.replace("{event.run_id}", "{event.payload.id}").replace('"red"', '"wrong"')
     embedded.automations(wrong, RED)
 
@@ -162,8 +164,8 @@ def test_one_automation_that_is_rejected_does_not_stop_the_next(embedded: Deploy
     assert rejected.attributes["automation"] == "wrong"
 
 
-def test_the_time_of_an_event_is_never_made_up(embedded: Deployed) -> None:
-    """Without `created_at` the attribute counts; without both the order is not known."""
+def test_an_event_without_a_time_is_rejected(embedded: Deployed) -> None:
+    """Without `created_at` the attribute is used; without both the event is rejected."""
     data = json.dumps(event() | {"created_at": None}).encode()
     assert embedded.post(data, {**without("ce-time"), "ce-time": "2026-01-01T00:00:09Z"})[0] == 200
     assert embedded.markers() == {"run_1": "red"}

@@ -40,7 +40,7 @@ FILTER = "POST /search/filter/playground"
 
 @pytest.fixture
 def standin() -> Any:
-    """A VideoVector with videos in its playground."""
+    """A stand-in with videos in its playground."""
     with StandIn(StandInConfig(videos=0, playground_videos=3)) as running:
         yield running
 
@@ -77,7 +77,7 @@ def all_segments(deployed: Deployed) -> set[str]:
 
 
 def test_each_match_is_published(searches: Deployed) -> None:
-    """With what was searched for, the whole match, and its ids where every event has them."""
+    """The event has the search, the match, and the match's ids in the fields of an event."""
     assert searches.push(completed()) == 200
 
     published = matches(searches)
@@ -103,7 +103,7 @@ def test_a_match_is_published_once(searches: Deployed) -> None:
 
 
 def test_what_is_new_is_published(searches: Deployed) -> None:
-    """A later search reports what the earlier ones did not find."""
+    """A later search publishes only matches that earlier searches did not have."""
     searches.automations(TEXT.replace("top_k = 50", "top_k = 1"))
     searches.push(completed())
     assert len(matches(searches)) == 1
@@ -125,7 +125,7 @@ def test_each_automation_remembers_for_itself(embedded: Deployed) -> None:
 
 
 def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
-    """In either style that VideoVector answers in."""
+    """In either style of VideoVector's pagination."""
     searches.automations(CONDITIONS)
 
     assert searches.push(completed()) == 200
@@ -134,8 +134,8 @@ def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
     assert searches.requests(FILTER) >= 1
 
 
-def test_a_failure_half_way_goes_on(embedded: Deployed) -> None:
-    """The redelivery publishes the rest, and what was in hand under the same id."""
+def test_a_search_that_failed_half_way_is_continued(embedded: Deployed) -> None:
+    """The redelivery publishes the rest, and repeats the last match with the same id."""
     count = 0
 
     def failing(topics: Topics, topic: str, messages: Sequence[Message], timeout: Timeout) -> None:
@@ -155,13 +155,13 @@ def test_a_failure_half_way_goes_on(embedded: Deployed) -> None:
 
 
 def record_of(key: str, until: float) -> Record:
-    """The record of a match that an attempt which ends at that time has claimed."""
+    """The record of a match that an attempt claimed until a time."""
     version = Version("", key)
     return Record(State({"match": key}, version), None, {version.key: until}, created=True)
 
 
 def test_a_claimed_match_stops_no_other(searches: Deployed) -> None:
-    """The others are published; the redelivery publishes it when its claim is over."""
+    """The others are published. A redelivery after the end of the claim publishes it."""
     until = time.time() + 1_000
     segment_id = sorted(all_segments(searches))[3]
     key = key_of_segment(searches, segment_id)
@@ -180,14 +180,14 @@ def test_a_claimed_match_stops_no_other(searches: Deployed) -> None:
 
 
 def key_of_segment(deployed: Deployed, segment_id: str) -> str:
-    """The key of the match that a segment of the stand-in is."""
+    """The key of the match for a segment of the stand-in."""
     rows = deployed.context.api.playground_search("a an two", 50)
     (row,) = [row for row in rows if row["segment_id"] == segment_id]
     return match_key("cars", row)
 
 
 def test_a_match_that_is_refused_is_reported_alone(embedded: Deployed) -> None:
-    """By its key; a redelivery publishes and reports nothing again."""
+    """The report has its key. A redrive publishes it, and no other match again."""
     segment_id = sorted(all_segments(embedded))[3]
     key = key_of_segment(embedded, segment_id)
 
@@ -207,7 +207,7 @@ def test_a_match_that_is_refused_is_reported_alone(embedded: Deployed) -> None:
 
 
 def test_a_page_that_is_refused_loses_no_match_before_it(embedded: Deployed) -> None:
-    """They are published, one that is claimed by the redelivery, and the event is rejected."""
+    """They are published, a claimed one by the redelivery. Then the event is rejected."""
     embedded.automations(CONDITIONS)
     rows = [{"result_id": f"r{number}"} for number in range(3)]
 
@@ -232,15 +232,15 @@ def test_a_page_that_is_refused_loses_no_match_before_it(embedded: Deployed) -> 
     assert rejected.attributes["code"] == "validation_refused"
 
 
-def test_what_is_done_costs_nothing_at_a_redelivery(
+def test_matches_that_are_done_cost_nothing_at_a_redelivery(
     embedded: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The record of the event knows which matches are done; theirs are not read."""
+    """The record of the event has the matches that are done. Their records are not read."""
     count = itertools.count(1)
 
     def failing(topics: Topics, topic: str, messages: Sequence[Message], timeout: Timeout) -> None:
         if next(count) == 5:
-            raise BackendError("the topic did not answer")
+            raise BackendError("the topic did not respond")
         topics.publish(topic, messages, timeout=timeout)
 
     with embedded.changed(with_topics(failing)):
@@ -258,7 +258,7 @@ def test_what_is_done_costs_nothing_at_a_redelivery(
 
 
 def test_a_search_that_takes_too_long_is_continued(embedded: Deployed) -> None:
-    """By the redelivery."""
+    """The redelivery continues it."""
     with embedded.changed(with_limits(parts=-1.0)):
         assert embedded.push(completed()) == 503
     assert matches(embedded) == []
@@ -272,7 +272,7 @@ def test_a_search_that_takes_too_long_is_continued(embedded: Deployed) -> None:
     [(None, "expression_failed"), ("", "bad_search"), ("  ", "bad_search"), (5, "bad_search")],
 )
 def test_a_search_for_nothing_is_rejected(embedded: Deployed, query: object, code: str) -> None:
-    """What is not a text cannot be searched for."""
+    """A query must be a text that is not empty."""
     assert embedded.push(completed(query=query)) == 200
 
     (rejected,) = embedded.published("rejected")
@@ -281,7 +281,7 @@ def test_a_search_for_nothing_is_rejected(embedded: Deployed, query: object, cod
 
 
 def test_what_videovector_refuses_is_rejected(embedded: Deployed) -> None:
-    """A condition that it does not know."""
+    """VideoVector refuses an unknown condition."""
     embedded.automations(CONDITIONS.replace("greater_than", "much_greater"))
 
     assert embedded.push(completed()) == 200
@@ -292,7 +292,7 @@ def test_what_videovector_refuses_is_rejected(embedded: Deployed) -> None:
 
 @pytest.mark.parametrize("other", ["evt_2", "of another source"])
 def test_events_of_their_own_search_for_themselves(embedded: Deployed, other: str) -> None:
-    """Another event searches again; a match that the first one published stays its own."""
+    """Another event searches again, but publishes no match of the first one again."""
     message = message_of(completed())
     changed = message_of(completed("evt_2", 1)) if other == "evt_2" else message
     attributes = {**changed.attributes, "ce-source": "//other"}
@@ -307,7 +307,7 @@ def test_events_of_their_own_search_for_themselves(embedded: Deployed, other: st
 
 @pytest.mark.parametrize("levels", [240, 250, 252, 260, 1_000])
 def test_a_match_of_any_depth_is_published(embedded: Deployed, levels: int) -> None:
-    """With what can be written of it."""
+    """Without the fields that are nested too deeply."""
     row = {"result_id": "r", "video_id": "ключ" * 500, "deep": nested(levels)}
     embedded.change(with_api(playground_search=lambda *_, **__: [row]))
 

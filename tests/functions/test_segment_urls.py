@@ -49,13 +49,13 @@ def embedded(deploy_embedded: Deploy) -> Deployed:
 
 
 def segments(deployed: Deployed) -> dict[str, str]:
-    """The segments of a video that the stand-in has, with their addresses."""
+    """The segments of a video of the stand-in, with their URIs."""
     (video, *_) = deployed.standin.state.library.videos.values()
     return {each.segment_id: each.gcs_uri for each in video.segments}
 
 
 def of_video(deployed: Deployed, name: str = "evt_1") -> dict[str, Any]:
-    """An event about a video that the stand-in has, and about no run."""
+    """An event about a video of the stand-in, without a run."""
     return {
         **processed("", name),
         "video_id": next(iter(deployed.standin.state.library.videos)),
@@ -82,14 +82,14 @@ def issued(deployed: Deployed) -> list[str]:
 
 
 def refused_parts(deployed: Deployed) -> list[str]:
-    """The segments on `rejected`, each with a message of its own."""
+    """The segments on `rejected`, one for each message."""
     rejected = deployed.published("rejected")
     assert all(one.attributes["automation"] == "segments" for one in rejected)
     return [one.attributes["target-part"] for one in rejected]
 
 
 def test_every_segment_of_a_video_has_a_url(links: Deployed) -> None:
-    """A message for each, with its id; a redelivery issues none again."""
+    """Each segment has a message with its id. A redelivery publishes nothing."""
     assert links.push(of_video(links)) == 200
     assert links.push(of_video(links)) == 200
 
@@ -119,8 +119,8 @@ class RecordingDocuments:
         return self._real.write(collection, document_id, *args, **named)
 
 
-def test_an_event_has_one_record_whatever_its_segments(links: Deployed) -> None:
-    """It is written at the claim and at the end, and read by no first delivery."""
+def test_an_event_has_one_record_for_all_segments(links: Deployed) -> None:
+    """A first delivery writes it at the claim and at the end, and reads nothing."""
     calls: list[tuple[str, str]] = []
     links.change(with_documents(lambda real: RecordingDocuments(real, calls)))
 
@@ -132,7 +132,7 @@ def test_an_event_has_one_record_whatever_its_segments(links: Deployed) -> None:
 
 
 def test_a_failure_half_way_stops_no_other_segment(embedded: Deployed) -> None:
-    """The redelivery asks for the one that failed, and for no other."""
+    """The redelivery requests only the one that failed."""
     first, second, third, *others = segments(embedded)
     embedded.standin.control.faults(FINE, FINE, *[DOWN] * ATTEMPTS)
 
@@ -151,7 +151,7 @@ class DeathError(BaseException):
 
 
 def test_a_crash_half_way_costs_only_what_was_not_noted(embedded: Deployed) -> None:
-    """When its claim is over the redelivery continues where the progress was saved last."""
+    """A redelivery after the end of the claim continues from the saved progress."""
     embedded.change(with_effects(save_seconds=-1.0))
     first, second, *others = segments(embedded)
     count = 0
@@ -177,7 +177,7 @@ def test_a_crash_half_way_costs_only_what_was_not_noted(embedded: Deployed) -> N
 
 
 def test_a_refused_segment_is_reported_alone(embedded: Deployed) -> None:
-    """By its id; the others have their URLs, and a redelivery of the message changes nothing."""
+    """The report has its id. The others have URLs."""
     change_segments(
         embedded, {"gcs_uri": "gs://elsewhere/x"}, {"gcs_uri": f"gs://{MEDIA_BUCKET}/no"}
     )
@@ -196,7 +196,7 @@ def test_a_refused_segment_is_reported_alone(embedded: Deployed) -> None:
 
 
 def test_a_refusal_is_reported_once_though_another_segment_fails(embedded: Deployed) -> None:
-    """The redelivery is for the one that failed."""
+    """The redelivery requests only the one that failed, and reports nothing."""
     change_segments(embedded, {"gcs_uri": "gs://elsewhere/x"})
     first, *others = segments(embedded)
     embedded.standin.control.faults(*[DOWN] * ATTEMPTS)
@@ -212,7 +212,7 @@ def test_a_refusal_is_reported_once_though_another_segment_fails(embedded: Deplo
 def test_after_a_correction_only_refused_segments_are_asked_for(
     links: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rejected message is published again when the bucket is on the list."""
+    """The redrive of the rejected message requests only the refused segment."""
     uri = "gs://elsewhere/x.mp4"
     monkeypatch.setitem(links.standin.state.library.objects, uri, StoredObject("video/mp4", "x"))
     change_segments(links, {"gcs_uri": uri})
@@ -231,7 +231,7 @@ def test_after_a_correction_only_refused_segments_are_asked_for(
 
 
 def test_what_is_still_refused_is_reported_again(embedded: Deployed) -> None:
-    """Who published it again learns that it was of no use."""
+    """A redrive without a correction leads to a new report."""
     change_segments(embedded, {"gcs_uri": "gs://elsewhere/x"})
     embedded.push(of_video(embedded))
     (rejected,) = embedded.published("rejected")
@@ -243,7 +243,7 @@ def test_what_is_still_refused_is_reported_again(embedded: Deployed) -> None:
 
 
 def test_a_bug_with_one_segment_stops_no_other(embedded: Deployed) -> None:
-    """The message is redelivered for it, when its claim is over; the others are done."""
+    """The others are done. A redelivery after the end of the claim repeats that one."""
     first, *others = segments(embedded)
 
     def failing(api: VideoVectorClient, gcs_uri: str, **named: Any) -> Any:
@@ -268,7 +268,7 @@ def test_a_bug_with_one_segment_stops_no_other(embedded: Deployed) -> None:
     ids=["long", "longer than an attribute", "not ASCII", "blanks"],
 )
 def test_ids_of_any_form_name_their_messages(embedded: Deployed, one: str, other: str) -> None:
-    """What fits no attribute is hashed; the data has the id as it is. A refusal is reported."""
+    """An id that is invalid in an attribute is hashed there; the data has the id itself."""
     elsewhere = {"segment_id": one + "3", "gcs_uri": "gs://elsewhere/x"}
     change_segments(embedded, {"segment_id": one}, {"segment_id": other}, elsewhere)
 
@@ -287,7 +287,7 @@ def test_ids_of_any_form_name_their_messages(embedded: Deployed, one: str, other
 def test_a_segment_without_id_or_address_is_left_out(
     embedded: Deployed, values: dict[str, Any]
 ) -> None:
-    """As VideoVector has it while it is processed."""
+    """VideoVector lists such segments while it processes a video."""
     change_segments(embedded, values)
 
     assert embedded.push(of_video(embedded)) == 200
@@ -296,7 +296,7 @@ def test_a_segment_without_id_or_address_is_left_out(
 
 
 def test_segments_that_take_too_long_are_continued(embedded: Deployed) -> None:
-    """By the redelivery, which needs no free claim to wait for."""
+    """The redelivery continues at once: the claim has ended."""
     with embedded.changed(with_limits(parts=-1.0)):
         assert embedded.push(of_video(embedded)) == 503
     assert issued(embedded) == []
@@ -306,7 +306,7 @@ def test_segments_that_take_too_long_are_continued(embedded: Deployed) -> None:
 
 
 def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
-    """An event without one is the user's to correct."""
+    """An event without a video is rejected; the user can correct that."""
     assert embedded.push({**processed(""), "video_id": None}) == 200
 
     (rejected,) = embedded.published("rejected")
@@ -314,7 +314,7 @@ def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
 
 
 def test_one_list_of_segments_is_read_at_a_time(embedded: Deployed) -> None:
-    """Lists may be large: while another message reads one, this one is redelivered."""
+    """Lists may be large. While another message reads one, this message is redelivered."""
     embedded.change(with_list_lock(wait_seconds=0.0))
 
     with embedded.context.list_lock.acquired():

@@ -79,7 +79,7 @@ def calls(deployed: Deployed) -> list[int]:
 
 
 def test_a_video_becomes_a_document(snapshots: Deployed) -> None:
-    """What the batch helpers answer about it, with the event that it is from."""
+    """The document has the data of the batch helpers, and the event."""
     video_id = videos(snapshots)[0]
 
     assert snapshots.push(about(video_id)) == 200
@@ -98,8 +98,8 @@ def test_a_video_becomes_a_document(snapshots: Deployed) -> None:
     assert calls(snapshots) == [1, 1, 1]
 
 
-def test_redelivery_asks_nothing(snapshots: Deployed) -> None:
-    """Nor does an older event."""
+def test_a_redelivery_sends_no_request(snapshots: Deployed) -> None:
+    """Neither a redelivery nor an older event sends a request."""
     video_id = videos(snapshots)[0]
     snapshots.push(about(video_id, "evt_2", 2))
     before = stored(snapshots, video_id)
@@ -115,7 +115,7 @@ def test_redelivery_asks_nothing(snapshots: Deployed) -> None:
 
 
 def test_many_events_share_calls(embedded: Deployed) -> None:
-    """As many as arrive at once; each video has its document."""
+    """Events that arrive at once share the calls, and each video has its document."""
     both = videos(embedded)
     assert len(both) == 2
 
@@ -131,7 +131,7 @@ def test_many_events_share_calls(embedded: Deployed) -> None:
 def test_first_events_share_one_batch_loader(
     embedded: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many are the first: no second one is made while the first is being made."""
+    """Concurrent first events wait until the loader is open."""
     making: list[int] = []
     second = threading.Event()
 
@@ -187,8 +187,8 @@ def test_a_video_that_is_not_there_has_a_document_too(snapshots: Deployed) -> No
     assert document.fields["found"] is False
 
 
-def test_a_slow_older_answer_does_not_replace_a_newer_one(snapshots: Deployed) -> None:
-    """An answer that was asked for before another writer wrote is asked for again."""
+def test_a_slow_older_response_does_not_replace_a_newer_one(snapshots: Deployed) -> None:
+    """After a write by another attempt, the data is requested again."""
     video_id = videos(snapshots)[0]
     responses: list[Any] = []
 
@@ -211,7 +211,7 @@ def test_a_slow_older_answer_does_not_replace_a_newer_one(snapshots: Deployed) -
 
 
 def test_a_failing_api_means_redelivery(embedded: Deployed) -> None:
-    """And the redelivery writes the document."""
+    """The redelivery writes the document."""
     video_id = videos(embedded)[0]
     embedded.standin.control.faults(
         *({"on": BATCHES[1], "kind": "status", "status": 503} for _ in range(9))
@@ -226,7 +226,7 @@ def test_a_failing_api_means_redelivery(embedded: Deployed) -> None:
 
 
 def in_one_batch(keys: int) -> Change:
-    """Begin each lookup when it has so many keys, and not before."""
+    """Start each lookup only when it has so many keys."""
     return with_limits(batch_linger=60.0, batch_keys=keys)
 
 
@@ -269,15 +269,15 @@ def test_a_refused_video_is_rejected_alone(
     helper: str,
     refusal: PermanentError,
 ) -> None:
-    """Whichever helper refuses it, the others of its batch have their documents."""
+    """The other videos of its batch have documents, for each helper and error."""
     video_ids = [f"v{number}" for number in range(5)]
 
-    def answer(ids: list[str]) -> list[dict[str, Any]]:
+    def rows(ids: list[str]) -> list[dict[str, Any]]:
         if "v3" in ids:
             raise refusal
         return [{"video_id": id_} for id_ in ids]
 
-    change_helper(embedded, helper, answer)
+    change_helper(embedded, helper, rows)
 
     assert push_all(embedded, video_ids) == [200] * 5
 
@@ -288,7 +288,7 @@ def test_a_refused_video_is_rejected_alone(
     assert [id_ for id_ in video_ids if stored(embedded, id_) is None] == ["v3"]
 
 
-ANSWERS = {
+RESPONSES = {
     "404": httpx.Response(404, json={"detail": "Video not found"}),
     "422": httpx.Response(422, json={"detail": [{"msg": "not an id"}]}),
     "451 of a proxy": httpx.Response(451, text="<html>"),
@@ -298,16 +298,16 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_an_answer_decides_for_the_video_that_causes_it(
-    embedded: Deployed, answer: httpx.Response
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+def test_an_error_response_rejects_only_the_video_that_causes_it(
+    embedded: Deployed, response: httpx.Response
 ) -> None:
-    """Whatever VideoVector answers where that video is among those asked for."""
+    """An error response to any call with that video rejects only that video."""
 
     def handle(request: httpx.Request) -> httpx.Response:
         ids = json.loads(request.content)["video_ids"]
         if "v1" in ids and request.url.path.endswith("/status"):
-            return httpx.Response(answer.status_code, content=answer.content)
+            return httpx.Response(response.status_code, content=response.content)
         return httpx.Response(200, json=[{"video_id": id_, "title": f"<{id_}>"} for id_ in ids])
 
     http = httpx.Client(transport=httpx.MockTransport(handle))
@@ -329,15 +329,15 @@ def test_an_answer_decides_for_the_video_that_causes_it(
 
 
 def test_videos_whose_rows_are_too_many_together(embedded: Deployed) -> None:
-    """They are asked for in smaller batches, and none is rejected."""
+    """They are requested in smaller batches, and none is rejected."""
     video_ids = [f"v{number}" for number in range(5)]
 
-    def answer(ids: list[str]) -> list[dict[str, Any]]:
+    def rows(ids: list[str]) -> list[dict[str, Any]]:
         if len(ids) > 2:
             raise ResponseTooLarge("too many segments", status=200)
         return [{"video_id": id_, "segments": [{"segment_id": "s"}]} for id_ in ids]
 
-    change_helper(embedded, "batch_segments", answer)
+    change_helper(embedded, "batch_segments", rows)
 
     assert push_all(embedded, video_ids) == [200] * 5
 
@@ -346,8 +346,8 @@ def test_videos_whose_rows_are_too_many_together(embedded: Deployed) -> None:
     assert [each and each.fields["segments"]["total"] for each in documents] == [1] * 5
 
 
-def test_odd_rows_spoil_nothing(snapshots: Deployed) -> None:
-    """A row that is nobody's is ignored; what no document could hold is left out."""
+def test_odd_rows_are_ignored(snapshots: Deployed) -> None:
+    """Rows without a valid video_id are ignored, and invalid values are omitted."""
     odd: list[dict[str, Any]] = [{"title": "whose?"}, {"video_id": ["v0"]}, {"video_id": {"a": 1}}]
     deep: Any = 2**64
     for _ in range(100):
@@ -368,7 +368,7 @@ def test_odd_rows_spoil_nothing(snapshots: Deployed) -> None:
 
 @pytest.mark.parametrize("video_id", ["", 5, ["a"], "v" * 1_001])
 def test_a_snapshot_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
-    """The automation names no video; its author can correct it."""
+    """The automation has no valid video_id; the user can correct it."""
     embedded.automations(SNAPSHOT.replace("event.video_id", "event.payload.id"))
     one = {**about("v"), "payload": {"id": video_id}}
 

@@ -58,7 +58,7 @@ def embedded(deploy_embedded: Deploy) -> Deployed:
 
 
 def files(deployed: Deployed) -> Files:
-    """Where previews are."""
+    """The store of previews."""
     assert deployed.backend.files is not None
     return deployed.backend.files
 
@@ -74,7 +74,7 @@ def segment(deployed: Deployed) -> str:
 
 
 def with_gif(picture: Media) -> Change:
-    """Let VideoVector have this picture of every video."""
+    """Let VideoVector return this picture for every video."""
     return with_api(gif=lambda *_: picture)
 
 
@@ -94,7 +94,7 @@ def segment_done(segment_id: Any, name: Any, video_id: str = "vid_1") -> dict[st
 
 
 def test_the_gif_of_a_video_is_stored(previews: Deployed) -> None:
-    """Byte for byte, with its content type, and announced with the ids of its event."""
+    """The file has the same bytes and content type. An event with its URI is published."""
     video_id = video(previews)
 
     assert previews.push(done(video_id)) == 200
@@ -123,7 +123,7 @@ def test_the_gif_of_a_video_is_stored(previews: Deployed) -> None:
 
 
 def test_the_thumbnail_of_a_segment_is_stored(previews: Deployed) -> None:
-    """Under a name of the automation's choice."""
+    """The automation sets the name of the file."""
     segment_id = segment(previews)
 
     assert previews.push(segment_done(segment_id, "a b/ü#?.jpg")) == 200
@@ -137,7 +137,7 @@ def test_the_thumbnail_of_a_segment_is_stored(previews: Deployed) -> None:
 
 
 def test_redelivery_stores_nothing_again(previews: Deployed) -> None:
-    """Nor asks VideoVector, nor announces."""
+    """It sends no request, and publishes no event."""
     for _ in range(3):
         assert previews.push(done(video(previews))) == 200
 
@@ -146,7 +146,7 @@ def test_redelivery_stores_nothing_again(previews: Deployed) -> None:
 
 
 def test_the_same_picture_is_not_written_again(previews: Deployed) -> None:
-    """A newer event about it is announced, but the file stays the one it was."""
+    """A newer event is announced, but the file is not written."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
     previews.push(done(video_id))
@@ -163,7 +163,7 @@ def test_the_same_picture_is_not_written_again(previews: Deployed) -> None:
 
 
 def test_another_picture_replaces_the_file(previews: Deployed) -> None:
-    """Under the same name, as another generation."""
+    """The name is the same, the generation another."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
     previews.push(done(video_id))
@@ -180,7 +180,7 @@ def test_another_picture_replaces_the_file(previews: Deployed) -> None:
 
 
 def test_a_slow_older_picture_does_not_replace_a_newer_one(previews: Deployed) -> None:
-    """A picture that was fetched before another was stored is fetched again."""
+    """After a write by another attempt, the picture is fetched again."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
     pictures: list[bytes] = []
@@ -199,8 +199,8 @@ def test_a_slow_older_picture_does_not_replace_a_newer_one(previews: Deployed) -
     assert files(previews).read(name, timeout=10) == media.gif(video_id)
 
 
-def test_a_lost_answer_writes_once(embedded: Deployed) -> None:
-    """Our own bytes are found to be there already."""
+def test_a_lost_response_writes_once(embedded: Deployed) -> None:
+    """The next try sees that the file has the same bytes."""
     written: list[StoredFile] = []
 
     def losing(real: Files, *args: Any, **options: Any) -> StoredFile:
@@ -216,7 +216,7 @@ def test_a_lost_answer_writes_once(embedded: Deployed) -> None:
 
 
 def test_a_file_that_others_write_all_the_time_is_redelivered(embedded: Deployed) -> None:
-    """After a few tries the function gives up for now."""
+    """After a few tries the message is redelivered."""
 
     def conflict(*_: Any, **__: Any) -> StoredFile:
         raise ConflictError("another writer was first")
@@ -237,7 +237,7 @@ EVENT_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 def test_a_picture_that_is_not_there_yet_is_redelivered(
     embedded: Deployed, missing: dict[str, Any], seconds: float
 ) -> None:
-    """VideoVector may make it after the event: for 15 minutes its 404 is not final."""
+    """VideoVector may create it after the event: for 15 minutes a 404 is not final."""
     embedded.change(with_time(EVENT_TIME + timedelta(seconds=seconds)))
 
     assert embedded.push(missing) == 503
@@ -251,7 +251,7 @@ def test_a_picture_that_is_not_there_yet_is_redelivered(
 def test_a_picture_that_is_still_not_there_is_rejected(
     embedded: Deployed, missing: dict[str, Any]
 ) -> None:
-    """15 minutes after its event VideoVector's 404 is final."""
+    """15 minutes after the event a 404 is final."""
     embedded.change(with_time(EVENT_TIME))
     assert embedded.push(missing) == 503
     embedded.change(with_time(EVENT_TIME + timedelta(minutes=15)))
@@ -263,7 +263,7 @@ def test_a_picture_that_is_still_not_there_is_rejected(
 
 
 def test_a_picture_that_is_made_later_is_stored(embedded: Deployed) -> None:
-    """By the redelivery that finds it, and announced once."""
+    """The redelivery stores it, and it is announced once."""
     embedded.change(with_time(EVENT_TIME + timedelta(minutes=1)))
     assert embedded.push(done("vid_later")) == 503
     embedded.change(with_gif(Media(b"GIF89a", "image/gif")))
@@ -301,7 +301,7 @@ def test_without_a_bucket_previews_are_rejected(deploy_gcp: Deploy) -> None:
 
 @pytest.mark.parametrize("video_id", ["", 5, "v" * 1_001])
 def test_a_preview_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
-    """The automation names no video; its author can correct it."""
+    """The automation has no valid video_id; the user can correct it."""
     embedded.automations(GIF.replace("event.video_id", "event.payload.id"))
 
     assert embedded.push({**done("v"), "payload": {"id": video_id}}) == 200
@@ -315,7 +315,7 @@ def test_a_preview_of_nothing_is_rejected(embedded: Deployed, video_id: object) 
     ["/x", "a/../b", "..", ".", "a\nb", "x" * 1_025, "é" * 600, ".well-known/acme-challenge/x"],
 )
 def test_a_name_that_cloud_storage_refuses_is_rejected(embedded: Deployed, name: str) -> None:
-    """And names with steps in a path."""
+    """Names with `.` or `..` in a path are rejected too."""
     assert embedded.push(segment_done(segment(embedded), name)) == 200
 
     (rejected,) = embedded.published("rejected")
@@ -328,11 +328,11 @@ def test_a_name_that_cloud_storage_refuses_is_rejected(embedded: Deployed, name:
         (5, "it is not text"),
         ("\ud800", "half a surrogate pair"),
         ("é" * 600, "it has 1,200 bytes, more than 1,024"),
-        ("a/../b", "a step in a path"),
+        ("a/../b", "\\. or \\.\\. in its path"),
     ],
 )
 def test_a_rejection_says_what_is_wrong_with_a_name(name: Any, words: str) -> None:
-    """Before anything is asked of VideoVector or of Cloud Storage."""
+    """No request to VideoVector or Cloud Storage is needed for that."""
     cause = Cause("previews", cast("Any", None))
 
     with pytest.raises(PermanentError, match=words) as raised:
@@ -362,7 +362,7 @@ def test_the_longest_name_is_stored_and_announced(previews: Deployed, name: str)
 
 
 def test_the_longest_ids_are_stored_and_announced(previews: Deployed) -> None:
-    """900 bytes, as an event's ids may have: what is announced fits a message."""
+    """With ids of 900 bytes, the limit of events, the announcement fits in a message."""
     previews.change(with_gif(previews.context.api.gif(video(previews))))
     names = ("event_id", "video_id", "run_id", "index_id", "user_id", "segment_id")
     long = {name: name.ljust(900, "x") for name in names}
@@ -381,7 +381,7 @@ def test_the_longest_ids_are_stored_and_announced(previews: Deployed) -> None:
 def test_a_content_type_that_no_file_can_have_is_rejected(
     embedded: Deployed, content_type: str
 ) -> None:
-    """Cloud Storage would refuse it at every redelivery."""
+    """Cloud Storage would refuse it on every redelivery."""
     embedded.change(with_gif(Media(b"GIF89a", content_type)))
 
     assert embedded.push(done("v")) == 200

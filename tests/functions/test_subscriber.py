@@ -5,9 +5,12 @@ import json
 from typing import Any
 
 import pytest
+from flask import Flask
+from functions_framework import create_app
 
+from tests.support import ROOT
 from tests.support.automations import RED
-from tests.support.event_messages import event
+from tests.support.event_messages import event, message_of
 from tests.support.markers import PUT
 from tests.support.subscribing import Deployed, log_lines
 from tests.support.webhooks import delivery
@@ -16,7 +19,7 @@ from tests.support.webhooks import delivery
 def test_an_event_has_its_effect_once(
     markers: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first delivery upserts, the second finds it done, without a request to the API."""
+    """The first delivery upserts the marker. The second sends no request."""
     assert markers.push(event()) == 200
     assert markers.push(event()) == 200
 
@@ -29,8 +32,8 @@ def test_an_event_has_its_effect_once(
     ]
 
 
-def test_an_older_event_that_comes_late_changes_nothing(markers: Deployed) -> None:
-    """Order of delivery is not order of events."""
+def test_an_older_event_that_arrives_late_changes_nothing(markers: Deployed) -> None:
+    """The order of deliveries may differ from the order of events."""
     markers.push(event("evt_2", 2, event_type="prompt_run.completed"))
 
     assert markers.push(event("evt_1", 1)) == 200
@@ -40,7 +43,7 @@ def test_an_older_event_that_comes_late_changes_nothing(markers: Deployed) -> No
 
 
 def test_a_delivery_has_its_effect_once(markers: Deployed) -> None:
-    """A webhook's delivery has the effect of an event; delivered again, it has no second one."""
+    """A webhook's delivery has the same effect as an event, and has it once."""
     body = delivery(data={"run_id": "run_1", "user_id": "u1"})
 
     assert [markers.push_delivery(body) for _ in range(3)] == [200, 200, 200]
@@ -51,7 +54,7 @@ def test_a_delivery_has_its_effect_once(markers: Deployed) -> None:
 
 
 def test_a_replayed_delivery_undoes_nothing(markers: Deployed) -> None:
-    """An old delivery that is sent again is older than the events since."""
+    """A replayed delivery is older than later events."""
     old, new = delivery("evt_1", 1), delivery("evt_2", 2, event="prompt_run.completed")
     for body in (old, new, old, new, old):
         assert markers.push_delivery(body) == 200
@@ -61,7 +64,7 @@ def test_a_replayed_delivery_undoes_nothing(markers: Deployed) -> None:
 
 
 def test_events_of_both_channels_have_one_order(markers: Deployed) -> None:
-    """The newest wins, whichever way it came, and whichever came first."""
+    """The newest event wins, for any channel and order of delivery."""
     completed = {"event_type": "prompt_run.completed"}
     assert markers.push(event("evt_2", 2, **completed)) == 200
     assert markers.push_delivery(delivery("evt_1", 1)) == 200
@@ -78,7 +81,7 @@ def test_events_of_both_channels_have_one_order(markers: Deployed) -> None:
 def test_an_automation_may_select_its_channel(
     embedded: Deployed, channel: str, expected: dict[str, str]
 ) -> None:
-    """Of a delivery and an event of the stream it takes the one that it asks for."""
+    """With `channel`, it applies only to events of that channel."""
     embedded.automations(RED.replace("[automation.", f'channel = "{channel}"\n[automation.'))
 
     assert embedded.push_delivery(delivery("evt_1")) == 200
@@ -88,17 +91,17 @@ def test_an_automation_may_select_its_channel(
 
 
 def test_events_without_an_automation_are_acknowledged(embedded: Deployed) -> None:
-    """Subscriptions without a filter deliver everything."""
+    """Subscriptions without a filter deliver every event."""
     assert embedded.push(event(event_type="prompt_run.progress")) == 200
 
     assert embedded.requests(PUT) == 0
 
 
-def test_only_post_is_answered(embedded: Deployed) -> None:
-    """A health check or a person with a browser changes nothing."""
-    answer = embedded.client.get("/")
+def test_only_post_is_allowed(embedded: Deployed) -> None:
+    """Other methods change nothing."""
+    response = embedded.client.get("/")
 
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
     assert embedded.published("rejected") == []
 
 
@@ -128,7 +131,7 @@ def test_structured_events_have_effects_too(embedded: Deployed, *, encoded: bool
 
 
 def test_of_two_automations_for_one_target_the_first_wins(embedded: Deployed) -> None:
-    """An event has one effect on a target: that of the automation that stands first."""
+    """An event has one effect on a target: that of the first automation in the file."""
     blue = RED.replace('"red"', '"blue"')
     embedded.automations(blue, RED)
 
@@ -140,7 +143,7 @@ def test_of_two_automations_for_one_target_the_first_wins(embedded: Deployed) ->
 
 
 def test_automations_of_another_action_are_left_alone(embedded: Deployed) -> None:
-    """Each function does its own action only."""
+    """Each function runs only its own action."""
     link = '[[automation]]\nname = "l"\non = ["*"]\nissue_signed_url.gcs_uri = "gs://bucket/x"\n'
     embedded.automations(link, RED)
 
@@ -152,7 +155,18 @@ def test_automations_of_another_action_are_left_alone(embedded: Deployed) -> Non
 
 @pytest.mark.parametrize("payload", [None, {}, {"x": 2**63}, {"x": 10**300}, {"x": [[1], {}]}])
 def test_odd_payloads_do_no_harm(embedded: Deployed, payload: object) -> None:
-    """A payload that is null, or holds numbers of any size, has its effect or is rejected."""
+    """An event with a null payload or numbers of any size has its effect or is rejected."""
     embedded.automations(RED.replace("with {event.payload}", "{event.run_id}"))
 
     assert embedded.push(event(payload=payload)) == 200
+
+
+def test_main_serves_the_function(embedded: Deployed) -> None:
+    """`main.py`, the deployed source file, opens what the environment says."""
+    app: Flask = create_app("upsert_markers", str(ROOT / "functions" / "main.py"))  # type: ignore[no-untyped-call]  # it has no types
+    message = message_of(event())
+
+    response = app.test_client().post("/", data=message.data, headers=dict(message.attributes))
+
+    assert response.status_code == 200
+    assert embedded.markers() == {"run_1": "red"}

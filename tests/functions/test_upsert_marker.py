@@ -33,7 +33,7 @@ note = "<{event.payload}>"
     ids=ascii,
 )
 def test_any_id_is_a_target(deploy: Deploy, target_id: str) -> None:
-    """Ids arrive as they are, whatever the store may think of them as names."""
+    """Any id is passed on unchanged, also if it is no valid document name."""
     markers = deploy("upsert_markers")
     markers.automations(BY_PAYLOAD)
     payload = {"id": target_id, "color": "red"}
@@ -48,7 +48,7 @@ def test_any_id_is_a_target(deploy: Deploy, target_id: str) -> None:
 def test_an_id_beyond_the_vendors_limit_is_rejected_by_the_vendor(
     deploy: Deploy,
 ) -> None:
-    """An id longer than a document's name is tried, and VideoVector's refusal is the reason."""
+    """An id longer than a document's name is tried. VideoVector's refusal is the reason."""
     markers = deploy("upsert_markers")
     markers.automations(BY_PAYLOAD)
 
@@ -59,7 +59,7 @@ def test_an_id_beyond_the_vendors_limit_is_rejected_by_the_vendor(
 
 
 def test_a_body_of_ones_own_has_its_effect(deploy: Deploy) -> None:
-    """The form with a whole body marks, and its record holds the body."""
+    """An automation with `body` sets a marker, and the record has the body."""
     markers = deploy("upsert_markers")
     markers.automations(BODY)
 
@@ -78,7 +78,7 @@ def test_a_body_of_ones_own_has_its_effect(deploy: Deploy) -> None:
 def test_a_marker_that_was_refused_gives_way_to_a_newer_one(
     deploy_embedded: Deploy,
 ) -> None:
-    """A refusal ends one event's effect, not the target's."""
+    """A refusal of one event does not affect newer events of the target."""
     markers = deploy_embedded("upsert_markers")
     markers.automations(BY_PAYLOAD)
 

@@ -1,4 +1,4 @@
-"""Whatever Pub/Sub makes of a history, the shipped automations end as one in-order pass would."""
+"""For any deliveries of a history, the shipped automations end as one in-order pass does."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ BUCKET = "bucket"
 
 
 class Api:
-    """VideoVector as it stands when the history is over; only markers change."""
+    """VideoVector after the history. Only markers change."""
 
     def __init__(self) -> None:
         self.markers: dict[tuple[str, str], dict[str, Any]] = {}
@@ -164,7 +164,7 @@ class Bridge:
 def message_of(
     number: int, event_type: str, run: str, video: str, second: int
 ) -> tuple[str, IncomingMessage]:
-    """An event of a history: what orders it, and its message. Two sources share its ids."""
+    """An event of a history: its sort key, and its message. Two sources use the same ids."""
     stamp = (BEGAN + timedelta(seconds=second)).isoformat()
     event_id, source = f"e{number // 2}", f"//api/{number % 2}"
     fields = {
@@ -211,7 +211,7 @@ histories = st.lists(
 def test_any_delivery_ends_as_the_one_in_order(
     history: list[tuple[str, str, str, int]], data: st.DataObject
 ) -> None:
-    """Each function gets each event at least once, in an order of its own."""
+    """Each function gets each event at least once, in any order."""
     events = [message_of(number, *each) for number, each in enumerate(history)]
     in_turn = [message for _, message in sorted(events, key=lambda each: each[0])]
     deliveries = [(each, action) for each in in_turn for action in ACTIONS]
@@ -232,7 +232,7 @@ def test_any_delivery_ends_as_the_one_in_order(
 
 
 def test_the_in_order_pass_is_not_empty() -> None:
-    """What is compared is there: each kind of effect comes of some history."""
+    """A history leads to each kind of effect, so the comparison is not empty."""
     events = [
         message_of(0, "processing.run_failed", "r1", "v1", 0),
         message_of(1, "processing.run_failed", "r2", "v1", 0),

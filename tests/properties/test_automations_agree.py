@@ -24,7 +24,7 @@ anything = st.recursive(
 
 
 def sometimes(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Mostly what is right, or else anything."""
+    """Mostly valid values, and others."""
     return st.one_of(right, right, right, right, anything)
 
 
@@ -96,7 +96,7 @@ def toml(value: Any) -> str:
 @settings(max_examples=400)
 @given(files)
 def test_what_check_passes_all_accept(automations: list[dict[str, Any]]) -> None:
-    """And what the reader or the schema refuses, check names a mistake in."""
+    """The check finds a mistake in every file that the reader or the schema refuses."""
     text = f"automation = {toml(automations)}\n"
     assert tomllib.loads(text) == {"automation": automations}
 

@@ -1,4 +1,4 @@
-"""Whatever a TOML file holds, it is read or its mistakes are named; what check says holds."""
+"""Any TOML file is read, or its mistakes are reported. The warnings of the check are true."""
 
 import json
 import tomllib
@@ -117,7 +117,7 @@ EVENTS = [
 @settings(max_examples=600, deadline=None)
 @given(files)
 def test_any_file_is_read_or_its_mistakes_are_named(tables: dict[str, Any]) -> None:
-    """Neither the check, the reader nor what is planned fails; each message is one line."""
+    """Check, reader and plan never fail. Each message is one line."""
     text = "\n".join(f"{toml(key)} = {toml(value)}" for key, value in tables.items())
     tables = tomllib.loads(text)
 
@@ -139,7 +139,7 @@ def test_any_file_is_read_or_its_mistakes_are_named(tables: dict[str, Any]) -> N
 @settings(max_examples=600, deadline=None)
 @given(st.text())
 def test_any_text_is_read_or_its_mistakes_are_named(text: str) -> None:
-    """A file that is no TOML, too."""
+    """The text may be invalid TOML."""
     checked = check_automations(text, "a.toml", {})
 
     assert all(str(mistake).isprintable() for mistake in checked.mistakes)
@@ -167,7 +167,7 @@ compared = st.fixed_dictionaries(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(compared, st.sampled_from(["upsert", "delete"]), markers), max_size=4))
 def test_what_is_said_to_be_overruled_has_no_effect(files: list[tuple[Any, str, Any]]) -> None:
-    """On any event, where the one that is named is not rejected."""
+    """On every event for which the earlier automation is not rejected."""
     entries = [
         {"name": f"{place}", **each, f"{action}_marker": fields}
         for place, (each, action, fields) in enumerate(files)

@@ -1,4 +1,4 @@
-"""No expression does more than the bound of its work says, whatever the event."""
+"""The cost of an expression is an upper bound of its work, for any event."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ shapes = st.lists(st.integers(0, 4), min_size=1, max_size=4).map(
 
 
 def nested(shape: list[int], innermost: str) -> str:
-    """Macros in one another; `shape` has over which of the names before it each one goes."""
+    """Nested macros. `shape` selects the list of each macro from the names before it."""
     names = ["event.payload", *(f"v{level}" for level in range(1, len(shape) + 1))]
     text = innermost
     for level in reversed(range(len(shape))):
@@ -27,7 +27,7 @@ def nested(shape: list[int], innermost: str) -> str:
 
 
 def times(shape: list[int], tree: Any) -> int:
-    """How often macros begin an item, where each goes on with those within."""
+    """The number of items that nested macros evaluate."""
     return _times(shape, [tree])
 
 
@@ -47,13 +47,13 @@ def cost(source: str, payload: Any) -> int:
 
 @given(shapes, trees)
 def test_no_item_is_begun_that_was_not_counted(shape: list[int], tree: Any) -> None:
-    """Whichever lists macros go over, and however deep they are. Each is at least 10 units."""
+    """For any lists and nesting of macros. Each item costs at least 10 units."""
     assert cost(nested(shape, "true"), tree) >= 10 * times(shape, tree)
 
 
 @given(shapes, trees, trees)
 def test_more_of_the_same_costs_more(shape: list[int], tree: Any, more: Any) -> None:
-    """An event with all that another one has costs at least as much."""
+    """An event that contains another one costs at least as much."""
     source = nested(shape, "v1 != 3")
 
     assert cost(source, tree) <= cost(source, [*tree, *more])
@@ -62,7 +62,7 @@ def test_more_of_the_same_costs_more(shape: list[int], tree: Any, more: Any) -> 
 
 @given(trees, st.lists(st.sampled_from(["[x]", "x", "[x, x]", "[x, [x]]"]), max_size=3))
 def test_no_list_is_larger_than_the_bound(tree: Any, bodies: list[str]) -> None:
-    """What `map` makes has no more items than the work for it."""
+    """The result of `map` has no more items than its work."""
     source = "event.payload" + "".join(f".map(x, {body})" for body in bodies)
     value = compile_expression(source).evaluate(EventValues({"payload": tree}))
 

@@ -1,4 +1,4 @@
-"""Invariant 5: whatever happens to messages, requests and reports, effects converge.
+"""Invariant 5: under all failures of messages, requests and reports, effects converge.
 
 When every message is acknowledged, nothing is pending, and the target is what the newest event asks
 for that VideoVector accepts. Each event that is newer than that is on `rejected`, and was there

@@ -56,7 +56,7 @@ events = st.dictionaries(st.sampled_from(["payload", "x", "run_id"]), json_value
 @settings(max_examples=400)
 @given(any_text, events)
 def test_any_text_is_an_expression_or_an_error(source: str, event: dict[str, Any]) -> None:
-    """Nothing but the documented errors comes out, and values are always JSON."""
+    """It raises only the documented errors, and its values are JSON."""
     try:
         value = compile_expression(source).evaluate(EventValues(event))
     except (ExpressionError, LookupError, PermanentError):
@@ -67,7 +67,7 @@ def test_any_text_is_an_expression_or_an_error(source: str, event: dict[str, Any
 @settings(max_examples=400)
 @given(any_text, events)
 def test_any_text_is_a_template_or_an_error(source: str, event: dict[str, Any]) -> None:
-    """Nothing but the documented errors comes out of templates either."""
+    """Templates raise only the documented errors."""
     try:
         value = compile_template(source).render(EventValues(event))
     except (ExpressionError, PermanentError):
@@ -77,7 +77,7 @@ def test_any_text_is_a_template_or_an_error(source: str, event: dict[str, Any]) 
 
 @given(st.text(max_size=60))
 def test_text_with_doubled_braces_is_itself(text: str) -> None:
-    """Doubling every brace makes any text stand for itself."""
+    """With doubled braces, any text is literal."""
     doubled = text.replace("{", "{{").replace("}", "}}")
 
     assert text == compile_template(doubled).render(EventValues({}))
@@ -96,7 +96,7 @@ def test_any_string_of_cel_may_stand_in_braces(text: str) -> None:
 def test_a_part_of_the_event_is_as_good_as_the_whole(
     source: str, payload: dict[str, Any], video_id: str | None
 ) -> None:
-    """Whatever an expression does not ask for, and however it is evaluated, its value is that."""
+    """The value is the same with the whole event and with the excerpt."""
     event = {"run_id": "n", "video_id": video_id, "payload": payload}
     whole = {**event, "payload": without_nulls(payload)}
     try:

@@ -30,7 +30,7 @@ types = texts | st.sampled_from(
 def test_what_applies_passes(
     automations: list[tuple[list[str], str]], event_type: str, channel: str
 ) -> None:
-    """Whatever the globs, the filter is within the limit, and lets through what they fit."""
+    """For any globs, the filter is within the limit, and passes every matching event."""
     text = "".join(
         f'[[automation]]\nname = "{number}"\non = {json.dumps(on, ensure_ascii=False)}\n'
         f'channel = "{asked}"\n[automation.upsert_marker]\ntarget_type = "run"\ntarget_id = "r"\n'

@@ -30,19 +30,19 @@ from tests.support.stepping import finish, push, refuse_once, reported, until_se
 @settings(max_examples=EXAMPLES)
 @given(st.integers(0, 2**32 - 1))
 def test_parts_converge(seed: int) -> None:
-    """Whatever goes wrong, each part is accepted or on `rejected`, and redriven when corrected."""
+    """Under all failures, each part is accepted or on `rejected`, and a redrive works."""
     check_parts(seed)
 
 
 @settings(max_examples=EXAMPLES)
 @given(st.integers(0, 2**32 - 1))
 def test_what_is_done_is_not_done_again(seed: int) -> None:
-    """A part is confirmed once and reported once; a redrive asks for what was refused, no more."""
+    """A part is confirmed and reported once. A redrive requests only the refused parts."""
     check_progress(seed)
 
 
 def test_the_first_attempt_reaches_every_part() -> None:
-    """A part that is refused, out of reach or unreported stops none of the others."""
+    """A part that is refused, fails or is not reported stops no other part."""
     for seed in range(20):
         random = Random(seed)
         model = PartsModel(random, Odds(api=0.5, report=0.5))
@@ -55,7 +55,7 @@ def test_the_first_attempt_reaches_every_part() -> None:
 
 
 def test_an_event_ends_whose_part_was_accepted_by_one_attempt_and_refused_by_another() -> None:
-    """Two attempts may overlap when one wakes late: neither waits for ever for the other's part."""
+    """Two attempts may overlap if one is delayed. Neither waits for the other."""
     model = PartsModel(Random(1), Odds())
     message = model.publish(model.event("a", ["accepted"]))
     first = model.deliver(message)
@@ -73,7 +73,7 @@ def test_an_event_ends_whose_part_was_accepted_by_one_attempt_and_refused_by_ano
 
 
 def test_a_bug_with_one_part_does_not_repeat_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is done is noted, whatever becomes of the attempt."""
+    """Parts that are done are noted, even if the attempt crashes."""
     model = PartsModel(Random(1), Odds())
     event = model.event("a", ["accepted"] * 3)
     first, *others = model.ledger.parts[event.key]

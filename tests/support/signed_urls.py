@@ -35,8 +35,6 @@ def key_of(automation: str, event_id: str = "evt_1") -> str:
 
 def stored_uri(deployed: Deployed) -> str:
     """The address of an object that the stand-in has."""
-    world = deployed.standin.state
-    assert world is not None
     return next(iter(deployed.standin.state.library.objects))
 
 

@@ -51,7 +51,7 @@ def did_you_mean(word: object, known: Iterable[str], prefix: str = "") -> str:
     return f"did you mean {prefix}{by_lower[near[0]]}?" if near else ""
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of a TOML file for a message: short, and on one line."""
     if isinstance(value, int) and not isinstance(value, bool) and value:
         digits = int(math.log10(abs(value))) + 1  # `repr` refuses very large numbers
@@ -65,7 +65,7 @@ def shown(value: Any) -> str:
     return f"{value}"  # a date or a time
 
 
-def shown_key(key: str) -> str:
+def format_key(key: str) -> str:
     """A key of a TOML file for a message, shortened."""
     return key if len(key) <= _MAX_KEY else key[: _MAX_KEY - 1] + "…"
 

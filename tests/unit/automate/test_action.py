@@ -33,7 +33,7 @@ def version(event_id: str = "e", source: str = "//x") -> Version:
 
 @given(names, ids, parts)
 def test_the_key_of_an_effect_fits_a_header(automation: str, event_id: str, part: str) -> None:
-    """Whatever the automation and the part are called, it can be an attribute and a header."""
+    """For any names of automation and part, the key is valid in an attribute and a header."""
     key = effect_key(automation, version(event_id))
 
     for name in (key, part_key(key, part)):
@@ -45,7 +45,7 @@ def test_the_key_of_an_effect_fits_a_header(automation: str, event_id: str, part
 
 @given(names, ids, parts)
 def test_different_effects_have_different_keys(automation: str, event_id: str, part: str) -> None:
-    """Automation, event, its source and the part each make a difference."""
+    """Another automation, event, source or part gives another key."""
     key = effect_key(automation, version(event_id))
 
     assert key != effect_key(automation + "x", version(event_id))
@@ -55,14 +55,14 @@ def test_different_effects_have_different_keys(automation: str, event_id: str, p
 
 
 def test_the_key_of_an_effect_is_the_same_at_every_try() -> None:
-    """The time of the event is no part of it: an idempotency key belongs to one event."""
+    """The key does not depend on the time of the event."""
     other = Version("2027-01-01T00:00:00.000000+00:00", "e", "//x")
 
     assert effect_key("a", version()) == effect_key("a", other)
 
 
 def test_a_cause_names_its_event_by_source_and_id() -> None:
-    """Messages about an effect say of which event it is; ids that fit no attribute are left out."""
+    """The cause names the event. Ids that are invalid in an attribute are omitted."""
     fields = {"event_type": "a.b", "run_id": 7, "video_id": "x" * 901, "segment_id": ""}
     cause = Cause("marks", ReceivedEvent(fields, version("evt", "//x"), b""))
 
@@ -97,7 +97,7 @@ def nested(levels: int) -> Any:
     ],
 )
 def test_a_state_that_no_record_holds_is_refused(target: str, desired: Any, code: str) -> None:
-    """A redelivery would not change it."""
+    """A redelivery would fail in the same way."""
     with pytest.raises(PermanentError) as caught:
         checked_state(TargetState(target, desired))
 
@@ -109,7 +109,7 @@ def test_a_state_that_no_record_holds_is_refused(target: str, desired: Any, code
     [{"v": "x" * (MAX_STATE_BYTES - 8)}, {"v": [-(2**63), [2**63 - 1, None, True]]}],
 )
 def test_a_state_that_fits_is_left_as_it_is(backend: Backend, desired: Any) -> None:
-    """Up to the limits; a record holds it twice."""
+    """A record has it twice, and stays below Firestore's limits."""
     state = TargetState("x:1", desired)
 
     assert checked_state(state) is state

@@ -23,7 +23,7 @@ STRUCTURED = {"content-type": "application/cloudevents+json; charset=utf-8"}
 
 
 def reason(headers: dict[str, str], body: bytes) -> str:
-    """Why a request is no CloudEvent."""
+    """The reason why a request is not a CloudEvent."""
     with pytest.raises(PermanentError) as caught:
         parse_message(headers, body)
     assert (caught.value.owner, caught.value.code) == ("user", "foreign_type")
@@ -36,7 +36,7 @@ def structured(**changes: Any) -> bytes:
 
 
 def test_headers_and_body_are_one_message() -> None:
-    """Names of headers have any case; what is no attribute of the event is left out."""
+    """Names of headers may have any case. Other headers are omitted."""
     headers = {
         **{name.title(): value for name, value in BINARY.items()},
         "Ce-Time": "2026-01-01T00:00:00Z",
@@ -77,7 +77,7 @@ def test_what_is_not_stated_has_a_default() -> None:
 @pytest.mark.parametrize("name", sorted(BINARY))
 @pytest.mark.parametrize("missing", [True, False], ids=["missing", "empty"])
 def test_an_attribute_that_every_event_has_is_required(name: str, *, missing: bool) -> None:
-    """In both modes, and the reason names it."""
+    """In both modes. The error names the attribute."""
     headers = {other: value for other, value in BINARY.items() if other != name}
     fields = {other.removeprefix("ce-"): value for other, value in headers.items()}
     if not missing:
@@ -88,7 +88,7 @@ def test_an_attribute_that_every_event_has_is_required(name: str, *, missing: bo
 
 
 def test_all_missing_attributes_are_named() -> None:
-    """A subscription that wraps its messages has none, and the reason says so."""
+    """Wrapped messages have none. The error names the cause."""
     text = reason({"content-type": "application/json"}, b"{}")
 
     assert all(name in text for name in BINARY)
@@ -117,7 +117,7 @@ def test_a_structured_event_is_the_same_message() -> None:
 
 @pytest.mark.parametrize("data", [b"{}", b"\xff\x00", b""])
 def test_base64_data_is_decoded(data: bytes) -> None:
-    """Whatever the bytes."""
+    """For any bytes."""
     body = structured(data_base64=base64.b64encode(data).decode())
 
     assert parse_message(STRUCTURED, body).data == data
@@ -135,13 +135,13 @@ def test_base64_data_is_decoded(data: bytes) -> None:
     ],
 )
 def test_a_structured_event_that_is_none_is_refused(body: bytes, what: str) -> None:
-    """The reason says what is wrong with it."""
+    """The error names the problem."""
     assert what in reason(STRUCTURED, body)
 
 
 @pytest.mark.parametrize(("levels", "fits"), [(200, True), (500, False)])
 def test_data_that_is_nested_too_deeply_is_refused(levels: int, *, fits: bool) -> None:
-    """It could be read, and not written again; a redelivery would not change that."""
+    """The data could be read, but not written. A redelivery would fail in the same way."""
     data = b'{"a":' * levels + b"1" + b"}" * levels
     body = structured()[:-1] + b',"data":' + data + b"}"
 
@@ -155,7 +155,7 @@ def test_data_that_is_nested_too_deeply_is_refused(levels: int, *, fits: bool) -
 
 @pytest.mark.parametrize("body", [b"", b"null"])
 def test_without_data_the_reference_counts(body: bytes) -> None:
-    """A claim check: the data is elsewhere, and its size is what the message states."""
+    """With a claim check, the size is that stated in the message."""
     headers = {**BINARY, "ce-dataref": "gs://b/o", "ce-datasize": "123"}
 
     message = parse_message(headers, body)
@@ -165,21 +165,21 @@ def test_without_data_the_reference_counts(body: bytes) -> None:
 
 @pytest.mark.parametrize("stated", ["", "-1", "many", "1.5", "²"])
 def test_a_size_that_is_no_number_is_not_known(stated: str) -> None:
-    """It is found when the data is read."""
+    """The size is checked when the data is read."""
     headers = {**BINARY, "ce-dataref": "gs://b/o", "ce-datasize": stated}
 
     assert parse_message(headers, b"").data_size == 0
 
 
 def test_data_in_the_message_counts_before_a_reference() -> None:
-    """Its own size is known."""
+    """The size of the data itself counts."""
     message = parse_message({**BINARY, "ce-dataref": "gs://b/o", "ce-datasize": "9"}, b"{}")
 
     assert (message.data_ref, message.data_size) == ("", 2)
 
 
 def test_the_data_is_not_shown() -> None:
-    """A payload may hold what no log should."""
+    """A payload may have values that must not be logged."""
     assert "secret" not in repr(parse_message({**BINARY, "ce-x": "secret"}, b"secret"))
 
 
@@ -188,6 +188,6 @@ def test_the_data_is_not_shown() -> None:
 def test_any_request_is_a_message_or_refused(
     mode: dict[str, str], headers: dict[str, str], body: bytes
 ) -> None:
-    """No header and no body leads to another error."""
+    """Any headers and body give a message or this error."""
     with contextlib.suppress(PermanentError):
         parse_message({**headers, **mode}, body)

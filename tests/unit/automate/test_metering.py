@@ -14,12 +14,12 @@ def test_calls_and_store_operations_are_counted(backend: Backend) -> None:
         count_api_call()
         one = documents.write("c", "d", {"n": 1}, replaces=None, timeout=10)
         documents.write("c", "d", {"n": 2}, replaces=one, timeout=10, keep_seconds=60)
-        found = documents.read("c", "d", timeout=10)
+        document = documents.read("c", "d", timeout=10)
     documents.read("c", "d", timeout=10)
 
     assert costs == Costs(api_calls=1, store_reads=1, store_writes=2)
-    assert found is not None
-    assert found.fields == {"n": 2}
+    assert document is not None
+    assert document.fields == {"n": 2}
 
 
 def test_without_a_message_nothing_is_counted(embedded_backend: Backend) -> None:
@@ -33,7 +33,7 @@ def test_without_a_message_nothing_is_counted(embedded_backend: Backend) -> None
 
 
 def test_each_thread_counts_for_itself() -> None:
-    """Messages that are handled at once do not share their counts."""
+    """Threads do not share their counts."""
 
     def handle() -> None:
         with metered() as costs:
@@ -52,7 +52,7 @@ def test_each_thread_counts_for_itself() -> None:
 
 
 def test_inner_blocks_count_apart() -> None:
-    """After one the outer goes on."""
+    """After an inner block the outer count continues."""
     with metered() as outer:
         count_api_call()
         with metered() as inner:

@@ -69,7 +69,7 @@ def outcomes(planned: list[AutomationPlan]) -> dict[str, str]:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The automations whose globs and conditions are looked at."""
+    """The automations whose globs and conditions are checked."""
     names: list[str] = []
     judge = Automation.judge
 
@@ -93,14 +93,14 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_automations_with_other_targets_cost_nothing(
     judged: list[str], kind: str, names: list[str]
 ) -> None:
-    """Not even their globs are looked at; actions that share targets are planned together."""
+    """Their globs are not checked. Actions with the same targets are planned together."""
     planned = plan(AUTOMATIONS, received(gone=False), target_kind=kind)
 
     assert judged == names == [one.automation.name for one in planned]
 
 
 def test_the_kind_of_a_marker_target_is_that_of_both_actions() -> None:
-    """Whichever function gets the event first, it knows which automation has the effect."""
+    """So both functions plan the automations of both."""
     kinds = {name: action.target_kind for name, action in ACTIONS.items()}
 
     assert kinds["upsert_marker"] == kinds["delete_marker"] == "marker"
@@ -119,12 +119,12 @@ def test_the_kind_of_a_marker_target_is_that_of_both_actions() -> None:
 def test_the_first_automation_of_a_target_has_the_effect(
     gone: object, expected: dict[str, str]
 ) -> None:
-    """Of those whose condition holds, whatever their actions are."""
+    """The first one whose condition is true, of any action."""
     assert outcomes(plan(AUTOMATIONS, received(gone=gone), target_kind="marker")) == expected
 
 
 def test_a_bug_in_one_automation_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is raised where its outcome is asked for."""
+    """Its error is raised at `outcome`."""
     bug = ValueError("a bug")
     render = Automation.render
 

@@ -38,14 +38,14 @@ def received(
 
 
 def code(raw: bytes, **others: Any) -> str:
-    """The code that a message is rejected with."""
+    """The code of a rejection."""
     with pytest.raises(PermanentError) as caught:
         received(raw, **others)
     return caught.value.code
 
 
 def test_both_channels_have_one_shape() -> None:
-    """What the stream says of an event is what a webhook's delivery of it says."""
+    """A webhook's delivery gives the same fields as the event of the stream."""
     data = {"user_id": "u1", **IDS, "n": 5}
     made_at = "2026-01-01T00:00:00.000Z"
     stream = orjson.dumps(event(**IDS, payload=data, created_at=made_at))
@@ -58,7 +58,7 @@ def test_both_channels_have_one_shape() -> None:
 
 
 def test_what_a_delivery_lacks_is_null() -> None:
-    """So that expressions may ask for everything that is documented."""
+    """So expressions may use every documented field."""
     fields = received(delivery(data={})).fields
 
     assert fields == {
@@ -81,11 +81,11 @@ def test_only_the_top_of_data_is_lifted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "seen"), [(7, 7), ("x", "x"), ("é", None), ({}, None), ("", None)]
+    ("value", "expected"), [(7, 7), ("x", "x"), ("é", None), ({}, None), ("", None)]
 )
-def test_ids_are_such_as_the_attributes_have(given: object, seen: object) -> None:
-    """What no attribute carries is no id for an automation either; a number stays one."""
-    assert received(delivery(data={"run_id": given})).fields["run_id"] == seen
+def test_ids_are_such_as_the_attributes_have(value: object, expected: object) -> None:
+    """An id that is invalid in an attribute is null. A number stays a number."""
+    assert received(delivery(data={"run_id": value})).fields["run_id"] == expected
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 5])
@@ -100,8 +100,8 @@ def test_the_newest_is_found_by_time(channel: str) -> None:
     made_at = "2026-01-01T02:00:00+02:00"
     expected = "2026-01-01T00:00:00.000000+00:00"
     body = {"created_at": made_at, "data": {}}
-    found = received(orjson.dumps(body), channel, stated="2020-01-01")
-    assert found.version.created_at == expected
+    decoded = received(orjson.dumps(body), channel, stated="2020-01-01")
+    assert decoded.version.created_at == expected
     assert received(b"{}", channel, stated=made_at).version.created_at == expected
 
     assert code(b"{}", channel=channel) == "bad_time"
@@ -111,12 +111,12 @@ def test_the_newest_is_found_by_time(channel: str) -> None:
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
 @pytest.mark.parametrize("raw", [b"", b"[]", b"null", b"{", b"\xff"])
 def test_what_is_no_object_is_no_event(channel: str, raw: bytes) -> None:
-    """The vendor can correct it."""
+    """The reason is `vendor`."""
     assert code(raw, channel=channel) == "not_an_event"
 
 
 def test_messages_of_others_are_refused() -> None:
-    """A type that is not VideoVector's is a mistake of the setup."""
+    """For a type that is not VideoVector's the reason is `user`."""
     with pytest.raises(PermanentError) as caught:
         parse_event(
             b"{}",
@@ -134,7 +134,7 @@ def test_messages_of_others_are_refused() -> None:
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
 @pytest.mark.parametrize("stated", [True, False], ids=["as an attribute", "in the data"])
 def test_an_event_from_the_future_is_refused(channel: str, *, stated: bool) -> None:
-    """More than ten minutes ahead of the clock it would freeze its target; up to then it counts."""
+    """An event more than ten minutes in the future is rejected, an earlier one is used."""
 
     def dated(ahead: timedelta) -> tuple[bytes, str | None]:
         text = (NOW + ahead).isoformat()
@@ -153,7 +153,7 @@ def test_an_event_from_the_future_is_refused(channel: str, *, stated: bool) -> N
 
 
 def test_an_event_is_what_its_source_and_id_say() -> None:
-    """The same id of another source is another event, as in CloudEvents."""
+    """As in CloudEvents, the same id from another source is another event."""
     raw = orjson.dumps({"created_at": "2026-01-01T00:00:00Z"})
     one, other = (received(raw, source=source).version for source in ("//a", "//b"))
 

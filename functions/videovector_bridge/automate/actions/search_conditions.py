@@ -7,7 +7,7 @@ in future. So these are warnings, and every condition is tried.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from videovector_bridge.automate.mistakes import did_you_mean, shown
+from videovector_bridge.automate.mistakes import did_you_mean, format_value
 
 _VALUELESS: Final = ("is_empty", "is_not_empty")
 _COMPARED: Final = ("equals", "greater_than", "greater_equal", "less_than", "less_equal")
@@ -49,11 +49,11 @@ def find_condition_warnings(condition: Any) -> Iterator[tuple[str, str]]:
     elif known and _is_plain(value := condition["value"]):
         name, fits = _value_of(kind, operator)
         if not fits(value):
-            yield f"operator {operator} for type {kind} needs {name}, not {shown(value)}", ""
+            yield f"operator {operator} for type {kind} needs {name}, not {format_value(value)}", ""
 
 
 def _unknown(key: str, word: str, known: tuple[str, ...], of: str = "") -> tuple[str, str]:
-    what = f"{key} {shown(word)} is not known{of}; known are {', '.join(known)}"
+    what = f"{key} {format_value(word)} is not known{of}; known are {', '.join(known)}"
     return what, did_you_mean(word, known)
 
 

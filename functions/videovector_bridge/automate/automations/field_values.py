@@ -10,7 +10,7 @@ from videovector_bridge.automate.cel.expressions import (
     ExpressionError,
 )
 from videovector_bridge.automate.cel.templates import Template, compile_template
-from videovector_bridge.automate.mistakes import did_you_mean, shown
+from videovector_bridge.automate.mistakes import did_you_mean, format_value
 
 # Called with each mistake: its dotted key, a description, and a hint.
 Problem = Callable[[str, str, str], None]
@@ -45,7 +45,7 @@ def check_keys(
 
 def _flag(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, bool):
-        problem(where, f"must be true or false without quotes, not {shown(value)}", "")
+        problem(where, f"must be true or false without quotes, not {format_value(value)}", "")
     return value
 
 
@@ -57,9 +57,9 @@ def _whole(where: str, spec: Field, value: Any, problem: Problem) -> Any:
             problem(where, what, "")
         return template
     if isinstance(value, bool) or not isinstance(value, int):
-        problem(where, f"must be a whole number, not {shown(value)}", "")
+        problem(where, f"must be a whole number, not {format_value(value)}", "")
     elif not spec.least <= value <= spec.most:
-        problem(where, f"must be {spec.least} to {spec.most:,}, not {shown(value)}", "")
+        problem(where, f"must be {spec.least} to {spec.most:,}, not {format_value(value)}", "")
     return value
 
 
@@ -71,7 +71,7 @@ def _object(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, dict):
         keys = [key for key, each in spec.keys.items() if each.required]
         form = ", { " + ", ".join(f"{key} = ..." for key in keys) + " }" if keys else ""
-        problem(where, f"must be a table{form}, not {shown(value)}", "")
+        problem(where, f"must be a table{form}, not {format_value(value)}", "")
         return None
     if spec.required and not value:
         problem(where, f"must not be empty: {spec.meaning}", "")
@@ -85,7 +85,7 @@ def _object(where: str, spec: Field, value: Any, problem: Problem) -> Any:
 
 def _list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, list):
-        problem(where, f"must be a list, [...], not {shown(value)}", "")
+        problem(where, f"must be a list, [...], not {format_value(value)}", "")
         return None
     if not spec.least <= len(value) <= spec.most:
         what = f"must be a list of {spec.least} to {spec.most:,} items, not {len(value):,}"
@@ -105,12 +105,12 @@ def _list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
 
 def _text(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, str):
-        problem(where, f"must be text in quotes, not {shown(value)}", "")
+        problem(where, f"must be text in quotes, not {format_value(value)}", "")
         return None
     if spec.required and not value.strip():
         problem(where, f"must not be empty: {spec.meaning}", "")
     if spec.choices and "{" not in value and value not in spec.choices:
-        what = f"must be one of {', '.join(spec.choices)}, not {shown(value)}"
+        what = f"must be one of {', '.join(spec.choices)}, not {format_value(value)}"
         problem(where, what, did_you_mean(value, spec.choices))
     return _template(where, value, problem)
 
@@ -133,7 +133,7 @@ def _json(where: str, value: Any, problem: Problem, depth: int = 0) -> Any:
         return _template(where, value, problem)
     plain = isinstance(value, bool) or (isinstance(value, int) and value in _INT64)
     if not plain and not (isinstance(value, float) and math.isfinite(value)):
-        problem(where, f"{shown(value)} is not a JSON value; write it in quotes", "")
+        problem(where, f"{format_value(value)} is not a JSON value; write it in quotes", "")
     return value
 
 

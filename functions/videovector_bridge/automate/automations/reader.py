@@ -17,7 +17,7 @@ from videovector_bridge.automate.cel.expressions import (
     ExpressionError,
     compile_expression,
 )
-from videovector_bridge.automate.mistakes import Mistake, did_you_mean, shown, shown_key
+from videovector_bridge.automate.mistakes import Mistake, did_you_mean, format_key, format_value
 from videovector_bridge.automate.plan import Automation
 from videovector_bridge.errors import SettingsError
 
@@ -93,7 +93,7 @@ class _Reader:
 
     def _problem(self, key: str, what: str, fix: str = "") -> None:
         line = self.lines.of(self._index, key)
-        self.mistakes.append(Mistake(self._file, line, self._name, shown_key(key), what, fix))
+        self.mistakes.append(Mistake(self._file, line, self._name, format_key(key), what, fix))
 
     def _automation(self, entry: Mapping[str, Any]) -> Automation:
         name = entry.get("name")
@@ -107,7 +107,7 @@ class _Reader:
             on = []
         channel = entry.get("channel", "")
         if channel not in ("", *CHANNELS):
-            what = f"must be one of {', '.join(CHANNELS)}, not {shown(channel)}"
+            what = f"must be one of {', '.join(CHANNELS)}, not {format_value(channel)}"
             self._problem("channel", what, did_you_mean(channel, CHANNELS))
         action, fields = self._action(entry)
         if channel == OWN_CHANNEL and action:
@@ -126,7 +126,7 @@ class _Reader:
         if when is None:
             return None
         if not isinstance(when, str):
-            self._problem("when", f"must be a CEL expression in quotes, not {shown(when)}")
+            self._problem("when", f"must be a CEL expression in quotes, not {format_value(when)}")
             return None
         if not when.strip():
             self._problem("when", "is empty", "leave it out to apply to every event")

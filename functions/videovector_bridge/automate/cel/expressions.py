@@ -74,7 +74,7 @@ class Expression:
         if work > MAX_WORK:
             times = min(-(-work // MAX_WORK), 1_000_000)
             raise PermanentError(
-                f"The expression {shown(self.source)} may cost up to {times:,} times the allowed "
+                f"The expression {quote(self.source)} may cost up to {times:,} times the allowed "
                 f"work for this event. Use fewer fields of the event. exists and all cost less "
                 f"than filter and map; nested macros multiply their costs.",
                 owner="user",
@@ -91,7 +91,7 @@ class Expression:
             # The library raises several built-in types, and its panics are not `Exception`s.
             reason = " ".join(str(error)[: MAX_QUOTE * 3].split())
             raise PermanentError(
-                f"The expression {shown(self.source)} fails on this event: {reason}",
+                f"The expression {quote(self.source)} fails on this event: {reason}",
                 owner="user",
                 code="expression_failed",
             ) from error
@@ -131,7 +131,7 @@ def _as_json(value: Any, depth: int = 0) -> Any:
     raise TypeError(f"{str(value)[:40]} ({type(value).__name__}) is not a JSON value")
 
 
-def shown(source: str) -> str:
+def quote(source: str) -> str:
     """An expression in quotes, for a message."""
     return repr(source if len(source) <= 200 else source[:199] + "…")
 

@@ -11,7 +11,7 @@ from videovector_bridge.automate.cel.expressions import (
     Expression,
     ExpressionError,
     compile_expression,
-    shown,
+    quote,
 )
 from videovector_bridge.automate.cel.source import TOKEN, Path
 from videovector_bridge.errors import PermanentError
@@ -69,7 +69,7 @@ def _unguarded(expression: Expression, what: str, guard: str) -> PermanentError:
     if guard and len(guard) + len(source) <= 2 * MAX_QUOTE:
         when, default = f'when = "{guard}"', f"{{{guard} ? {source} : 'none'}}"
     return PermanentError(
-        f"The expression {shown(source)} {what}. Limit the automation to events that have it "
+        f"The expression {quote(source)} {what}. Limit the automation to events that have it "
         f"({when}), or write a default ({default}).",
         owner="user",
         code="expression_failed",

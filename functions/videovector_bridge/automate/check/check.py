@@ -13,7 +13,13 @@ from videovector_bridge.automate.cel.templates import Template
 from videovector_bridge.automate.check.channels import find_idle_globs
 from videovector_bridge.automate.check.constant_outcomes import find_constant_outcomes
 from videovector_bridge.automate.check.overruled import find_overruled
-from videovector_bridge.automate.mistakes import Mistake, Severity, did_you_mean, shown, shown_key
+from videovector_bridge.automate.mistakes import (
+    Mistake,
+    Severity,
+    did_you_mean,
+    format_key,
+    format_value,
+)
 from videovector_bridge.automate.plan import Automation
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
 from videovector_bridge.settings.buckets import bucket_problems
@@ -73,7 +79,7 @@ class _Checks:
         line = self._line(automation, key)
         severity: Severity = "warning" if warning else "mistake"
         name = automation.name
-        self._mistakes.append(Mistake(self._file, line, name, shown_key(key), what, fix, severity))
+        self._mistakes.append(Mistake(self._file, line, name, format_key(key), what, fix, severity))
 
     def _line(self, automation: Automation, key: str = "") -> int:
         place = next(
@@ -96,7 +102,7 @@ class _Checks:
         for glob in automation.on:
             what, fix = find_problem(glob)
             if what:
-                self._report(automation, "on", f"{shown(glob)} {what}", fix)
+                self._report(automation, "on", f"{format_value(glob)} {what}", fix)
             else:
                 fitting.append(glob)
         for what, fix in find_idle_globs(automation, fitting):

@@ -71,8 +71,8 @@ class Effects:
     `request_seconds` bounds one `apply`, including a request that is still in flight when it is
     interrupted. `late_seconds` bounds how long an abandoned request may still take effect.
     `start_seconds` is the maximum age of a claim when its `apply` starts. `store_seconds` bounds
-    one read or write of a record. Between two saves of the parts that are done,
-    `save_seconds` pass; a record holds at most `max_parts`. `now` returns Unix time.
+    one read or write of a record. The parts that are done are saved every `save_seconds`; a record
+    has at most `max_parts`. `now` returns Unix time.
     """
 
     documents: Documents

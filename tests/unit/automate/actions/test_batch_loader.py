@@ -19,7 +19,7 @@ Fetch = Callable[[Sequence[str]], Mapping[str, Any]]
 
 
 class Api:
-    """Answers with what was asked, records the calls, and refuses a call with a refused key."""
+    """Returns the keys as values, records the calls, and refuses calls with a refused key."""
 
     def __init__(self, refuses: Iterable[str] = (), most: int = 1_000) -> None:
         self.calls: list[list[str]] = []
@@ -39,13 +39,13 @@ class Api:
 def loader(
     fetch: Fetch, keys: int, *, linger_seconds: float = LONG, **options: Any
 ) -> BatchLoader[Any]:
-    """A loader whose batches are full with `keys` keys."""
+    """A loader for batches of `keys` keys."""
     options = {"wait_seconds": LONG, **options}
     return BatchLoader(fetch, max_keys=keys, linger_seconds=linger_seconds, **options)
 
 
 def load_all(fetch: Fetch, keys: Sequence[str], **options: Any) -> list[Any]:
-    """Load keys as one batch, each in a thread of its own; the outcomes, errors among them."""
+    """Load keys as one batch, each in its own thread. Returns values and errors."""
     batch = loader(fetch, len(set(keys)), **options)
 
     def outcome(key: str) -> Any:
@@ -64,7 +64,7 @@ def names(count: int) -> list[str]:
 
 
 def test_a_lookup_alone_is_a_call() -> None:
-    """And a key that the answer does not have is None."""
+    """A key that the result does not have is None."""
     api = Api()
     batch = loader(api.fetch, 5, linger_seconds=0)
 
@@ -74,7 +74,7 @@ def test_a_lookup_alone_is_a_call() -> None:
 
 
 def test_many_at_once_share_calls() -> None:
-    """As many as a call takes; the same key once."""
+    """Up to the limit of a call, and each key once."""
     api = Api()
     batch = loader(api.fetch, 4)
 
@@ -85,8 +85,8 @@ def test_many_at_once_share_calls() -> None:
     assert [len(call) for call in api.calls] == [4, 4]
 
 
-def test_nothing_is_answered_from_before() -> None:
-    """A key that is asked for while a call is under way is looked up by the next."""
+def test_no_value_is_older_than_its_request() -> None:
+    """A key that is loaded during a call is looked up by the next call."""
     calls: list[list[str]] = []
     began, go_on = threading.Event(), threading.Event()
 
@@ -123,14 +123,14 @@ def test_a_refused_key_is_refused_alone() -> None:
 
 
 def test_each_refused_key_has_its_own_error() -> None:
-    """Though one call was refused for both."""
+    """Even if one call was refused for both."""
     first, second = load_all(Api(refuses=["k0", "k1"]).fetch, names(2))
 
     assert (str(first), str(second)) == ("no k0", "no k1")
 
 
-def test_an_answer_that_is_too_large_is_asked_for_in_parts() -> None:
-    """Only a key whose answer is too large alone has that error."""
+def test_a_result_that_is_too_large_is_requested_in_parts() -> None:
+    """Only a key whose own result is too large has that error."""
     assert load_all(Api(most=2).fetch, names(7)) == [f"<{key}>" for key in names(7)]
     (alone,) = load_all(Api(most=0).fetch, ["a"])
     assert isinstance(alone, ResponseTooLarge)
@@ -145,7 +145,7 @@ def test_an_answer_that_is_too_large_is_asked_for_in_parts() -> None:
     ],
 )
 def test_callers_of_one_key_have_errors_of_their_own(error: Exception) -> None:
-    """The same in all they say; what one caller notes on its error is not on the other's."""
+    """The errors are equal, but each caller has its own copy."""
 
     def fetch(_: Sequence[str]) -> dict[str, str]:
         raise error
@@ -164,7 +164,7 @@ def test_callers_of_one_key_have_errors_of_their_own(error: Exception) -> None:
 
 @pytest.mark.parametrize("error", [TransientError("later"), ValueError("a bug"), TimeoutError("x")])
 def test_what_may_pass_is_not_split(error: Exception) -> None:
-    """Whoever's call failed gets the error of that call, and the next call is a new one."""
+    """All callers of a failed call get its error, and the next call is a new one."""
     calls: list[int] = []
 
     def fetch(keys: Sequence[str]) -> dict[str, str]:
@@ -206,7 +206,7 @@ def test_a_part_of_a_split_that_fails_decides_for_its_own_keys() -> None:
 @settings(max_examples=30)
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(1, 12))
 def test_any_mixture_of_keys(refused: list[bool], most: int) -> None:
-    """Each key has the outcome that it has alone, whatever else is in its batch."""
+    """Each key has the outcome that it has alone, in any batch."""
     keys = names(len(refused))
     api = Api([key for key, no in zip(keys, refused, strict=True) if no], most)
 
@@ -219,7 +219,7 @@ def test_any_mixture_of_keys(refused: list[bool], most: int) -> None:
 
 
 def test_others_do_not_wait_for_a_split() -> None:
-    """Whoever comes while a refused batch is split has a batch of its own."""
+    """A caller that arrives while a refused batch is split starts another batch."""
     splitting, go_on = threading.Event(), threading.Event()
 
     def fetch(keys: Sequence[str]) -> dict[str, str]:
@@ -242,7 +242,7 @@ def test_others_do_not_wait_for_a_split() -> None:
 
 
 def test_a_split_ends_in_time() -> None:
-    """A key without an outcome by then gets a transient error."""
+    """A key without an outcome at the deadline gets a transient error."""
     api, now = Api(refuses=names(8)), [0.0]
 
     def fetch(keys: Sequence[str]) -> dict[str, str]:
@@ -256,8 +256,8 @@ def test_a_split_ends_in_time() -> None:
     assert "within 25 s" in str(outcomes[0])
 
 
-def test_nobody_waits_longer_for_a_call_that_hangs() -> None:
-    """The callers that did not make the call leave it to the one that did."""
+def test_no_caller_waits_longer_for_a_call_that_hangs() -> None:
+    """Callers that did not make the call do not repeat it."""
     began, go_on = threading.Event(), threading.Event()
 
     def fetch(keys: Sequence[str]) -> dict[str, str]:
@@ -276,8 +276,8 @@ def test_nobody_waits_longer_for_a_call_that_hangs() -> None:
     assert [each.exception() for each in all_three].count(None) == 1
 
 
-def test_nobody_waits_for_a_leader_that_was_stopped() -> None:
-    """What stops a thread stops that thread alone; the others are redelivered at once."""
+def test_no_caller_waits_for_a_leader_that_was_stopped() -> None:
+    """An error that stops a thread stops only that thread. The others get a transient error."""
 
     def fetch(_: Sequence[str]) -> dict[str, str]:
         raise SystemExit

@@ -22,7 +22,7 @@ ALLOWED = frozenset({"allowed"})
     ],
 )
 def test_addresses_in_allowed_buckets_are_allowed(gcs_uri: str) -> None:
-    """Object names may hold nearly anything."""
+    """Object names may have nearly any character."""
     assert allowed_uri(gcs_uri, ALLOWED) == ("allowed", gcs_uri.removeprefix("gs://allowed/"))
 
 
@@ -58,7 +58,7 @@ def test_addresses_in_allowed_buckets_are_allowed(gcs_uri: str) -> None:
     ids=ascii,
 )
 def test_no_other_address_is(gcs_uri: str) -> None:
-    """Nothing that could be read as another place passes."""
+    """A URI with another reading is refused."""
     with pytest.raises(PermanentError):
         allowed_uri(gcs_uri, ALLOWED)
     with pytest.raises(PermanentError):
@@ -67,7 +67,7 @@ def test_no_other_address_is(gcs_uri: str) -> None:
 
 @given(st.text(alphabet="gs:/alowed.@\\?#%\n\x00 AÅ", max_size=30) | st.text(max_size=20))
 def test_any_text_is_an_allowed_address_or_refused(text: str) -> None:
-    """What passes begins with the bucket, and holds no step and no control character."""
+    """A valid URI has an allowed bucket, and no `.`, `..` or control character."""
     for candidate in (text, "gs://allowed" + text, "gs://allowed/" + text):
         try:
             uri = allowed_uri(candidate, ALLOWED)

@@ -15,7 +15,7 @@ from videovector_bridge.errors import PermanentError
 
 
 def marker(fields: Mapping[str, Any]) -> TargetState:
-    """The state that the action asks for; the event makes no difference."""
+    """The state from the action's fields."""
     received = parse_event(
         b"{}",
         event_id="e",
@@ -40,14 +40,14 @@ def test_the_body_holds_what_was_given() -> None:
 
 
 def test_a_field_has_a_target_of_its_own() -> None:
-    """Markers on two fields of one thing are two targets."""
+    """Markers on two fields of one object are two targets."""
     fields = {"target_type": "field", "target_id": "p1", "field_path": "a.b"}
 
     assert marker(fields).target == "marker:field:p1:a.b"
 
 
 def test_a_body_goes_as_it_is() -> None:
-    """Keys that only the vendor knows are passed on; `target` says what they mark."""
+    """Unknown keys are passed on, and `target` names the target."""
     body = {"subject": {"run": "r1"}, "colour": None}
 
     assert marker({"body": body, "target": "run r1"}) == ("marker:run r1", {"marker": body}, None)
@@ -78,7 +78,7 @@ def test_a_target_may_be_a_number() -> None:
 
 
 def test_the_size_of_a_marker_is_bounded() -> None:
-    """What no record could hold is rejected, not redelivered for ever."""
+    """A state that is too large for a record is rejected."""
     fields = {"target_type": "run", "target_id": "r1", "note": "x" * MAX_STATE_BYTES}
 
     with pytest.raises(PermanentError, match="at most 100,000") as caught:
@@ -95,7 +95,7 @@ targets = st.tuples(parts, parts, st.one_of(st.none(), parts))
 def test_different_targets_have_different_records(
     one: tuple[str, str, str | None], other: tuple[str, str, str | None]
 ) -> None:
-    """No id or path can be chosen so that two targets share a record."""
+    """No choice of ids and paths gives two targets the same record."""
 
     def record(target: tuple[str, str, str | None]) -> str:
         names = ("target_type", "target_id", "field_path")

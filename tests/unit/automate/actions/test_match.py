@@ -9,7 +9,7 @@ from videovector_bridge.automate.actions.search import match_key, trimmed
 
 
 def test_a_match_without_an_id_is_named_by_its_place() -> None:
-    """Two segments are two matches, whatever their text."""
+    """Two segments are two matches, even with the same text."""
     here = {"video_id": "v", "segment_id": "s", "start_time": 1.0, "end_time": 2.0}
 
     assert match_key("a", here) == match_key("a", {**here, "text_content": "other"})
@@ -22,8 +22,8 @@ def test_a_match_without_an_id_is_named_by_its_place() -> None:
 
 
 @given(st.text(max_size=2_000), st.text(max_size=2_000))
-def test_the_key_of_a_match_is_short_whatever_its_id(one: str, other: str) -> None:
-    """It names a record and a message."""
+def test_the_key_of_a_match_is_short_for_any_id(one: str, other: str) -> None:
+    """It is valid as the name of a record and in a message."""
     keys = [match_key("a", {"result_id": id_}) for id_ in (one, other)]
 
     assert all(len(key) == 40 and key.isalnum() for key in keys)
@@ -43,7 +43,7 @@ def test_what_no_message_holds_is_left_out(large: object) -> None:
 
 
 def test_a_match_of_many_fields_is_cut_down_to_its_identity() -> None:
-    """Rather than redelivered for ever."""
+    """It is not redelivered without end."""
     pad = {f"field_{number}": "x" * 15_000 for number in range(100)}
     identity = {"result_id": "r", "result_type": "segment", "video_id": "v", "start_time": 1.5}
 

@@ -10,7 +10,7 @@ from videovector_bridge.errors import PermanentError
 
 @pytest.mark.parametrize("value", ["v", "../a b/ü", "v" * MAX_ID_CHARACTERS])
 def test_any_text_is_an_id(value: str) -> None:
-    """It is VideoVector that knows its ids."""
+    """VideoVector decides which ids are valid."""
     assert media_id(value, "video_id") == value
 
 
@@ -26,7 +26,7 @@ def test_any_text_is_an_id(value: str) -> None:
     ],
 )
 def test_what_is_no_id_is_rejected(value: Any, words: str) -> None:
-    """The sentence names the thing, the field, and what is wrong with it."""
+    """The message names the object, the field and the problem."""
     with pytest.raises(PermanentError) as raised:
         media_id(value, "segment_id")
 

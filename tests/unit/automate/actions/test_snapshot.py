@@ -109,7 +109,7 @@ def test_lists_of_large_items_are_shorter() -> None:
 
 
 def test_texts_are_cut() -> None:
-    """A title and a note after 1,000 characters, an address after 2,000, a word after 100."""
+    """A title and a note after 1,000 characters, a URI after 2,000, a word after 100."""
     long = "x" * 3_000
     marker = dict.fromkeys(RED, long)
     document = snapshot("v1", Rows(dict.fromkeys(VIDEO, long) | {"marker": marker}))
@@ -127,7 +127,7 @@ def test_texts_are_cut() -> None:
 
 
 def test_segments_of_many_statuses() -> None:
-    """The 20 most frequent; the others together, and what is no text as unknown."""
+    """The 20 most frequent, the others together, and values that are not text as unknown."""
     statuses: list[Any] = ["completed"] * 3 + ["failed"] * 2 + [None, ["x"], 5]
     statuses += [f"made up {number}" for number in range(100)]
     segments = [{"segment_status": each} for each in statuses]
@@ -142,7 +142,7 @@ def test_segments_of_many_statuses() -> None:
 
 @pytest.mark.parametrize("odd", [{"a": {"b": 1}}, [[1]], 5, 1.5, True, None])
 def test_what_is_no_text_is_null_where_text_is_documented(odd: Any) -> None:
-    """Nothing of another shape gets into the document."""
+    """Values of other types are not in the document."""
     video = dict.fromkeys(VIDEO, odd)
     run = dict.fromkeys(RUN, odd)
     marked = {"segment_id": odd, "marker": {"marker_id": odd, "color": "red"}}
@@ -162,7 +162,7 @@ def test_what_is_no_text_is_null_where_text_is_documented(odd: Any) -> None:
 
 @pytest.mark.parametrize("odd", ["5", 1.5, -1, 2**63, True, [1], None])
 def test_what_is_no_count_is_null_where_a_count_is_documented(odd: Any) -> None:
-    """A count is a whole number that a document and a web app can hold."""
+    """A count is a whole number that a document and JavaScript can represent."""
     status = {"processing_status": [RUN | {"total_segments": odd}]}
     (run,) = snapshot("v1", Rows(status=status))["runs"]
 
@@ -179,7 +179,7 @@ def test_lists_of_no_objects_are_empty(odd: Any) -> None:
 
 
 def test_each_row_is_that_of_its_video() -> None:
-    """Whatever order they come in, and whichever is missing."""
+    """In any order, and with missing rows."""
     rows = rows_by_video(["a", "b"], [{"video_id": "b"}], [{"video_id": "a"}], [])
 
     assert rows == {
@@ -190,7 +190,7 @@ def test_each_row_is_that_of_its_video() -> None:
 
 @pytest.mark.parametrize("odd", [{}, {"video_id": None}, {"video_id": ["a"]}, {"video_id": {}}])
 def test_a_row_of_no_video_is_ignored(odd: dict[str, Any]) -> None:
-    """It is nobody's, and the others stay whose they are."""
+    """The row is ignored, and the others keep their videos."""
     rows = rows_by_video(["a"], [odd, {"video_id": "a"}], [odd], [{"video_id": "a"}, odd])
 
     assert rows == {"a": Rows(video={"video_id": "a"}, segments={"video_id": "a"})}
@@ -232,7 +232,7 @@ runs_of_many_kinds = st.fixed_dictionaries({}, optional=dict.fromkeys(RUN, contr
 
 
 def many(items: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Long lists of such items, and values that are no list at all."""
+    """Long lists of such items, and values that are not lists."""
     return st.lists(items, max_size=3).map(lambda few: few * 300) | json_values
 
 
@@ -266,7 +266,7 @@ def test_any_rows_give_a_document_that_firestore_holds(
 
 
 def test_the_largest_document_is_below_its_limit() -> None:
-    """Every text as long and as costly to write as it may be."""
+    """Every text has its maximum length and cost."""
     costly = "\x01" * 5_000
     marker = dict.fromkeys(RED, costly)
     segment = {"segment_id": costly, "marker": marker}
@@ -285,7 +285,7 @@ def test_the_largest_document_is_below_its_limit() -> None:
 
 @pytest.mark.parametrize("status", [None, "processing"])
 def test_the_status_helper_goes_before_the_details(status: str | None) -> None:
-    """It is the one that is about status."""
+    """Its status is more specific."""
     document = snapshot("v1", Rows(VIDEO | {"status": "processed"}, {"status": status}))
 
     assert document["status"] == (status or "processed")

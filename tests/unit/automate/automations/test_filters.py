@@ -23,7 +23,7 @@ def filter_of(*ons: list[str], channel: str = "") -> str:
 
 
 def test_each_type_is_named() -> None:
-    """By its whole name, or by what comes before its first wildcard."""
+    """By its whole name, or by the prefix before its first wildcard."""
     assert filter_of(["a.b"], ["c.*", "a.b"]) == (
         'attributes."ce-type" = "com.vectormethods.a.b" OR '
         'hasPrefix(attributes."ce-type", "com.vectormethods.c.")'
@@ -31,20 +31,20 @@ def test_each_type_is_named() -> None:
 
 
 def test_what_another_covers_is_left_out() -> None:
-    """A prefix takes in all that begin with it."""
+    """A prefix covers all types that begin with it."""
     assert filter_of(["a.b", "a.*", "a.bc*"]) == (
         'hasPrefix(attributes."ce-type", "com.vectormethods.a.")'
     )
 
 
 def test_every_type_needs_no_filter() -> None:
-    """But for the bridge's own events, which must be asked for."""
+    """Except for the bridge's own events, which need `channel`."""
     assert filter_of(["*"]) == 'NOT attributes."ce-channel" = "bridge"'
     assert filter_of(["*"], channel="bridge") == 'attributes."ce-channel" = "bridge"'
 
 
 def test_one_channel_is_named() -> None:
-    """If all automations ask for it."""
+    """If all automations name it."""
     assert filter_of(["a", "b"], channel="webhook") == (
         'attributes."ce-channel" = "webhook" AND '
         '(attributes."ce-type" = "com.vectormethods.a" OR '
@@ -53,13 +53,13 @@ def test_one_channel_is_named() -> None:
 
 
 def test_an_action_that_no_automation_names_is_not_woken() -> None:
-    """No message of ours passes."""
+    """No message of the bridge passes."""
     assert filter_of() == NOTHING
     assert not lets_through(NOTHING, {"ce-type": "com.vectormethods.a"})
 
 
 def test_many_types_become_few_prefixes() -> None:
-    """Those that share most are joined first; all pass, and others still do not."""
+    """Terms with the longest common prefix are joined first. Other types still do not pass."""
     ends = ("started", "completed", "failed", "cancelled", "progress")
     types = [f"prompt_run.{end}" for end in ends] + ["media.created"]
     filter_ = filter_of(types)
@@ -70,7 +70,7 @@ def test_many_types_become_few_prefixes() -> None:
 
 
 def test_a_type_that_is_too_long_is_cut() -> None:
-    """More may pass then, never less."""
+    """More types may pass, never fewer."""
     filter_ = filter_of(["x" * 400])
 
     assert len(filter_.encode()) <= MAX_FILTER_BYTES
@@ -134,5 +134,5 @@ def test_what_is_no_topology_is_wrong_usage(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_evaluator(filter_: str, *, expected: bool) -> None:
-    """The evaluator of these tests does as the reference of Pub/Sub says."""
+    """The evaluator of these tests follows the reference of Pub/Sub."""
     assert lets_through(filter_, {"ce-type": "a.b"}) is expected

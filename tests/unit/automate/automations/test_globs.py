@@ -34,13 +34,13 @@ from videovector_bridge.automate.vocabulary import DOCUMENTED_TYPES, OPEN_PREFIX
     ],
 )
 def test_what_a_glob_can_match(glob: str, *, can: bool) -> None:
-    """Documented types, and whatever begins as types that nobody lists."""
+    """Documented types, and every type with a prefix of unlisted types."""
     assert can is can_match(glob, DOCUMENTED_TYPES, OPEN_PREFIXES)
 
 
 @given(st.text("ab*?[!]", max_size=8), st.text("ab", max_size=3), st.text("ab", min_size=1))
 def test_a_glob_that_fits_is_never_called_idle(glob: str, prefix: str, rest: str) -> None:
-    """Whatever `fnmatch` says fits, can match."""
+    """If `fnmatch` matches a type, the glob can match."""
     if fnmatchcase(prefix + rest, glob):
         assert can_match(glob, (), (prefix,))
 
@@ -65,12 +65,12 @@ def test_a_glob_that_fits_is_never_called_idle(glob: str, prefix: str, rest: str
     ],
 )
 def test_what_a_glob_covers(glob: str, other: str, *, covered: bool) -> None:
-    """All that fits the other fits this one."""
+    """The glob matches everything that the other one matches."""
     assert covered is covers(glob, other)
 
 
 @given(st.text("ab*?[!]", max_size=6), st.text("ab*?[!]", max_size=6), st.text("ab", max_size=5))
 def test_a_glob_that_covers_another_fits_all_of_it(glob: str, other: str, text: str) -> None:
-    """Whatever `fnmatch` says fits the other."""
+    """If `fnmatch` matches the other glob, it matches the covering one."""
     if covers(glob, other) and fnmatchcase(text, other):
         assert fnmatchcase(text, glob)

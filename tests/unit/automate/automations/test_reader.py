@@ -12,7 +12,7 @@ from videovector_bridge.errors import PermanentError
 
 
 def event(event_type: str = "prompt_run.failed", **fields: Any) -> EventValues:
-    """An event as automations see it."""
+    """The values of an event for expressions."""
     return EventValues(
         {
             "event_id": "e1",
@@ -27,7 +27,7 @@ def event(event_type: str = "prompt_run.failed", **fields: Any) -> EventValues:
 
 
 def test_a_good_file_is_read_whole() -> None:
-    """Every field of an automation arrives in its place."""
+    """Every field of the automation is read."""
     (automation,) = read(GOOD)
 
     assert (automation.name, automation.on) == ("red", ("prompt_run.failed", "processing.*failed"))
@@ -39,7 +39,7 @@ def test_a_good_file_is_read_whole() -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "automation = []\n"])
 def test_no_automations_are_none(text: str) -> None:
-    """A file without automations is a file that asks for nothing."""
+    """A file may have no automations."""
     assert read(text) == ()
 
 
@@ -60,7 +60,7 @@ def test_no_automations_are_none(text: str) -> None:
 def test_an_automation_applies_by_type_channel_and_condition(
     values: EventValues, *, applies: bool
 ) -> None:
-    """All three must fit; a condition on a field that is missing does not hold."""
+    """All three must match. A condition on a missing field is false."""
     (automation,) = read(GOOD)
 
     assert applies is automation.judge(values).applies
@@ -81,7 +81,7 @@ def test_an_automation_applies_by_type_channel_and_condition(
     ],
 )
 def test_a_condition_on_nothing_does_not_hold(when: str, *, holds: bool) -> None:
-    """An item that is missing and a null count as not holding."""
+    """A condition on a missing item or a null is false."""
     (automation,) = read(GOOD.replace("event.payload.n > 3", when))
 
     values = event(video_id=None, payload={"list": [], "gap": None})
@@ -90,7 +90,7 @@ def test_a_condition_on_nothing_does_not_hold(when: str, *, holds: bool) -> None
 
 @pytest.mark.parametrize("when", ["event.payload.n", "'yes'", "event.payload.n + 'x' == ''"])
 def test_a_condition_that_gives_no_truth_is_rejected(when: str) -> None:
-    """What gives no truth, or fails on its types, is a rejection."""
+    """A condition whose value is not true or false, or that fails, is a rejection."""
     (automation,) = read(GOOD.replace("event.payload.n > 3", when))
 
     with pytest.raises(PermanentError) as caught:
@@ -180,7 +180,7 @@ def test_the_types_of_events_are_a_list_of_text(on: str) -> None:
 
 
 def test_an_action_must_be_there_once_and_known() -> None:
-    """No action, an unknown one and two of them are reported apart, and the known ones listed."""
+    """No action, an unknown one and two of them have separate messages, with the known ones."""
     reported = problems(
         """
         [[automation]]
@@ -244,7 +244,7 @@ def test_an_action_must_be_there_once_and_known() -> None:
 
 
 def test_names_must_differ() -> None:
-    """A name that is used twice is named where it is used again."""
+    """The mistake is reported at the second use."""
     reported = problems(GOOD + GOOD)
 
     assert reported == [
@@ -273,7 +273,7 @@ def test_a_file_of_another_form_is_reported_with_the_form(text: str, problem: st
 
 
 def test_lines_are_found_past_text_that_looks_like_keys() -> None:
-    """Lines inside a long text, and another automation's, are not mistaken for the field's own."""
+    """Lines inside a long text, or of another automation, are not used."""
     reported = problems(
         """
         # color = 1
@@ -340,7 +340,7 @@ def test_the_shipped_file_colours_runs(event_type: str, color: str | None) -> No
 
 
 def test_the_shipped_file_links_processed_videos() -> None:
-    """A processed video whose address is known gets a URL; without the address there is none."""
+    """A processed video with a URI gets a URL."""
     automations = read_automations(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
     link = next(one for one in automations if one.action == "issue_signed_url")
     stored = {"gcs_uri": "gs://b/v.mp4"}

@@ -44,7 +44,7 @@ def test_the_schema_is_one() -> None:
 
 
 def test_the_shipped_file_names_its_schema() -> None:
-    """In its first line, where editors look; the address holds beside the file."""
+    """Editors read the first line. Its path is relative to the file."""
     directive, _, name = SHIPPED.partition("\n")[0].partition(" ")
 
     assert directive == "#:schema"
@@ -80,7 +80,7 @@ _BEYOND = ("is not CEL", "names ", "calls ", "has a {", "is not a JSON value")
     ("line", "instead", "problem"), [(line, new, what) for line, new, what, _ in BAD_LINES]
 )
 def test_bad_files_are_not_valid(line: str, instead: str, problem: str) -> None:
-    """Each mistake that is one of form is refused by the schema too."""
+    """The schema refuses every mistake of form too."""
     valid = VALIDATOR.is_valid(tomllib.loads(GOOD.replace(line, instead)))
 
     beside_others = instead.startswith("body")

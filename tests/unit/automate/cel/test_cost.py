@@ -15,13 +15,13 @@ from videovector_bridge.errors import PermanentError
 
 
 def cost(source: str, **payload: Any) -> int:
-    """What an expression costs for an event with this payload."""
+    """The cost of an expression for an event with this payload."""
     expression = compile_expression(source)
     return expression.cost.of(EventValues({"payload": payload}).excerpt(expression.paths))
 
 
 def cost_by_size(source: str, items: int, weight: int) -> int:
-    """What an expression costs where each list that it names is of such a size."""
+    """The cost of an expression if each list that it uses has this size."""
     expression = compile_expression(source)
     sizes = {path: Size(weight, items) for path in expression.paths}
     return expression.cost.of(Excerpt({}, sizes, weight * len(sizes)))
@@ -42,12 +42,12 @@ FIVE_MEGABYTES = 50_000  # such objects
     ],
 )
 def test_one_macro_over_the_largest_event_is_allowed(source: str) -> None:
-    """As these read each item once."""
+    """These read each item once."""
     assert cost_by_size(source, FIVE_MEGABYTES, FIVE_MEGABYTES * ROW) <= MAX_WORK
 
 
 def test_a_macro_over_the_items_of_each_item_reads_all_of_them_once() -> None:
-    """However the items of items are shared out, twice as much costs twice as much."""
+    """Twice as many items cost twice as much, for any distribution in inner lists."""
     source = "event.payload.rows.all(r, r.tags.all(t, t != ''))"
     small, large = (cost(source, rows=[{"tags": ["a", "b"]}] * items) for items in (1_000, 2_000))
 
@@ -75,7 +75,7 @@ def test_what_reads_a_list_for_each_item_costs_the_square(source: str) -> None:
 
 
 def test_a_field_of_the_event_may_be_asked_for_at_each_item() -> None:
-    """The size of what else the event has does not matter."""
+    """The size of other fields does not matter."""
     source = "event.payload.rows.exists(r, r.id == event.payload.main)"
     rows = [{"id": "a", "text": "x" * 100}] * 5_000
 
@@ -84,7 +84,7 @@ def test_a_field_of_the_event_may_be_asked_for_at_each_item() -> None:
 
 
 def test_a_list_that_grows_in_one_macro_is_larger_in_the_next() -> None:
-    """So much that no event could be small enough."""
+    """The cost is too high even for an empty event."""
     grown = "event.payload.a" + ".map(x, [x, x])" * 8
     assert cost(grown, a=[]) < 100_000
     assert cost(grown, a=[1]) > MAX_WORK
@@ -101,14 +101,14 @@ def test_a_list_that_grows_in_one_macro_is_larger_in_the_next() -> None:
     ],
 )
 def test_what_costs_too_much_without_an_event_is_a_mistake_in_the_file(source: str) -> None:
-    """Lists that are written out count too."""
+    """Lists in the source count too."""
     with pytest.raises(ExpressionError, match="for any event"):
         compile_expression(source.replace("{0}", ",".join(["1"] * 200)))
     compile_expression(source.replace("{0}", "1,2,3"))
 
 
 def test_macros_are_nested_five_deep_at_most() -> None:
-    """As the estimate doubles with each."""
+    """The work of the estimate doubles with each macro."""
     names = "abcdef"
     nested = "true"
     for outer, inner in zip(reversed(("event.x", *names[:4])), reversed(names[:5]), strict=True):
@@ -133,7 +133,7 @@ PAYLOAD = {"a": list(range(10_000)), "s": "aab" * 60_000, "l": ["seg_0001"] * 5_
     ],
 )
 def test_an_event_that_would_take_minutes_is_refused_at_once(source: str) -> None:
-    """The rejection says what to do about it."""
+    """The rejection has a hint."""
     with pytest.raises(PermanentError, match="exists and all cost less than filter") as caught:
         compile_expression(source).evaluate(EventValues({"payload": PAYLOAD}))
     assert (caught.value.owner, caught.value.code) == ("user", "expression_too_costly")
@@ -178,7 +178,7 @@ def test_a_refusal_of_any_size_has_a_sentence() -> None:
     ],
 )
 def test_a_pattern_is_checked_when_the_file_is_read(source: str, problem: str) -> None:
-    """One from an event could take any time."""
+    """The cost of a pattern from an event is unbounded."""
     with pytest.raises(ExpressionError) as caught:
         compile_expression(source)
 

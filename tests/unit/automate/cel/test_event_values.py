@@ -29,7 +29,7 @@ FIELDS: dict[str, Any] = {
 
 
 def taken(source: str) -> Excerpt:
-    """What an expression takes from the event above."""
+    """The excerpt that an expression uses of the event above."""
     return EventValues(FIELDS).excerpt(compile_expression(source).paths)
 
 
@@ -55,13 +55,13 @@ def taken(source: str) -> Excerpt:
     ],
 )
 def test_an_expression_takes_no_more_than_it_asks_for(source: str, event: dict[str, Any]) -> None:
-    """Fields on its paths alone, without nulls; a path ends where there is no object."""
+    """Only the fields on its paths, without nulls. A path ends at a value without fields."""
     assert taken(source).event == event
 
 
 @pytest.mark.parametrize("source", ["event", "size(event)", "event[event.run_id]"])
 def test_who_asks_for_the_whole_event_gets_it(source: str) -> None:
-    """Documented fields are null, others are left out."""
+    """Documented fields stay null, others are removed."""
     whole = {
         "event_id": "e1",
         "event_type": "prompt_run.failed",
@@ -79,7 +79,7 @@ def test_who_asks_for_the_whole_event_gets_it(source: str) -> None:
 
 
 def test_a_field_counts_once_though_two_paths_have_it() -> None:
-    """What a shorter path has is no more for a longer one; each path has its own size."""
+    """A longer path adds nothing to a shorter one. Each path has its own size."""
     both = taken("event.payload.deep.a.b == 'c' || event.payload.deep == 1")
     one = taken("event.payload.deep == 1")
 
@@ -89,14 +89,14 @@ def test_a_field_counts_once_though_two_paths_have_it() -> None:
 
 
 def test_the_length_of_a_value_is_that_of_its_longest_list_or_object() -> None:
-    """At whatever level that is."""
+    """At any level."""
     values = EventValues({"payload": {"a": [1, {"b": 1, "c": [1, 2, 3, None, 5]}]}})
 
     assert values.excerpt((("payload", "a"),)).sizes["payload", "a"].length == 5
 
 
 def test_nothing_of_the_event_is_changed() -> None:
-    """What is left out for expressions stays where it was."""
+    """The event itself keeps its nulls."""
     before = orjson.dumps(FIELDS)
     taken("event")
 
@@ -118,7 +118,7 @@ def counted_conversions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_the_same_fields_are_converted_once(conversions: list[Any]) -> None:
-    """For all expressions that ask for them, in whatever automation they are."""
+    """For all expressions that use them, in all automations."""
     values = EventValues(FIELDS)
     for source in ("event.payload.n > 3", "event.payload.n < 9", "event['payload']['n'] == 5"):
         assert compile_expression(source).evaluate(values) is True
@@ -142,7 +142,7 @@ def test_nothing_is_converted_for_an_automation_of_another_type_or_channel(
 
 
 def test_texts_are_rendered_only_when_they_are_asked_for(conversions: list[Any]) -> None:
-    """To judge converts what the condition asks for, and nothing of the texts."""
+    """`judge` converts the fields of the condition, and not those of the texts."""
     fields = {"note": compile_template("{event.run_id}")}
     automation = Automation("a", ("*",), "search", "", compile_expression("event.payload.n > 3"))
     values = EventValues(FIELDS)
@@ -154,7 +154,7 @@ def test_texts_are_rendered_only_when_they_are_asked_for(conversions: list[Any])
 
 
 def test_conversions_are_forgotten_before_they_take_too_much_memory() -> None:
-    """Many expressions over large parts of one event do not keep a copy each."""
+    """Many expressions over large parts of one event do not keep all copies."""
     values = EventValues({"payload": dict.fromkeys("abc", "x" * 200)}, max_cached=100)
     first = values.excerpt((("payload", "a"),))
     again = values.excerpt((("payload", "a"),))
@@ -167,7 +167,7 @@ def test_conversions_are_forgotten_before_they_take_too_much_memory() -> None:
 
 @pytest.mark.parametrize("levels", [MAX_LEVELS + 1, 900])
 def test_what_is_nested_too_deep_is_refused_where_it_is_asked_for(levels: int) -> None:
-    """Other fields of the same event may be asked for."""
+    """Other fields of the same event can be used."""
     deep = orjson.loads('{"a":' * levels + "[]" + "}" * levels)
     values = EventValues({"run_id": "r1", "payload": {"deep": deep}})
 
@@ -179,7 +179,7 @@ def test_what_is_nested_too_deep_is_refused_where_it_is_asked_for(levels: int) -
 
 
 def test_the_deepest_that_is_allowed_can_be_compared() -> None:
-    """The limit is within what the library takes."""
+    """The library accepts values at this limit."""
     deep = orjson.loads("[" * MAX_LEVELS + "1" + "]" * MAX_LEVELS)
     values = EventValues({"payload": {"deep": deep}})
 

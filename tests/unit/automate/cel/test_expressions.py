@@ -97,7 +97,7 @@ def test_text_is_rendered(source: str, expected: str | None) -> None:
     ],
 )
 def test_a_lone_expression_keeps_its_type(source: str, expected: object) -> None:
-    """A text that is one expression alone gives the value itself."""
+    """A text that is one expression keeps the type of its value."""
     value = compile_template(source).render(EventValues(EVENT))
 
     assert expected == value
@@ -152,7 +152,7 @@ def test_conditions_hold(source: str) -> None:
     ],
 )
 def test_a_mistake_is_named_when_the_file_is_read(source: str, named: str) -> None:
-    """What can never work is found at once, not at the first event."""
+    """Mistakes are reported before the first event."""
     with pytest.raises(ExpressionError) as caught:
         compile_expression(source)
 
@@ -162,7 +162,7 @@ def test_a_mistake_is_named_when_the_file_is_read(source: str, named: str) -> No
 
 @pytest.mark.parametrize("source", ["{event.run_id", "{", "a } b", "}", "{event.x}}", "{'a}", "{}"])
 def test_braces_must_match(source: str) -> None:
-    """A brace without its other is a mistake; as text it is written twice."""
+    """An unmatched brace is a mistake. A literal brace is written twice."""
     with pytest.raises(ExpressionError):
         compile_template(source)
 
@@ -183,7 +183,7 @@ def test_braces_must_match(source: str) -> None:
     ],
 )
 def test_a_missing_field_is_a_lookup_error(source: str) -> None:
-    """What the event lacks is told apart from what is wrong with an expression."""
+    """A missing field raises another error than a failing expression."""
     with pytest.raises(LookupError):
         compile_expression(source).evaluate(EventValues(EVENT))
     with pytest.raises(PermanentError, match="which this event lacks") as caught:
@@ -241,7 +241,7 @@ def test_a_text_of_null_is_a_rejection_that_says_how_to_guard_it(
 
 
 def test_what_an_event_says_is_not_repeated_at_length() -> None:
-    """An event may ask for a field whose name is megabytes long."""
+    """The name of a missing field may have megabytes."""
     values = EventValues({"payload": {"key": "x" * 1_000_000}})
 
     for source in ("event.payload[event.payload.key]", "int(event.payload.key)"):
@@ -333,7 +333,7 @@ def test_the_largest_expressions_do_not_end_the_process(source: str) -> None:
 
 
 def test_size_is_bounded() -> None:
-    """Beyond a limit of length, which protects the process, an expression is refused."""
+    """Longer expressions, which could crash the process, are refused."""
     with pytest.raises(ExpressionError, match="more than 4,000 characters"):
         compile_expression("1" + "+1" * MAX_EXPRESSION)
     with pytest.raises(ExpressionError, match="more than 20,000 characters"):
@@ -341,7 +341,7 @@ def test_size_is_bounded() -> None:
 
 
 def test_a_value_that_is_nested_too_deeply_is_refused() -> None:
-    """A lone expression gives nothing deeper than a record can hold, however deep the event is."""
+    """The value of an expression is limited to the depth of a record, for any event."""
     deep: dict[str, Any] = {}
     for _ in range(900):
         deep = {"a": deep}
@@ -371,7 +371,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_every_function_that_is_offered_exists(name: str) -> None:
-    """A new version of the library that loses a function is noticed here."""
+    """A new version of the library may not lose a function."""
     source = CALLS.get(name, f"timestamp('2026-01-01T00:00:00Z').{name}()")
 
     compile_expression(source).evaluate(EventValues(EVENT))

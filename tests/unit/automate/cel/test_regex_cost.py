@@ -35,12 +35,12 @@ from videovector_bridge.automate.cel.regex_cost import estimate_regex
     ],
 )
 def test_a_repetition_counts_as_often_as_it_may(pattern: str, places: int) -> None:
-    """The number of places in a pattern where a match may be at a time, or more."""
+    """An upper bound of the simultaneous positions in a pattern."""
     assert estimate_regex(pattern).places == places
 
 
 def test_classes_of_unicode_cost_most() -> None:
-    """By what they take to compile."""
+    """Patterns that cost more to compile cost more."""
     costs = [estimate_regex(p).compiling for p in ("a", "(?:a)", ".", "[^a]", r"\d", r"\w")]
 
     assert costs == sorted(costs)
@@ -49,7 +49,7 @@ def test_classes_of_unicode_cost_most() -> None:
 
 
 def test_a_call_costs_to_compile_and_by_the_length_of_the_text() -> None:
-    """As the library compiles a pattern at each call."""
+    """The library compiles a pattern at each call."""
     pattern = estimate_regex("a[ab]{99}")
 
     assert pattern.work(0) >= pattern.compiling > 0

@@ -53,7 +53,7 @@ def test_fields_of_the_event_are_indexed(source: str, indexed: str) -> None:
     ],
 )
 def test_paths_are_what_is_asked_of_the_event(source: str, paths: list[tuple[str, ...]]) -> None:
-    """As far as the text shows it; text that is no CEL is read as well."""
+    """Text that is not CEL is parsed as well."""
     assert list(parse_source(source).paths) == paths
 
 
@@ -71,13 +71,13 @@ def test_paths_are_what_is_asked_of_the_event(source: str, paths: list[tuple[str
     ],
 )
 def test_macros_are_counted_within_one_another(source: str, depth: int) -> None:
-    """One after the other is not one in the other."""
+    """Consecutive macros are not nested."""
     assert parse_source(source).nested_macros == depth
 
 
 @pytest.mark.parametrize("link", [".size()", ".map(x, x)", ".f(1, 2)"])
 def test_too_long_a_chain_of_calls_is_not_read(link: str) -> None:
-    """As the estimate of its work needs recursion."""
+    """The estimate is recursive."""
     assert parse_source("event" + link * MAX_DEPTH).paths == ((),)
     assert parse_source("event" + link * 400).terms == ()
     nested = "event"
@@ -87,7 +87,7 @@ def test_too_long_a_chain_of_calls_is_not_read(link: str) -> None:
 
 
 def test_too_many_brackets_are_not_read() -> None:
-    """As reading them needs recursion."""
+    """The parser is recursive."""
     assert parse_source("(" * MAX_DEPTH + "event.a" + ")" * MAX_DEPTH).paths == (("a",),)
     deep = parse_source("(" * 3_000 + "event.a" + ")" * 3_000)
     assert (deep.depth, deep.terms) == (3_000, ())

@@ -29,7 +29,7 @@ def only(text: str) -> str:
 
 
 def test_the_shipped_file_is_in_order() -> None:
-    """No mistake, and no warning where its setting is there."""
+    """It has no mistakes, and no warnings if its settings are set."""
     text = Path(SHIPPED).read_text(encoding="utf-8")
     result = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
 
@@ -38,7 +38,7 @@ def test_the_shipped_file_is_in_order() -> None:
 
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
 def test_fields_of_events_are_those_that_are_received(channel: str) -> None:
-    """Whatever the channel, each of them is there and no other."""
+    """Events of each channel have exactly the known fields."""
     raw = b'{"created_at": "2026-01-01", "data": {}}' if channel == "webhook" else b"{}"
     received = parse_event(
         raw,
@@ -79,13 +79,13 @@ def test_what_was_meant_is_asked(line: str, instead: str, fix: str) -> None:
 
 
 def test_a_file_that_is_not_toml_has_a_line() -> None:
-    """The one where reading stopped."""
+    """The line is the one where the parser stopped."""
     assert only(GOOD + "\ncolor = \n").startswith("a.toml:11: is not TOML: ")
     assert only("a = [").startswith("a.toml:1: is not TOML: ")
 
 
 def test_unknown_fields_are_found_at_every_depth() -> None:
-    """In a body too, each with the line of its key; the subscriber goes on."""
+    """In a body too, each with the line of its key. A subscriber accepts the file."""
     body = 'body.deep = { list = ["{event.x}", { y = "{event.y}" }] }\nbody.top = "{event.z}"\n'
     text = GOOD.partition("target_type")[0] + body
     mistakes = check(text).mistakes
@@ -114,12 +114,12 @@ def test_unknown_fields_are_found_at_every_depth() -> None:
     ],
 )
 def test_what_an_expression_asks_of_an_event(source: str, fields: tuple[str, ...]) -> None:
-    """Its own fields alone: not those of what they hold, nor of what a macro calls `event`."""
+    """Only its own fields: no inner fields, and none of a macro's variable `event`."""
     assert event_fields(source) == fields
 
 
-def test_types_that_nobody_documents_are_a_warning() -> None:
-    """For an event may be new; where one is near, it is named."""
+def test_undocumented_types_are_a_warning() -> None:
+    """The event type may be new. A similar known type is named."""
     (warning,) = check(GOOD.replace("prompt_run.failed", "prompt_run.fail")).warnings
 
     assert str(warning) == (
@@ -129,7 +129,7 @@ def test_types_that_nobody_documents_are_a_warning() -> None:
 
 
 def test_a_setting_that_is_missing_is_a_warning() -> None:
-    """Once, where the first action stands that needs it."""
+    """Once, at the first action that needs it."""
     again = LINK.replace('"red"', '"two"')
     (warning,) = check(f"{LINK}\n{again}").warnings
 
@@ -141,7 +141,7 @@ def test_a_setting_that_is_missing_is_a_warning() -> None:
 
 
 def test_a_setting_that_names_no_bucket_is_a_mistake() -> None:
-    """With what to write, where the first action stands that needs it."""
+    """With a correction, at the first action that needs it."""
     (mistake,) = check(LINK, SIGNED_URL_BUCKETS="gs://media/videos,other").mistakes
 
     assert str(mistake) == (
@@ -152,7 +152,7 @@ def test_a_setting_that_names_no_bucket_is_a_mistake() -> None:
 
 
 def test_mistakes_are_in_the_order_of_the_file() -> None:
-    """Of whatever kind they are."""
+    """Mistakes of all kinds are sorted by line."""
     text = GOOD.replace("{event.run_id}", "{event.x}").replace('"red"\n[', '"red"\nx = 1\n[')
     lines = [each.line for each in check(text + "tint = 1\n[[automation]]").mistakes]
 

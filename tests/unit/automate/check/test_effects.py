@@ -15,7 +15,7 @@ def automation(name: str, action: str, on: str = '"prompt_run.*"', more: str = "
 
 
 def check(*automations: str) -> CheckResult:
-    """Check a file of them; where a setting is missing does not matter."""
+    """Check a file of automations, with all settings."""
     settings = {"SIGNED_URL_BUCKETS": "media", "PREVIEW_BUCKET": "previews"}
     return check_automations("".join(automations), "a.toml", settings)
 
@@ -74,7 +74,7 @@ def test_an_automation_that_is_always_overruled_is_a_warning() -> None:
 def test_the_same_target_on_the_same_events_is_overruled(
     first: dict[str, str], later: dict[str, str]
 ) -> None:
-    """However the target is written, and whichever action has it."""
+    """For every form of the target, and for both actions."""
     assert overruled(
         automation("first", **{"action": MARKER, **first}),
         automation("later", **{"action": MARKER, **later}),
@@ -103,7 +103,7 @@ LINK = "[automation.issue_signed_url]\ngcs_uri = '{event.payload.gcs_uri}'"
 def test_another_target_or_other_events_are_not_overruled(
     first: dict[str, str], later: dict[str, str]
 ) -> None:
-    """Each event has a URL and a search of its own for each automation."""
+    """Each event has a separate URL and search for each automation."""
     assert not overruled(
         automation("first", **{"action": MARKER, **first}),
         automation("later", **{"action": MARKER, **later}),
@@ -130,7 +130,7 @@ def test_another_target_or_other_events_are_not_overruled(
     ],
 )
 def test_what_is_rejected_on_every_event_is_a_mistake(fields: str, what: str) -> None:
-    """Where nothing depends on the event, the outcome is known."""
+    """The outcome is known if it does not depend on the event."""
     action = fields.partition("]")[0].removeprefix("[automation.").partition(".")[0]
     (mistake,) = check(automation("a", fields.replace("'{'' + '''}'", "\"{'' + ''}\""))).mistakes
 
@@ -160,7 +160,7 @@ REJECTED = "every event would be rejected: "
 def test_a_condition_without_the_event_is_tried(
     when: str, mistakes: list[str], warnings: list[str]
 ) -> None:
-    """One that never holds does nothing, and one that is no condition is rejected."""
+    """An automation whose condition is always false does nothing; an invalid one is rejected."""
     checked = check(automation("a", MARKER, more=f'when = "{when}"'))
 
     assert [each.what.partition(" by zero")[0] for each in checked.mistakes] == mistakes
@@ -226,7 +226,7 @@ STRING = "equals, contains, starts_with, ends_with, is_empty, is_not_empty"
 def test_a_condition_that_the_sdk_refuses_is_a_warning(
     change: dict[str, str], warning: str
 ) -> None:
-    """VideoVector may know more by then, so it is tried all the same."""
+    """VideoVector may add operators, so the search is tried all the same."""
     condition = CONDITION
     for old, new in change.items():
         condition = condition.replace(old, new)
@@ -251,14 +251,14 @@ def test_a_condition_that_the_sdk_refuses_is_a_warning(
     ],
 )
 def test_a_condition_that_the_sdk_takes_is_no_warning(condition: str) -> None:
-    """What an expression gives is not known before run time."""
+    """The value of an expression is unknown before run time."""
     checked = check(automation("a", f"[automation.search]\nconditions = [{condition}]"))
 
     assert (checked.mistakes, checked.warnings) == ((), ())
 
 
 def test_a_file_with_mistakes_is_checked_as_far_as_it_can_be() -> None:
-    """The automations that are in order are compared, whatever is wrong in others."""
+    """Valid automations are compared even if others have mistakes."""
     bad = f"{HEAD}[automation.snapshot_media]\nvideo = 'v'\n"
     checked = check(bad, automation("first", MARKER), automation("later", MARKER))
 

@@ -52,7 +52,7 @@ REGEX = "looks like a regular expression; `on` has globs, where * is any text an
     ],
 )
 def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
-    """With the globs to write instead, where some say the same."""
+    """The message has the equivalent globs, if there are any."""
     assert find_problem(glob) == (REGEX, f"write {write}" if write else "")
 
 
@@ -78,12 +78,12 @@ def test_what_no_type_has_is_a_mistake(glob: str, what: str, write: str) -> None
     "glob", ["*", "prompt_run.*", "*.failed", "processing.*.*", "[mp]*", "[!x]?*", "[[]", "new-1.x"]
 )
 def test_a_glob_is_no_mistake(glob: str) -> None:
-    """With all that `fnmatch` knows."""
+    """Globs may use the whole syntax of `fnmatch`."""
     assert find_problem(glob) == ("", "")
 
 
 def test_a_mistake_names_the_glob() -> None:
-    """And says nothing more of it; the others are looked at all the same."""
+    """It has one message, and the other globs are checked all the same."""
     mistakes, warnings = check_globs("^media", "prompt_run.fail")
 
     assert mistakes == [f"'^media' {REGEX}; write \"media*\""]
@@ -149,12 +149,12 @@ def test_a_mistake_names_the_glob() -> None:
     ],
 )
 def test_what_the_channel_never_carries_is_a_warning(on: str, channel: str, warning: str) -> None:
-    """It says which channel does."""
+    """The message names the right channel."""
     assert check_globs(on, channel=channel) == ([], [warning])
 
 
 def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> None:
-    """For an automation has one channel."""
+    """An automation has one channel."""
     assert check_globs("prompt_run.failed", "search.matched") == (
         [],
         [
@@ -194,7 +194,7 @@ def test_a_glob_that_is_none_is_one_of_the_others() -> None:
 
 
 def test_every_type_that_an_action_publishes_is_carried() -> None:
-    """By the channel of the bridge, whichever action publishes it."""
+    """The channel of the bridge has the events of all actions."""
     emitted = [action.emits for action in ACTIONS.values() if action.emits]
 
     assert check_globs(*emitted, channel="bridge") == ([], [])

@@ -33,21 +33,21 @@ GOOD = '{ field = "f", operator = "equals", type = "string", value = "x" }'
     ],
 )
 def test_a_condition_is_a_table_of_known_keys(item: str, problem: str) -> None:
-    """Each mistake says which item it is in."""
+    """Each mistake names its item."""
     reported = reported_by("search", f"conditions = [{GOOD}, {item}]")
 
     assert any(one.startswith(f"search.conditions: {problem}") for one in reported), reported
 
 
 def test_the_word_that_was_meant_is_asked_for_in_an_item() -> None:
-    """As for the fields of an action."""
+    """As with the fields of an action."""
     reported = reported_by("search", f"conditions = [{GOOD.replace('operator', 'operater')}]")
 
     assert reported[-1].endswith("did you mean operator?")
 
 
 def test_conditions_may_be_tables_of_their_own() -> None:
-    """The mistakes are named at the first of them."""
+    """The mistakes are reported at the first of them."""
     (reported,) = problems(
         f"""
         {HEAD.replace(chr(10), chr(10) + "        ")}
@@ -69,7 +69,7 @@ def test_conditions_may_be_tables_of_their_own() -> None:
 
 @pytest.mark.parametrize("value", ["5", "'s'", "true", "1.5", "['{event.run_id}']", "{ a = 1 }"])
 def test_the_value_of_a_condition_is_any_json(value: str) -> None:
-    """With expressions in it, as in every text."""
+    """A value may have expressions, as every text."""
     text = (
         f"{HEAD}[automation.search]\nconditions = [{GOOD.replace(chr(34) + 'x' + chr(34), value)}]"
     )
@@ -79,7 +79,7 @@ def test_the_value_of_a_condition_is_any_json(value: str) -> None:
 
 @pytest.mark.parametrize("name", ["run_ids", "index_ids"])
 def test_ids_of_a_search_are_texts(name: str) -> None:
-    """None of them empty."""
+    """None of them may be empty."""
     conditions = f"conditions = [{GOOD}]"
 
     assert reported_by("search", f'{conditions}\n{name} = ["{{event.run_id}}", 5, ""]') == [
@@ -95,7 +95,7 @@ def test_ids_of_a_search_are_texts(name: str) -> None:
 
 
 def test_a_list_has_no_more_items_than_it_may() -> None:
-    """What is in the surplus ones does not matter."""
+    """The items beyond the limit are not checked."""
     assert reported_by("search", f"conditions = [{', '.join([GOOD] * 4)}, 5]") == [
         "search.conditions: must be a list of 1 to 4 items, not 5"
     ]
@@ -146,7 +146,7 @@ def test_other_texts_may_be_empty() -> None:
 
 
 def test_segments_must_be_true() -> None:
-    """`segments = false` asks for nothing."""
+    """`segments = false` has no effect."""
     needs = "issue_signed_url: needs gcs_uri or segments = true"
 
     assert reported_by("issue_signed_url", "segments = false") == [needs]
@@ -166,7 +166,7 @@ def test_segments_must_be_true() -> None:
     ],
 )
 def test_a_number_is_a_number(value: str, what: str) -> None:
-    """Or an expression that gives one; a text with one in it never is."""
+    """It may be one expression, but not a text that contains one."""
     (reported,) = reported_by("search", f'query = "q"\ntop_k = {value}')
 
     assert reported.startswith(f"search.top_k: {what}")
@@ -179,7 +179,7 @@ def test_a_number_may_be_an_expression() -> None:
 
 @pytest.mark.parametrize("deep", ["{k}" + ".k" * 5_000 + " = 1", "{k}.k = " + "[" * 40 + "]" * 40])
 def test_what_is_nested_too_deep_is_a_mistake(deep: str) -> None:
-    """However it is written; dotted keys may be nested without end."""
+    """In every form of TOML. Dotted keys may be nested without limit."""
     (reported,) = reported_by("upsert_marker", deep.format(k="body"))
 
     assert reported.endswith(": is nested more than 16 levels deep")
@@ -187,7 +187,7 @@ def test_what_is_nested_too_deep_is_a_mistake(deep: str) -> None:
 
 
 def test_a_message_is_one_short_line() -> None:
-    """Whatever the keys and values of the file are."""
+    """For any keys and values of the file."""
     key = '"' + "x" * 5_000 + '"'
     text = "\\n\\u0000" + "y" * 5_000
     body = f'body = {{ {key} = "{{", "a\\nb" = nan }}\ntarget = {{ c = "{text}" }}\n{key} = 1\n'

@@ -33,7 +33,7 @@ from videovector_bridge.errors import BackendError, ConflictError, TransientErro
 
 
 def test_the_first_event_is_applied_and_forgotten(model: EffectsModel) -> None:
-    """One event makes the target as it wants, and leaves nothing pending."""
+    """One event sets the target, and leaves nothing pending."""
     assert push(model, OLD) == "done"
 
     assert OLD.desired == model.targets[TARGET]
@@ -41,8 +41,8 @@ def test_the_first_event_is_applied_and_forgotten(model: EffectsModel) -> None:
 
 
 @pytest.mark.parametrize("late", [OLD, NEW], ids=["an older one", "the same again"])
-def test_what_is_done_costs_one_reading(model: EffectsModel, late: Event) -> None:
-    """An event that was applied, or is older than one that was, writes and asks nothing."""
+def test_an_event_that_is_done_costs_one_read(model: EffectsModel, late: Event) -> None:
+    """For an applied event, or an older one, nothing is written or sent."""
     push(model, NEW)
     before = (model.calls, model.writes)
 
@@ -52,8 +52,8 @@ def test_what_is_done_costs_one_reading(model: EffectsModel, late: Event) -> Non
     assert NEW.desired == model.targets[TARGET]
 
 
-def test_equal_times_are_told_apart_by_id(model: EffectsModel) -> None:
-    """Of two events of the same moment the one with the later id is the newest, in either order."""
+def test_events_of_equal_time_are_ordered_by_id(model: EffectsModel) -> None:
+    """Of two events of the same time, the one with the later id is newest, in either order."""
     low, high = event(1, "a"), event(1, "b")
     for order in ([low, high], [high, low]):
         fresh = EffectsModel(Random(1), Odds())
@@ -64,7 +64,7 @@ def test_equal_times_are_told_apart_by_id(model: EffectsModel) -> None:
 
 
 def test_an_overlapping_older_write_is_repaired_by_its_own_handler(model: EffectsModel) -> None:
-    """A request that lands on top of a newer one is followed by the newer state."""
+    """A request that overwrites a newer one is followed by the newer state."""
     older = begin(model, OLD)
     until_claimed(model, older)
     assert push(model, NEW) == "done"
@@ -85,7 +85,7 @@ def test_a_second_delivery_waits_for_the_first(model: EffectsModel) -> None:
     assert model.calls == 1
 
 
-def test_a_crash_after_the_request_is_made_good_by_redelivery(model: EffectsModel) -> None:
+def test_a_redelivery_repairs_a_crash_after_the_request(model: EffectsModel) -> None:
     """The event of a handler that died stays pending, and its redelivery writes again."""
     dead = begin(model, OLD)
     until_sent(model, dead)
@@ -99,7 +99,7 @@ def test_a_crash_after_the_request_is_made_good_by_redelivery(model: EffectsMode
 
 
 def test_a_refused_attempt_may_be_repeated_at_once(model: EffectsModel) -> None:
-    """An answer of 503 leaves nothing behind, so the redelivery need not wait."""
+    """After a 503 no request is in flight, so the redelivery need not wait."""
     fail_once(model, ServerTrouble("later", status=503))
     with pytest.raises(ServerTrouble):
         push(model, OLD)
@@ -107,9 +107,11 @@ def test_a_refused_attempt_may_be_repeated_at_once(model: EffectsModel) -> None:
     assert push(model, OLD) == "done"
 
 
-def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(model: EffectsModel) -> None:
-    """Until a request of unknown fate is past, its event is not tried again; then it is."""
-    fail_once(model, Unreachable("no answer", outcome_unknown=True), lands_in=LEFT_SECONDS - 1)
+def test_a_request_of_unknown_outcome_is_not_repeated_while_it_may_take_effect(
+    model: EffectsModel,
+) -> None:
+    """While a request may take effect, its event is not tried again."""
+    fail_once(model, Unreachable("no response", outcome_unknown=True), lands_in=LEFT_SECONDS - 1)
     with pytest.raises(Unreachable):
         push(model, OLD)
     push(model, NEW)
@@ -124,8 +126,8 @@ def test_an_attempt_in_doubt_is_not_repeated_while_it_may_land(model: EffectsMod
     assert pending(model) == {}
 
 
-def test_a_handler_that_slept_past_its_claim_sends_nothing(model: EffectsModel) -> None:
-    """A claim that got old before the request was sent is given back, not acted on."""
+def test_a_handler_whose_claim_is_too_old_sends_nothing(model: EffectsModel) -> None:
+    """A claim that is too old is ended before the request is sent."""
     sleeper = begin(model, OLD)
     until_claimed(model, sleeper)
     model.pass_time(START_SECONDS + 1)
@@ -136,8 +138,8 @@ def test_a_handler_that_slept_past_its_claim_sends_nothing(model: EffectsModel) 
     assert push(model, OLD) == "done"
 
 
-def test_a_zombie_repairs_what_it_overwrote(model: EffectsModel) -> None:
-    """A handler whose event was finished by another since writes the newest state again."""
+def test_a_delayed_handler_repairs_what_it_overwrote(model: EffectsModel) -> None:
+    """A delayed handler whose event another one finished writes the newest state again."""
     zombie = begin(model, OLD)
     until_claimed(model, zombie)
     model.put_instead = lambda *_: model.step()
@@ -155,8 +157,8 @@ def test_a_zombie_repairs_what_it_overwrote(model: EffectsModel) -> None:
     assert pending(model) == {}
 
 
-def test_a_zombie_that_dies_while_it_repairs_leaves_its_event_pending(model: EffectsModel) -> None:
-    """A zombie notes its event again before it repairs, so that its own crash is made good."""
+def test_a_delayed_handler_that_crashes_in_a_repair_stays_pending(model: EffectsModel) -> None:
+    """A delayed handler makes its event pending before the repair, in case it crashes."""
     zombie = begin(model, OLD)
     until_claimed(model, zombie)
     push(model, NEW)
@@ -173,8 +175,8 @@ def test_a_zombie_that_dies_while_it_repairs_leaves_its_event_pending(model: Eff
     assert NEW.desired == model.targets[TARGET]
 
 
-def test_each_round_of_writing_renews_the_claim(model: EffectsModel) -> None:
-    """A handler that writes again holds its event for another attempt, not for the first's rest."""
+def test_each_write_renews_the_claim(model: EffectsModel) -> None:
+    """A handler that writes again renews its claim for the full time."""
     handler = begin(model, OLD)
     until_claimed(model, handler)
     first = pending(model)[OLD.key]
@@ -187,7 +189,7 @@ def test_each_round_of_writing_renews_the_claim(model: EffectsModel) -> None:
 
 
 def test_an_attempt_ends_no_other_attempts_claim(model: EffectsModel) -> None:
-    """A handler that comes back late leaves the claim of the attempt that took over."""
+    """A delayed handler does not change the claim of a later attempt."""
     late = begin(model, OLD)
     until_sent(model, late)
     model.pass_time(CLAIM_SECONDS)
@@ -203,7 +205,7 @@ def test_an_attempt_ends_no_other_attempts_claim(model: EffectsModel) -> None:
 
 
 def test_a_failed_attempt_frees_no_other_attempts_claim(model: EffectsModel) -> None:
-    """A handler that comes back late, with a refusal, does not open the way for a third."""
+    """A delayed handler with a refusal does not end a later attempt's claim."""
     late = begin(model, OLD)
     until_claimed(model, late)
     fail_once(model, ServerTrouble("later", status=503))
@@ -220,8 +222,8 @@ def test_a_failed_attempt_frees_no_other_attempts_claim(model: EffectsModel) -> 
     assert model.writes == writes + 1
 
 
-def test_a_claim_whose_answer_was_lost_is_known_again(model: EffectsModel) -> None:
-    """A store that repeats a write which had succeeded reports a conflict with ourselves."""
+def test_a_claim_whose_response_was_lost_is_recognized(model: EffectsModel) -> None:
+    """A store that repeats a successful write reports a conflict with that write."""
 
     def write_twice(*arguments: Any, **named: Any) -> Document:
         model.write_instead = None
@@ -248,7 +250,7 @@ def test_a_record_that_is_deleted_between_two_steps_is_made_again(model: Effects
 
 
 def test_a_store_that_is_down_is_transient(model: EffectsModel) -> None:
-    """Without its record an effect is not tried."""
+    """Without the record no request is sent."""
     model.odds = Odds(store=1.0)
 
     with pytest.raises(BackendError):
@@ -269,8 +271,8 @@ def test_a_record_under_contention_gives_up_in_the_end(model: EffectsModel) -> N
         push(model, OLD)
 
 
-def test_a_middle_event_is_superseded_unseen(model: EffectsModel) -> None:
-    """An event between two that are known needs no request of its own."""
+def test_an_event_between_two_known_ones_sends_nothing(model: EffectsModel) -> None:
+    """An event between two known ones needs no request."""
     until_claimed(model, begin(model, OLD))
     push(model, NEW)
 
@@ -279,7 +281,7 @@ def test_a_middle_event_is_superseded_unseen(model: EffectsModel) -> None:
 
 
 def test_an_attempt_leaves_a_later_attempts_claim_while_it_repairs(model: EffectsModel) -> None:
-    """An attempt that wakes late must not end the claim of one that may still write."""
+    """A delayed attempt must not end the claim of one that may still write."""
     first = begin(model, OLD)
     until_sent(model, first)
     model.pass_time(CLAIM_SECONDS)

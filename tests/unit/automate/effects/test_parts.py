@@ -1,4 +1,4 @@
-"""States with many parts: no part decides for another, and what is done is not done again."""
+"""States with many parts: each part is applied separately, and only once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ BUSY = TransientError("busy")
 
 
 class Work:
-    """Parts whose `apply` ends as they say, and what was applied and reported."""
+    """Parts with given outcomes of `apply`, and the applied and reported ones."""
 
     def __init__(self, *fates: Fate, then: Fate = None) -> None:
         self.fates = {str(number): fate for number, fate in enumerate(fates, 1)}
@@ -35,7 +35,7 @@ class Work:
         self.clock: Callable[[], float] = lambda: 0.0
 
     def parts(self) -> Iterator[Part]:
-        """The parts, and then what befalls their list."""
+        """The parts, and then the error of their list."""
         for key in self.fates:
             yield key, {"key": key}
         if self.then is not None:
@@ -66,7 +66,7 @@ class Work:
 
 
 def test_all_parts_are_applied_once() -> None:
-    """What is done is not done again."""
+    """Parts that are done are not repeated."""
     work = Work(None, None)
 
     assert (work.run(), work.applied) == (None, ["1", "2"])
@@ -95,8 +95,8 @@ def test_a_refused_part_is_reported_by_itself() -> None:
     assert work.reported == ["2"]
 
 
-def test_a_failure_and_a_refusal_are_both_seen_to() -> None:
-    """The failure decides that the message is redelivered; the refusal is not reported again."""
+def test_a_failure_and_a_refusal_are_both_handled() -> None:
+    """The failure leads to a redelivery. The refusal is not reported again."""
     work = Work(REFUSED, BUSY)
 
     assert work.run() is BUSY
@@ -106,7 +106,7 @@ def test_a_failure_and_a_refusal_are_both_seen_to() -> None:
 
 
 def test_a_report_that_fails_is_tried_again() -> None:
-    """The part stays open until `rejected` has it, and the others are applied."""
+    """The part stays open until its refusal is on `rejected`. The others are applied."""
     work = Work(REFUSED, None)
     work.report_fails = BUSY
 
@@ -119,7 +119,7 @@ def test_a_report_that_fails_is_tried_again() -> None:
 
 @pytest.mark.parametrize("fate", [BUSY, ValueError("a bug")])
 def test_a_list_that_is_refused_half_way_forgets_no_failure(fate: Exception) -> None:
-    """The parts before it are tried again first; then the refusal counts."""
+    """Failed parts before it are repeated first. Then the refusal counts."""
     work = Work(fate, None, then=REFUSED)
 
     assert work.run() is fate
@@ -128,7 +128,7 @@ def test_a_list_that_is_refused_half_way_forgets_no_failure(fate: Exception) -> 
 
 
 def test_a_list_that_fails_half_way_is_continued() -> None:
-    """What was done before stays done."""
+    """Parts that were done before stay done."""
     work = Work(None, None, then=BUSY)
 
     assert work.run() is BUSY
@@ -137,7 +137,7 @@ def test_a_list_that_fails_half_way_is_continued() -> None:
 
 
 def test_a_rate_limit_ends_the_attempt() -> None:
-    """What follows would be limited too."""
+    """Later parts would be limited too."""
     limited = RateLimited("slow down")
     work = Work(None, limited, None)
 
@@ -170,7 +170,7 @@ def test_more_parts_than_a_record_holds_are_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_progress_is_saved_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a crash costs only the parts of a few seconds."""
+    """So after a crash only the parts of a few seconds are repeated."""
     saved: list[Parts] = []
     work = Work(None, REFUSED)
 
@@ -203,13 +203,13 @@ def test_progress_survives_its_record() -> None:
     assert all(len(digest) == 16 for digest in fields["parts_done"])
 
 
-def test_of_many_failures_the_worst_is_raised() -> None:
-    """A bug, so that it is seen; else a claim that is held, so that the answer waits."""
-    bug, held = ValueError("a bug"), ClaimHeldError("held")
+def test_the_worst_of_many_failures_is_raised() -> None:
+    """A bug, so that it is visible; else a held claim, so that the response waits."""
+    bug, claimed = ValueError("a bug"), ClaimHeldError("held")
 
     assert joined_failures([BUSY], "parts") is BUSY
-    assert joined_failures([BUSY, bug, held], "parts") is bug
-    both = joined_failures([BUSY, held], "parts")
+    assert joined_failures([BUSY, bug, claimed], "parts") is bug
+    both = joined_failures([BUSY, claimed], "parts")
     assert isinstance(both, ClaimHeldError)
     assert str(both) == "2 parts failed. The first: busy"
     assert type(joined_failures([BUSY, BUSY], "parts")) is TransientError

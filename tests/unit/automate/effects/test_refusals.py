@@ -27,7 +27,7 @@ from videovector_bridge.errors import BackendError, ConflictError
 
 
 def test_a_refusal_is_reported_and_not_pending(model: EffectsModel) -> None:
-    """What VideoVector refuses is reported once, and the event no longer pending."""
+    """A refusal is reported once, and the event is no longer pending."""
     refuse_once(model)
 
     assert push(model, OLD) == "refused"
@@ -37,7 +37,7 @@ def test_a_refusal_is_reported_and_not_pending(model: EffectsModel) -> None:
 
 
 def test_a_refused_event_that_is_published_again_is_applied(model: EffectsModel) -> None:
-    """A redriven event is tried again, for what refused it may be corrected."""
+    """A redriven event is tried again."""
     refuse_once(model)
     push(model, OLD)
 
@@ -48,7 +48,7 @@ def test_a_refused_event_that_is_published_again_is_applied(model: EffectsModel)
 
 
 def test_an_older_event_is_applied_after_a_refused_newest_one(model: EffectsModel) -> None:
-    """A refused event hides no other: an older one that arrives later is applied."""
+    """An older event that arrives after a refused one is applied."""
     refuse_once(model)
     assert push(model, NEW) == "refused"
 
@@ -69,7 +69,7 @@ def test_a_refusal_falls_back_to_the_accepted_state(model: EffectsModel) -> None
 
 
 def test_an_event_older_than_one_in_flight_is_not_given_up(model: EffectsModel) -> None:
-    """Until the newest state is accepted, an older event takes part: the newest may be refused."""
+    """While the newest state is not accepted, an older event is tried as well."""
     newest = begin(model, NEW)
     until_claimed(model, newest)
     refuse_once(model)
@@ -80,8 +80,8 @@ def test_an_event_older_than_one_in_flight_is_not_given_up(model: EffectsModel) 
     assert set(pending(model)) == {NEW.key}
 
 
-def test_a_report_that_fails_is_made_good_at_redelivery(model: EffectsModel) -> None:
-    """A refusal that could not be published stays pending; VideoVector is not asked again."""
+def test_a_report_that_fails_is_repeated_at_redelivery(model: EffectsModel) -> None:
+    """A refusal that is not published stays pending. No second request is sent."""
     push(model, OLD)
     refuse_once(model)
     model.reports_fail = True
@@ -98,7 +98,7 @@ def test_a_report_that_fails_is_made_good_at_redelivery(model: EffectsModel) -> 
     assert pending(model) == {}
 
 
-def test_a_crash_before_the_report_is_made_good_at_redelivery(model: EffectsModel) -> None:
+def test_a_report_is_repeated_after_a_crash(model: EffectsModel) -> None:
     """A handler that dies between the refusal and its report leaves the event pending."""
     refuse_once(model)
     dead = begin(model, OLD)
@@ -113,8 +113,8 @@ def test_a_crash_before_the_report_is_made_good_at_redelivery(model: EffectsMode
     assert reported(model) == [OLD.key]
 
 
-def test_an_older_event_is_not_blamed_for_a_newer_ones_refusal(model: EffectsModel) -> None:
-    """A handler that writes a newer event's state leaves its refusal to that event."""
+def test_an_older_event_does_not_report_a_newer_ones_refusal(model: EffectsModel) -> None:
+    """A refusal of a newer event's state belongs to that event."""
     older = begin(model, OLD)
     until_sent(model, older)
     until_claimed(model, begin(model, NEW))
@@ -126,7 +126,7 @@ def test_an_older_event_is_not_blamed_for_a_newer_ones_refusal(model: EffectsMod
 
 
 def test_the_newest_of_those_in_flight_replaces_a_refused_state(model: EffectsModel) -> None:
-    """Of two older events that find the newest one refused, the newer one's state is written."""
+    """If the newest event is refused, the newer one of two older events wins."""
     until_claimed(model, begin(model, event(3, "new", "refused")))
     old, middle = begin(model, OLD), begin(model, MIDDLE)
     until_claimed(model, old)
@@ -139,8 +139,8 @@ def test_the_newest_of_those_in_flight_replaces_a_refused_state(model: EffectsMo
     assert MIDDLE.desired == model.targets[TARGET]
 
 
-def test_a_claim_that_was_known_again_takes_part(model: EffectsModel) -> None:
-    """The newest state may be refused while a handler finds out that its own claim was written."""
+def test_a_recognized_claim_applies_its_state(model: EffectsModel) -> None:
+    """The newest state may be refused while a handler detects that its claim was stored."""
     newest = begin(model, event(3, "new", "refused"))
     until_claimed(model, newest)
 
@@ -167,7 +167,7 @@ def test_a_refused_state_that_took_effect_is_replaced(model: EffectsModel) -> No
 
 
 def test_a_redelivery_that_reports_restores_the_target_as_well(model: EffectsModel) -> None:
-    """A handler may die when a refused state took effect: its redelivery repairs the target."""
+    """After a crash with a refused state in effect, the redelivery repairs the target."""
     push(model, OLD)
     new = event(3, "new", "garbled")
     dead = begin(model, new)
@@ -187,7 +187,7 @@ def test_a_redelivery_that_reports_restores_the_target_as_well(model: EffectsMod
 def test_a_refusal_after_another_events_state_took_effect_restores_the_target(
     model: EffectsModel,
 ) -> None:
-    """What a handler wrote for another event is replaced, though its own state was refused."""
+    """A state that a handler wrote for another event is replaced after a refusal."""
     push(model, OLD)
     until_claimed(model, begin(model, event(3, "new", "garbled")))
 
@@ -197,7 +197,7 @@ def test_a_refusal_after_another_events_state_took_effect_restores_the_target(
 
 
 def test_a_slow_report_does_not_cost_the_claim(model: EffectsModel) -> None:
-    """Publishing to `rejected` may take longer than a claim may be old when a request is sent."""
+    """Publishing to `rejected` may take longer than the maximum age of a claim."""
     push(model, OLD)
     model.report_seconds = START_SECONDS + 1
 
@@ -207,7 +207,7 @@ def test_a_slow_report_does_not_cost_the_claim(model: EffectsModel) -> None:
 
 
 def test_a_refusal_is_reported_before_the_target_is_restored(model: EffectsModel) -> None:
-    """VideoVector may be out of reach for long: the report does not wait for it."""
+    """VideoVector may be unreachable: the report does not wait for it."""
     push(model, OLD)
     new = event(3, "new", "garbled")
     handler = begin(model, new)
@@ -221,7 +221,7 @@ def test_a_refusal_is_reported_before_the_target_is_restored(model: EffectsModel
 
 
 def test_a_state_may_be_accepted_after_all_by_another_attempt(model: EffectsModel) -> None:
-    """A refusal that another handler's success replaced needs no report, and is no bug."""
+    """A refusal that another handler's success replaced needs no report."""
     push(model, OLD)
     fail_once(model, Unreachable("no response", outcome_unknown=True))
     with pytest.raises(Unreachable):
@@ -243,7 +243,7 @@ def test_a_state_may_be_accepted_after_all_by_another_attempt(model: EffectsMode
 
 
 def test_a_refusal_that_another_attempt_noted_is_reported(model: EffectsModel) -> None:
-    """A handler whose own state was refused elsewhere reports it, and acknowledges then."""
+    """A handler whose state another one had refused reports it, and then acknowledges."""
     middle = event(2, "middle", "refused")
     fail_once(model, Unreachable("no response"))
     with pytest.raises(Unreachable):
@@ -263,7 +263,7 @@ def test_a_refusal_that_another_attempt_noted_is_reported(model: EffectsModel) -
 
 
 def test_an_accepted_state_that_cannot_be_restored_is_tried_again(model: EffectsModel) -> None:
-    """A target that was overwritten is not given up when its accepted state is refused now."""
+    """If the accepted state of an overwritten target is refused, it is tried again."""
     older = begin(model, OLD)
     until_claimed(model, older)
     push(model, NEW)
@@ -280,7 +280,7 @@ def test_an_accepted_state_that_cannot_be_restored_is_tried_again(model: Effects
 def test_an_accepted_state_that_is_refused_where_it_already_is_changes_nothing(
     model: EffectsModel,
 ) -> None:
-    """A handler that wrote nothing else leaves the accepted state, which another one wrote."""
+    """If the handler wrote no other state, the accepted state is still in place."""
     newest = begin(model, NEW)
     until_claimed(model, newest)
     older = begin(model, OLD)
