@@ -1,1 +1,4 @@
-"""Where the bridge runs: Terraform for Google Cloud, and `local` for one machine."""
+"""Where the bridge runs: Terraform for Google Cloud, a stand-in API, and the local stack.
+
+`functions/` imports nothing from here.
+"""

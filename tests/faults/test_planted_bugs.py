@@ -182,13 +182,13 @@ def test_publishing_without_the_lease_is_found(monkeypatch: pytest.MonkeyPatch) 
 def test_a_lane_that_continues_after_a_failure_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A later event of the lane overtakes the one that failed."""
 
-    async def go_on(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:
+    async def keep_publishing(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:
         loop = asyncio.get_running_loop()
         sending = loop.run_in_executor(self._threads, send, *arguments)
         (outcome,) = await asyncio.gather(sending, return_exceptions=True)
         return outcome is None
 
-    monkeypatch.setattr(Publisher, "_in_thread", go_on)
+    monkeypatch.setattr(Publisher, "_in_thread", keep_publishing)
 
     assert "was never published" in find(
         lambda: go_wrong(BUCKET, EMBEDDED), lambda: go_wrong(BUCKET, GCP)
@@ -210,11 +210,11 @@ def test_a_window_that_forgets_the_cursor_is_found(monkeypatch: pytest.MonkeyPat
 def test_a_publish_that_ends_before_its_response_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request counts as acknowledged once it is handed to a thread."""
 
-    async def no_answer(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:
+    async def no_response(self: Publisher, send: Callable[..., None], *arguments: Any) -> bool:
         asyncio.get_running_loop().run_in_executor(self._threads, send, *arguments)
         await asyncio.sleep(0)
         return True
 
-    monkeypatch.setattr(Publisher, "_in_thread", no_answer)
+    monkeypatch.setattr(Publisher, "_in_thread", no_response)
 
     find(lambda: die(BUCKET, GCP, 0), lambda: go_wrong(BUCKET, EMBEDDED))

@@ -197,7 +197,7 @@ class WindowsMachine(RuleBasedStateMachine):
         self._agree()
 
     @rule(number=st.integers(1, 6))
-    def person_sets_the_cursor_meanwhile(self, *, number: int) -> None:
+    def person_sets_the_cursor_during_a_window(self, *, number: int) -> None:
         """While a window publishes: what the person wrote stays, and the window says so."""
         aim = _id(number)
         refused = self._refused_at_once()

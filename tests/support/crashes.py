@@ -164,14 +164,14 @@ class Resume:
 
     def __init__(self, semantics: Semantics) -> None:
         self._semantics = semantics
-        self._seen: set[Hashable] = set()
+        self._visited: set[Hashable] = set()
 
     def __call__(self, left: State) -> None:
         """Resume. Raises `InvariantBroken`."""
         left.check()
         fingerprint = left.fingerprint()
-        if fingerprint not in self._seen:
-            self._seen.add(fingerprint)
+        if fingerprint not in self._visited:
+            self._visited.add(fingerprint)
             state = left.copy()
             report, _ = run_window(state, self._semantics)
             check_resumed(state, report)
@@ -179,7 +179,7 @@ class Resume:
     @property
     def states(self) -> int:
         """How many different states there were."""
-        return len(self._seen)
+        return len(self._visited)
 
 
 def check_busy(state: State, semantics: Semantics) -> None:

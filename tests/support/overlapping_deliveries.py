@@ -53,7 +53,7 @@ class _Deliveries:
     """The waiting messages, each with the time of its next delivery, and the running handlers."""
 
     def __init__(self, model: EffectsModel, messages: list[Message], overlap: int) -> None:
-        self._world = model
+        self._model = model
         self._overlap = overlap
         self._last: Handler | None = None
         self.running: list[Handler] = []
@@ -66,7 +66,7 @@ class _Deliveries:
 
     def start_one(self) -> None:
         """Deliver a message that is due, at times. If no handler runs, wait until one is due."""
-        model = self._world
+        model = self._model
         if self.waiting and not self.running:
             model.pass_time(max(0.0, min(due for due, _ in self.waiting) - model.now))
         ready = next((each for each in self.waiting if each[0] <= model.now), None)
@@ -76,7 +76,7 @@ class _Deliveries:
 
     def move_one(self) -> None:
         """Let one handler run to its next step. Schedule the redelivery if it failed."""
-        model = self._world
+        model = self._model
         awake = [one for one in self.running if one.frozen_until <= model.now]
         if not awake:
             return
@@ -95,7 +95,7 @@ class _Deliveries:
 
     def intervene(self) -> None:
         """At times, redrive a rejected event or delete a record, as people do."""
-        model = self._world
+        model = self._model
         if model.chance(model.odds.delete) and model.records:
             del model.records[model.random.choice(sorted(model.records))]
         rejected = model.ledger.rejected()

@@ -107,7 +107,7 @@ def test_a_compressed_bomb_is_refused() -> None:
 def test_a_large_or_broken_error_body_does_not_hide_the_status() -> None:
     """An error's body is read to 64 KiB, and as far as it arrives."""
     upstream = Upstream(
-        json_response((b"x" * 65536 for _ in range(10**9)), status=404),
+        Response((b"x" * 65536 for _ in range(10**9)), status=404),
         Response([b"half", httpx.ReadError("cut")], status=401),
     )
     client = client_of(upstream)

@@ -15,9 +15,8 @@ from videovector_bridge.automate.action import (
     effect_key,
     part_key,
 )
-from videovector_bridge.automate.effects.record import Record, State, Version
+from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.automate.received import ReceivedEvent
-from videovector_bridge.backends import Backend
 from videovector_bridge.errors import PermanentError
 
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
@@ -102,20 +101,3 @@ def test_a_state_that_no_record_holds_is_refused(target: str, desired: Any, code
         checked_state(TargetState(target, desired))
 
     assert (caught.value.owner, caught.value.code) == ("user", code)
-
-
-@pytest.mark.parametrize(
-    "desired",
-    [{"v": "x" * (MAX_STATE_BYTES - 8)}, {"v": [-(2**63), [2**63 - 1, None, True]]}],
-)
-def test_a_state_that_fits_is_left_as_it_is(backend: Backend, desired: Any) -> None:
-    """A record has it twice, and stays below Firestore's limits."""
-    state = TargetState("x:1", desired)
-
-    assert checked_state(state) is state
-    one = State(desired, version())
-    fields = Record(one, one).fields()
-    backend.documents.write("effects", "x:1", fields, replaces=None, timeout=10)
-    stored = backend.documents.read("effects", "x:1", timeout=10)
-    assert stored is not None
-    assert Record.from_fields(stored.fields) == Record(one, one)

@@ -128,7 +128,7 @@ class Effects:
             try:
                 applied = self._apply(attempt, record, state, apply)
             except PermanentError as error:
-                attempt.may_differ = attempt.may_differ or _in_doubt(error)
+                attempt.may_differ = attempt.may_differ or _outcome_unknown(error)
                 record = self._refuse(attempt, state, error)
                 if steps.is_accepted(record, state):
                     self._check_target(attempt, error)
@@ -339,7 +339,7 @@ class Effects:
         return attempt.stored.change(change)
 
 
-def _in_doubt(error: PermanentError) -> bool:
+def _outcome_unknown(error: PermanentError) -> bool:
     """Whether a refused state may have taken effect all the same."""
     return isinstance(error, UnexpectedResponse) or (
         isinstance(error, ApiError) and error.outcome_unknown

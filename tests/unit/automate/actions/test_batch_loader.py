@@ -88,14 +88,14 @@ def test_many_at_once_share_calls() -> None:
 def test_no_value_is_older_than_its_request() -> None:
     """A key that is loaded during a call is looked up by the next call."""
     calls: list[list[str]] = []
-    began, go_on = threading.Event(), threading.Event()
+    began, proceed = threading.Event(), threading.Event()
 
     def fetch(keys: Sequence[str]) -> dict[str, int]:
         calls.append(list(keys))
         number = len(calls)
         began.set()
         if number == 1:
-            go_on.wait(LONG)
+            proceed.wait(LONG)
         return dict.fromkeys(keys, number)
 
     batch = loader(fetch, 1)
@@ -103,7 +103,7 @@ def test_no_value_is_older_than_its_request() -> None:
         first = pool.submit(batch.load, "a")
         began.wait(LONG)
         second = batch.load("a")
-        go_on.set()
+        proceed.set()
 
         assert (first.result(), second) == (1, 2)
 
@@ -220,14 +220,14 @@ def test_any_mixture_of_keys(refused: list[bool], most: int) -> None:
 
 def test_others_do_not_wait_for_a_split() -> None:
     """A caller that arrives while a refused batch is split starts another batch."""
-    splitting, go_on = threading.Event(), threading.Event()
+    splitting, proceed = threading.Event(), threading.Event()
 
     def fetch(keys: Sequence[str]) -> dict[str, str]:
         if {"a", "b"} == set(keys):
             raise PermanentError("not both", owner="user", code="x")
         if {"a", "b"} & set(keys):
             splitting.set()
-            assert go_on.wait(LONG)
+            assert proceed.wait(LONG)
         return dict.fromkeys(keys, "fine")
 
     batch = loader(fetch, 2)
@@ -237,7 +237,7 @@ def test_others_do_not_wait_for_a_split() -> None:
         others = [pool.submit(batch.load, key) for key in "cd"]
         assert [each.result(LONG) for each in others] == ["fine", "fine"]
         assert not any(each.done() for each in first)
-        go_on.set()
+        proceed.set()
         assert [each.result(LONG) for each in first] == ["fine", "fine"]
 
 
@@ -258,11 +258,11 @@ def test_a_split_ends_in_time() -> None:
 
 def test_no_caller_waits_longer_for_a_call_that_hangs() -> None:
     """Callers that did not make the call do not repeat it."""
-    began, go_on = threading.Event(), threading.Event()
+    began, proceed = threading.Event(), threading.Event()
 
     def fetch(keys: Sequence[str]) -> dict[str, str]:
         began.set()
-        assert go_on.wait(LONG)
+        assert proceed.wait(LONG)
         return dict.fromkeys(keys, "fine")
 
     batch = loader(fetch, 3, wait_seconds=0.1)
@@ -270,7 +270,7 @@ def test_no_caller_waits_longer_for_a_call_that_hangs() -> None:
         all_three = [pool.submit(batch.load, key) for key in "abc"]
         assert began.wait(LONG)
         late = list(islice(as_completed(all_three, LONG), 2))
-        go_on.set()
+        proceed.set()
 
     assert [type(each.exception()) for each in late] == [TransientError] * 2
     assert [each.exception() for each in all_three].count(None) == 1

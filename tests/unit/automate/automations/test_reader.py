@@ -89,7 +89,7 @@ def test_a_condition_on_nothing_does_not_hold(when: str, *, holds: bool) -> None
 
 
 @pytest.mark.parametrize("when", ["event.payload.n", "'yes'", "event.payload.n + 'x' == ''"])
-def test_a_condition_that_gives_no_truth_is_rejected(when: str) -> None:
+def test_a_condition_that_gives_no_boolean_is_rejected(when: str) -> None:
     """A condition whose value is not true or false, or that fails, is a rejection."""
     (automation,) = read(GOOD.replace("event.payload.n > 3", when))
 

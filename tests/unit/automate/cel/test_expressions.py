@@ -267,7 +267,7 @@ def test_what_an_event_says_is_not_repeated_at_length() -> None:
         "size(1)",
     ],
 )
-def test_what_fails_is_the_users_to_mend(source: str) -> None:
+def test_a_failing_expression_is_the_users_error(source: str) -> None:
     """Wrong types and values that JSON lacks are rejections that name the expression."""
     expression = compile_expression(source)
 
