@@ -11,8 +11,8 @@ from jsonschema import Draft7Validator
 
 from tests.support import ROOT
 from tests.support.commands import run_command
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
-from tests.support.subscribing import Deployed
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.schema import automations_schema
 
@@ -46,7 +46,7 @@ def row() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("row")
-def test_a_redelivery_changes_nothing(deploy: Callable[[str], Deployed]) -> None:
+def test_a_redelivery_changes_nothing(deploy: Callable[[str], DeployedFunction]) -> None:
     """The host serves its entry point; the document is written once."""
     counts = deploy("count_segments")
     counts.automations(COUNT)

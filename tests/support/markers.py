@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.automations import GONE, RED
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
-from tests.support.subscribing import Deployed
 
 LIST, PUT, DELETE = "GET /markers", "PUT /markers", "DELETE /markers/{marker_id}"
-Deploy = Callable[[str], Deployed]
+Deploy = Callable[[str], DeployedFunction]
 
 
 def completed(name: str = "evt_9", second: int = 9, **fields: Any) -> dict[str, Any]:

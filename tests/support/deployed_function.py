@@ -5,7 +5,6 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,24 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from functions_framework import create_app
 
 from infra.standin import StandIn, StandInConfig
 from tests.support.contexts import Change, with_effects, with_limits
-from tests.support.delivered import Subscriber
 from tests.support.event_messages import message_of, message_of_delivery
+from tests.support.hosting import host
+from tests.support.topic_subscriber import Subscriber
 from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.subscriber import entry_points
 from videovector_bridge.automate.wiring import Instance, open_instance
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Document, Message
 
-SOURCE_FILE = Path(__file__).with_name("hosted_functions.py")
 SENTINEL = b"the end"
 TOPICS = ("events", "rejected", "media-urls")
 
 # A busy machine fails no test, and no test pauses.
 _PATIENT = (with_effects(store_seconds=60.0), with_limits(publish=60.0, claim_pause=0.0))
-
-INSTANCE: ContextVar[PerProcess[Instance]] = ContextVar("instance")
-"""What the functions use that the source file is about to define."""
 
 
 @dataclass
@@ -61,7 +57,7 @@ class Environment:
         return Instance(context, automations)
 
 
-class Deployed:
+class DeployedFunction:
     """One function. It starts again after every change of its settings.
 
     `published` reads topics from when this was made.
@@ -140,10 +136,7 @@ class Deployed:
         revision = self._environment.revision
         if self._running is None or self._running[0] != revision:
             instance = PerProcess(self._environment.open)
-            token = INSTANCE.set(instance)
-            app: Flask = create_app(self._target, str(SOURCE_FILE))  # type: ignore[no-untyped-call]  # it has no types
-            INSTANCE.reset(token)
-            self._running = (revision, app, instance)
+            self._running = (revision, host(entry_points(instance)[self._target]), instance)
         return self._running
 
     def push(self, event: Mapping[str, Any]) -> int:
@@ -213,13 +206,6 @@ class Deployed:
         return [each for each in messages if not each.data.startswith(SENTINEL)]
 
 
-def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """The log so far: each line on standard output is JSON."""
-    out, err = capsys.readouterr()
-    assert "Traceback" not in err
-    return [json.loads(line) for line in out.splitlines()]
-
-
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
     """A stand-in of VideoVector."""
@@ -233,7 +219,7 @@ def deploy(
     backend_settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Iterator[Callable[[str], Deployed]]:
+) -> Iterator[Callable[[str], DeployedFunction]]:
     """Deploy a function over each backend in turn."""
     yield from deploying(standin, backend_settings, monkeypatch, tmp_path)
 
@@ -244,7 +230,7 @@ def deploy_embedded(
     embedded_settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Iterator[Callable[[str], Deployed]]:
+) -> Iterator[Callable[[str], DeployedFunction]]:
     """Deploy a function where the backend makes no difference."""
     yield from deploying(standin, embedded_settings, monkeypatch, tmp_path)
 
@@ -255,7 +241,7 @@ def deploy_gcp(
     gcp_settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Iterator[Callable[[str], Deployed]]:
+) -> Iterator[Callable[[str], DeployedFunction]]:
     """Deploy a function over Google's emulators."""
     yield from deploying(standin, gcp_settings, monkeypatch, tmp_path)
 
@@ -265,13 +251,13 @@ def deploying(
     settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
-) -> Iterator[Callable[[str], Deployed]]:
+) -> Iterator[Callable[[str], DeployedFunction]]:
     """The body of these fixtures. Restores the environment at the end."""
     before = set(os.environ)
     environment = Environment(monkeypatch.setenv, folder / "automations.toml")
 
-    def deploy(target: str) -> Deployed:
-        return Deployed(target, standin, settings, environment)
+    def deploy(target: str) -> DeployedFunction:
+        return DeployedFunction(target, standin, settings, environment)
 
     yield deploy
     for name in set(os.environ) - before:
