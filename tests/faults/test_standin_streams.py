@@ -39,7 +39,7 @@ class Scene:
         }
 
     def window(self, **limits: Any) -> WindowReport:
-        """One window, as long as it takes to reach `limits`."""
+        """Run a window until it reaches `limits`."""
         settings = make_settings(**self.environ)
         limits = {"window_seconds": WHATEVER_IT_TAKES, "idle_seconds": WHATEVER_IT_TAKES} | limits
         return asyncio.run(
@@ -56,7 +56,7 @@ class Scene:
             idle *= 2
 
     def cursor(self) -> object:
-        """Where the stream stands."""
+        """The stream's cursor."""
         return document(self._backend)["cursor"]
 
     def happen(self, count: int) -> list[str]:
@@ -110,7 +110,7 @@ def of_topic(topics: WatchedTopics, name: str) -> list[Message]:
 
 @pytest.mark.parametrize("max_frame_bytes", [4_194_304, 33_554_432], ids=["in parts", "at once"])
 def test_a_large_event_is_stored_whole(backend: Backend, max_frame_bytes: int) -> None:
-    """12 MB: its data is in the blob store, as large as it was sent, and says who it is."""
+    """12 MB: the blob store has its data unchanged, with its event id."""
     assert backend.blobs is not None
     with scene(backend) as it:
         it.environ["MAX_FRAME_BYTES"] = str(max_frame_bytes)

@@ -1,4 +1,4 @@
-"""What an event costs, by action: the table of docs/automations.md has the counts of real runs."""
+"""The cost of an event by action: the table in docs/automations.md has the counts of real runs."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def standin() -> Iterator[StandIn]:
 
 
 class Meter:
-    """Counts what each push to a function costs."""
+    """Counts the reads, writes and requests of each push to a function."""
 
     def __init__(self, deploy: Deploy, capsys: pytest.CaptureFixture[str]) -> None:
         self._deploy = deploy

@@ -218,7 +218,7 @@ def test_a_response_of_another_form_is_not_shown(
 
 
 class RecordingSigner:
-    """A `Signer` that records what it signs."""
+    """A `Signer` that records its requests."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, int]] = []

@@ -1,4 +1,4 @@
-"""Which marker is deleted: by the remembered id, else by the list, and only what was set here."""
+"""The marker that is deleted: by its recorded id, else by the list; only the bridge's own."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -110,7 +110,7 @@ def test_data_that_is_no_event_is_rejected(
 
 
 def test_a_wrapped_push_is_not_lost(embedded: DeployedFunction) -> None:
-    """A subscription must not wrap its messages, and the rejection says so."""
+    """A wrapped message is rejected: the subscription must not wrap its messages."""
     wrapped = {"message": {"data": "e30=", "messageId": "1"}, "subscription": "projects/p/s/s"}
     body = json.dumps(wrapped).encode()
 

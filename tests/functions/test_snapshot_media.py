@@ -1,4 +1,4 @@
-"""Snapshots: the document of a video, how few calls many take, and whose failure is whose."""
+"""Snapshots: the document of a video, the number of calls, and failures of single videos."""
 
 import json
 import threading
@@ -179,7 +179,7 @@ def test_first_events_share_one_context(embedded: DeployedFunction) -> None:
 
 
 def test_a_video_that_is_not_there_has_a_document_too(snapshots: DeployedFunction) -> None:
-    """It says that VideoVector does not know the video."""
+    """The document states that VideoVector does not know the video."""
     assert snapshots.push(about("vid_none")) == 200
 
     document = stored(snapshots, "vid_none")

@@ -1,4 +1,4 @@
-"""Previews: what is stored where, how often it is written, and what is announced."""
+"""Previews: their content and names, the number of writes, and the announcements."""
 
 import hashlib
 from collections.abc import Callable

@@ -163,7 +163,7 @@ def test_odd_payloads_do_no_harm(embedded: DeployedFunction, payload: object) ->
 
 
 def test_main_serves_the_function(embedded: DeployedFunction) -> None:
-    """`main.py`, the deployed source file, opens what the environment says."""
+    """`main.py`, the deployed source file, reads its settings from the environment."""
     app: Flask = create_app("upsert_markers", str(ROOT / "functions" / "main.py"))  # type: ignore[no-untyped-call]  # it has no types
     message = message_of(event())
 

@@ -277,7 +277,7 @@ def _keep_the_token(patch: pytest.MonkeyPatch) -> None:
 
 
 def _keep_not_before(patch: pytest.MonkeyPatch) -> None:
-    """A window keeps the backoff before it."""
+    """A window keeps the `not_before` of the previous window."""
     _change_claimed(patch, lambda known, _: {"not_before": known.get("not_before")})
 
 

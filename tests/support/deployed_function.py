@@ -34,9 +34,9 @@ _PATIENT = (with_effects(store_seconds=60.0), with_limits(publish=60.0, claim_pa
 
 @dataclass
 class Environment:
-    """What the functions of one test share: variables, the automations file, and changes.
+    """The variables, automations file and changes that the functions of one test share.
 
-    `revision` counts what was set: a function that runs with an older revision starts again.
+    `revision` counts the changes: a function with an older revision restarts.
     """
 
     setenv: Callable[[str, str], None]
@@ -50,7 +50,7 @@ class Environment:
         self.revision += 1
 
     def open(self) -> Instance:
-        """Open the context that the variables say, with the changes."""
+        """Open the context as the variables configure it, with the changes."""
         context, automations = open_instance()
         for change in (*_PATIENT, *self.changes):
             context = change(context)
@@ -58,9 +58,9 @@ class Environment:
 
 
 class DeployedFunction:
-    """One function. It starts again after every change of its settings.
+    """One function in its host. It restarts after every change of its settings.
 
-    `published` reads topics from when this was made.
+    `published` has the messages since the creation of this object.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class DeployedFunction:
 
     @property
     def app(self) -> Flask:
-        """The host of the function, with its settings of now."""
+        """The app of the host, with the current settings."""
         return self._run()[1]
 
     @property
@@ -129,7 +129,7 @@ class DeployedFunction:
 
     @property
     def context(self) -> Context:
-        """What the function uses."""
+        """The context of the running function."""
         return self._run()[2].get().context
 
     def _run(self) -> tuple[int, Flask, PerProcess[Instance]]:
@@ -166,44 +166,44 @@ class DeployedFunction:
         return self.post(rejected.data, {**attributes, "content-type": "application/json"})[0]
 
     def requests(self, endpoint: str) -> int:
-        """How many requests an endpoint of the API has had."""
+        """Return how many requests an endpoint of the API has received."""
         counts = self.standin.control.journal(ids=False)["requests"]
         return int(counts.get(endpoint, 0))
 
     def markers(self) -> dict[str, Any]:
-        """The colour of each target."""
+        """Return the colour of the marker of each target."""
         markers = self.standin.control.journal(ids=False)["markers"]
-        return {each["target_id"]: each["color"] for each in markers}
+        return {marker["target_id"]: marker["color"] for marker in markers}
 
     def announced(self, event_type: str) -> list[dict[str, Any]]:
-        """The bridge's own events of a type, as subscribers receive them."""
+        """Return the bridge's own events of a type, as subscribers receive them."""
         messages = [
-            each
-            for each in self.published("events")
-            if each.attributes["ce-type"].endswith(event_type)
+            message
+            for message in self.published("events")
+            if message.attributes["ce-type"].endswith(event_type)
         ]
-        assert all(each.attributes["ce-channel"] == "bridge" for each in messages)
-        return [json.loads(each.data) for each in messages]
+        assert all(message.attributes["ce-channel"] == "bridge" for message in messages)
+        return [json.loads(message.data) for message in messages]
 
     def record(self, target: str) -> Document:
-        """The record of a target, which must exist."""
+        """Return the record of a target, which must exist."""
         document = self.backend.documents.read("effects", target, timeout=10)
         assert document is not None
         return document
 
     def published(self, topic: str) -> list[Message]:
-        """Everything published to a topic."""
+        """Return everything published to a topic."""
         end = SENTINEL + uuid.uuid4().bytes
         self.backend.topics.publish(topic, [Message(end)], timeout=10)
         messages: list[Message] = []
-        while not any(each.data == end for each in messages):
+        while not any(message.data == end for message in messages):
             more = self._topics[topic].receive(len(messages) + 1)
             assert more, "the topic holds less than was published"
             messages = more if self.settings.kind == "embedded" else [*messages, *more]
         if self.settings.kind == "gcp":  # it delivers each message once
             self._received[topic] += messages
             messages = self._received[topic]
-        return [each for each in messages if not each.data.startswith(SENTINEL)]
+        return [message for message in messages if not message.data.startswith(SENTINEL)]
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def deploying(
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
 ) -> Iterator[Callable[[str], DeployedFunction]]:
-    """The body of these fixtures. Restores the environment at the end."""
+    """Yield the function `deploy` of these fixtures. Restores the environment at the end."""
     before = set(os.environ)
     environment = Environment(monkeypatch.setenv, folder / "automations.toml")
 

@@ -1,4 +1,4 @@
-"""The two functions that write markers, and what VideoVector has of them."""
+"""The two functions that write markers, and the markers that VideoVector then has."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,11 +24,11 @@ class MarkerFunctions:
         self.deletes = deploy("delete_markers")
         self.deletes.automations(*(automations or (RED, GONE)))
 
-    def push(self, one: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
-        """Deliver events to both. Returns the markers that exist then."""
-        for each in (one, *more):
-            assert self.upserts.push(each) == 200
-            assert self.deletes.push(each) == 200
+    def push(self, *events: dict[str, Any]) -> dict[str, Any]:
+        """Deliver events to both functions. Returns the markers that exist then."""
+        for pushed in events:
+            assert self.upserts.push(pushed) == 200
+            assert self.deletes.push(pushed) == 200
         return self.deletes.markers()
 
     def lose_the_response(self) -> None:

@@ -1,7 +1,7 @@
 """`ingest.drain` through its real host: statuses, one log line each, and streams side by side.
 
 Over real sockets, so in real time. Windows end by `MAX_EVENTS`, which does not depend on the
-machine's speed, or by the idle time once the stand-in has responseed.
+machine's speed, or by the idle time once the stand-in has responded.
 """
 
 import logging

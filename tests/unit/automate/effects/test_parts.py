@@ -56,7 +56,7 @@ class Work:
         self.reported.append(key)
 
     def run(self) -> Fate:
-        """Apply all parts once; what that raises."""
+        """Apply all parts once. Returns the error that this raises."""
         self.applied.clear()
         try:
             apply_parts(self.parts(), self.apply, self.report, self.progress, clock=self.clock)
@@ -157,7 +157,7 @@ def test_parts_that_take_too_long_are_continued_by_the_next_attempt() -> None:
 
 
 def test_more_parts_than_a_record_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that it holds are done; a failure among them is tried again first."""
+    """The recorded parts are done; a failed one among them is retried first."""
     work = Work(None, BUSY, None, None)
     work.progress = Progress(max_parts=2)
 
