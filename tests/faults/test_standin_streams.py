@@ -1,7 +1,7 @@
 """Faults of the stand-in, over real sockets: every event is published.
 
-So the time is real too. How long it takes is no matter: windows end by a number of events, or are
-repeated, the next one with twice the idle time, until the cursor is where it should be.
+In real time, but independent of the machine's speed: windows end by a number of events, or are
+repeated with twice the idle time until the cursor is as expected.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 
 IDLE = 0.4
-WHATEVER_IT_TAKES = 600.0  # seconds, for windows that another limit ends
+LONG_SECONDS = 600.0  # for windows that another limit ends
 
 
 class Scene:
@@ -41,7 +41,7 @@ class Scene:
     def window(self, **limits: Any) -> WindowReport:
         """Run a window until it reaches `limits`."""
         settings = make_settings(**self.environ)
-        limits = {"window_seconds": WHATEVER_IT_TAKES, "idle_seconds": WHATEVER_IT_TAKES} | limits
+        limits = {"window_seconds": LONG_SECONDS, "idle_seconds": LONG_SECONDS} | limits
         return asyncio.run(
             drain_window(settings, only_stream(settings, **limits), self._backend, tuning=NO_JITTER)
         )
@@ -122,7 +122,7 @@ def test_a_large_event_is_stored_whole(backend: Backend, max_frame_bytes: int) -
 
         assert claim.attributes["ce-datasize"] == "12000000"
         assert claim.attributes["ce-runid"] == "run-0"
-        data = backend.blobs.get(claim.attributes["ce-dataref"], timeout=WHATEVER_IT_TAKES)
+        data = backend.blobs.get(claim.attributes["ce-dataref"], timeout=LONG_SECONDS)
         assert len(data) == 12_000_000
         assert orjson.loads(data)["event_id"] == ids[0]
 

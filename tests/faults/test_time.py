@@ -36,7 +36,7 @@ WINDOW = 6.0
 
 IDLE = 2.0
 
-SLACK = 1.0  # that the invariant allows
+SLACK = 1.0  # allowed by the invariant
 
 ONE_EVENT = Tuning(batch_events=1, random=lambda: 0.0)
 """Batches of one event."""

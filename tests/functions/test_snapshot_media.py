@@ -265,7 +265,6 @@ REFUSAL_CODES = {each.code for each in REFUSALS}
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.code)
 def test_a_refused_video_is_rejected_alone(
     embedded: DeployedFunction,
-    monkeypatch: pytest.MonkeyPatch,
     helper: str,
     refusal: PermanentError,
 ) -> None:

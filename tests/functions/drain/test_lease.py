@@ -235,7 +235,7 @@ def test_a_stream_that_backs_off_has_no_lease(backend: Backend) -> None:
 def test_a_cursor_belongs_to_a_host_and_filters(
     backend: Backend, changed: dict[str, str], reason: str
 ) -> None:
-    """`acquire` keeps the host and filters of the cursor, so a change is detected."""
+    """`acquire` keeps the host and filters of a cursor, if there is one, to detect a change."""
     origin = replace(ORIGIN, **changed)
     acquired(backend.documents).release({}, timeout=TIMEOUT)
     without = acquired(backend.documents, origin=origin)

@@ -156,8 +156,8 @@ def test_parts_that_take_too_long_are_continued_by_the_next_attempt() -> None:
     assert (work.run(), work.applied) == (None, ["3"])
 
 
-def test_more_parts_than_a_record_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recorded parts are done; a failed one among them is retried first."""
+def test_more_parts_than_fit_in_a_record_are_refused() -> None:
+    """The parts that fit are done; a failed one among them is retried first."""
     work = Work(None, BUSY, None, None)
     work.progress = Progress(max_parts=2)
 
@@ -169,7 +169,7 @@ def test_more_parts_than_a_record_holds_are_refused(monkeypatch: pytest.MonkeyPa
     assert error.code == "too_many_parts"
 
 
-def test_progress_is_saved_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_saved_on_the_way() -> None:
     """So after a crash only the parts of a few seconds are repeated."""
     saved: list[Parts] = []
     work = Work(None, REFUSED)
