@@ -252,7 +252,7 @@ def test_after_a_lost_response_the_retry_conflicts(
     emulators: Emulators, gcp_settings: BackendSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The write has happened; the retry conflicts with it, and `find` shows its content."""
-    with dropping_proxy(emulators.storage_host, lost=1) as host:
+    with dropping_proxy(emulators.storage_host, drops=1) as host:
         files = files_at(host, monkeypatch, gcp_settings.preview_bucket)
         with pytest.raises(ConflictError):
             create(files, "a", b"ours")
