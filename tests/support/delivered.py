@@ -1,4 +1,4 @@
-"""What subscribers of a backend would get: read from the emulator, or from the embedded log."""
+"""Receive the messages of a topic, from the emulator or from the embedded message log."""
 
 import time
 import uuid
@@ -17,7 +17,7 @@ from videovector_bridge.backends.ports import Message
 
 
 class Subscriber:
-    """Everything published to one topic since this was made."""
+    """Receives the messages that are published to a topic after its creation."""
 
     def __init__(self, settings: BackendSettings, topic: str) -> None:
         self._settings = settings
@@ -35,23 +35,23 @@ class Subscriber:
             )
 
     def receive(self, count: int) -> list[Message]:
-        """Return the first `count` messages in order; fewer if no more come for long."""
+        """Return the first `count` messages in order; fewer if none arrives for long."""
         if self._settings.kind == "embedded":
             stored = MessageLog(Path(self._settings.embedded_dir)).read(self._topic, limit=count)
             return [one.message for one in stored]
         received: list[Message] = []
-        came_at = time.monotonic()
-        while len(received) < count and time.monotonic() < came_at + PATIENCE_SECONDS:
-            # An empty subscription answers by a timeout.
+        last_at = time.monotonic()
+        while len(received) < count and time.monotonic() < last_at + PATIENCE_SECONDS:
+            # A pull from an empty subscription ends with a timeout.
             with suppress(google_errors.DeadlineExceeded):
-                answer = self._client.pull(
+                response = self._client.pull(
                     subscription=self._name, max_messages=1_000, timeout=2.0, retry=None
                 )
-                for one in answer.received_messages:
+                for one in response.received_messages:
                     attributes = dict(one.message.attributes)
                     received.append(Message(one.message.data, attributes, one.message.ordering_key))
-                ids = [one.ack_id for one in answer.received_messages]
+                ids = [one.ack_id for one in response.received_messages]
                 if ids:
-                    came_at = time.monotonic()
+                    last_at = time.monotonic()
                     self._client.acknowledge(subscription=self._name, ack_ids=ids)
         return received

@@ -1,6 +1,6 @@
-"""How long tests wait for what they expect: longer than anything takes on a slow machine.
+"""The longest wait of a test: longer than any operation takes on a slow machine.
 
-A wait ends as soon as its condition holds, so only a failing test lasts so long.
+A wait ends as soon as its condition is true, so only a failing test takes that long.
 """
 
 import time
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Final
 
 PATIENCE_SECONDS: Final = 300.0
-"""What takes longer will never happen, and what has ended before then has not waited for ever."""
+"""An operation that takes longer counts as one that never ends."""
 
 
-def until(holds: Callable[[], bool]) -> bool:
-    """Wait until it holds; whether it does."""
+def until(condition: Callable[[], bool]) -> bool:
+    """Wait until the condition is true; return whether it is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds() and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return holds()
+    return condition()
