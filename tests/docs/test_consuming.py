@@ -210,7 +210,7 @@ def run(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
     return rows
 
 
-def test_the_queries_answer_what_the_page_says(warehouse: duckdb.DuckDBPyConnection) -> None:
+def test_the_queries_return_what_the_page_says(warehouse: duckdb.DuckDBPyConnection) -> None:
     """Over a table with repeats, two runs and another type of event."""
     view, failed_runs, history, delay = blocks("sql")
     insert(warehouse, failed("evt_1", 1), MIDNIGHT - timedelta(hours=1))
