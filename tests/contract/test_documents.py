@@ -21,7 +21,7 @@ from tests.support.peers import dead_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.firestore_values import decode_fields, encode_fields
-from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.names import safe_name
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError
 

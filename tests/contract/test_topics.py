@@ -16,7 +16,7 @@ from tests.support.delivered import Subscriber
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.peers import dead_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.gcp import topics
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.backends.publish_limits import check_request, wire_size

@@ -22,7 +22,7 @@ from infra.local.processes.functions import ROOT
 from infra.local.topology import read_topology
 from tests.support.launcher import Launcher, processes_of
 from tests.support.patience import until
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.gcp.channels import open_transport
 
 EMBEDDED = {"BACKEND": "embedded"}

@@ -19,7 +19,7 @@ from videovector import VideoVector
 from infra.local.processes.functions import ROOT, Function
 from infra.standin import WEBHOOK_EVENTS, StandIn, StandInConfig
 from tests.support.patience import PATIENCE_SECONDS
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.ports import Message
 
 

@@ -12,7 +12,7 @@ from infra.local.clouds.pusher import Pusher
 from infra.local.clouds.stored import read_document, read_file
 from infra.local.topology import Topology
 from videovector_bridge.backends import open_backend
-from videovector_bridge.backends.embedded.message_log import MessageLog, StoredMessage
+from videovector_bridge.backends.embedded.topics import MessageLog, StoredMessage
 from videovector_bridge.backends.ports import Message, StoredFile
 from videovector_bridge.settings import BackendSettings
 

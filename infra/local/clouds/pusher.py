@@ -12,7 +12,7 @@ import httpx
 
 from infra.local.topology import Subscription
 from videovector_bridge.backends import open_backend
-from videovector_bridge.backends.embedded.message_log import MessageLog, StoredMessage
+from videovector_bridge.backends.embedded.topics import MessageLog, StoredMessage
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
 from videovector_bridge.settings import BackendSettings

@@ -13,7 +13,7 @@ from videovector_bridge.automate.actions.announce import announce
 from videovector_bridge.automate.actions.media_id import media_id
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.task import Task
-from videovector_bridge.backends.file_names import MAX_FILE_NAME_BYTES
+from videovector_bridge.backends.names import MAX_FILE_NAME_BYTES
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import ConflictError, PermanentError, TransientError
 from videovector_bridge.events import ENTITY_IDS, parse_time

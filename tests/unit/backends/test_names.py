@@ -1,4 +1,4 @@
-"""`backends.naming`: any text becomes a safe and readable name."""
+"""`backends.names`: any text becomes a safe and readable name."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.names import safe_name
 
 # Names in the neighbourhood of the encoding's own marks, and anything else.
 TRICKY = st.text(st.sampled_from("%-_./2E5F\u00e9\ud800"), max_size=12)
