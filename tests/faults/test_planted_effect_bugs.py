@@ -118,12 +118,12 @@ def test_a_redelivery_that_does_not_report_is_found(monkeypatch: pytest.MonkeyPa
 
 def test_a_redelivery_that_only_reports_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused state that took effect stays on the target when its handler died."""
-    honest = steps.refusal_of
+    honest = steps.to_refusal
 
     def careless(*arguments: Any, **named: Any) -> Refusal:
         return replace(honest(*arguments, **named), restore=False)
 
-    monkeypatch.setattr(steps, "refusal_of", careless)
+    monkeypatch.setattr(steps, "to_refusal", careless)
 
     assert "its record says" in find()
 

@@ -18,7 +18,7 @@ from videovector_bridge.ingest.stream_document import (
     COLLECTION,
     Origin,
     backoff_until,
-    claimed,
+    claim_fields,
     lease_owner,
     lease_seconds_left,
 )
@@ -198,7 +198,7 @@ def acquire(
             stored = documents.write(
                 COLLECTION,
                 name,
-                claimed(fields, owner, origin, lease_seconds),
+                claim_fields(fields, owner, origin, lease_seconds),
                 replaces=stored,
                 timeout=lambda: deadline - clock(),
             )

@@ -110,7 +110,7 @@ class WindowReport:
         return 200 if self.outcome != "failed" else _STATUS.get(self.stop_reason, 503)
 
 
-def stopped_by(error: BridgeError | None, wait_seconds: float = 0.0) -> Stop:
+def classify_error(error: BridgeError | None, wait_seconds: float = 0.0) -> Stop:
     """Return the stop that an error of the API causes; without an error, the end of a stream."""
     if error is None:
         return Stop("retry_later" if wait_seconds else "deadline", wait_seconds=wait_seconds)
@@ -143,7 +143,7 @@ def backing_off_report(stream: str, until: datetime) -> WindowReport:
     )
 
 
-def outcome_of(stop: Stop, events: int) -> Outcome:
+def classify_stop(stop: Stop, events: int) -> Outcome:
     """Return `failed`, `drained` or `idle`."""
     if stop.reason not in _SENTENCES and not (stop.reason in _TRANSIENT_REASONS and events):
         return "failed"

@@ -141,14 +141,14 @@ class Publisher:
 
     async def _publish_lane(self, index: int, events: Sequence[Event]) -> bool:
         async with self._lane_locks[index]:
-            for request in _requests(events, _event_bytes, self._request_messages):
+            for request in _split_requests(events, _event_bytes, self._request_messages):
                 if not await self._in_thread(self._send_events, request, lane_key(index)):
                     return False
                 self.published += len(request)
         return True
 
     async def _publish_rejected(self, rejected: Sequence[Rejected]) -> bool:
-        for request in _requests(rejected, _rejected_bytes, self._request_messages):
+        for request in _split_requests(rejected, _rejected_bytes, self._request_messages):
             if not await self._in_thread(self._send_rejected, request):
                 return False
             self.rejected += len(request)
@@ -184,12 +184,12 @@ class Publisher:
         messages = [
             event_message(event, source=self._source, channel=_CHANNEL, ordering_key=ordering_key)
             if len(event.data) <= MAX_DATA_BYTES
-            else self._claim_check(event, ordering_key)
+            else self._store_claim_check(event, ordering_key)
             for event in events
         ]
         self._publish(self._topics.events, messages)
 
-    def _claim_check(self, event: Event, ordering_key: str) -> Message:
+    def _store_claim_check(self, event: Event, ordering_key: str) -> Message:
         if self._backend.blobs is None:
             raise BackendError("An event too large for a message reached a bridge without bucket.")
         uri = self._backend.blobs.put(
@@ -229,7 +229,7 @@ class Publisher:
         self._backend.topics.publish(topic, messages, timeout=self._deadline.seconds_left)
 
 
-def _requests(
+def _split_requests(
     items: Sequence[T], size_of: Callable[[T], int], max_messages: int
 ) -> Iterator[Sequence[T]]:
     """Split items into runs that fit one publish request (`max_messages`, 10 MB), in order."""

@@ -19,7 +19,7 @@ from videovector_bridge.api.stream import (
 from videovector_bridge.errors import BridgeError
 from videovector_bridge.events import MAX_ID_BYTES, Event, bridge_event
 from videovector_bridge.ingest.batcher import Batcher
-from videovector_bridge.ingest.outcome import Stop, stopped_by
+from videovector_bridge.ingest.outcome import Stop, classify_error
 from videovector_bridge.retry import full_jitter
 from videovector_bridge.settings import CursorPolicy
 
@@ -91,7 +91,7 @@ class Reader:
                 raise
         # The time is over: a stream that is failing has not been idle.
         if self._last_error is not None:
-            return stopped_by(self._last_error, max(0.0, self._backoff_until - self._clock()))
+            return classify_error(self._last_error, max(0.0, self._backoff_until - self._clock()))
         return Stop("deadline" if self._timer.when() == self._read_until else "idle")
 
     async def _read(self) -> Stop:
@@ -113,7 +113,7 @@ class Reader:
             except (ApiError, StreamFailed) as failure:
                 error = failure
             if error is not None and not isinstance(error, _TRANSIENT):
-                return stopped_by(error)
+                return classify_error(error)
             self._last_error = error
             self.stream_errors += isinstance(error, StreamFailed)
             stop = await self._back_off(error)
@@ -150,7 +150,7 @@ class Reader:
         self._backoff_until = now + server_delay
         if now + max(delay, server_delay) >= self._read_until:
             outlasts_window = self._backoff_until >= self._read_until
-            return stopped_by(error, server_delay if outlasts_window else 0.0)
+            return classify_error(error, server_delay if outlasts_window else 0.0)
         await self._sleep(max(delay, server_delay))
         self._attempt += 1
         self.reconnects += 1

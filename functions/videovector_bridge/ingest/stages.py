@@ -31,7 +31,7 @@ from videovector_bridge.ingest.batcher import (
 from videovector_bridge.ingest.committer import COMMIT_SECONDS, Committer
 from videovector_bridge.ingest.deadline import Deadline
 from videovector_bridge.ingest.lease import Lease
-from videovector_bridge.ingest.outcome import FRAME_UNFINISHED, Stop, outcome_of
+from videovector_bridge.ingest.outcome import FRAME_UNFINISHED, Stop, classify_stop
 from videovector_bridge.ingest.publisher import Publisher
 from videovector_bridge.ingest.reader import Reader
 from videovector_bridge.settings import DrainSettings, StreamSettings
@@ -169,7 +169,7 @@ class Stages:
         failure: BackendError | None = OutOfTimeError("Publishing did not end with the window.")
         if publishing.done():
             failure = publishing.result()
-        if failure is None or outcome_of(stop, self.batcher.events) == "failed":
+        if failure is None or classify_stop(stop, self.batcher.events) == "failed":
             return stop
         if isinstance(failure, OutOfTimeError) and self.acknowledged:
             # Only the time ran out: the next window reads the rest again.

@@ -28,7 +28,7 @@ class Origin:
     filters: str
     start_from: str
 
-    def change_since(self, fields: Mapping[str, Any]) -> str:
+    def find_change(self, fields: Mapping[str, Any]) -> str:
         """Return the stop reason if the cursor of a document belongs to another origin, else ""."""
         if fields["cursor"] is None:
             return ""
@@ -68,7 +68,7 @@ def backoff_until(fields: Mapping[str, Any], now: datetime) -> datetime | None:
     return until if until - now <= timedelta(seconds=2 * LONGEST_BACKOFF_SECONDS) else None
 
 
-def claimed(
+def claim_fields(
     fields: Mapping[str, Any], owner: str, origin: Origin, lease_seconds: float
 ) -> dict[str, Any]:
     """Return the fields after `owner` acquires the lease; a known position stays."""

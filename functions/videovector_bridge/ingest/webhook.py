@@ -30,9 +30,9 @@ from videovector_bridge.ingest.delivery import (
     UnverifiedDelivery,
     VerifiedDelivery,
     admit,
+    build_message,
     decode_delivery,
-    message_of,
-    source_of,
+    format_source,
     verify,
 )
 from videovector_bridge.ingest.webhook_outcome import (
@@ -167,7 +167,7 @@ class Endpoint:
             event = decode_delivery(delivery.body)
         if isinstance(event, Rejection):
             return _reject(receiver, delivery, event, _header(request, "X-Delivery-ID"))
-        message = message_of(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
+        message = build_message(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
         failed = _publish(receiver, settings.topics.events, [message])
         facts = {"event_id": event.id, "event_type": event.type, "bytes": len(body)}
         return failed or Outcome(
@@ -226,7 +226,7 @@ def _reject(
         code=reason.code,
         detail=reason.detail,
         context={
-            "source": source_of(delivery, settings.api_host),
+            "source": format_source(delivery, settings.api_host),
             "webhook-id": delivery.webhook_id,
             "delivery-id": delivery_id,
         },

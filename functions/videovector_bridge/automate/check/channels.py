@@ -58,5 +58,5 @@ def _may_match(glob: str, channel: str) -> bool:
 
 
 def _own_types() -> tuple[str, ...]:
-    """The types that actions publish. Not a constant, because a test adds an action."""
+    """Return the types that actions publish. Not a constant, because a test adds an action."""
     return tuple(action.emits for action in ACTIONS.values() if action.emits)

@@ -193,7 +193,7 @@ class Attempt:
 
     def _refuse(self, state: State, error: PermanentError) -> Record:
         claimed_until = self._start_claim()
-        refusal = steps.refusal_of(
+        refusal = steps.to_refusal(
             error,
             self.effects.now(),
             reported=isinstance(error, PartsRefusedError),
@@ -239,7 +239,7 @@ class Attempt:
         if self.report is None or refusal.reported:
             return
         try:
-            self.report(steps.error_of(refusal))
+            self.report(steps.to_error(refusal))
         except TransientError:
             self._end_claim_at(self.effects.now())
             raise
@@ -266,7 +266,7 @@ class Attempt:
             self._publish(record)
         self._change(partial(steps.report, key=self.key, claimed_until=self.until))
         if self.report is None and self.refusal is not None:
-            raise steps.error_of(self.refusal)
+            raise steps.to_error(self.refusal)
         return "refused"
 
     def _apply(self, record: Record, state: State) -> ApplyResult | None:

@@ -101,8 +101,8 @@ class Record:
     marker_id: str = ""
     parts: Parts = Parts()
 
-    def fields(self) -> dict[str, Any]:
-        """The record as the fields of a document."""
+    def to_fields(self) -> dict[str, Any]:
+        """Return the record as the fields of a document."""
         version = self.desired.version if self.desired else Version("", "")
         return {
             "desired": dict(self.desired.values) if self.desired else None,

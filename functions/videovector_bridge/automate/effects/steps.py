@@ -202,13 +202,13 @@ def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name != key}
 
 
-def error_of(refusal: Refusal) -> PermanentError:
-    """The error that a refusal represents."""
+def to_error(refusal: Refusal) -> PermanentError:
+    """Return the error that a refusal represents."""
     return PermanentError(refusal.detail, owner=refusal.owner, code=refusal.code)
 
 
-def refusal_of(
+def to_refusal(
     error: PermanentError, now: float, *, reported: bool = False, restore: bool = True
 ) -> Refusal:
-    """The refusal that a `PermanentError` represents."""
+    """Return the refusal that a `PermanentError` represents."""
     return Refusal(error.code, str(error)[:_MAX_DETAIL], error.owner, now, reported, restore)

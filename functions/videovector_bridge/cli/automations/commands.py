@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from videovector_bridge.automate.automations.schema import schema_text
+from videovector_bridge.automate.automations.schema import render_schema
 from videovector_bridge.automate.check.check import check_automations
 from videovector_bridge.automate.mistakes import Mistake
 from videovector_bridge.automate.plan import Automation, AutomationPlan, Verdict, plan
@@ -187,8 +187,11 @@ def _explain(planned: AutomationPlan, received: ReceivedEvent) -> list[tuple[str
         ("automation", automation.name),
         ("outcome", planned.outcome if not planned.overruled_by else "none: overruled"),
         ("type", f"{event['event_type']} {types} of {', '.join(automation.on)}"),
-        ("channel", None if decided_by == "type" else _channel(automation, event["channel"])),
-        ("condition", None if decided_by in ("type", "channel") else _condition(planned)),
+        (
+            "channel",
+            None if decided_by == "type" else _explain_channel(automation, event["channel"]),
+        ),
+        ("condition", None if decided_by in ("type", "channel") else _explain_condition(planned)),
         ("action", None if fields is None else automation.action),
         ("fields", None if fields is None else orjson.dumps(fields).decode()),
         ("target", planned.state and planned.state.target),
@@ -197,14 +200,14 @@ def _explain(planned: AutomationPlan, received: ReceivedEvent) -> list[tuple[str
     ]
 
 
-def _channel(automation: Automation, channel: str) -> str:
+def _explain_channel(automation: Automation, channel: str) -> str:
     if not automation.channel:
         return f"{channel} fits: the automation names none"
     fits = automation.channel == channel
     return f"{channel} fits" if fits else f"{channel} is not {automation.channel}"
 
 
-def _condition(planned: AutomationPlan) -> str | None:
+def _explain_condition(planned: AutomationPlan) -> str | None:
     if planned.automation.when is None:
         return None
     source, verdict = planned.automation.when.source, planned.verdict
@@ -235,7 +238,7 @@ def _to_json(planned: AutomationPlan) -> dict[str, Any]:
 @app.command("schema", epilog=EXIT_STATUSES)
 def schema_command() -> None:
     """Print the JSON Schema of automations files, for editors."""
-    typer.echo(schema_text(), nl=False)
+    typer.echo(render_schema(), nl=False)
 
 
 def _count(number: int, word: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.filters import filters
+from videovector_bridge.automate.automations.filters import derive_filters
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations.input_files import File, read_chosen_file, read_text
@@ -42,7 +42,7 @@ def filters_command(
     """
     if write and not topology:
         raise SettingsError(["--write needs --topology FILE"])
-    needed = filters(read_chosen_file(file, ctx.ensure_object(CommandContext).environ))
+    needed = derive_filters(read_chosen_file(file, ctx.ensure_object(CommandContext).environ))
     deployed = _read_topology(topology) if topology else {}
     stale = sorted(name for name, each in deployed.items() if each["filter"] != needed[name])
     if as_json:

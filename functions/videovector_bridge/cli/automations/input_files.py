@@ -47,6 +47,6 @@ def read_chosen_file(file: str, environ: Mapping[str, str]) -> tuple[Automation,
 
 
 def _shorten(path: Path) -> str:
-    """The path relative to the current folder, if it is inside."""
+    """Return the path relative to the current folder, if it is inside."""
     folder = Path.cwd()
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
