@@ -60,7 +60,7 @@ class Automation:
         if glob is None:
             return _OTHER_TYPE
         channel = values.fields["channel"]
-        # The default is both channels of VideoVector. Only `channel` selects the bridge's events.
+        # The default is both channels of VideoVector. The bridge's events need `channel`.
         if channel != self.channel if self.channel else channel == OWN_CHANNEL:
             return Verdict(applies=False, decided_by="channel", glob=glob)
         if self.when is None:
@@ -136,10 +136,10 @@ def plan(
     for automation in automations:
         if target_kind and ACTIONS[automation.action].target_kind != target_kind:
             continue
-        one = _plan_automation(automation, received, values, first)
-        planned.append(one)
-        if one.state is not None:
-            first.setdefault(one.state.target, automation.name)
+        automation_plan = _plan_automation(automation, received, values, first)
+        planned.append(automation_plan)
+        if automation_plan.state is not None:
+            first.setdefault(automation_plan.state.target, automation.name)
     return planned
 
 

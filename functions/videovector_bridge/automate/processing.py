@@ -47,9 +47,9 @@ def process(
         _reject(delivery, "", error)
         return
     planned = plan(automations, received, target_kind=action.target_kind)
-    for each in planned:
-        if each.automation.action == action.name:
-            _run(delivery, each, received)
+    for automation_plan in planned:
+        if automation_plan.automation.action == action.name:
+            _run(delivery, automation_plan, received)
     if delivery.failures:
         raise join_failures(delivery.failures, "automations")
 

@@ -1,4 +1,4 @@
-"""Entry point `drain`: drain one stream for one window; called by Cloud Scheduler."""
+"""Entry point `drain`: drain one stream for one window. Cloud Scheduler calls it."""
 
 import asyncio
 import os
@@ -20,7 +20,6 @@ from videovector_bridge.settings import DrainSettings, StreamSettings, drain_set
 from videovector_bridge.telemetry import Severity, log
 
 _MAX_BODY_BYTES: Final = 65_536
-
 
 Window = Callable[[DrainSettings, StreamSettings, Backend], Coroutine[Any, Any, WindowReport]]
 
@@ -100,7 +99,7 @@ def _open(environ: Mapping[str, str]) -> tuple[DrainSettings, Backend]:
 
 
 def choose_stream(body: bytes, streams: Mapping[str, StreamSettings]) -> StreamSettings:
-    """Return the stream that the body names. Raises `ValueError` with a sentence otherwise."""
+    """Return the stream that the body names. Raises `ValueError` with a message for the caller."""
     try:
         fields = orjson.loads(body) if body.strip() else {}
     except orjson.JSONDecodeError as error:

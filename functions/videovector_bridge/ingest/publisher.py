@@ -31,9 +31,9 @@ _REJECTED_BYTES: Final = 6_144  # the attributes of a rejected message, at most
 class Publisher:
     """Publishes the batches of a queue and queues their checkpoints, in order.
 
-    A lane's next request starts only when the one before is acknowledged. After a failure no lane
-    publishes anything more: a later event must not overtake one that failed. `published` and
-    `rejected` count what Pub/Sub has acknowledged.
+    A lane's next request starts only when the previous one is acknowledged. After a failure no lane
+    publishes anything more, because a later event must not overtake one that failed. `published`
+    and `rejected` count what Pub/Sub has acknowledged.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Publisher:
             return False
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, send, *arguments)
-        except Exception as error:  # noqa: BLE001  # a bug too: nothing later may overtake it
+        except Exception as error:  # noqa: BLE001  # also a bug stops all lanes, to keep the order
             failure = error
             if not isinstance(failure, BackendError):
                 failure = BackendError(f"Publishing failed: {type(error).__name__}: {error}")
@@ -205,10 +205,10 @@ class Publisher:
         )
 
     def _send_rejected(self, rejected: Sequence[Rejected]) -> None:
-        messages = [message for each in rejected for message in self._rejected_messages(each)]
+        messages = [message for frame in rejected for message in self._rejected_messages(frame)]
         if len(rejected) > 1:
             self._publish(self._topics.rejected, messages)
-        else:  # its parts may each be as large as a request may be
+        else:  # each part of a large frame may fill a request
             for message in messages:
                 self._publish(self._topics.rejected, [message])
 
@@ -232,18 +232,18 @@ class Publisher:
 def _split_requests(
     items: Sequence[T], size_of: Callable[[T], int], max_messages: int
 ) -> Iterator[Sequence[T]]:
-    """Split items into runs that fit one publish request (`max_messages`, 10 MB), in order."""
-    run: list[T] = []
+    """Split items into groups that fit one publish request (`max_messages`, 10 MB), in order."""
+    group: list[T] = []
     size = 0
     for item in items:
         length = size_of(item)
-        if run and (len(run) == max_messages or size + length > MAX_DATA_BYTES):
-            yield run
-            run, size = [], 0
-        run.append(item)
+        if group and (len(group) == max_messages or size + length > MAX_DATA_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(item)
         size += length
-    if run:
-        yield run
+    if group:
+        yield group
 
 
 def _event_bytes(event: Event) -> int:

@@ -1,11 +1,11 @@
-"""The four stages of a window, connected by queues, and ended in order.
+"""Connect the four stages of a window by queues, run them, and end them in order.
 
     VideoVector ─▶ Reader ─▶ Batcher ─▶ [batches] ─▶ Publisher ─▶ [acknowledged] ─▶ Committer
                                                         │                              │
                                                      Pub/Sub                 cursor and lease
 
-Reading stops early enough to publish what was read. What was not published is read again by the
-next window. The cursor passes only batches whose every message is acknowledged.
+Reading stops early enough to publish the events that were read. The next window reads again what
+was not published. The cursor passes a batch only when all its messages are acknowledged.
 """
 
 import asyncio
@@ -122,11 +122,11 @@ class Stages:
 
     @property
     def acknowledged(self) -> int:
-        """How many events and rejected messages Pub/Sub has acknowledged."""
+        """Number of events and rejected messages that Pub/Sub has acknowledged."""
         return self.publisher.published + self.publisher.rejected
 
     async def run(self, abandon_because: str = "") -> Stop:
-        """Drain until the first reason to stop, publish and commit what was read, return it.
+        """Drain until the first reason to stop, and return it. Publish and commit what was read.
 
         With `abandon_because` the cursor is abandoned first.
         """

@@ -131,7 +131,7 @@ class Endpoint:
         return response
 
     def _receive(self, request: Request) -> Outcome:
-        """Admit the request by its headers; only then reserve memory for its body and read it."""
+        """Check the headers; only then reserve memory for the body and read it."""
         if request.method != "POST":
             return refused(405, "INFO", "method", f"{request.method[:20]} is not POST")
         receiver = self._receiver.get()
@@ -239,7 +239,7 @@ def _reject(
 
 
 def _publish(receiver: Receiver, topic: str, messages: Sequence[Message]) -> Outcome | None:
-    """Publish, or return the outcome of the failure."""
+    """Publish messages. Returns the outcome if that fails, else None."""
     if not receiver.publish_slots.acquire(blocking=False):
         busy = f"{receiver.settings.max_deliveries} deliveries are being published already."
         return overloaded(busy)

@@ -1,4 +1,4 @@
-"""One bounded window of a stream: acquire the lease, run the stages, release the lease, report."""
+"""Drain a stream for one window: acquire the lease, run the stages, release the lease, report."""
 
 import asyncio
 import uuid
@@ -44,7 +44,7 @@ async def drain_window(
     now: Callable[[], datetime] = _utc_now,
     tuning: Tuning = _DEFAULT_TUNING,
 ) -> WindowReport:
-    """Drain `stream` for one window. Every outcome is a value; nothing is raised on purpose.
+    """Drain `stream` for one window. Failures are reported, not raised.
 
     `transport` sends the requests to VideoVector (httpx's own by default), `now` is the time of
     day. All other times are the event loop's.
@@ -136,13 +136,13 @@ class _Window:
                 "last_error": facts if failed else self._lease.fields.get("last_error"),
             }
         )
-        # The last write decides the cursor of the report, and may itself fail.
+        # The last write sets the cursor of the report, and may itself fail.
         return self._report(stop if failure is None or failed else failure, not_before)
 
     def _compute_not_before(self, stop: Stop) -> str | None:
         """Return the time before which VideoVector accepts no request, if it named one.
 
-        With jitter, so that several streams do not return at the same moment.
+        Adds jitter, so that several streams do not connect at the same moment.
         """
         if not stop.wait_seconds:
             return None

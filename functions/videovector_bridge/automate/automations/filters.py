@@ -77,14 +77,14 @@ def _coarsen(terms: list[_Term]) -> list[_Term]:
     """Reduce the terms: join the two with the longest common prefix, or halve a single one."""
     if len(terms) == 1:
         return [_Term(terms[0].text[: len(terms[0].text) // 2], more=True)]
-    one, other = max(combinations(terms, 2), key=lambda pair: len(_find_common_prefix(*pair)))
-    shared = _Term(_find_common_prefix(one, other), more=True)
-    return _drop_covered(shared if term in (one, other) else term for term in terms)
+    pair = max(combinations(terms, 2), key=lambda pair: len(_find_common_prefix(*pair)))
+    joined = _Term(_find_common_prefix(*pair), more=True)
+    return _drop_covered(joined if term in pair else term for term in terms)
 
 
-def _find_common_prefix(one: _Term, other: _Term) -> str:
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(one.text, other.text, strict=False))
-    return "".join(char for char, _ in same)
+def _find_common_prefix(first: _Term, second: _Term) -> str:
+    pairs = zip(first.text, second.text, strict=False)
+    return "".join(char for char, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _join(terms: list[_Term], channel: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from videovector_bridge.automate.cel.expressions import Expression
 from videovector_bridge.automate.cel.templates import Template
@@ -40,7 +40,7 @@ def _describe_rejection(rejection: PermanentError) -> str:
     return f"every event would be rejected: {str(rejection).removesuffix('.')}"
 
 
-_ADVICE = "compare a field of the event, such as event.payload.n > 3, or leave `when` out"
+_ADVICE: Final = "compare a field of the event, such as event.payload.n > 3, or leave `when` out"
 
 
 def _is_constant(value: Any) -> bool:

@@ -69,13 +69,13 @@ def check_command(
             {
                 "file": file,
                 "automations": result.automations,
-                "mistakes": [_mistake_to_json(each) for each in result.mistakes],
-                "warnings": [_mistake_to_json(each) for each in result.warnings],
+                "mistakes": [_mistake_to_json(mistake) for mistake in result.mistakes],
+                "warnings": [_mistake_to_json(warning) for warning in result.warnings],
             }
         )
     else:
-        for each in (*result.mistakes, *result.warnings):
-            typer.echo(redact(str(each)))
+        for mistake in (*result.mistakes, *result.warnings):
+            typer.echo(redact(str(mistake)))
         print_message(
             f"{_count(result.automations, 'automation')}: "
             f"{_count(len(result.mistakes), 'mistake')}, "
@@ -115,8 +115,8 @@ def dry_run_command(
         print_json({"outcomes": rows, "bad": bad, "totals": totals})
     else:
         print_table(_COLUMNS, [_to_table_row(row) for row in rows])
-        for each in bad:
-            print_message(f"Line {each['line']}: is not an event ({each['code']}): {each['what']}")
+        for line in bad:
+            print_message(f"Line {line['line']}: is not an event ({line['code']}): {line['what']}")
         print_message(
             f"{_count(count, 'event')}: {_count(totals['effect'], 'effect')}, "
             f"{totals['rejected']} rejected, {totals['overruled']} overruled; "
@@ -168,8 +168,8 @@ def explain_command(
         raise typer.Exit(FAILED) from None
     planned = plan(automations, received)
     if as_json:
-        shown = [_to_json(each) | {"verdict": _verdict_to_json(each.verdict)} for each in planned]
-        print_json({"event": received.fields, "automations": shown})
+        plans = [_to_json(each) | {"verdict": _verdict_to_json(each.verdict)} for each in planned]
+        print_json({"event": received.fields, "automations": plans})
         return
     for each in planned:
         print_fields(_explain(each, received))
@@ -177,11 +177,11 @@ def explain_command(
 
 
 def _explain(planned: AutomationPlan, received: ReceivedEvent) -> list[tuple[str, object]]:
-    """Return names and values to print; None for what the decision did not need."""
+    """Return names and values to print; None for values that the decision did not need."""
     automation, verdict, event = planned.automation, planned.verdict, received.fields
     decided_by = verdict.decided_by if verdict else "condition"
-    shown = _to_json(planned)
-    rejection, fields = shown["rejection"], shown["fields"]
+    values = _to_json(planned)
+    rejection, fields = values["rejection"], values["fields"]
     types = f"fits {verdict.glob}" if verdict and verdict.glob else "fits none"
     return [
         ("automation", automation.name),

@@ -1,7 +1,7 @@
 """Request webhook secrets without losing one: announce the request, then store the response.
 
-When the process dies in between, the store shows the unfinished request, and the next run repeats
-it.
+If the process dies between the two, the next run finds the announcement in the store and repeats
+the request.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
 from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec, display_name
 from videovector_bridge.errors import SettingsError
 
-# Longer than all retries of a request, plus the time to notice a failed run and start another.
+# Enough for all retries of a request, and for a person to notice a failed run and start another.
 _ANNOUNCED_SECONDS = 900.0
 # How often to request a secret when other processes write to the store at the same time.
 _ROUNDS = 3
@@ -157,7 +157,7 @@ class SecretRotator:
 
 def _find_last_end(stored: StoredSecrets, now: datetime) -> datetime:
     """Return the end of the old secret that ends last."""
-    return max((each.until for each in stored.secrets.secrets if each.until), default=now)
+    return max((secret.until for secret in stored.secrets.secrets if secret.until), default=now)
 
 
 def _build_key(action: str, nonce: str, content: str) -> str:
