@@ -46,7 +46,7 @@ class Mistake:
 
 def did_you_mean(word: object, known: Iterable[str], prefix: str = "") -> str:
     """Return a hint with the known word nearest to `word`; empty if none is near."""
-    by_lower = {each.lower(): each for each in known}
+    by_lower = {name.lower(): name for name in known}
     near = get_close_matches(word.lower(), by_lower, n=1) if isinstance(word, str) else []
     return f"did you mean {prefix}{by_lower[near[0]]}?" if near else ""
 

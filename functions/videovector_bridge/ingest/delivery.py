@@ -201,7 +201,12 @@ class _Keys:
 
 def format_source(delivery: VerifiedDelivery, api_host: str) -> str:
     """Return the event's `ce-source`: the API host and the webhook."""
-    return f"//{api_host}/webhooks/{quote(delivery.webhook_id, safe=_PATH_SAFE)}"
+    return f"//{api_host}/webhooks/{quote_id(delivery.webhook_id)}"
+
+
+def quote_id(webhook_id: str) -> str:
+    """Quote the id of a webhook, as the last part of `ce-source`."""
+    return quote(webhook_id, safe=_PATH_SAFE)
 
 
 def build_message(

@@ -21,7 +21,7 @@ from videovector_bridge.automate.action import (
     Values,
 )
 from videovector_bridge.automate.actions.announce import announce
-from videovector_bridge.automate.actions.search_conditions import find_condition_warnings
+from videovector_bridge.automate.actions.search_conditions import find_condition_warnings, is_whole
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.parts import PARTS_SECONDS, Part
 from videovector_bridge.automate.effects.record import Version
@@ -47,14 +47,10 @@ def _compute_state(fields: Values, cause: Cause) -> TargetState:
         if not isinstance(fields["query"], str) or not fields["query"].strip():
             raise _bad_search_error("query", fields["query"])
         top_k = search.setdefault("top_k", _TOP_K)
-        if not _is_whole_between(top_k, 1, 100):
+        if not is_whole(top_k) or not 1 <= top_k <= 100:
             raise _bad_search_error("top_k", top_k)
     desired = {"search": search, "cause": cause.as_json()}
     return TargetState(f"search:{cause.key}", desired, ONE_EVENT_SECONDS)
-
-
-def _is_whole_between(value: Any, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _bad_search_error(name: str, value: Any) -> PermanentError:

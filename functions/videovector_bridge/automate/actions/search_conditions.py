@@ -64,17 +64,18 @@ def _is_plain(value: Any) -> bool:
 def _accepted_values(kind: str, operator: str) -> tuple[str, Callable[[Any], bool]]:
     """Return the values that an operator accepts: in words, and as a predicate."""
     if operator.startswith("length_"):
-        return "a whole number from 0", lambda value: _is_whole(value) and value >= 0
+        return "a whole number from 0", lambda value: is_whole(value) and value >= 0
     if kind == "string" or operator == "item_contains":
         return "text", lambda value: isinstance(value, str) and bool(value.strip())
     if kind == "array":
         return "text, a number or a flag", lambda value: not isinstance(value, list | dict)
     if kind == "integer":
-        return "a whole number", _is_whole
+        return "a whole number", is_whole
     if kind == "number":
-        return "a number", lambda value: _is_whole(value) or isinstance(value, float)
+        return "a number", lambda value: is_whole(value) or isinstance(value, float)
     return "true or false", lambda value: isinstance(value, bool)
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number. A flag is not, although Python's `bool` is an `int`."""
     return isinstance(value, int) and not isinstance(value, bool)

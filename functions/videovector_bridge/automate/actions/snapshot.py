@@ -101,7 +101,9 @@ def _build_run(row: Row) -> dict[str, Any]:
 
 def _count_by_status(segments: Iterable[Row]) -> dict[str, int]:
     """Count segments by status: the most frequent ones, and the rest as `other`."""
-    counts = Counter(_cut_text(each.get("segment_status"), _WORD) or "unknown" for each in segments)
+    counts = Counter(
+        _cut_text(segment.get("segment_status"), _WORD) or "unknown" for segment in segments
+    )
     frequent = Counter(dict(counts.most_common(_MAX_STATUSES)))
     if rest := counts.total() - frequent.total():
         frequent["other"] += rest
@@ -128,7 +130,7 @@ def _parse_marker(row: Any) -> dict[str, str | None] | None:
 
 def _list_objects(value: Any) -> list[Row]:
     """Return the objects in a list. Ignores other values."""
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
 def _take_first(items: Iterable[Mapping[str, Any]], max_bytes: int) -> list[Mapping[str, Any]]:

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from videovector_bridge.automate.action import Field, Kind
 from videovector_bridge.automate.cel.expressions import (
+    INT64,
+    MAX_VALUE_DEPTH,
     Expression,
     ExpressionError,
 )
@@ -14,9 +16,6 @@ from videovector_bridge.automate.mistakes import did_you_mean, format_value
 
 # Called with each mistake: its dotted key, a description, and a hint.
 Problem = Callable[[str, str, str], None]
-
-_INT64: Final = range(-(2**63), 2**63)
-_MAX_DEPTH: Final = 16  # Firestore allows 20 levels
 
 
 def read_value(where: str, spec: Field, value: Any, problem: Problem) -> Any:
@@ -69,7 +68,7 @@ def _is_expression(part: str | Expression) -> bool:
 
 def _read_object(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, dict):
-        keys = [key for key, each in spec.keys.items() if each.required]
+        keys = [key for key, inner_spec in spec.keys.items() if inner_spec.required]
         form = ", { " + ", ".join(f"{key} = ..." for key in keys) + " }" if keys else ""
         problem(where, f"must be a table{form}, not {format_value(value)}", "")
         return None
@@ -79,7 +78,8 @@ def _read_object(where: str, spec: Field, value: Any, problem: Problem) -> Any:
         return _read_json(where, value, problem)
     known = check_keys(where, spec.keys, value, problem)
     return {
-        key: read_value(f"{where}.{key}", each, value[key], problem) for key, each in known.items()
+        key: read_value(f"{where}.{key}", inner_spec, value[key], problem)
+        for key, inner_spec in known.items()
     }
 
 
@@ -120,8 +120,8 @@ def _read_any(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
 
 
 def _read_json(where: str, value: Any, problem: Problem, depth: int = 0) -> Any:
-    if depth > _MAX_DEPTH:
-        problem(where, f"is nested more than {_MAX_DEPTH} levels deep", "")
+    if depth > MAX_VALUE_DEPTH:
+        problem(where, f"is nested more than {MAX_VALUE_DEPTH} levels deep", "")
         return None
     if isinstance(value, dict):
         return {
@@ -132,7 +132,7 @@ def _read_json(where: str, value: Any, problem: Problem, depth: int = 0) -> Any:
         return [_read_json(where, inner, problem, depth + 1) for inner in value]
     if isinstance(value, str):
         return _read_template(where, value, problem)
-    plain = isinstance(value, bool) or (isinstance(value, int) and value in _INT64)
+    plain = isinstance(value, bool) or (isinstance(value, int) and value in INT64)
     if not plain and not (isinstance(value, float) and math.isfinite(value)):
         problem(where, f"{format_value(value)} is not a JSON value; write it in quotes", "")
     return value

@@ -42,7 +42,9 @@ class _Term(NamedTuple):
 def derive_filters(automations: Sequence[Automation]) -> dict[str, str]:
     """Derive the filter of each action's subscription. Empty if every message passes."""
     return {
-        name: _derive_filter([each for each in automations if each.action == name])
+        name: _derive_filter(
+            [automation for automation in automations if automation.action == name]
+        )
         for name in ACTIONS
     }
 
@@ -51,7 +53,7 @@ def _derive_filter(automations: Sequence[Automation]) -> str:
     if not automations:
         return NOTHING
     channel = _derive_channel(automations)
-    terms = _drop_covered(_parse_glob(glob) for each in automations for glob in each.on)
+    terms = _drop_covered(_parse_glob(glob) for automation in automations for glob in automation.on)
     while len(text := _join(terms, channel)) > MAX_FILTER_BYTES:
         terms = _coarsen(terms)
     return text
@@ -100,10 +102,10 @@ def _derive_channel(automations: Sequence[Automation]) -> str:
 
     It is the channel that all automations name, or any channel but the bridge's own.
     """
-    channels = {each.channel for each in automations}
+    channels = {automation.channel for automation in automations}
     if len(channels) == 1 and "" not in channels:
         return f'attributes."ce-channel" = "{channels.pop()}"'
-    globs = [glob for each in automations for glob in each.on]
+    globs = [glob for automation in automations for glob in automation.on]
     if OWN_CHANNEL not in channels and any(
         _matches_own_event(glob, ACTIONS.values()) for glob in globs
     ):

@@ -55,9 +55,11 @@ def _convert_regex(pattern: str) -> list[str]:
     pattern = _BRACES.sub(lambda braces: f"({braces[1].replace(',', '|')})", pattern)
     if (group := _GROUP.search(pattern)) and pattern.count("(") == 1:
         start, end = pattern[: group.start()], pattern[group.end() :]
-        return [glob for each in group[1].split("|") for glob in _convert_regex(start + each + end)]
+        return [
+            glob for choice in group[1].split("|") for glob in _convert_regex(start + choice + end)
+        ]
     if "(" not in pattern and "|" in pattern:
-        return [glob for each in pattern.split("|") for glob in _convert_regex(each)]
+        return [glob for choice in pattern.split("|") for glob in _convert_regex(choice)]
     text = pattern.removeprefix("^").removesuffix("$")
     if _SIGN.search(text) or _DOT_STAR.search(text):
         text = _REPEATED.sub(lambda match: "?*" if match[1] == "+" else "*", text)

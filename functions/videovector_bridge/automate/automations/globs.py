@@ -10,7 +10,7 @@ _PART: Final = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 def can_match(glob: str, types: Iterable[str], prefixes: Iterable[str]) -> bool:
     """Whether `glob` matches one of `types`, or some type that begins with one of `prefixes`."""
-    return any(fnmatchcase(each, glob) for each in types) or any(
+    return any(fnmatchcase(event_type, glob) for event_type in types) or any(
         _reaches_past(glob, prefix) for prefix in prefixes
     )
 

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Final
 
 from videovector_bridge.automate.action import Action
@@ -21,6 +22,8 @@ from videovector_bridge.automate.mistakes import Mistake, did_you_mean, format_k
 from videovector_bridge.automate.plan import Automation
 from videovector_bridge.errors import SettingsError
 
+SHIPPED: Final = Path(__file__).resolve().parents[3] / "automations.toml"
+"""The automations file that is deployed with the functions."""
 CHANNELS: Final = ("stream", "webhook", OWN_CHANNEL)
 OWN_KEYS: Final = ("name", "on", "channel", "when")
 NAME_PATTERN: Final = r"[^\x00-\x1f]{1,100}"

@@ -137,7 +137,7 @@ def _build_field(field: Field) -> dict[str, Any]:
         schema["minProperties"] = 1
     if field.kind == "object" and field.keys:
         schema |= _build_table(
-            field.keys, [name for name, each in field.keys.items() if each.required]
+            field.keys, [name for name, inner in field.keys.items() if inner.required]
         )
     if field.kind == "whole":
         # A value that is text must be one expression.

@@ -41,8 +41,9 @@ MAX_EXPRESSION: Final = 4_000
 MAX_QUOTE: Final = 100
 """Maximum characters of a library's error, or of an event, in a message."""
 
-_MAX_DEPTH: Final = 16  # Firestore allows 20 levels
-_INT64: Final = range(-(2**63), 2**63)
+MAX_VALUE_DEPTH: Final = 16
+"""Maximum nesting of a value in a record. Firestore allows 20 levels."""
+INT64: Final = range(-(2**63), 2**63)
 
 
 class ExpressionError(BridgeError):
@@ -112,10 +113,10 @@ class Expression:
 
 def _to_json(value: Any, depth: int = 0) -> Any:
     """Convert a value to JSON. Raises TypeError or ValueError if that is not possible."""
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"the value is nested more than {_MAX_DEPTH} levels deep")
+    if depth > MAX_VALUE_DEPTH:
+        raise ValueError(f"the value is nested more than {MAX_VALUE_DEPTH} levels deep")
     plain = value is None or isinstance(value, bool | str)
-    if plain or (type(value) is int and value in _INT64):
+    if plain or (type(value) is int and value in INT64):
         return value
     match value:
         case float() if math.isfinite(value):

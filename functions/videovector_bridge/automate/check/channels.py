@@ -40,7 +40,7 @@ def _explain(glob: str, automation: Automation) -> tuple[str, str]:
         return f"{glob!r} {what}", f'write channel = "{OWN_CHANNEL}"{alone}'
     what = f"{glob!r} matches no known event of channel {channel!r}"
     right = ("stream", "webhook", OWN_CHANNEL)
-    fix = next(f'write channel = "{each}"' for each in right if _may_match(glob, each))
+    fix = next(f'write channel = "{fitting}"' for fitting in right if _may_match(glob, fitting))
     return what, f"{'leave channel out, or ' if _may_match(glob, '') else ''}{fix}{alone}"
 
 

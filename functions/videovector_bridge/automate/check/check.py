@@ -61,16 +61,18 @@ class _Checks:
         self._check_settings(environ)
         # The other checks need automations without mistakes.
         faulty = {mistake.automation for mistake in self._parsed.mistakes}
-        good = [each for each in automations if each.name not in faulty]
+        good = [automation for automation in automations if automation.name not in faulty]
         for automation in good:
             self._check_constants(automation)
             self._check_actions(automation)
         self._check_overruled(good)
-        mistakes = sorted((*self._parsed.mistakes, *self._mistakes), key=lambda each: each.line)
+        mistakes = sorted(
+            (*self._parsed.mistakes, *self._mistakes), key=lambda mistake: mistake.line
+        )
         return CheckResult(
             len(automations),
-            tuple(each for each in mistakes if each.severity == "mistake"),
-            tuple(each for each in mistakes if each.severity == "warning"),
+            tuple(mistake for mistake in mistakes if mistake.severity == "mistake"),
+            tuple(mistake for mistake in mistakes if mistake.severity == "warning"),
         )
 
     def _report(
@@ -82,10 +84,12 @@ class _Checks:
         self._mistakes.append(Mistake(self._file, line, name, format_key(key), what, fix, severity))
 
     def _find_line(self, automation: Automation, key: str = "") -> int:
-        place = next(
-            place for place, each in enumerate(self._parsed.automations) if each is automation
+        index = next(
+            index
+            for index, candidate in enumerate(self._parsed.automations)
+            if candidate is automation
         )
-        return self._parsed.lines.find(place, key)
+        return self._parsed.lines.find(index, key)
 
     def _check_fields(self, automation: Automation) -> None:
         for key, expression in _find_expressions(automation):
@@ -109,8 +113,10 @@ class _Checks:
             self._report(automation, "on", what, fix, warning=True)
 
     def _check_constants(self, automation: Automation) -> None:
-        for each in find_constant_outcomes(automation):
-            self._report(automation, each.field, each.what, each.fix, warning=not each.fatal)
+        for outcome in find_constant_outcomes(automation):
+            self._report(
+                automation, outcome.field, outcome.what, outcome.fix, warning=not outcome.fatal
+            )
 
     def _check_actions(self, automation: Automation) -> None:
         for name, value in automation.fields.items():

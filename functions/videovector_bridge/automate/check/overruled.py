@@ -29,7 +29,7 @@ ANY_EVENT: Final = ReceivedEvent(
 
 def find_overruled(automations: Sequence[Automation]) -> Iterator[tuple[Automation, Automation]]:
     """Yield each automation that is always overruled, and the earlier one."""
-    targets = [_name_target(each) for each in automations]
+    targets = [_name_target(automation) for automation in automations]
     for place, later in enumerate(automations):
         for first, target in zip(automations[:place], targets, strict=False):
             if target and target == targets[place] and _applies_whenever(first, later):
@@ -43,7 +43,7 @@ def _applies_whenever(first: Automation, later: Automation) -> bool:
         return False
     if first.channel != later.channel and (first.channel or later.channel == OWN_CHANNEL):
         return False
-    return all(any(covers(glob, each) for glob in first.on) for each in later.on)
+    return all(any(covers(glob, later_glob) for glob in first.on) for later_glob in later.on)
 
 
 def _name_target(automation: Automation) -> str:

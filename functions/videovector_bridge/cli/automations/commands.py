@@ -131,9 +131,9 @@ def _plan_rows(
 ) -> list[dict[str, Any]]:
     """Return the outcome of every automation that applies to an event."""
     return [
-        {"event_id": received.fields["event_id"], **_to_json(each)}
-        for each in plan(automations, received)
-        if each.outcome != "none"
+        {"event_id": received.fields["event_id"], **_to_json(automation_plan)}
+        for automation_plan in plan(automations, received)
+        if automation_plan.outcome != "none"
     ]
 
 
@@ -168,11 +168,14 @@ def explain_command(
         raise typer.Exit(FAILED) from None
     planned = plan(automations, received)
     if as_json:
-        plans = [_to_json(each) | {"verdict": _verdict_to_json(each.verdict)} for each in planned]
+        plans = [
+            _to_json(automation_plan) | {"verdict": _verdict_to_json(automation_plan.verdict)}
+            for automation_plan in planned
+        ]
         print_json({"event": received.fields, "automations": plans})
         return
-    for each in planned:
-        print_fields(_explain(each, received))
+    for automation_plan in planned:
+        print_fields(_explain(automation_plan, received))
         typer.echo()
 
 

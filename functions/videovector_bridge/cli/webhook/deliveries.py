@@ -56,10 +56,15 @@ def deliveries_command(
         outcomes: list[RetryOutcome] = []
         error = _retry(client, selected, outcomes) if retry else None
     if as_json:
-        result = {"webhook_id": webhook_id, "deliveries": [asdict(each) for each in selected]}
-        print_json(result | ({"retried": [asdict(each) for each in outcomes]} if retry else {}))
+        result = {
+            "webhook_id": webhook_id,
+            "deliveries": [asdict(delivery) for delivery in selected],
+        }
+        print_json(
+            result | ({"retried": [asdict(outcome) for outcome in outcomes]} if retry else {})
+        )
     else:
-        rows = [asdict(each) for each in selected]
+        rows = [asdict(delivery) for delivery in selected]
         print_table(_COLUMNS, [[row[column] for column in _COLUMNS] for row in rows])
     for outcome in outcomes:
         result_text = outcome.refused or f"sent again, now {outcome.status}"
