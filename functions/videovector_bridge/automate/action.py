@@ -18,7 +18,7 @@ from videovector_bridge.events import ENTITY_IDS, id_text
 Kind = Literal["text", "flag", "whole", "object", "list", "any"]
 Values = Mapping[str, Any]
 
-# Two ids and a digest fit in an attribute, which holds 1,024 bytes.
+# Two ids and a digest fit in an attribute, which has at most 1,024 bytes.
 _MAX_ID: Final = 400
 MAX_STATE_BYTES: Final = 100_000
 """A record has two states, and stays below Firestore's limit of 1 MiB."""
@@ -119,7 +119,7 @@ def check_state(state: TargetState) -> TargetState:
         ) from None
     if size > MAX_STATE_BYTES:
         raise PermanentError(
-            f"The state for {state.target[:100]!r} has {size:,} bytes; a record holds at most "
+            f"The state for {state.target[:100]!r} has {size:,} bytes; a record has room for "
             f"{MAX_STATE_BYTES:,}. Let the automation use less of the event.",
             owner="user",
             code="marker_too_large" if state.target.startswith("marker:") else "state_too_large",

@@ -86,7 +86,7 @@ class Batch:
     gap: Event | None = None
 
     @property
-    def alone(self) -> bool:
+    def is_exclusive(self) -> bool:
         """Whether no other batch may be published at the same time."""
         return self.large is not None or self.gap is not None
 

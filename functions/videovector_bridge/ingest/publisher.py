@@ -82,13 +82,13 @@ class Publisher:
         previous: asyncio.Task[bool] | None = None
         try:
             while (batch := await self._next_batch()) is not None:
-                if batch.alone and previous is not None:
+                if batch.is_exclusive and previous is not None:
                     await asyncio.wait([previous])
                 task = asyncio.create_task(self._publish_in_order(batch, previous))
                 in_flight.add(task)
                 task.add_done_callback(in_flight.discard)
                 previous = task
-                if batch.alone:
+                if batch.is_exclusive:
                     await asyncio.wait([task])
             if in_flight:
                 await asyncio.wait(in_flight)

@@ -25,13 +25,13 @@ class BatchLoader(Generic[V]):
     """Looks up keys by `fetch`, up to `max_keys` in one call. Thread-safe.
 
     The first caller of a batch waits `linger_seconds` for others, then calls `fetch` in its own
-    thread. Later callers start the next batch at once, so that each key is looked up after its
-    `load` began.
+    thread. A caller that arrives after that starts the next batch, so that `fetch` always begins
+    after the `load` of each of its keys.
 
-    After a `PermanentError` the keys of the call are split into halves, with a call for each, until
-    the refused key is alone. Any other error is the outcome of each key of that call. No caller
-    waits longer than `wait_seconds`, even if its batch is split into many calls. `clock` returns
-    monotonic seconds.
+    After a `PermanentError` the keys of the call are split into halves, with a call for each half,
+    until a call has only the refused key. Any other error is the outcome of each key of that call.
+    No caller waits longer than `wait_seconds`, even if its batch is split into many calls. `clock`
+    returns monotonic seconds.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class BatchLoader(Generic[V]):
     def _fetch_or_split(self, batch: _Batch[V]) -> None:
         """Call `fetch` for all keys, and for halves of refused calls, until the deadline.
 
-        Breadth first: most keys have an outcome before the refused key is alone.
+        Breadth first: most keys have an outcome before the refused key is isolated.
         """
         calls = deque([list(batch.outcomes)])
         while calls:

@@ -22,7 +22,7 @@ _MAX_LENGTH: Final = 200
 _MOST: Final = 20
 
 
-def find_problem(glob: str) -> tuple[str, str]:
+def find_glob_problem(glob: str) -> tuple[str, str]:
     """Return why no type can match `glob`, and the correction; both are empty for a valid glob."""
     reason = _find_reason(glob)
     if reason == _REGEX and len(glob) <= _MAX_LENGTH:

@@ -80,7 +80,7 @@ class _Reader:
     def read(self, tables: Mapping[str, Any]) -> tuple[Automation, ...]:
         for key in tables:
             if key != "automation":
-                self._report(key, "is not known; the file holds [[automation]] tables")
+                self._report(key, "is not known; the file has only [[automation]] tables")
         entries = tables.get("automation", [])
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
             self._report("automation", "must be written [[automation]]")

@@ -104,12 +104,12 @@ class _Estimator:
                 return self._estimate_macro(term, bound)
 
     def _estimate_call(self, call: Call, bound: Sizes) -> Load:
-        over, arguments = self.estimate(call.over, bound), self.estimate(call.arguments, bound)
-        work = _CALL + over.work + arguments.work
+        target, arguments = self.estimate(call.target, bound), self.estimate(call.arguments, bound)
+        work = _CALL + target.work + arguments.work
         if (literal := call.literal) in self.patterns:
-            work += self.patterns[literal].work(4 * over.weight)
+            work += self.patterns[literal].work(4 * target.weight)
         own = _NUMBER if call.name == "string" else 1
-        return Load(work, own + over.weight + arguments.weight, over.length + arguments.length)
+        return Load(work, own + target.weight + arguments.weight, target.length + arguments.length)
 
     def _estimate_macro(self, macro: Macro, bound: Sizes) -> Load:
         """Estimate a macro for all items together.
@@ -118,16 +118,16 @@ class _Estimator:
         at most the work for as many empty items, plus the extra work for one item of the size of
         all of them.
         """
-        over = self.estimate(macro.over, bound)
+        target = self.estimate(macro.target, bound)
         empty = self.estimate(macro.body, {**bound, macro.variable: Size()})
-        items = over.length
-        whole = Size(over.weight, over.weight) if items else Size()
+        items = target.length
+        whole = Size(target.weight, target.weight) if items else Size()
         full = self.estimate(macro.body, {**bound, macro.variable: whole})
         body = Load(*(items * each + all_ - each for each, all_ in zip(empty, full, strict=True)))
-        work = over.work + over.weight + items * _ITEM + body.work
+        work = target.work + target.weight + items * _ITEM + body.work
         if macro.kind not in ("map", "filter"):
             return Load(work, 1, 0)
-        weight, length = over.weight, items
+        weight, length = target.weight, items
         if macro.kind == "map":
             weight, length = body.weight, items + body.length
         # Each item is added to a copy of the list of earlier results.

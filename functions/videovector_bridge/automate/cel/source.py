@@ -62,7 +62,7 @@ class Call(NamedTuple):
     """A call of a function, with the terms of its target and its arguments."""
 
     name: str
-    over: tuple["Term", ...]
+    target: tuple["Term", ...]
     arguments: tuple["Term", ...]
     depth: int
 
@@ -76,10 +76,10 @@ class Call(NamedTuple):
 
 
 class Macro(NamedTuple):
-    """`over.kind(variable, body)`."""
+    """`target.kind(variable, body)`."""
 
     kind: str
-    over: tuple["Term", ...]
+    target: tuple["Term", ...]
     variable: str
     body: tuple["Term", ...]
     depth: int
@@ -152,8 +152,8 @@ def _all_terms(terms: Sequence[Term]) -> Iterator[Term]:
     for term in terms:
         yield term
         match term:
-            case Macro(_, over, _, inner, _) | Call(_, over, inner, _):
-                yield from _all_terms(over)
+            case Macro(_, target, _, inner, _) | Call(_, target, inner, _):
+                yield from _all_terms(target)
                 yield from _all_terms(inner)
 
 
@@ -165,10 +165,10 @@ def _count_macro_depth(terms: Sequence[Term]) -> int:
     depth = 0
     for term in terms:
         match term:
-            case Macro(_, over, _, body, _):
-                depth = max(depth, _count_macro_depth(over), 1 + _count_macro_depth(body))
-            case Call(_, over, arguments, _):
-                depth = max(depth, _count_macro_depth(over), _count_macro_depth(arguments))
+            case Macro(_, target, _, body, _):
+                depth = max(depth, _count_macro_depth(target), 1 + _count_macro_depth(body))
+            case Call(_, target, arguments, _):
+                depth = max(depth, _count_macro_depth(target), _count_macro_depth(arguments))
     return depth
 
 
@@ -230,10 +230,10 @@ class _Reader:
             return [Macro(name, tuple(operand), variable, tuple(body), depth)]
         return [self._read_call(name, operand)]
 
-    def _read_call(self, name: str, over: list[Term]) -> Call:
+    def _read_call(self, name: str, target: list[Term]) -> Call:
         self._next += 1
         arguments = self.read_terms(")", in_has=name == "has")
-        return Call(name, tuple(over), tuple(arguments), 1 + _find_depth([*over, *arguments]))
+        return Call(name, tuple(target), tuple(arguments), 1 + _find_depth([*target, *arguments]))
 
     def _read_use(self, name: str, *, in_has: bool) -> Use:
         use = Use(name, (), name in self._bound)

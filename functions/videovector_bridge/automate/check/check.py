@@ -6,7 +6,7 @@ from typing import Any
 
 from videovector_bridge.automate.action import Field
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.glob_problems import find_problem
+from videovector_bridge.automate.automations.glob_problems import find_glob_problem
 from videovector_bridge.automate.automations.reader import AutomationsFile, parse_automations
 from videovector_bridge.automate.cel.expressions import Expression, find_event_fields
 from videovector_bridge.automate.cel.templates import Template
@@ -104,7 +104,7 @@ class _Checks:
     def _check_globs(self, automation: Automation) -> None:
         fitting = []
         for glob in automation.on:
-            what, fix = find_problem(glob)
+            what, fix = find_glob_problem(glob)
             if what:
                 self._report(automation, "on", f"{format_value(glob)} {what}", fix)
             else:

@@ -38,8 +38,8 @@ class StoredRecord:
         self._timeout = timeout
         self._sleep = sleep
         self._document: Document | None = None
-        # The target of a single event usually has no record yet: save the read.
-        self._unread = keep_seconds is not None
+        # The target of a single event usually has no record before its first write: save the read.
+        self._assume_missing = keep_seconds is not None
 
     def change(self, step: Step) -> Record | None:
         """Repeat `step` until its result is stored. Returns the result.
@@ -71,7 +71,7 @@ class StoredRecord:
         )
 
     def _read(self) -> Document | None:
-        if self._document is None and not self._unread:
+        if self._document is None and not self._assume_missing:
             self._document = self._documents.read(COLLECTION, self._target, timeout=self._timeout)
-        self._unread = False
+        self._assume_missing = False
         return self._document
