@@ -192,7 +192,7 @@ def test_each_part_of_a_large_frame_is_a_batch() -> None:
     before, first, middle, last, after = batches_of(frame(1), *parts(*body), frame(8))[0]
 
     assert not before.is_exclusive
-    assert first.is_exclusive and middle.alone and last.alone  # noqa: PT018 - one statement
+    assert first.is_exclusive and middle.is_exclusive and last.is_exclusive  # noqa: PT018 - one statement
     assert [b.checkpoint.cursor for b in (before, first, middle, last, after)] == [
         *(["evt-0001"] * 3),
         "7",

@@ -14,7 +14,7 @@ from videovector_bridge.automate.plan import Automation, AutomationPlan, Verdict
 from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations.event_files import parse_event, split_events
-from videovector_bridge.cli.automations.filters import filters_command
+from videovector_bridge.cli.automations.filters_command import filters_command
 from videovector_bridge.cli.automations.input_files import (
     FILE_HELP,
     File,
