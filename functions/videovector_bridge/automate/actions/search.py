@@ -33,7 +33,7 @@ EVENT_TYPE: Final = "search.matched"
 
 _TOP_K: Final = 30
 _MOST_MATCHES: Final = 1_000
-# These fields identify a match to which VideoVector gives no id.
+# These fields identify a match without an id.
 _PLACE: Final = ("video_id", "segment_id", "start_time", "end_time")
 _IDENTITY: Final = (*_PLACE, "result_type", "result_id")
 # Messages have no pictures: consumers can request them by id.

@@ -1,4 +1,4 @@
-"""Bring targets to their desired state, whatever the order and number of deliveries.
+"""Bring targets to their desired state, for any order and number of deliveries.
 
 Duplicated, reordered and concurrent messages lead to the same state as one pass in order. A handler
 of an event takes three steps. (1) Claim: make the event pending, and its state the desired state if

@@ -88,7 +88,7 @@ class Record:
     """The record of a target.
 
     `pending` maps the key of an event to the end of its claim (Unix time). By that time the attempt
-    and its last request are over. Only the attempt that wrote the time may end the claim earlier.
+    and its last request have ended. Only the attempt that wrote the time may end the claim earlier.
     `created`: this bridge may have created the target. `marker_id` is the id that VideoVector gave
     it.
     """
