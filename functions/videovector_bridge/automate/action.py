@@ -119,8 +119,8 @@ def check_state(state: TargetState) -> TargetState:
         ) from None
     if size > MAX_STATE_BYTES:
         raise PermanentError(
-            f"The state for {state.target[:100]!r} has {size:,} bytes; a record has room for "
-            f"{MAX_STATE_BYTES:,}. Let the automation use less of the event.",
+            f"The state for {state.target[:100]!r} has {size:,} bytes; a record allows at "
+            f"most {MAX_STATE_BYTES:,}. Let the automation use less of the event.",
             owner="user",
             code="marker_too_large" if state.target.startswith("marker:") else "state_too_large",
         )
