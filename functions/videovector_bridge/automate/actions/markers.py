@@ -100,13 +100,13 @@ def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
     if not task.created and not delete_all:
         return
     if stated_id and task.marker_id != stated_id and not delete_all:
-        what_it_set = (
+        reason = (
             f"it set {task.marker_id}"
             if task.marker_id
             else "it does not know the id of the marker that it set"
         )
         raise PermanentError(
-            f"This bridge may not have set marker {stated_id}: on this target {what_it_set}. To delete "
+            f"This bridge may not have set marker {stated_id}: on this target {reason}. To delete "
             f"it all the same, write `any = true`.",
             owner="user",
             code="marker_not_ours",
