@@ -14,7 +14,7 @@ from tests.support.commands import run_command
 from tests.support.event_messages import event
 from tests.support.subscribing import Deployed
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.schema import automations_schema
+from videovector_bridge.automate.automations.schema import build_schema
 
 PAGE = ROOT / "docs" / "adding-an-action.md"
 BODY = """
@@ -81,7 +81,7 @@ def test_the_command_line_and_the_schema_know_the_action(tmp_path: Path) -> None
     assert filters["count_segments"].endswith('"com.vectormethods.processing.video_completed"')
 
     automation = {"name": "a", "on": ["*"], "count_segments": {"video_id": "v"}}
-    validator = Draft7Validator(automations_schema())
+    validator = Draft7Validator(build_schema())
     assert validator.is_valid({"automation": [automation]})
     assert not validator.is_valid({"automation": [automation | {"count_segments": {}}]})
 

@@ -65,7 +65,7 @@ def open_watch(watched: WatchedTopic) -> Iterator[Watch]:
 
 
 def topic_path(watched: WatchedTopic) -> str:
-    """The full name of the topic, `projects/P/topics/T`."""
+    """Return the full name of the topic, `projects/P/topics/T`."""
     if "/" in watched.topic:
         return watched.topic
     return f"projects/{watched.backend.project}/topics/{watched.topic}"

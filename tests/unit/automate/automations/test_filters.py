@@ -8,7 +8,11 @@ import pytest
 from infra.local.topology import FILE
 from tests.support.commands import run_command
 from tests.support.pubsub_filter import lets_through
-from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, NOTHING, filters
+from videovector_bridge.automate.automations.filters import (
+    MAX_FILTER_BYTES,
+    NOTHING,
+    derive_filters,
+)
 from videovector_bridge.automate.automations.reader import read_automations
 
 
@@ -19,7 +23,7 @@ def filter_of(*ons: list[str], channel: str = "") -> str:
         '[automation.upsert_marker]\ntarget_type = "run"\ntarget_id = "r"\n'
         for number, on in enumerate(ons)
     )
-    return filters(read_automations(text, "a.toml"))["upsert_marker"]
+    return derive_filters(read_automations(text, "a.toml"))["upsert_marker"]
 
 
 def test_each_type_is_named() -> None:

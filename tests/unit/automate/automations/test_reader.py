@@ -258,7 +258,7 @@ def test_names_must_differ() -> None:
         ("[[automation]\n", "a.toml:1: is not TOML: Expected ']]'"),
         ('\n[automation]\nname = "x"\n', "a.toml:2: automation: must be written [[automation]]"),
         ("automation = [1]\n", "a.toml:1: automation: must be written [[automation]]"),
-        ("\n[[automations]]\n", "a.toml:2: automations: is not known; the file holds [[auto"),
+        ("\n[[automations]]\n", "a.toml:2: automations: is not known; the file has only [[auto"),
         ("name = 'x'\n", "a.toml:1: name: is not known"),
         ("a = " + "[" * 5_000 + "]" * 5_000, "a.toml:1: is not TOML"),
         ("a = " + "1" * 5_000, "a.toml:1: is not TOML: Exceeds the limit"),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.automations import GOOD, SHIPPED
 from videovector_bridge.automate.automations.reader import read_automations
-from videovector_bridge.automate.cel.expressions import event_fields
+from videovector_bridge.automate.cel.expressions import find_event_fields
 from videovector_bridge.automate.check.check import CheckResult, check_automations
 from videovector_bridge.automate.received import parse_event
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
@@ -115,7 +115,7 @@ def test_unknown_fields_are_found_at_every_depth() -> None:
 )
 def test_what_an_expression_asks_of_an_event(source: str, fields: tuple[str, ...]) -> None:
     """Only its own fields: no inner fields, and none of a macro's variable `event`."""
-    assert event_fields(source) == fields
+    assert find_event_fields(source) == fields
 
 
 def test_undocumented_types_are_a_warning() -> None:
