@@ -1,6 +1,7 @@
 """The generated parts of infra/README.md agree with their sources."""
 
 import json
+import re
 
 import pytest
 
@@ -14,6 +15,15 @@ README = FILE.read_text(encoding="utf-8")
 def test_it_is_current() -> None:
     """`make readme` changes nothing."""
     assert render(README) == README
+
+
+def test_the_files_that_terraform_names_exist() -> None:
+    """Alerts and descriptions of variables refer to Markdown files of the repository."""
+    sources = "".join(file.read_text(encoding="utf-8") for file in INFRA.glob("*.tf"))
+    names = set(re.findall(r"[\w/-]+\.md", sources))
+
+    assert names > {"docs/configuration.md", "docs/operating.md"}
+    assert [name for name in names if not (INFRA.parent / name).is_file()] == []
 
 
 def test_an_outdated_part_is_regenerated() -> None:
