@@ -1,6 +1,5 @@
 """Starts and stops the whole system on one machine: API, cloud and functions."""
 
-import json
 import os
 import tempfile
 import uuid
@@ -178,26 +177,3 @@ def _urls(
         return {name: function.url for name, function in functions.items()}
     notify("Only draining: automations act on a real account only if AUTOMATIONS_FILE is set.")
     return {}
-
-
-def write_endpoints(stack: Stack, file: Path) -> None:
-    """Write every address of the stack for scripts; readers never see half of the file."""
-    upstream, environment = stack.upstream, stack.cloud.environment
-    endpoints = {
-        "api_url": upstream.api_url,
-        # Never write the key of a real account to the file.
-        "api_keys": dict(upstream.api_keys) if upstream.control else {},
-        "control_url": upstream.control.url if upstream.control else None,
-        "backend": stack.cloud.kind,
-        "project_id": environment.get("GOOGLE_CLOUD_PROJECT"),
-        "pubsub_emulator_host": environment.get("PUBSUB_EMULATOR_HOST"),
-        "firestore_emulator_host": environment.get("FIRESTORE_EMULATOR_HOST"),
-        "storage_emulator_host": environment.get("STORAGE_EMULATOR_HOST"),
-        "embedded_dir": environment.get("EMBEDDED_DIR"),
-        "webhook_secrets_file": str(stack.webhook_secrets) if stack.webhook_secrets else None,
-        "functions": {name: function.url for name, function in stack.functions.items()},
-    }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".new")
-    draft.write_text(json.dumps(endpoints, indent=2) + "\n", encoding="utf-8")
-    draft.replace(file)
