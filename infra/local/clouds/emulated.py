@@ -111,10 +111,11 @@ class EmulatedCloud(BackendCloud):
             if not response.received_messages:
                 return messages
             self._subscriber.acknowledge(
-                subscription=path, ack_ids=[each.ack_id for each in response.received_messages]
+                subscription=path,
+                ack_ids=[received.ack_id for received in response.received_messages],
             )
-            for each in response.received_messages:
-                message = each.message
+            for received in response.received_messages:
+                message = received.message
                 messages.append(
                     TopicMessage(dict(message.attributes), message.data, message.publish_time)
                 )

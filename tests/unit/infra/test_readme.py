@@ -6,7 +6,7 @@ import re
 import pytest
 
 from infra.readme.__main__ import FILE, INFRA, render
-from infra.readme.picture import picture
+from infra.readme.picture import draw_picture
 
 TOPOLOGY = json.loads((INFRA / "topology.json").read_text(encoding="utf-8"))
 README = FILE.read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_an_unknown_part_is_an_error() -> None:
 @pytest.mark.parametrize("name", [*TOPOLOGY["functions"], *TOPOLOGY["topics"]])
 def test_the_picture_has_every_function_and_topic(name: str) -> None:
     """Each has a node; each topic has arrows in both directions."""
-    lines = picture(TOPOLOGY).splitlines()
+    lines = draw_picture(TOPOLOGY).splitlines()
     node = f"fn_{name}" if name in TOPOLOGY["functions"] else f"topic_{name}"
     node = node.replace("-", "_")
     arrows = [line.split() for line in lines if "->" in line]
@@ -56,7 +56,7 @@ def test_the_picture_has_every_function_and_topic(name: str) -> None:
 
 def test_an_arrow_of_one_function_starts_at_that_function() -> None:
     """Only an arrow of all functions starts at the group."""
-    lines = [line.strip() for line in picture(TOPOLOGY).splitlines()]
+    lines = [line.strip() for line in draw_picture(TOPOLOGY).splitlines()]
 
     assert "fn_issue_signed_urls --> topic_media_urls" in lines
     assert "subscribers --> topic_media_urls" not in lines

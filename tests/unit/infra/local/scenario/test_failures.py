@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from infra.local.clouds.cloud import TopicMessage
-from infra.local.oracle.observation import Observation, markers_by_target
+from infra.local.oracle.observation import Observation, index_markers
 from infra.local.oracle.progress import Progress
 from infra.local.scenario.failures import RUN_ID, VIDEOS, Failures, Video, restore_event
 from tests.support.local_run import at, event
@@ -84,7 +84,7 @@ class Run:
         oracle: Any = SimpleNamespace(
             document=self.document, segments=lambda *_: {"s1": "gs://b/s1", "s2": "gs://b/s2"}
         )
-        observation = Observation(self.progress, markers_by_target(self.markers), oracle)
+        observation = Observation(self.progress, index_markers(self.markers), oracle)
         self.failures.advance(observation)
         return self.failures.step
 
@@ -173,7 +173,7 @@ def test_the_failures_are_over_when_every_refused_effect_is_observed() -> None:
     run.issue(f"gs://b/{LINKED}")
 
     assert run.advance() == "over"
-    assert run.failures.over
+    assert run.failures.is_over
     assert run.failures.report().complete
 
 
