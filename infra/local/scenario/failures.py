@@ -99,13 +99,8 @@ class Failures:
 
     @property
     def step(self) -> str:
-        """The current step, in one word."""
+        """The current step: begin, fail, recover or over."""
         return self._step.value
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the failures have ended and every redriven event has its effect."""
-        return self._step is _Step.OVER
 
     def report(self) -> FailureReport:
         """Return the outcomes so far."""
