@@ -83,7 +83,7 @@ def test_the_command_line_manages_the_webhook(quiet: tuple[Launcher, dict[str, A
     secrets_file = endpoints["webhook_secrets_file"]
 
     for command in (["rotate", "--grace", "0s", "--secret-file", secrets_file], ["test"]):
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "videovector_bridge.cli", "webhook", *command],
             cwd=ROOT,
             env=environment,
@@ -91,8 +91,8 @@ def test_the_command_line_manages_the_webhook(quiet: tuple[Launcher, dict[str, A
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-    assert "was seen on" in done.stderr
+        assert completed.returncode == 0, completed.stderr
+    assert "was seen on" in completed.stderr
 
 
 def test_the_addresses_in_the_file_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:

@@ -30,9 +30,9 @@ class Run:
         self.progress = Progress()
         self.markers: list[dict[str, Any]] = []
         self.documents: dict[str, str] = {}
-        each: Any = self
+        control: Any = self
         videos = [Video(id_, f"gs://b/{id_}") for id_ in IDS]
-        self.failures = Failures(each, videos, self.redriven.append, now=lambda: NOW)
+        self.failures = Failures(control, videos, self.redriven.append, now=lambda: NOW)
 
     def events(self, *events: Mapping[str, Any]) -> list[str]:
         """Emit events; return their ids."""
