@@ -4,14 +4,21 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from typing import get_args, get_type_hints
 
 from tests.support import ROOT
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import drain_settings, subscriber_settings, webhook_settings
+from videovector_bridge.settings import (
+    BackendSettings,
+    drain_settings,
+    subscriber_settings,
+    webhook_settings,
+)
 
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SOURCES = sorted((ROOT / "functions").rglob("*.py"))
 NAME = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)`")
+BACKENDS = get_args(get_type_hints(BackendSettings)["kind"])
 EMULATOR = re.compile(r"[A-Z_]+_EMULATOR_HOST")
 SETTINGS: tuple[Callable[[Mapping[str, str]], object], ...] = (
     drain_settings,
@@ -39,10 +46,10 @@ class Recording(Mapping[str, str]):
 
 
 def names_read() -> set[str]:
-    """The variables that the settings of the functions read, over either backend."""
+    """The variables that the settings of the functions read, over each backend."""
     names = set[str]()
     for settings in SETTINGS:
-        for backend in ("gcp", "embedded"):
+        for backend in BACKENDS:
             environ = Recording(BACKEND=backend)
             with suppress(SettingsError):
                 settings(environ)
