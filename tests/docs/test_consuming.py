@@ -52,14 +52,14 @@ def subscriber() -> types.ModuleType:
     return module
 
 
-def stored(database: Path) -> list[str]:
+def stored_ids(database: Path) -> list[str]:
     """The ids of the stored events, in the order in which they were stored."""
     with closing(sqlite3.connect(database)) as connection:
         return [id_ for (id_,) in connection.execute("SELECT id FROM events ORDER BY number")]
 
 
 class Delivery:
-    """A message as the client hands it to a callback."""
+    """A message as the client passes it to a callback."""
 
     def __init__(self, message: Message) -> None:
         self.attributes = message.attributes
@@ -67,7 +67,7 @@ class Delivery:
         self.acks = 0
 
     def ack(self) -> None:
-        """Count it."""
+        """Count the acks."""
         self.acks += 1
 
 
@@ -86,7 +86,7 @@ def test_a_repeat_is_acknowledged_and_not_stored_again(
         subscriber.handle(delivery, str(database))
 
     assert [delivery.acks for delivery in deliveries] == [1, 1, 1]
-    assert stored(database) == ["evt_1", "evt_1"]
+    assert stored_ids(database) == ["evt_1", "evt_1"]
 
 
 def test_nothing_is_acknowledged_before_it_is_stored(
@@ -141,13 +141,13 @@ def test_events_of_a_lane_are_stored_once_and_in_order(
         future.cancel()
         future.result(timeout=PATIENCE_SECONDS)
 
-    assert stored(database) == [*names, "end"]
+    assert stored_ids(database) == [*names, "end"]
 
 
 def wait_until_stored(database: Path, name: str, future: Any) -> None:
     """Return when an event is stored. Raises what ended the subscriber, or `TimeoutError`."""
     ends = datetime.now(UTC) + timedelta(seconds=PATIENCE_SECONDS)
-    while name not in stored(database):
+    while name not in stored_ids(database):
         if datetime.now(UTC) > ends:
             raise TimeoutError(f"{name} is not stored")
         try:
@@ -191,12 +191,14 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def insert(connection: duckdb.DuckDBPyConnection, one: dict[str, Any], when: datetime) -> None:
+def insert(
+    connection: duckdb.DuckDBPyConnection, fields: dict[str, Any], published_at: datetime
+) -> None:
     """Add the row that Pub/Sub writes for the message of an event."""
-    message = message_of(one)
+    message = message_of(fields)
     connection.execute(
         "INSERT INTO videovector.events (publish_time, attributes, data) VALUES (?, ?, ?)",
-        [when, orjson.dumps(message.attributes).decode(), message.data.decode()],
+        [published_at, orjson.dumps(message.attributes).decode(), message.data.decode()],
     )
 
 

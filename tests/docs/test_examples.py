@@ -10,9 +10,8 @@ from tests.support import ROOT
 from tests.support.pages import NAMES, find_code
 
 RUFF = Path(sys.executable).with_name("ruff")
-# The page says what an example does, and is in no package. An example prints, and has the
-# parameters that its caller passes.
-IGNORED = "D100,INP001,T201,ARG001"
+# The page says what an example does, and is in no package. An example prints.
+IGNORED = "D100,INP001,T201"
 PAGES_WITH_PYTHON = [name for name in NAMES if find_code(ROOT / name, "python")]
 
 

@@ -33,7 +33,8 @@ def test_the_shipped_file_is_in_order() -> None:
     text = Path(SHIPPED).read_text(encoding="utf-8")
     result = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
 
-    assert (result.automations, result.mistakes, result.warnings) == (11, (), ())
+    assert result.automations == text.count("[[automation]]") > 0
+    assert (result.mistakes, result.warnings) == ((), ())
 
 
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
