@@ -137,7 +137,9 @@ def test_a_refusal_of_pubsub_is_permanent_too(
 ) -> None:
     """INVALID_ARGUMENT concerns the request, which a retry would repeat."""
     monkeypatch.setattr(topics, "check_request", lambda *_: None)
-    with pytest.raises(UnstorableError, match="Pub/Sub refuses the request as it is") as caught:
+    with pytest.raises(
+        UnstorableError, match="Pub/Sub refuses the request, and a retry cannot help"
+    ) as caught:
         gcp_backend.topics.publish("events", [Message(b"")], timeout=10)
 
     assert caught.value.code == INVALID

@@ -1,5 +1,6 @@
 """Checking an automations file: what is reported beyond what stops a subscriber."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def test_the_shipped_file_is_in_order() -> None:
     text = Path(SHIPPED).read_text(encoding="utf-8")
     result = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
 
-    assert (result.automations, result.mistakes, result.warnings) == (11, (), ())
+    assert result.automations == len(re.findall(r"^\[\[automation", text, re.MULTILINE)) > 0
+    assert (result.mistakes, result.warnings) == ((), ())
 
 
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
