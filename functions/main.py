@@ -12,7 +12,7 @@ import functions_framework
 
 from videovector_bridge.telemetry import capture_library_records
 
-# Entry points that receive events: name -> the module with a handler of that name.
+# Entry points that receive events, and the module with the handler of that name.
 INGEST: Final = {
     "drain": "videovector_bridge.ingest.drain",
     "receive_webhook": "videovector_bridge.ingest.webhook",
@@ -22,8 +22,8 @@ capture_library_records()
 
 
 def subscribers() -> dict[str, Callable[..., Any]]:
-    """Return the entry points that act on events, one for every action: name -> handler."""
-    from videovector_bridge.automate.subscriber import entry_points  # noqa: PLC0415 - not all do
+    """Return the entry points that act on events, one for each action, by name."""
+    from videovector_bridge.automate.subscriber import entry_points  # noqa: PLC0415 - only subscribers need it
 
     return entry_points()
 

@@ -50,14 +50,14 @@ locals {
       severity = "ERROR"
       query    = "histogram_quantile(0.5, sum by (stream, le) (rate(${local._promql.cursor_age}_bucket{${local._from_logs}}[10m]))) > ${var.alerts.cursor_age_seconds}"
       minutes  = 10
-      todo     = "Read the newest `drain.window_closed` lines; `stop_reason` is the reason why windows end. If it is always `max_events` or `deadline`, there are more events than a window can drain: use a longer window, or shard with STREAMS. For other reasons, see the README's table \"When it stops\"."
+      todo     = "Read the newest `drain.window_closed` lines; `stop_reason` is the reason why windows end. If it is always `max_events` or `deadline`, there are more events than a window can drain: use a longer window, or shard with STREAMS. For other reasons, see docs/operating.md."
     }
     drain-failing = {
       title    = "Draining fails"
       severity = "ERROR"
       query    = "sum by (stream, stop_reason) (increase(${local._promql.windows}{${local._from_logs},outcome=\"failed\"}[10m])) >= 5"
       minutes  = 0
-      todo     = "Read `message` of the newest `drain.window_closed` line, and look up its `stop_reason` in the README's table \"When it stops\". No event is lost: the next successful window resumes at the cursor."
+      todo     = "Read `message` of the newest `drain.window_closed` line, and look up its `stop_reason` in docs/operating.md. No event is lost: the next successful window resumes at the cursor."
     }
     drain-silent = {
       title    = "Nothing is drained"
@@ -172,7 +172,7 @@ resource "google_monitoring_alert_policy" "this" {
   conditions {
     display_name = each.value.title
 
-    # Monitoring knows a log-based metric only after the first matching log line.
+    # A log-based metric exists in Monitoring only after the first matching log line.
     condition_prometheus_query_language {
       query                     = each.value.query
       duration                  = "${each.value.minutes * 60}s"

@@ -106,7 +106,7 @@ variable "deletion_protection" {
 }
 
 variable "environment" {
-  description = "Other settings by function (\"all\": every function), with the names in the README's table of settings."
+  description = "Other settings by function (\"all\": every function), with the names in docs/configuration.md."
   type        = map(map(string))
   default     = {}
   nullable    = false

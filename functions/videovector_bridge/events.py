@@ -23,8 +23,8 @@ MAX_ID_BYTES: Final = 900
 # The most data of one message: below Pub/Sub's 10,000,000 bytes, with room for the attributes.
 MAX_DATA_BYTES: Final = 9_500_000
 
-ENTITY_IDS: Final = ("segment_id", "video_id", "run_id", "index_id")
-"""The fields that identify the entities of an event, from the narrowest to the widest."""
+ENTITY_IDS: Final = ("run_id", "video_id", "segment_id", "index_id")
+"""The fields that identify the entities of an event."""
 
 _IDS: Final = ("event_id", "event_type", *ENTITY_IDS)
 DOCUMENTED_FIELDS: Final = (*_IDS, "user_id", "created_at")
@@ -122,7 +122,7 @@ def _event_from(fields: dict[str, Any], data: bytes) -> Event | Rejection:
             if value is not None and ids[index] is None:
                 detail = f"{name} is not 1 to {MAX_ID_BYTES} printable ASCII characters"
                 return Rejection("bad_id", detail)
-    event_id, event_type, segment_id, video_id, run_id, index_id = ids
+    event_id, event_type, run_id, video_id, segment_id, index_id = ids
     if event_id is None:
         return Rejection("missing_id", "event_id is missing or null")
     if event_type is None:

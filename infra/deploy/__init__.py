@@ -1,4 +1,5 @@
 """`make plan`, `make deploy` and `make destroy`: prepare the project, then run Terraform.
 
-Only tests import it. It imports nothing of the bridge, the stand-in or the local stack.
+Only tests import it. Of the bridge it imports only the rule for API keys; of the stand-in and the
+local stack, nothing.
 """

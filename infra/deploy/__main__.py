@@ -11,7 +11,7 @@ from infra.deploy.run import FailedError, run
 
 def main() -> int:
     """Run the command; return 0 success, 1 failure, 2 wrong settings, 130 Ctrl-C."""
-    options = _options()
+    options = _parse_options()
     deployment = Deployment(
         project=options.project,
         region=options.region,
@@ -39,7 +39,7 @@ def main() -> int:
     return 0
 
 
-def _options() -> argparse.Namespace:
+def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
     parser.add_argument("command", choices=("plan", "deploy", "destroy"))
     environment = os.environ
@@ -48,14 +48,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--api-key-secret", default=environment.get("API_KEY_SECRET") or "videovector-api-key"
     )
-    parser.add_argument("--vars", type=Path, default=_path("VARS"), help="a .tfvars file")
-    parser.add_argument("--automations-file", type=Path, default=_path("AUTOMATIONS_FILE"))
-    parser.add_argument("--api-key-file", type=Path, default=_path("API_KEY_FILE"))
+    parser.add_argument("--vars", type=Path, default=_read_path("VARS"), help="a .tfvars file")
+    parser.add_argument("--automations-file", type=Path, default=_read_path("AUTOMATIONS_FILE"))
+    parser.add_argument("--api-key-file", type=Path, default=_read_path("API_KEY_FILE"))
     parser.add_argument("--yes", action="store_true", default=bool(environment.get("YES")))
     return parser.parse_args()
 
 
-def _path(variable: str) -> Path | None:
+def _read_path(variable: str) -> Path | None:
     value = os.environ.get(variable)
     return Path(value) if value else None
 

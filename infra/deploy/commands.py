@@ -1,4 +1,7 @@
-"""The commands of a deployment, as tuples of arguments. Nothing here runs them."""
+"""The commands of a deployment, as tuples of arguments; `run` executes them.
+
+The docstring of a function describes the command that it returns.
+"""
 
 import re
 from collections.abc import Mapping
@@ -66,7 +69,7 @@ def find_problems(deployment: Deployment) -> list[str]:
 
 
 def find_conflicts(variables: str) -> list[str]:
-    """Return a problem for each variable in a file that make sets too, which would override it."""
+    """Return a problem for each variable in a file that make also sets, and would override."""
     return [
         f"VARS sets {name}: set it with {_MAKE_VARIABLES[name]}=... instead"
         for name in re.findall(r"^\s*(\w+)\s*=", variables, re.MULTILINE)
@@ -74,8 +77,8 @@ def find_conflicts(variables: str) -> list[str]:
     ]
 
 
-def backend(deployment: Deployment) -> str:
-    """Return `infra/backend.tf`, which configures Terraform's state."""
+def render_backend(deployment: Deployment) -> str:
+    """Return the content of `infra/backend.tf`, which configures Terraform's state."""
     return (
         f"{BACKEND_MARK}\n"
         "terraform {\n"
@@ -91,7 +94,7 @@ BACKEND_MARK = "# Written by `make plan`, `make deploy` and `make destroy`."
 
 
 def describe_project(deployment: Deployment) -> Command:
-    """Succeeds if the project exists and the caller may read it."""
+    """Succeed if the project exists and the caller may read it."""
     return ("gcloud", "projects", "describe", deployment.project, "--format=value(projectId)")
 
 
@@ -102,7 +105,7 @@ def enable_apis(deployment: Deployment) -> Command:
 
 
 def describe_bucket(deployment: Deployment) -> Command:
-    """Succeeds if the bucket of the state exists."""
+    """Succeed if the bucket of the state exists."""
     return _gcloud(deployment, "storage", "buckets", "describe", f"gs://{deployment.state_bucket}")
 
 
@@ -120,7 +123,7 @@ def enable_versioning(deployment: Deployment) -> Command:
 
 
 def describe_secret(deployment: Deployment) -> Command:
-    """Succeeds if the secret exists."""
+    """Succeed if the secret exists."""
     return _gcloud(deployment, "secrets", "describe", deployment.api_key_secret)
 
 
@@ -132,7 +135,7 @@ def create_secret(deployment: Deployment) -> Command:
 
 
 def list_versions(deployment: Deployment) -> Command:
-    """Prints a line if the secret has an enabled version."""
+    """Print a line if the secret has an enabled version."""
     first = ("--filter=state=ENABLED", "--limit=1", "--format=value(name)")
     return _gcloud(deployment, "secrets", "versions", "list", deployment.api_key_secret, *first)
 
@@ -148,8 +151,8 @@ def terraform_init() -> Command:
     return ("terraform", "init", "-input=false", "-reconfigure")
 
 
-def subscriptions() -> Command:
-    """Prints function name -> subscription name as JSON; fails before the first apply."""
+def read_subscriptions() -> Command:
+    """Print function name -> subscription name as JSON. Fail before the first apply."""
     return ("terraform", "output", "-json", "subscriptions")
 
 
@@ -159,7 +162,7 @@ def seek(deployment: Deployment, subscription: str, time: str) -> Command:
 
 
 def terraform(deployment: Deployment, verb: str, *, approved: bool) -> Command:
-    """Return the Terraform command for `verb`: plan, apply or destroy."""
+    """Run Terraform with `verb`: plan, apply or destroy."""
     variables = {
         "project_id": deployment.project,
         "region": deployment.region,

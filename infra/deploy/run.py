@@ -23,32 +23,32 @@ class FailedError(Exception):
 def run(verb: str, deployment: Deployment, *, key_file: Path | None, approved: bool) -> None:
     """Plan, deploy or destroy. Raises `FailedError` if a step fails, and undoes no earlier step."""
     _check_tools()
-    _output(commands.describe_project(deployment))
+    _read_output(commands.describe_project(deployment))
     if verb != "destroy":
         _check_filters(deployment)
     if verb == "deploy":
-        _step(commands.enable_apis(deployment), "Enabling APIs")
+        _run_step(commands.enable_apis(deployment), "Enabling APIs")
         _prepare_secret(deployment, key_file)
     has_state = _prepare_state(deployment, create=verb == "deploy")
     if verb == "destroy" and not has_state:
         raise FailedError(
             f"No state in gs://{deployment.state_bucket}: there is nothing to destroy."
         )
-    _step(commands.terraform_init(), "Terraform: init")
+    _run_step(commands.terraform_init(), "Terraform: init")
     if verb == "deploy":
         _apply(deployment, approved=approved)
     else:
-        _step(commands.terraform(deployment, verb, approved=approved), f"Terraform: {verb}")
+        _run_step(commands.terraform(deployment, verb, approved=approved), f"Terraform: {verb}")
     if verb == "destroy":
-        print(_remaining(deployment))
+        print(_describe_remaining(deployment))
 
 
 def _apply(deployment: Deployment, *, approved: bool) -> None:
     started = datetime.now(UTC)
-    before = _subscriptions()
-    _step(commands.terraform(deployment, "apply", approved=approved), "Terraform: apply")
+    before = _read_subscriptions()
+    _run_step(commands.terraform(deployment, "apply", approved=approved), "Terraform: apply")
     print("Deployed. For webhooks, run the command in the output webhook_command.")
-    for name, subscription in _subscriptions().items():
+    for name, subscription in _read_subscriptions().items():
         if before.get(name, subscription) != subscription:
             seek = commands.seek(deployment, subscription, started.strftime("%Y-%m-%dT%H:%M:%SZ"))
             print(
@@ -59,12 +59,12 @@ def _apply(deployment: Deployment, *, approved: bool) -> None:
             )
 
 
-def _subscriptions() -> dict[str, str]:
+def _read_subscriptions() -> dict[str, str]:
     """Return function name -> push subscription; empty before the first apply."""
-    done = subprocess.run(
-        commands.subscriptions(), cwd=INFRA, capture_output=True, text=True, check=False
+    completed = subprocess.run(
+        commands.read_subscriptions(), cwd=INFRA, capture_output=True, text=True, check=False
     )
-    return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+    return dict(json.loads(completed.stdout)) if completed.returncode == 0 else {}
 
 
 def _check_tools() -> None:
@@ -77,16 +77,16 @@ def _check_filters(deployment: Deployment) -> None:
     """Check that no subscription filter excludes an event that an automation needs."""
     file = ["--file", str(deployment.automations_file)] if deployment.automations_file else []
     arguments = ["automations", "filters", *file, "--topology", str(INFRA / "topology.json")]
-    done = subprocess.run(
+    completed = subprocess.run(
         [str(Path(sys.executable).parent / "videovector-bridge"), *arguments],
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
+    if completed.returncode:
         raise FailedError(
             "The subscriptions' filters do not match the automations.\n"
-            f"{done.stderr.strip()}\n"
+            f"{completed.stderr.strip()}\n"
             f"Update them with: videovector-bridge {shlex.join(arguments)} --write"
         )
 
@@ -95,8 +95,8 @@ def _prepare_secret(deployment: Deployment, key_file: Path | None) -> None:
     """Store the API key in its secret if it has none. It is in no argument, log or state."""
     name = deployment.api_key_secret
     if not _succeeds(commands.describe_secret(deployment)):
-        _step(commands.create_secret(deployment), f"Creating the secret {name}")
-    if _output(commands.list_versions(deployment)):
+        _run_step(commands.create_secret(deployment), f"Creating the secret {name}")
+    if _read_output(commands.list_versions(deployment)):
         if key_file:
             print(
                 f"The secret {name} already has a key, so {key_file} was not read. To replace it: "
@@ -104,7 +104,7 @@ def _prepare_secret(deployment: Deployment, key_file: Path | None) -> None:
             )
         return
     key = _read_key(name, key_file)
-    _step(commands.add_version(deployment), f"Storing the API key in {name}", stdin=key)
+    _run_step(commands.add_version(deployment), f"Storing the API key in {name}", stdin=key)
 
 
 def _read_key(name: str, file: Path | None) -> str:
@@ -135,15 +135,15 @@ def _prepare_state(deployment: Deployment, *, create: bool) -> bool:
             file.unlink(missing_ok=True)
             print("State: none yet, so this is the plan of an empty project.")
             return False
-        _step(commands.create_bucket(deployment), f"Creating gs://{deployment.state_bucket}")
+        _run_step(commands.create_bucket(deployment), f"Creating gs://{deployment.state_bucket}")
     if create:
-        _step(commands.enable_versioning(deployment), "Enabling versions of the state")
-    file.write_text(commands.backend(deployment), encoding="utf-8")
+        _run_step(commands.enable_versioning(deployment), "Enabling versions of the state")
+    file.write_text(commands.render_backend(deployment), encoding="utf-8")
     print(f"State: gs://{deployment.state_bucket}/{deployment.state_prefix}")
     return True
 
 
-def _remaining(deployment: Deployment) -> str:
+def _describe_remaining(deployment: Deployment) -> str:
     project, bucket = deployment.project, deployment.state_bucket
     return (
         "Destroyed. These remain; remove them with:\n"
@@ -153,21 +153,23 @@ def _remaining(deployment: Deployment) -> str:
     )
 
 
-def _step(command: Command, title: str, *, stdin: str | None = None) -> None:
+def _run_step(command: Command, title: str, *, stdin: str | None = None) -> None:
     print(f"== {title}", flush=True)
-    done = subprocess.run(command, cwd=INFRA, input=stdin, text=True, check=False)
-    if done.returncode:
-        raise FailedError(f"{title}: `{shlex.join(command[:3])}` ended with {done.returncode}.")
+    completed = subprocess.run(command, cwd=INFRA, input=stdin, text=True, check=False)
+    if completed.returncode:
+        raise FailedError(
+            f"{title}: `{shlex.join(command[:3])}` ended with {completed.returncode}."
+        )
 
 
 def _succeeds(command: Command) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _output(command: Command) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+def _read_output(command: Command) -> str:
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if completed.returncode:
         raise FailedError(
-            f"`{shlex.join(command)}` ended with {done.returncode}: {done.stderr.strip()}"
+            f"`{shlex.join(command)}` ended with {completed.returncode}: {completed.stderr.strip()}"
         )
-    return done.stdout.strip()
+    return completed.stdout.strip()

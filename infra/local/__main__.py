@@ -16,7 +16,7 @@ from videovector_bridge.errors import SettingsError
 
 def main(started_at: datetime) -> int:
     """Run the command; return 0 success, 1 run failed, 2 could not start, 130 or 143 signal."""
-    options = _options()
+    options = _parse_options()
     # A signal becomes an exception, so that every started process is stopped.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit)
@@ -61,7 +61,7 @@ def check_automations(file: str) -> None:
     read_automations(text, path.name)
 
 
-def _options() -> argparse.Namespace:
+def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     parser.add_argument("command", choices=("run", "serve"))
     parser.add_argument(

@@ -30,7 +30,7 @@ _DEFAULTS = {
 _API = ("VIDEO_VECTOR_BASE_URL", "VIDEO_VECTOR_API_KEY", "VIDEO_VECTOR_API_KEY_FILE")
 _FILES = ("VIDEO_VECTOR_API_KEY_FILE", "AUTOMATIONS_FILE", "EMBEDDED_DIR")
 # Placeholders for values that the stack chooses, so that the functions' settings can be checked.
-_CHOSEN_LATER = {
+_PLACEHOLDERS = {
     "GOOGLE_CLOUD_PROJECT": "chosen-later",
     "EMBEDDED_DIR": "chosen-later",
     "VIDEO_VECTOR_BASE_URL": "http://127.0.0.1/chosen-later",
@@ -89,29 +89,33 @@ def read_configuration(environ: Mapping[str, str]) -> Configuration:
     present = {name: value for name, value in environ.items() if value.strip()}
     # A variable of the API means a real API, which needs a key.
     real = any(name in present for name in _API)
-    chosen = {name: present.get(name, value) for name, value in _DEFAULTS.items()}
+    environment = {name: present.get(name, value) for name, value in _DEFAULTS.items()}
     if "SIGNED_URL_BUCKETS" not in environ and (
         not real or is_loopback_url(present.get("VIDEO_VECTOR_BASE_URL", ""))
     ):
-        chosen["SIGNED_URL_BUCKETS"] = f"{STANDIN_BUCKET},{chosen['PREVIEW_BUCKET']}"
+        environment["SIGNED_URL_BUCKETS"] = f"{STANDIN_BUCKET},{environment['PREVIEW_BUCKET']}"
     # The functions run in another folder: make paths absolute.
-    chosen |= {name: str(Path(present[name]).absolute()) for name in _FILES if name in present}
-    everything = {**present, **chosen}
-    later = {k: v for k, v in _CHOSEN_LATER.items() if k not in _API or not real}
-    return _checked(everything, chosen, later, real=real)
+    environment |= {name: str(Path(present[name]).absolute()) for name in _FILES if name in present}
+    variables = {**present, **environment}
+    placeholders = {k: v for k, v in _PLACEHOLDERS.items() if k not in _API or not real}
+    return _build_configuration(variables, environment, placeholders, real=real)
 
 
-def _checked(
-    everything: dict[str, str], chosen: dict[str, str], later: dict[str, str], *, real: bool
+def _build_configuration(
+    variables: dict[str, str],
+    environment: dict[str, str],
+    placeholders: dict[str, str],
+    *,
+    real: bool,
 ) -> Configuration:
-    own = Environment(everything)
-    schedule_seconds = own.number("SCHEDULE_SECONDS", 5, 0, 3600)
-    own.whole("THREADS", 8, 1, 1_000)
+    launcher_settings = Environment(variables)
+    schedule_seconds = launcher_settings.number("SCHEDULE_SECONDS", 5, 0, 3600)
+    launcher_settings.whole("THREADS", 8, 1, 1_000)
     for name in _FILES:
-        own.text(name)
-    _check_files(everything, own.problems)
-    problems = list(own.problems)
-    environ = {**everything, **later}
+        launcher_settings.text(name)
+    _check_files(variables, launcher_settings.problems)
+    problems = list(launcher_settings.problems)
+    environ = {**variables, **placeholders}
     drain = subscriber = None
     try:
         drain = drain_settings(environ)
@@ -124,18 +128,18 @@ def _checked(
     if problems or drain is None or subscriber is None:
         raise SettingsError(list(dict.fromkeys(problems)))
     return Configuration(
-        chosen,
+        environment,
         drain,
         subscriber,
-        everything.get("BACKEND", "").strip(),
-        everything.get("EMBEDDED_DIR", ""),
+        variables.get("BACKEND", "").strip(),
+        variables.get("EMBEDDED_DIR", ""),
         real,
         schedule_seconds,
     )
 
 
-def _check_files(everything: Mapping[str, str], problems: list[str]) -> None:
-    automations, folder = everything.get("AUTOMATIONS_FILE"), everything.get("EMBEDDED_DIR")
+def _check_files(variables: Mapping[str, str], problems: list[str]) -> None:
+    automations, folder = variables.get("AUTOMATIONS_FILE"), variables.get("EMBEDDED_DIR")
     if automations and not Path(automations).is_file():
         problems.append(f"AUTOMATIONS_FILE {automations!r} is not a file")
     if folder and Path(folder).exists() and not Path(folder).is_dir():

@@ -40,7 +40,7 @@ def run(
         from rich.console import Console  # noqa: PLC0415
 
         from infra.local.scenario.scenario import watch_scenario  # noqa: PLC0415
-        from infra.local.view import report  # noqa: PLC0415
+        from infra.local.view import files, report, tables  # noqa: PLC0415
         from infra.local.view.live import live_view  # noqa: PLC0415
 
         console = Console()
@@ -48,13 +48,15 @@ def run(
             snapshot = watch_scenario(stack, progress, started_at=started_at, show=show)
         scheduler.stop()
         costs = read_costs(function.log for function in stack.functions.values())
-        summary = report.result(snapshot, stack.cloud.kind, started_at, stack.crash_report(), costs)
-    report.write(summary, file)
-    console.print(report.table(summary), report.cost_table(summary))
-    for problem in summary["problems"]:
+        result = report.build_result(
+            snapshot, stack.cloud.kind, started_at, stack.crash_report(), costs
+        )
+    files.write_result(result, file)
+    console.print(tables.build_result_table(result), tables.build_cost_table(result))
+    for problem in result["problems"]:
         console.print(f"FAILED: {problem}", style="red", highlight=False, soft_wrap=True)
-    _print(f"{'OK' if summary['ok'] else 'Not OK'}. Written to {file}; logs in {build}/logs/run.")
-    return 0 if summary["ok"] else 1
+    _print(f"{'OK' if result['ok'] else 'Not OK'}. Written to {file}; logs in {build}/logs/run.")
+    return 0 if result["ok"] else 1
 
 
 def _print(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The local Cloud Scheduler: calls `drain` for each stream, again and again."""
+"""The local Cloud Scheduler: calls `drain` for each stream repeatedly."""
 
 import json
 import threading

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from infra.local.configuration import Configuration
 from infra.local.scheduler import DrainCall, Scheduler
-from infra.local.stack import Stack, running_stack, write_endpoints
+from infra.local.stack import Stack, running_stack
+from infra.local.view.files import write_endpoints
 
 _RUN_EVERY_SECONDS = 4.0
 _ATTEMPT_SECONDS = 1_800.0

@@ -1,6 +1,5 @@
-"""Starts and stops the whole system on one machine: API, cloud and functions."""
+"""The whole system on one machine: starts and stops the API, the cloud and the functions."""
 
-import json
 import os
 import tempfile
 import uuid
@@ -14,7 +13,7 @@ from infra.local.clouds.emulators import StartingEmulators, Unavailable
 from infra.local.configuration import Configuration
 from infra.local.processes.functions import Function
 from infra.local.processes.supervisor import Supervisor
-from infra.local.processes.upstream import StandInProcess, Upstream, real_upstream
+from infra.local.processes.upstream import StandInProcess, Upstream, build_real_upstream
 from infra.local.topology import Topology, read_topology
 from videovector_bridge.errors import SettingsError
 
@@ -44,14 +43,14 @@ class Stack:
 
         They start after `drain`, so that the first events do not wait for them.
         """
-        others = [each for each in self.functions.values() if each is not self.drain]
+        others = [function for name, function in self.functions.items() if name != "drain"]
         for function in others:
             function.start()
         for function in others:
             function.wait()
 
     def crash_report(self) -> str:
-        """A sentence if a process ended that cannot be restarted, else ""."""
+        """Return a sentence if a process ended that cannot be restarted, else ""."""
         return self.upstream.crash_report() or self.cloud.crash_report()
 
 
@@ -71,24 +70,26 @@ def running_stack(
     settings) can be observed. If the emulators do not respond within `emulator_seconds`, the
     embedded backend is used.
     """
-    with ExitStack() as stack:
-        # The slowest starts first; our own imports happen while it starts.
-        starting = _start_emulators(configuration, emulator_seconds, stack, notify)
+    with ExitStack() as cleanups:
+        # The slowest processes start first, and the imports below happen while they start.
+        starting = _start_emulators(configuration, emulator_seconds, cleanups, notify)
         standin = None
         if not configuration.real:
             standin = StandInProcess(run_every_seconds=run_every_seconds, logs=logs)
-            stack.callback(standin.stop)
-        upstream = standin.wait() if standin else real_upstream(configuration.drain.api)
-        stack.callback(upstream.stop)
+            cleanups.callback(standin.stop)
+        upstream = standin.wait() if standin else build_real_upstream(configuration.drain.api)
+        cleanups.callback(upstream.stop)
         cloud = _choose_cloud(configuration, starting, notify)
-        stack.callback(cloud.stop)
+        cleanups.callback(cloud.stop)
         topology = read_topology().renamed(configuration.topic_names)
         notify(f"API: {'stand-in' if standin else 'yours'} at {upstream.api_url}")
-        secrets_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "webhook-secrets"
-        environment = _environment(configuration, upstream, cloud, secrets_file)
-        functions = _functions(topology, environment, logs)
+        secrets_file = (
+            Path(cleanups.enter_context(tempfile.TemporaryDirectory())) / "webhook-secrets"
+        )
+        environment = _build_environment(configuration, upstream, cloud, secrets_file)
+        functions = _build_functions(topology, environment, logs)
         for function in functions.values():
-            stack.callback(function.close)
+            cleanups.callback(function.close)
         if standin:
             # A slow import, while the processes start.
             from infra.local.processes.webhook import register_webhook  # noqa: PLC0415
@@ -96,10 +97,10 @@ def running_stack(
             # Deliveries wait at the function's port until it responds.
             register_webhook(upstream, functions[_RECEIVER].url, secrets_file)
         functions["drain"].start()
-        cloud.build(topology, _urls(configuration, functions, notify), watch=watch)
+        cloud.build(topology, _build_push_urls(configuration, functions, notify), watch=watch)
         functions["drain"].wait()
         supervisor = Supervisor(functions.values(), notify)
-        stack.callback(supervisor.stop)
+        cleanups.callback(supervisor.stop)
         supervisor.start()
         notify(f"Functions: {', '.join(f'{name} at {f.url}' for name, f in functions.items())}")
         webhook_secrets = secrets_file if standin else None
@@ -107,13 +108,13 @@ def running_stack(
 
 
 def _start_emulators(
-    configuration: Configuration, seconds: float, stack: ExitStack, notify: Notify
+    configuration: Configuration, seconds: float, cleanups: ExitStack, notify: Notify
 ) -> StartingEmulators | None:
     if configuration.backend == "embedded":
         return None
     notify("Looking for emulators (Pub/Sub, Firestore and Cloud Storage)...")
     starting = StartingEmulators(seconds, running=os.environ)
-    stack.callback(starting.stop)
+    cleanups.callback(starting.stop)
     return starting
 
 
@@ -145,7 +146,7 @@ def _choose_cloud(
     return EmbeddedCloud(folder)
 
 
-def _environment(
+def _build_environment(
     configuration: Configuration, upstream: Upstream, cloud: Cloud, secrets_file: Path
 ) -> dict[str, str]:
     environment = {**configuration.environment, **cloud.environment, "PYTHONUNBUFFERED": "1"}
@@ -158,7 +159,7 @@ def _environment(
     }
 
 
-def _functions(
+def _build_functions(
     topology: Topology, environment: Mapping[str, str], logs: Path
 ) -> dict[str, Function]:
     functions = {
@@ -170,7 +171,7 @@ def _functions(
     return functions
 
 
-def _urls(
+def _build_push_urls(
     configuration: Configuration, functions: Mapping[str, Function], notify: Notify
 ) -> dict[str, str]:
     """Return function name -> URL that messages are pushed to."""
@@ -178,26 +179,3 @@ def _urls(
         return {name: function.url for name, function in functions.items()}
     notify("Only draining: automations act on a real account only if AUTOMATIONS_FILE is set.")
     return {}
-
-
-def write_endpoints(stack: Stack, file: Path) -> None:
-    """Write every address of the stack for scripts; readers never see half of the file."""
-    upstream, environment = stack.upstream, stack.cloud.environment
-    endpoints = {
-        "api_url": upstream.api_url,
-        # Never write the key of a real account to the file.
-        "api_keys": dict(upstream.api_keys) if upstream.control else {},
-        "control_url": upstream.control.url if upstream.control else None,
-        "backend": stack.cloud.kind,
-        "project_id": environment.get("GOOGLE_CLOUD_PROJECT"),
-        "pubsub_emulator_host": environment.get("PUBSUB_EMULATOR_HOST"),
-        "firestore_emulator_host": environment.get("FIRESTORE_EMULATOR_HOST"),
-        "storage_emulator_host": environment.get("STORAGE_EMULATOR_HOST"),
-        "embedded_dir": environment.get("EMBEDDED_DIR"),
-        "webhook_secrets_file": str(stack.webhook_secrets) if stack.webhook_secrets else None,
-        "functions": {name: function.url for name, function in stack.functions.items()},
-    }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".new")
-    draft.write_text(json.dumps(endpoints, indent=2) + "\n", encoding="utf-8")
-    draft.replace(file)

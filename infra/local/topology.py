@@ -44,11 +44,11 @@ class Topology:
             self.environments,
             tuple(
                 replace(
-                    each,
-                    topic=names.get(each.topic, each.topic),
-                    dead_letter_topic=names.get(each.dead_letter_topic, each.dead_letter_topic),
+                    old,
+                    topic=names.get(old.topic, old.topic),
+                    dead_letter_topic=names.get(old.dead_letter_topic, old.dead_letter_topic),
                 )
-                for each in self.subscriptions
+                for old in self.subscriptions
             ),
         )
 
@@ -60,31 +60,42 @@ def read_topology(file: Path = FILE) -> Topology:
         topology = Topology(
             tuple(content["topics"]),
             {name: function["entry_point"] for name, function in content["functions"].items()},
-            {name: each.get("environment", {}) for name, each in content["functions"].items()},
-            tuple(_subscription(name, each) for name, each in content["subscriptions"].items()),
+            {
+                name: function.get("environment", {})
+                for name, function in content["functions"].items()
+            },
+            tuple(
+                _parse_subscription(name, fields)
+                for name, fields in content["subscriptions"].items()
+            ),
         )
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise SettingsError([f"{file} is no topology: {error}"]) from None
     except KeyError as error:
         raise SettingsError([f"{file} is no topology: {error} is missing"]) from None
-    if problems := [f"{file}: {problem}" for problem in _unknown_names(topology)]:
+    if problems := [f"{file}: {problem}" for problem in _find_unknown_names(topology)]:
         raise SettingsError(problems)
     return topology
 
 
-def _unknown_names(topology: Topology) -> Iterator[str]:
+def _find_unknown_names(topology: Topology) -> Iterator[str]:
     """Yield a problem for each unknown function or topic in a subscription."""
-    for each in topology.subscriptions:
-        if each.function and each.function not in topology.functions:
+    for subscription in topology.subscriptions:
+        if subscription.function and subscription.function not in topology.functions:
             known = ", ".join(topology.functions)
-            yield f"subscription {each.name!r} names the function {each.function!r}; known: {known}"
-        for topic in filter(None, (each.topic, each.dead_letter_topic)):
+            yield (
+                f"subscription {subscription.name!r} names the function "
+                f"{subscription.function!r}; known: {known}"
+            )
+        for topic in filter(None, (subscription.topic, subscription.dead_letter_topic)):
             if topic not in topology.topics:
                 known = ", ".join(topology.topics)
-                yield f"subscription {each.name!r} names the topic {topic!r}; known: {known}"
+                yield (
+                    f"subscription {subscription.name!r} names the topic {topic!r}; known: {known}"
+                )
 
 
-def _subscription(name: str, fields: Mapping[str, Any]) -> Subscription:
+def _parse_subscription(name: str, fields: Mapping[str, Any]) -> Subscription:
     dead_letter = fields.get("dead_letter", {})
     return Subscription(
         name,

@@ -4,8 +4,13 @@ import json
 import re
 from pathlib import Path
 
-from infra.readme.picture import picture
-from infra.readme.tables import alerts, functions, outputs, variables
+from infra.readme.picture import draw_picture
+from infra.readme.tables import (
+    build_alerts_table,
+    build_functions_table,
+    build_outputs_table,
+    build_variables_table,
+)
 
 INFRA = Path(__file__).resolve().parents[1]
 FILE = INFRA / "README.md"
@@ -16,11 +21,11 @@ def render(text: str) -> str:
     """Return the text with every part regenerated. Raises `KeyError` for an unknown part."""
     topology = json.loads((INFRA / "topology.json").read_text(encoding="utf-8"))
     parts = {
-        "picture": f"```mermaid\n{picture(topology)}\n```",
-        "functions": functions(topology),
-        "alerts": alerts(INFRA / "monitoring.tf", INFRA / "variables.tf"),
-        "variables": variables(INFRA / "variables.tf"),
-        "outputs": outputs(INFRA / "outputs.tf"),
+        "picture": f"```mermaid\n{draw_picture(topology)}\n```",
+        "functions": build_functions_table(topology),
+        "alerts": build_alerts_table(INFRA / "monitoring.tf", INFRA / "variables.tf"),
+        "variables": build_variables_table(INFRA / "variables.tf"),
+        "outputs": build_outputs_table(INFRA / "outputs.tf"),
     }
     return _PART.sub(lambda part: f"{part[1]}{parts[part['name']]}\n{part[3]}", text)
 

@@ -9,15 +9,17 @@ Edge = tuple[str, str, str]
 _ACCESS = {"read": "-. reads .->", "write": "-. writes .->"}
 
 
-def picture(topology: Mapping[str, Any]) -> str:
-    """Return the functions in two groups, their topics, stores and callers, and the arrows between.
+def draw_picture(topology: Mapping[str, Any]) -> str:
+    """Return a flowchart of the functions in two groups, and of what they call, read and write.
 
-    An arrow that every function of a group has is drawn once, from or to the group.
+    An arrow that every function of a group has is drawn once, at the group.
     """
     functions = topology["functions"]
     groups = {
-        "ingest": [name for name, each in functions.items() if each["trigger"] != "push"],
-        "subscribers": [name for name, each in functions.items() if each["trigger"] == "push"],
+        "ingest": [name for name, function in functions.items() if function["trigger"] != "push"],
+        "subscribers": [
+            name for name, function in functions.items() if function["trigger"] == "push"
+        ],
     }
     edges = [
         edge
@@ -62,9 +64,9 @@ def _edges(topology: Mapping[str, Any], name: str) -> Iterator[Edge]:
 
 def _merge(group: str, edges: Mapping[str, list[Edge]]) -> Iterator[Edge]:
     """Yield the arrows of each function; an arrow of all functions becomes one of the group."""
-    common = set.intersection(*(set(each) for each in edges.values()))
-    for name, each in edges.items():
-        for edge in each:
+    common = set.intersection(*(set(arrows) for arrows in edges.values()))
+    for name, arrows in edges.items():
+        for edge in arrows:
             node = group if edge in common else _id(name)
             start, arrow, end = edge
             yield start or node, arrow, end or node
@@ -73,14 +75,16 @@ def _merge(group: str, edges: Mapping[str, list[Edge]]) -> Iterator[Edge]:
 def _consumers(topology: Mapping[str, Any]) -> Iterator[Edge]:
     """Yield the arrows to the user: by an existing pull subscription, or a new subscription."""
     pulled = {
-        each["topic"] for each in topology["subscriptions"].values() if not each.get("function")
+        subscription["topic"]
+        for subscription in topology["subscriptions"].values()
+        if not subscription.get("function")
     }
     for topic in topology["topics"]:
         yield _topic(topic), "-- pull -->" if topic in pulled else "-- subscribe -->", "people"
 
 
 def _buckets(topology: Mapping[str, Any]) -> list[str]:
-    uses = [use for each in topology["functions"].values() for use in each["buckets"]]
+    uses = [use for function in topology["functions"].values() for use in function["buckets"]]
     return list(dict.fromkeys(use.split(":")[0] for use in uses))
 
 

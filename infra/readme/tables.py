@@ -10,56 +10,56 @@ import hcl2
 _OBJECT = re.compile(r"object\({(.*)}\)")
 
 
-def variables(file: Path) -> str:
+def build_variables_table(file: Path) -> str:
     """Return the table of the variables in a Terraform file, required ones first."""
-    blocks = sorted(_blocks(file, "variable"), key=lambda each: "default" in each[1])
+    blocks = sorted(_blocks(file, "variable"), key=lambda block: "default" in block[1])
     return _table(
         ("Variable", "Default", "Meaning"),
-        ((f"`{name}`", _default(each), _meaning(each)) for name, each in blocks),
+        ((f"`{name}`", _default(block), _meaning(block)) for name, block in blocks),
     )
 
 
-def outputs(file: Path) -> str:
+def build_outputs_table(file: Path) -> str:
     """Return the table of the outputs in a Terraform file."""
     return _table(
         ("Output", "Meaning"),
-        ((f"`{name}`", _text(each["description"])) for name, each in _blocks(file, "output")),
+        ((f"`{name}`", _text(block["description"])) for name, block in _blocks(file, "output")),
     )
 
 
-def functions(topology: Mapping[str, Any]) -> str:
+def build_functions_table(topology: Mapping[str, Any]) -> str:
     """Return the table of each function's callers, grants and resources."""
     return _table(
         ("Function", "Called by", "Publishes on", "Secret", "Firestore", "Buckets", "Instances"),
         (
             (
                 f"`{name}`",
-                _caller(name, each, topology),
-                ", ".join(each["publishes"]),
-                "webhook secrets" if "WEBHOOK_SECRETS" in each["secrets"] else "API key",
-                "reads, writes" if each["state"] else "",
-                ", ".join(use.replace(":", ": ") for use in each["buckets"])
-                + ("; signs URLs with its own account" if each.get("signs") else ""),
-                _instances(each["resources"]),
+                _caller(name, function, topology),
+                ", ".join(function["publishes"]),
+                "webhook secrets" if "WEBHOOK_SECRETS" in function["secrets"] else "API key",
+                "reads, writes" if function["state"] else "",
+                ", ".join(use.replace(":", ": ") for use in function["buckets"])
+                + ("; signs URLs with its own account" if function.get("signs") else ""),
+                _instances(function["resources"]),
             )
-            for name, each in topology["functions"].items()
+            for name, function in topology["functions"].items()
         ),
     )
 
 
-def alerts(monitoring: Path, variables: Path) -> str:
+def build_alerts_table(monitoring: Path, variables: Path) -> str:
     """Return the table of alerts with their first action; variables have their defaults."""
-    (policies,) = (each["_alerts"] for each in _load(monitoring)["locals"] if "_alerts" in each)
-    defaults = {name: each.get("default", "...") for name, each in _blocks(variables, "variable")}
+    (policies,) = (block["_alerts"] for block in _load(monitoring)["locals"] if "_alerts" in block)
+    defaults = {name: block.get("default", "...") for name, block in _blocks(variables, "variable")}
     return _table(
         ("Alert", "Severity", "First action"),
         (
             (
-                _text(each["title"]),
-                _text(each["severity"]).lower(),
-                _with_defaults(_text(each["todo"]), defaults),
+                _text(policy["title"]),
+                _text(policy["severity"]).lower(),
+                _with_defaults(_text(policy["todo"]), defaults),
             )
-            for each in policies.values()
+            for policy in policies.values()
         ),
     )
 
@@ -73,19 +73,19 @@ def _with_defaults(text: str, defaults: Mapping[str, str]) -> str:
 def _caller(name: str, function: Mapping[str, Any], topology: Mapping[str, Any]) -> str:
     if function.get("public"):
         return "anyone; it verifies signatures"
-    if any(each["function"] == name for each in topology["schedules"].values()):
+    if any(schedule["function"] == name for schedule in topology["schedules"].values()):
         return "Cloud Scheduler"
     return "Pub/Sub"
 
 
 def _instances(resources: Mapping[str, Any]) -> str:
     limit, requests = resources["max_instances"], resources["concurrency"]
-    each = f"{resources['cpu']} CPU, {resources['memory']}, concurrency {requests}"
-    return f"up to {limit}, each {each}"
+    size = f"{resources['cpu']} CPU, {resources['memory']}, concurrency {requests}"
+    return f"up to {limit}, each {size}"
 
 
 def _blocks(file: Path, kind: str) -> list[tuple[str, dict[str, Any]]]:
-    return [(_text(name), each) for block in _load(file)[kind] for name, each in block.items()]
+    return [(_text(name), body) for block in _load(file)[kind] for name, body in block.items()]
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -108,8 +108,8 @@ def _expression(value: object) -> str:
     """Return a value in Terraform's syntax."""
     if isinstance(value, dict):
         inside = ", ".join(
-            f"{name} = {_expression(each)}"
-            for name, each in value.items()
+            f"{name} = {_expression(item)}"
+            for name, item in value.items()
             if name != "__is_block__"
         )
         return f"{{ {inside} }}" if inside else "{}"
@@ -121,7 +121,7 @@ def _expression(value: object) -> str:
 
 
 def _meaning(variable: Mapping[str, Any]) -> str:
-    """Return its description, and the fields of its object type."""
+    """Return the description of a variable, and the fields of its object type."""
     text = _text(variable["description"])
     fields = _OBJECT.search(variable["type"])
     if fields is None:
@@ -130,7 +130,7 @@ def _meaning(variable: Mapping[str, Any]) -> str:
 
 
 def _fields(inside: str) -> Iterable[str]:
-    """Yield each field of an object type, with its default if any."""
+    """Yield each field of an object type, and its default if it has one."""
     for name, kind in re.findall(r"(\w+) = (optional\((?:[^()]|\([^()]*\))*\)|\w+)", inside):
         if ", " in kind:
             default = kind.split(", ", 1)[1].removesuffix(")")

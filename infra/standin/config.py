@@ -32,7 +32,7 @@ class StandInConfig:
     videos: int = 24
     """Videos in indexes. Runs process these."""
     playground_videos: int = 8
-    """Videos without an index, processed before the stand-in starts."""
+    """Videos without an index. They count as processed before the stand-in starts."""
     segments_per_video: int = 4
     indexes: int = 2
 

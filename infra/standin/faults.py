@@ -99,7 +99,7 @@ class FaultScript:
         self._left: list[tuple[Fault, int | None]] = []
 
     def add(self, faults: list[Fault]) -> None:
-        """Append to the script."""
+        """Append faults to the script."""
         self._left += [(fault, fault.times) for fault in faults]
 
     def needs_content(self, route: str) -> bool:
@@ -173,15 +173,18 @@ def _parse(item: object) -> Fault:
         raise invalid(f"kind is {kind!r}; it is one of {choice}", "kind")
     if item.get("containing") and (kind not in GENERAL_KINDS or item.get("on") == DELIVERY):
         raise invalid(f"containing is for {', '.join(GENERAL_KINDS)} of requests", "containing")
-    _check_words(item)
+    _check_choices(item)
     _check_numbers(item)
     return Fault(**item)
 
 
-def _check_words(item: Mapping[str, Any]) -> None:
-    for name, words in (("shape", get_args(Shape)), ("retry_after_form", get_args(RetryAfterForm))):
-        if item.get(name) is not None and item[name] not in words:
-            raise invalid(f"{name} is one of {', '.join(words)}", name)
+def _check_choices(item: Mapping[str, Any]) -> None:
+    for name, choices in (
+        ("shape", get_args(Shape)),
+        ("retry_after_form", get_args(RetryAfterForm)),
+    ):
+        if item.get(name) is not None and item[name] not in choices:
+            raise invalid(f"{name} is one of {', '.join(choices)}", name)
 
 
 def _check_numbers(item: Mapping[str, Any]) -> None:

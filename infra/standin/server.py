@@ -89,13 +89,6 @@ class StandIn:
         self._listener, self._thread, self._state, self._server = listener, thread, state, server
         return self
 
-    def wait_for_pending(self, seconds: float) -> None:
-        """Return `seconds` later on the server's event loop, after requests that arrived before."""
-        assert self._server is not None
-        assert self._server.loop is not None
-        wait = asyncio.sleep(seconds)
-        asyncio.run_coroutine_threadsafe(wait, self._server.loop).result()
-
     def stop(self) -> None:
         """End every stream, then the server. A second call has no effect."""
         if self._server is None or self._state is None or self._thread is None:

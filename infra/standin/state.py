@@ -72,7 +72,7 @@ class StandInState:
 
     def emit_step(self, step: RunStep) -> None:
         """Emit a step of a run, and the webhook events that belong to it."""
-        event = self._event_of(step, self.log.next_id())
+        event = self._build_event(step, self.log.next_id())
         self.emit(event)
         for webhook_event in self.webhook_events.from_event(event):
             self.dispatcher.announce(webhook_event)
@@ -101,7 +101,7 @@ class StandInState:
         self.dispatcher.stop()
         self.log.close()
 
-    def _event_of(self, step: RunStep, event_id: str) -> Event:
+    def _build_event(self, step: RunStep, event_id: str) -> Event:
         return Event(
             event_id=event_id,
             event_type=step.event_type,
@@ -118,4 +118,4 @@ class StandInState:
         """Record run 0, which processed the playground earlier. It emits no events."""
         videos = self.library.playground()
         for step in plan_run(self.config, 0, videos) if videos else ():
-            self.records.apply(self._event_of(step, "evt_before"))
+            self.records.apply(self._build_event(step, "evt_before"))

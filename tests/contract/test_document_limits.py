@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_documents import create, read, replace
+from tests.support.documents import create, read, replace
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.document_limits import check_document
 from videovector_bridge.backends.gcp import documents
@@ -53,7 +53,7 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 def largest(shape: Callable[[int], dict[str, Any]]) -> int:
-    """The most that fits a document of `effects` with an id of one letter."""
+    """Return the largest document of `effects` with an id of one letter."""
     fits, beyond = 0, 50_000
     while beyond - fits > 1:
         middle = (fits + beyond) // 2
@@ -66,7 +66,7 @@ def largest(shape: Callable[[int], dict[str, Any]]) -> int:
 
 
 def create_for_a_while(backend: Backend, fields: dict[str, Any]) -> Document:
-    """Write a document that is not there, with the time of its end, which counts too."""
+    """Create a document with an expiry, which counts too."""
     return backend.documents.write(
         "effects", "a", fields, replaces=None, timeout=10, keep_seconds=60
     )
@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_firestore_refuses_is_refused_before_it_is_sent(backend: Backend, name: str) -> None:
-    """No retry helps, so the error is permanent, with a code and the rule. Nothing is stored."""
+    """A retry cannot help, so the error is permanent, with a code and the rule."""
     fields, code, rule = REFUSED[name]
     with pytest.raises(UnstorableError, match=rf"^effects/a was not written: .*{rule}") as caught:
         create(backend, "a", fields)
@@ -119,7 +119,7 @@ def test_what_firestore_refuses_is_refused_before_it_is_sent(backend: Backend, n
 
 
 def test_fields_that_are_not_named_count_too(backend: Backend) -> None:
-    """A write leaves them as they are, and the document is all of it."""
+    """A write keeps them, and the limit is for the whole document."""
     first = create(backend, "a", {"a": "x" * 600_000})
     with pytest.raises(UnstorableError) as caught:
         replace(backend, "a", {"b": "x" * 600_000}, first)
@@ -138,8 +138,8 @@ def test_fields_that_are_not_named_count_too(backend: Backend) -> None:
     ],
     ids=["depth", "keys", "values"],
 )
-def test_what_is_just_within_the_limits_is_stored(backend: Backend, fields: dict[str, Any]) -> None:
-    """By a create and by a change, and comes back."""
+def test_a_document_at_the_limits_is_stored(backend: Backend, fields: dict[str, Any]) -> None:
+    """By a create and by an update; it can be read."""
     first = create(backend, "a", fields)
     replace(backend, "a", fields, first)
 
@@ -148,7 +148,7 @@ def test_what_is_just_within_the_limits_is_stored(backend: Backend, fields: dict
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_largest_document_is_stored(backend: Backend, name: str) -> None:
-    """Of any shape: what we count is no less than what Firestore does."""
+    """For any shape, the check counts no less than Firestore."""
     shape = SHAPES[name]
     most = largest(shape)
     with pytest.raises(UnstorableError):
@@ -159,10 +159,10 @@ def test_the_largest_document_is_stored(backend: Backend, name: str) -> None:
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("name", SHAPES)
-def test_firestore_takes_no_larger_document(
+def test_firestore_refuses_a_larger_document(
     gcp_backend: Backend, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """What we count is no more than what Firestore does: nothing is refused that it would take.
+    """The check counts no more than Firestore: it refuses nothing that Firestore accepts.
 
     Its answer is INVALID_ARGUMENT. That is about the document, which would be the same again.
     """
@@ -176,6 +176,6 @@ def test_firestore_takes_no_larger_document(
 
 @pytest.mark.parametrize("fields", [{1: "a"}, {"a": {None: 1}}])
 def test_keys_outside_json_are_a_type_error(backend: Backend, fields: dict[Any, Any]) -> None:
-    """That is a mistake in the program, as values outside JSON are."""
+    """They are a programming error, like values outside JSON."""
     with pytest.raises(TypeError):
         create(backend, "a", fields)

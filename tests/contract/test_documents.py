@@ -15,12 +15,13 @@ from google.cloud.firestore_v1.types import Document as ProtoDocument
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.documents import create, read, replace
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.peers import dead_server, stalled_server
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.firestore_values import decode_fields, encode_fields
-from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.names import safe_name
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError
 
@@ -55,29 +56,12 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def read(backend: Backend, document_id: str) -> Document:
-    """Read a document that must be there."""
-    document = backend.documents.read("effects", document_id, timeout=10)
-    assert document is not None
-    return document
-
-
-def create(backend: Backend, document_id: str, fields: dict[str, Any]) -> Document:
-    """Write a document that must not be there."""
-    return backend.documents.write("effects", document_id, fields, replaces=None, timeout=10)
-
-
-def replace(backend: Backend, document_id: str, fields: dict[str, Any], old: Document) -> Document:
-    """Write over `old`."""
-    return backend.documents.write("effects", document_id, fields, replaces=old, timeout=10)
-
-
 def test_missing_document_reads_as_none(backend: Backend) -> None:
-    """Nothing there is an answer, not an error."""
+    """A missing document is not an error."""
     assert backend.documents.read("effects", "nobody", timeout=10) is None
 
 
-def test_every_json_value_comes_back(backend: Backend) -> None:
+def test_every_json_value_is_read_as_written(backend: Backend) -> None:
     """Nested lists, odd keys and empty maps too; integers stay integers."""
     written = create(backend, "a", EVERYTHING)
     again = read(backend, "a")
@@ -88,7 +72,7 @@ def test_every_json_value_comes_back(backend: Backend) -> None:
 
 
 def test_create_twice_conflicts(backend: Backend) -> None:
-    """The second to create a document loses, and changes nothing."""
+    """The second create fails and changes nothing."""
     create(backend, "a", {"by": "first"})
     with pytest.raises(ConflictError):
         create(backend, "a", {"by": "second"})
@@ -97,7 +81,7 @@ def test_create_twice_conflicts(backend: Backend) -> None:
 
 
 def test_stale_write_conflicts(backend: Backend) -> None:
-    """Who read before somebody else wrote, loses; what a write returned is as good as a read."""
+    """A write over an old version fails; a write over the result of a write succeeds."""
     first = create(backend, "a", {"n": 1})
     second = replace(backend, "a", {"n": 2}, read(backend, "a"))
     for stale in (first, first):
@@ -109,7 +93,7 @@ def test_stale_write_conflicts(backend: Backend) -> None:
 
 
 def test_equal_write_is_a_write(backend: Backend) -> None:
-    """The same fields again make older versions stale and renew the age, as a lease needs."""
+    """Writing the same fields makes older versions stale and renews the age, as leases need."""
     first = create(backend, "a", {"n": 1})
     time.sleep(0.3)
     began = time.monotonic()
@@ -121,7 +105,7 @@ def test_equal_write_is_a_write(backend: Backend) -> None:
         replace(backend, "a", {"n": 1}, first)
 
 
-def test_write_over_a_document_that_was_never_there_conflicts(backend: Backend) -> None:
+def test_write_over_a_missing_document_conflicts(backend: Backend) -> None:
     """A version of another document replaces nothing."""
     other = create(backend, "a", {"n": 1})
     with pytest.raises(ConflictError):
@@ -130,7 +114,7 @@ def test_write_over_a_document_that_was_never_there_conflicts(backend: Backend) 
     assert backend.documents.read("effects", "b", timeout=10) is None
 
 
-def test_a_document_that_is_made_again_has_no_old_version(
+def test_a_document_that_is_created_again_has_no_old_version(
     backend: Backend, backend_settings: BackendSettings
 ) -> None:
     """After a deletion by hand, a write that knows the deleted document conflicts."""
@@ -144,7 +128,7 @@ def test_a_document_that_is_made_again_has_no_old_version(
 
 
 def test_named_fields_are_replaced_whole_and_others_stay(backend: Backend) -> None:
-    """A map is not merged; keys with dots are keys; what is not named is left alone."""
+    """Maps are not merged; keys with dots are keys; other fields are unchanged."""
     first = create(backend, "a", {"pending": {"e.1": 1, "e2": {"x": 1}}, "a.b": 1, "kept": [1]})
     second = replace(backend, "a", {"pending": {"e3": {}}, "a.b": {"c": 2}, "__new__": 3}, first)
     expected = {"pending": {"e3": {}}, "a.b": {"c": 2}, "__new__": 3, "kept": [1]}
@@ -155,7 +139,7 @@ def test_named_fields_are_replaced_whole_and_others_stay(backend: Backend) -> No
     assert read(backend, "a").fields["pending"] == {}
 
 
-def test_any_id_is_a_document_of_its_own(backend: Backend) -> None:
+def test_any_id_is_its_own_document(backend: Backend) -> None:
     """No id is refused, and no two are the same document."""
     for document_id in ODD_IDS:
         create(backend, document_id, {"id": ascii(document_id)})
@@ -164,7 +148,7 @@ def test_any_id_is_a_document_of_its_own(backend: Backend) -> None:
         assert read(backend, document_id).fields == {"id": ascii(document_id)}
 
 
-def test_collections_are_apart(backend: Backend) -> None:
+def test_collections_are_separate(backend: Backend) -> None:
     """The same id in two collections is two documents."""
     create(backend, "a", {})
 
@@ -174,7 +158,7 @@ def test_collections_are_apart(backend: Backend) -> None:
 def test_age_grows_by_the_clock_of_the_store(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The age is the time since the last write; a write starts it again."""
+    """The age is the time since the last write; a write resets it."""
     created = time.monotonic()
     written = create(backend, "a", {"n": 1})
     time.sleep(0.4)
@@ -203,13 +187,13 @@ def test_age_ignores_this_machines_clock(
 
 @pytest.mark.parametrize("value", [b"bytes", object(), {1, 2}])
 def test_values_outside_json_are_a_type_error(backend: Backend, value: object) -> None:
-    """That is a mistake in the program, and no retry mends it."""
+    """They are a programming error, which no retry fixes."""
     with pytest.raises(TypeError):
         create(backend, "a", {"value": value})
 
 
 def test_racing_threads_have_one_winner(backend: Backend) -> None:
-    """Of four that replace the same version at once, one succeeds; again and again."""
+    """Of four threads that replace the same version at once, one succeeds; repeatedly."""
     current = create(backend, "a", {"winner": -1})
     for _ in range(5):
         barrier = threading.Barrier(4)
@@ -264,25 +248,25 @@ def test_processes_that_add_at_once_lose_nothing(backend_settings: BackendSettin
 
 
 def read_sum(settings: BackendSettings) -> object:
-    """Read what the processes made."""
+    """Return the sum of the processes."""
     document = open_backend(settings).documents.read("effects", "sum", timeout=10)
     return document and document.fields["n"]
 
 
-def test_what_is_kept_for_a_while_is_a_document_like_any_other(backend: Backend) -> None:
-    """When it may be removed is not among its fields."""
+def test_an_expiring_document_is_read_like_any_other(backend: Backend) -> None:
+    """Its expiry is not among its fields."""
     documents = backend.documents
     first = documents.write("effects", "a", {"n": 1}, replaces=None, timeout=10, keep_seconds=60)
     documents.write("effects", "a", {"n": 2}, replaces=first, timeout=10, keep_seconds=60)
 
-    found = documents.read("effects", "a", timeout=10)
-    assert found is not None
-    assert found.fields == {"n": 2}
+    document = documents.read("effects", "a", timeout=10)
+    assert document is not None
+    assert document.fields == {"n": 2}
 
 
 @pytest.mark.emulator
-def test_firestore_is_told_when_a_document_may_be_removed(gcp_settings: BackendSettings) -> None:
-    """By a timestamp in `expire_at`, which a TTL policy looks for; others have none."""
+def test_firestore_stores_the_expiry_of_a_document(gcp_settings: BackendSettings) -> None:
+    """In a timestamp `expire_at`, which the TTL policy names; other documents have none."""
     documents = open_backend(gcp_settings).documents
     documents.write("effects", "for ever", {}, replaces=None, timeout=10)
     before = time.time()
@@ -302,7 +286,7 @@ _OWNER = (("authorization", "Bearer owner"),)
 
 
 def _delete(settings: BackendSettings, document_id: str) -> None:
-    """Delete a document of `effects`, as a person does: the port cannot."""
+    """Delete a document of `effects`, as an operator does: the port cannot."""
     if settings.kind == "embedded":
         with sqlite3.connect(Path(settings.embedded_dir) / "documents.sqlite3") as connection:
             connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
@@ -321,14 +305,14 @@ def _name(settings: BackendSettings, path: str) -> str:
 
 
 def _stored(settings: BackendSettings, path: str) -> Any:
-    """A document as Firestore has it."""
+    """Return a document as Firestore stores it."""
     client, name = _client(), _name(settings, path)
     return ProtoDocument.pb(client.get_document({"name": name}, retry=None, metadata=_OWNER))
 
 
 @pytest.mark.parametrize("kind", ["dead", "stalled"])
 def test_calls_end_at_their_timeout(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is down, or silent, costs the timeout and no more."""
+    """A server that is down or stalled takes no longer than the timeout."""
     settings = BackendSettings("gcp", "test-project", "", "")
     with stalled_server() as stalled:
         host = stalled if kind == "stalled" else dead_server()
@@ -344,7 +328,7 @@ def test_calls_end_at_their_timeout(kind: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_embedded_calls_end_at_their_timeout(embedded_settings: BackendSettings) -> None:
-    """A folder that cannot be written to is a BackendError."""
+    """A folder that cannot be written is a BackendError."""
     Path(embedded_settings.embedded_dir).write_text("a file in the way")
     documents = open_backend(embedded_settings).documents
     with pytest.raises(BackendError):
@@ -367,7 +351,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(st.sampled_from("%[]_ab")), JSON, max_size=5))
 def test_firestore_values_round_trip(fields: dict[str, Any]) -> None:
-    """Decoding undoes encoding, and what is encoded is legal in Firestore."""
+    """Decoding is the inverse of encoding, and encoded fields are legal in Firestore."""
     encoded = encode_fields(fields)
 
     assert decode_fields(encoded) == fields

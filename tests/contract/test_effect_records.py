@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from videovector_bridge.automate.action import MAX_STATE_BYTES, TargetState, checked_state
+from videovector_bridge.automate.action import MAX_STATE_BYTES, TargetState, check_state
 from videovector_bridge.automate.effects.record import Record, State, Version
 from videovector_bridge.backends import Backend
 
@@ -20,9 +20,9 @@ def test_a_state_that_fits_is_left_as_it_is(backend: Backend, desired: Any) -> N
     """A record has it twice, and stays below Firestore's limits."""
     state = TargetState("x:1", desired)
 
-    assert checked_state(state) is state
+    assert check_state(state) is state
     one = State(desired, VERSION)
-    fields = Record(one, one).fields()
+    fields = Record(one, one).to_fields()
     backend.documents.write("effects", "x:1", fields, replaces=None, timeout=10)
     stored = backend.documents.read("effects", "x:1", timeout=10)
     assert stored is not None

@@ -42,7 +42,7 @@ def files(backend: Backend) -> Files:
 
 
 def files_of(settings: BackendSettings) -> Files:
-    """The files of a backend with these settings."""
+    """Return the files of a backend with these settings."""
     files = open_backend(settings).files
     assert files is not None
     return files
@@ -54,30 +54,30 @@ def files_at(host: str, monkeypatch: pytest.MonkeyPatch, bucket: str = "previews
     return files_of(BackendSettings("gcp", "test-project", "", "", bucket))
 
 
-def found(files: Files, name: str) -> StoredFile:
-    """A file that must be there."""
+def find(files: Files, name: str) -> StoredFile:
+    """Return a file that must exist."""
     stored = files.find(name, timeout=10)
     assert stored is not None
     return stored
 
 
 def create(files: Files, name: str, data: bytes, content_type: str = GIF) -> StoredFile:
-    """Write a file that must not be there."""
+    """Create a file that must not exist."""
     return files.write(name, data, content_type, replaces=None, timeout=10)
 
 
 def replace(files: Files, old: StoredFile, data: bytes, name: str = "a") -> StoredFile:
-    """Write over `old`."""
+    """Replace `old`."""
     return files.write(name, data, GIF, replaces=old, timeout=10)
 
 
-def test_missing_file_is_found_as_none(files: Files) -> None:
-    """Nothing there is an answer, not an error."""
+def test_find_returns_none_for_a_missing_file(files: Files) -> None:
+    """A missing file is not an error."""
     assert files.find("videos/none/preview.gif", timeout=10) is None
 
 
 def test_missing_file_cannot_be_read(files: Files) -> None:
-    """Reading nothing is an error, at once."""
+    """Reading a missing file is an error, at once."""
     started = time.monotonic()
     with pytest.raises(BackendError, match=r"Reading .*none.* failed"):
         files.read("none", timeout=10 * PATIENCE_SECONDS)
@@ -85,12 +85,12 @@ def test_missing_file_cannot_be_read(files: Files) -> None:
     assert time.monotonic() - started < PATIENCE_SECONDS
 
 
-def test_what_is_written_is_found_and_read(files: Files) -> None:
-    """Content, content type, size and MD5 come back; `write` tells the same as `find`."""
+def test_a_written_file_is_found_and_read(files: Files) -> None:
+    """Content, content type, size and MD5 are as written; `write` returns the same as `find`."""
     data = bytes(range(256)) * 100
     written = create(files, "a", data, "image/webp")
 
-    assert found(files, "a") == written
+    assert find(files, "a") == written
     assert files.read("a", timeout=10) == data
     assert written.content_type == "image/webp"
     assert written.size == len(data)
@@ -98,12 +98,12 @@ def test_what_is_written_is_found_and_read(files: Files) -> None:
 
 
 def test_replaced_file_is_another_generation(files: Files) -> None:
-    """The new content and type are there, under the same URI; the same content is a write too."""
+    """The URI has the new content and type; writing the same content is a write too."""
     first = create(files, "a", b"one", "image/png")
     second = replace(files, first, b"two")
     third = replace(files, second, b"two")
 
-    assert found(files, "a") == third
+    assert find(files, "a") == third
     assert files.read("a", timeout=10) == b"two"
     assert (first.content_type, third.content_type) == ("image/png", GIF)
     assert first.uri == second.uri == third.uri
@@ -111,19 +111,19 @@ def test_replaced_file_is_another_generation(files: Files) -> None:
 
 
 def test_create_twice_conflicts(files: Files) -> None:
-    """The second to create a file loses, and changes nothing."""
+    """The second create fails and changes nothing."""
     first = create(files, "a", b"first")
     with pytest.raises(ConflictError):
         create(files, "a", b"second")
 
-    assert found(files, "a") == first
+    assert find(files, "a") == first
     assert files.read("a", timeout=10) == b"first"
 
 
 def test_stale_write_conflicts(files: Files) -> None:
-    """Who looked before somebody else wrote, loses, and may win after another look."""
+    """A write over an old generation fails, and succeeds after another `find`."""
     first = create(files, "a", b"1")
-    second = replace(files, found(files, "a"), b"2")
+    second = replace(files, find(files, "a"), b"2")
     with pytest.raises(ConflictError):
         replace(files, first, b"3")
     replace(files, second, b"4")
@@ -132,22 +132,22 @@ def test_stale_write_conflicts(files: Files) -> None:
 
 
 def test_another_files_generation_replaces_nothing(files: Files) -> None:
-    """A generation is of one write: under another name it is never the stored one."""
+    """A generation belongs to one write: under another name it is never the stored one."""
     other = create(files, "a", b"a")
     stored = create(files, "b", b"b")
     for name in ("b", "never there"):
         with pytest.raises(ConflictError):
             replace(files, other, b"x", name)
 
-    assert found(files, "b") == stored
+    assert find(files, "b") == stored
     assert files.find("never there", timeout=10) is None
 
 
-def test_any_name_is_a_file_of_its_own(files: Files) -> None:
-    """Slashes, spaces, and letters of any script; what one name begins with may be another."""
+def test_any_name_is_its_own_file(files: Files) -> None:
+    """Slashes, spaces, and letters of any script; one name may be the beginning of another."""
     written = [create(files, name, name.encode()) for name in ODD_NAMES]
 
-    assert [found(files, name) for name in ODD_NAMES] == written
+    assert [find(files, name) for name in ODD_NAMES] == written
     assert [files.read(name, timeout=10) for name in ODD_NAMES] == [n.encode() for n in ODD_NAMES]
     assert len({stored.uri for stored in written}) == len(ODD_NAMES)
 
@@ -156,7 +156,7 @@ def test_any_name_is_a_file_of_its_own(files: Files) -> None:
     "name", ["", ".", "..", "a\nb", "x" * 1_025, "\ud800", ".well-known/acme-challenge/x"]
 )
 def test_name_that_cloud_storage_refuses_is_a_sentence(files: Files, name: str) -> None:
-    """It is refused at once, by every backend, for whatever is asked."""
+    """Every backend refuses it at once, for every operation."""
     for call in (
         lambda: create(files, name, b""),
         lambda: files.find(name, timeout=10),
@@ -168,28 +168,28 @@ def test_name_that_cloud_storage_refuses_is_a_sentence(files: Files, name: str) 
 
 
 def test_empty_file_is_a_file(files: Files) -> None:
-    """No bytes are content like any other."""
+    """Empty content is stored like any other."""
     written = create(files, "a", b"")
 
-    assert (found(files, "a"), written.size) == (written, 0)
+    assert (find(files, "a"), written.size) == (written, 0)
     assert files.read("a", timeout=10) == b""
     with pytest.raises(ConflictError):
         create(files, "a", b"")
 
 
 def test_large_file(files: Files) -> None:
-    """What takes several requests is stored whole."""
+    """A file that needs several requests is stored whole."""
     large = b"0123456789" * 1_200_000
     first = create(files, "a", large)
     second = replace(files, first, large + b"!")
 
-    assert found(files, "a") == second
+    assert find(files, "a") == second
     assert second.md5 == hashlib.md5(large + b"!", usedforsecurity=False).hexdigest()
     assert files.read("a", timeout=20) == large + b"!"
 
 
 def test_racing_threads_have_one_winner(files: Files) -> None:
-    """Of four that write in place of the same generation, one succeeds; again and again."""
+    """Of four threads that replace the same generation, one succeeds; repeatedly."""
     current: StoredFile | None = None
     for _ in range(5):
         barrier = threading.Barrier(4)
@@ -215,7 +215,7 @@ def test_racing_threads_have_one_winner(files: Files) -> None:
             thread.join()
 
         ((content, current),) = wins.items()
-        assert found(files, "a") == current
+        assert find(files, "a") == current
         assert files.read("a", timeout=10) == content
 
 
@@ -248,43 +248,43 @@ def test_processes_that_add_at_once_lose_nothing(backend_settings: BackendSettin
 
 
 @pytest.mark.emulator
-def test_lost_answer_is_a_conflict_with_oneself(
+def test_after_a_lost_response_the_retry_conflicts(
     emulators: Emulators, gcp_settings: BackendSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The write has happened; the retry conflicts with it, and another look tells its content."""
+    """The write has happened; the retry conflicts with it, and `find` shows its content."""
     with dropping_proxy(emulators.storage_host, drops=1) as host:
         files = files_at(host, monkeypatch, gcp_settings.preview_bucket)
         with pytest.raises(ConflictError):
             create(files, "a", b"ours")
-        stored = found(files, "a")
+        stored = find(files, "a")
 
         assert stored.md5 == hashlib.md5(b"ours", usedforsecurity=False).hexdigest()
-        assert replace(files, stored, b"ours too") == found(files, "a")
+        assert replace(files, stored, b"ours too") == find(files, "a")
 
 
 @pytest.mark.parametrize("size", [0, 9_000_000])
 @pytest.mark.parametrize("generation", [0, 1_700_000_000_000_001])
-def test_google_is_told_what_is_replaced(
+def test_the_upload_names_the_replaced_generation(
     size: int, generation: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first request of any upload names the generation; 412 is a conflict, and nothing follows.
+    """The first request of any upload has the generation; 412 is a conflict and ends the upload.
 
     The emulator itself does not compare where an upload takes several requests.
     """
-    asked: list[str] = []
+    paths: list[str] = []
     old = StoredFile("gs://previews/a", generation, GIF, 1, "") if generation else None
-    with refusing_server(412, "At least one of the pre-conditions did not hold.", asked) as host:
+    with refusing_server(412, "At least one of the pre-conditions did not hold.", paths) as host:
         files = files_at(host, monkeypatch)
         with pytest.raises(ConflictError):
             files.write("a", b"x" * size, GIF, replaces=old, timeout=10)
 
-    assert len(asked) == 1
-    assert f"&ifGenerationMatch={generation}" in asked[0] + "&"
+    assert len(paths) == 1
+    assert f"&ifGenerationMatch={generation}" in paths[0] + "&"
 
 
 @pytest.mark.emulator
-def test_files_are_objects_that_others_see(gcp_settings: BackendSettings) -> None:
-    """The URI names an object with the content type that browsers rely on."""
+def test_files_are_objects_for_other_clients(gcp_settings: BackendSettings) -> None:
+    """The URI names an object with its content type."""
     written = create(files_of(gcp_settings), "videos/a b/preview.gif", b"GIF89a")
     bucket = Client(project=gcp_settings.project).bucket(gcp_settings.preview_bucket)
     stored = bucket.get_blob("videos/a b/preview.gif")
@@ -296,35 +296,35 @@ def test_files_are_objects_that_others_see(gcp_settings: BackendSettings) -> Non
 
 @pytest.mark.emulator
 def test_object_without_md5(gcp_settings: BackendSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Composed objects have none; the file is found all the same, its MD5 empty."""
+    """Composed objects have none; the file is found with an empty MD5."""
     files = files_of(gcp_settings)
     written = create(files, "a", b"x")
     monkeypatch.setattr("google.cloud.storage.Blob.md5_hash", None)
 
-    assert found(files, "a") == StoredFile(written.uri, written.generation, GIF, 1, "")
+    assert find(files, "a") == StoredFile(written.uri, written.generation, GIF, 1, "")
 
 
 def test_embedded_uri_names_the_row(embedded_settings: BackendSettings) -> None:
-    """It is of no scheme that anything could open by mistake, and its name is encoded."""
+    """No program can open its scheme, and its name is encoded."""
     written = create(files_of(embedded_settings), "videos/a b/\u00e9.gif", b"")
 
     assert written.uri == "embedded:///previews/videos/a%20b/%C3%A9.gif"
 
 
-def test_embedded_files_outlive_the_process(embedded_settings: BackendSettings) -> None:
-    """They are on the disk, for whoever opens the folder next."""
+def test_embedded_files_survive_the_process(embedded_settings: BackendSettings) -> None:
+    """They are on the disk, for the next process that opens the folder."""
     written = create(files_of(embedded_settings), "a", b"x")
 
-    assert found(files_of(embedded_settings), "a") == written
+    assert find(files_of(embedded_settings), "a") == written
 
 
 def test_no_bucket_no_files() -> None:
-    """Where no bucket is configured, the port says so by being None."""
+    """Without a bucket, the port is None."""
     assert open_backend(BackendSettings("gcp", "test-project", "", "claims")).files is None
 
 
 def assert_all_fail(files: Files, match: str, timeout: float) -> None:
-    """Every operation raises, with a sentence that matches."""
+    """Assert that every operation raises an error that matches."""
     with pytest.raises(BackendError, match=match):
         files.find("a", timeout=timeout)
     with pytest.raises(BackendError, match=match):
@@ -346,7 +346,7 @@ def assert_all_fail(files: Files, match: str, timeout: float) -> None:
 def test_refusals_are_sentences_at_once(
     status: int, message: str, match: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a retry cannot mend is not tried again, and says what to do."""
+    """An error that a retry cannot fix is not retried, and has advice."""
     started = time.monotonic()
     with refusing_server(status, message) as host:
         assert_all_fail(files_at(host, monkeypatch), match, 20)
@@ -358,7 +358,7 @@ def test_refusals_are_sentences_at_once(
 def test_writing_where_there_is_no_bucket(
     gcp_settings: BackendSettings, emulators: Emulators, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A missing bucket is not mistaken for a missing file when something is to be written."""
+    """A write to a missing bucket is an error, not a missing file."""
     files = files_at(emulators.storage_host.removeprefix("http://"), monkeypatch, "not-there")
     with pytest.raises(BackendError, match="no such bucket"):
         create(files, "a", b"")
@@ -366,7 +366,7 @@ def test_writing_where_there_is_no_bucket(
 
 @pytest.mark.parametrize("kind", ["dead", "stalled", "overloaded"])
 def test_calls_end_at_their_timeout(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is down, silent, or always busy, costs the timeout and no more."""
+    """A server that is down, stalled or always busy takes no longer than the timeout."""
     with stalled_server() as stalled, refusing_server(503, "busy") as overloaded:
         host = {"dead": dead_server(), "stalled": stalled, "overloaded": overloaded}[kind]
         files = files_at(host, monkeypatch)
@@ -386,7 +386,7 @@ def test_embedded_files_that_cannot_be_stored(embedded_settings: BackendSettings
 def test_embedded_writer_waits_no_longer_than_its_timeout(
     embedded_settings: BackendSettings,
 ) -> None:
-    """While somebody else writes and does not end, a write is given up, and changes nothing."""
+    """While another writer holds the lock, a write ends at its timeout and changes nothing."""
     files = files_of(embedded_settings)
     written = create(files, "a", b"x")
     started = time.monotonic()
@@ -397,4 +397,4 @@ def test_embedded_writer_waits_no_longer_than_its_timeout(
     database.close()
 
     assert time.monotonic() - started < PATIENCE_SECONDS
-    assert found(files, "a") == written
+    assert find(files, "a") == written

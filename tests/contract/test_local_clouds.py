@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 from google.cloud.storage import Client
 
+from infra.local.clouds.backend_cloud import BackendCloud
 from infra.local.clouds.cloud import Cloud, TopicMessage
 from infra.local.clouds.embedded import EmbeddedCloud
 from infra.local.clouds.emulated import EmulatedCloud
 from infra.local.clouds.emulators import Emulators, start_emulators
-from infra.local.clouds.stored import read_file
 from infra.local.topology import read_topology
 from tests.support.patience import until
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
@@ -149,7 +149,7 @@ def test_content_belongs_to_the_returned_generation(embedded_backend: Backend) -
     files.write("a", b"first", GIF, replaces=None, timeout=5)
     rewritten = _Rewritten(files, times=3)
     backend = Backend(embedded_backend.topics, embedded_backend.documents, None, rewritten)
-    file = read_file(backend, "a")
+    file = BackendCloud(backend).file("a")
     last: StoredFile | None = files.find("a", timeout=5)
 
     assert file == (last, b"0 left")

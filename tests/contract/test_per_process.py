@@ -1,4 +1,4 @@
-"""One value per process, shared by its threads."""
+"""`backends.per_process`: one value per process, shared by its threads."""
 
 import os
 import threading
@@ -8,7 +8,7 @@ from videovector_bridge.backends.per_process import PerProcess
 
 
 def test_threads_share_one_value() -> None:
-    """However many ask at once, it is made once."""
+    """Many threads at once get the same value."""
     made: list[object] = []
 
     def make() -> object:
@@ -26,8 +26,8 @@ def test_threads_share_one_value() -> None:
     assert made == [value.get()]
 
 
-def test_a_forked_child_makes_its_own() -> None:
-    """A client of before the fork is not used after it."""
+def test_a_forked_child_creates_its_own_value() -> None:
+    """A client from before the fork is not used after it."""
     value = PerProcess(os.getpid)
     parent = value.get()
     child = os.fork()

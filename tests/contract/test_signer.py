@@ -1,4 +1,4 @@
-"""The `Signer` port: URLs that fetch an object, from either backend."""
+"""The `Signer` port: URLs that read an object, from either backend."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def _no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_url_of_the_emulator_fetches_the_bytes(
     gcp_settings: BackendSettings, embedded_settings: BackendSettings, kind: str, name: str
 ) -> None:
-    """So the local stack can fetch what it is given; nothing but the bucket need exist."""
+    """So the local stack can use signed URLs; only the bucket must exist."""
     bucket = Client(project=gcp_settings.project).bucket(gcp_settings.claim_bucket)
     bucket.blob(name).upload_from_string(b"\x00bytes\xff")
     backend = open_backend(gcp_settings if kind == "gcp" else embedded_settings)
@@ -48,17 +48,15 @@ def test_a_url_of_the_emulator_fetches_the_bytes(
 
 @pytest.mark.parametrize("kind", ["embedded", "gcp"])
 @pytest.mark.usefixtures("_no_credentials")
-def test_without_credentials_the_error_is_transient_and_says_what_to_do(
-    tmp_path: Path, kind: str
-) -> None:
-    """The embedded backend signs for Google's buckets too, so it needs the same."""
+def test_without_credentials_the_error_is_transient_with_advice(tmp_path: Path, kind: str) -> None:
+    """The embedded backend signs for Google's buckets too, so it needs credentials."""
     settings = BackendSettings("embedded" if kind == "embedded" else "gcp", "p", str(tmp_path))
     with pytest.raises(BackendError, match="set GOOGLE_APPLICATION_CREDENTIALS"):
         open_backend(settings).signer.sign(BUCKETS[0], "a", seconds=60)
 
 
-def test_what_cannot_be_signed_is_permanent(backend: Backend) -> None:
-    """Nothing is asked of Google for it."""
+def test_a_name_that_cannot_be_signed_is_a_permanent_error(backend: Backend) -> None:
+    """No request to Google is sent."""
     with pytest.raises(PermanentError, match="not the address of an object") as caught:
         backend.signer.sign("My Bucket", "a", seconds=60)
 
@@ -67,7 +65,7 @@ def test_what_cannot_be_signed_is_permanent(backend: Backend) -> None:
 
 @pytest.mark.parametrize("kind", ["embedded", "gcp"])
 def test_the_library_is_loaded_when_it_is_first_used(tmp_path: Path, kind: str) -> None:
-    """A process that never signs does not pay for it."""
+    """A process that never signs does not load it."""
     code = (
         "import sys; from videovector_bridge.backends import *;"
         f"open_backend(BackendSettings({kind!r}, 'p', {str(tmp_path)!r})).signer;"
@@ -80,7 +78,7 @@ def test_the_library_is_loaded_when_it_is_first_used(tmp_path: Path, kind: str) 
 
 @pytest.mark.parametrize("backend", ["embedded", "gcp"])
 def test_the_signing_account_is_a_setting_of_subscribers(backend: str) -> None:
-    """The backend is opened with it, whichever it is."""
+    """Either backend is opened with it."""
     environ = {
         "BACKEND": backend,
         "EMBEDDED_DIR": "here",
@@ -92,7 +90,7 @@ def test_the_signing_account_is_a_setting_of_subscribers(backend: str) -> None:
     assert subscriber_settings(environ).backend.signing_account == environ["SIGNING_ACCOUNT"]
 
 
-def test_a_backend_that_was_made_without_a_signer_says_so() -> None:
-    """As those of tests may be."""
+def test_a_backend_without_a_signer_raises() -> None:
+    """Tests may build such backends."""
     with pytest.raises(BackendError, match="signs no URLs"):
         NoSigner().sign("my-bucket", "a", seconds=60)

@@ -1,4 +1,4 @@
-"""The `Topics` port: what publishing promises."""
+"""The `Topics` port: order, limits, durability and timeouts of publishing."""
 
 import multiprocessing
 import os
@@ -16,7 +16,7 @@ from tests.support.patience import PATIENCE_SECONDS
 from tests.support.peers import dead_server, stalled_server
 from tests.support.topic_subscriber import Subscriber
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.gcp import topics
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.backends.publish_limits import check_request, wire_size
@@ -26,14 +26,14 @@ EVERY_BYTE = bytes(range(256)) * 4
 
 
 def numbered(count: int, key: str = "lane-00") -> list[Message]:
-    """Messages whose data tell their order."""
+    """Return messages whose data is their number."""
     return [Message(b"%d" % n, {"ce-id": f"e{n}"}, key) for n in range(count)]
 
 
 def test_data_and_attributes_arrive_as_they_were_sent(
     backend: Backend, backend_settings: BackendSettings
 ) -> None:
-    """Data come byte for byte, attributes and ordering key too."""
+    """Data, attributes and ordering key arrive unchanged."""
     subscriber = Subscriber(backend_settings, "events")
     sent = [
         Message(EVERY_BYTE, {"ce-id": "1", "ce-subject": "run/\u00e9", "empty": ""}, "lane-03"),
@@ -120,7 +120,7 @@ TOO_LARGE, INVALID = "message_too_large", "message_invalid"
 def test_what_pubsub_refuses_is_refused_before_it_is_sent(
     backend: Backend, messages: list[Message], rule: str, code: str
 ) -> None:
-    """Both backends keep Pub/Sub's limits, also those that the emulator does not check.
+    """Both backends check Pub/Sub's limits, also those that the emulator does not check.
 
     No retry helps, so the error is permanent, with a code, and not one that is tried again.
     """
@@ -132,19 +132,21 @@ def test_what_pubsub_refuses_is_refused_before_it_is_sent(
 
 
 @pytest.mark.emulator
-def test_what_only_pubsub_finds_wrong_is_permanent_too(
+def test_a_refusal_of_pubsub_is_permanent_too(
     gcp_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """INVALID_ARGUMENT is about the request, which would be the same again."""
+    """INVALID_ARGUMENT concerns the request, which a retry would repeat."""
     monkeypatch.setattr(topics, "check_request", lambda *_: None)
-    with pytest.raises(UnstorableError, match="Pub/Sub refuses the request as it is") as caught:
+    with pytest.raises(
+        UnstorableError, match="Pub/Sub refuses the request, and a retry cannot help"
+    ) as caught:
         gcp_backend.topics.publish("events", [Message(b"")], timeout=10)
 
     assert caught.value.code == INVALID
 
 
 def test_largest_request_is_accepted(backend: Backend, backend_settings: BackendSettings) -> None:
-    """Ten megabytes go through in one request: no limit of gRPC's is in the way."""
+    """Ten megabytes fit one request: gRPC's default limit does not apply."""
     subscriber = Subscriber(backend_settings, "events")
     backend.topics.publish("events", [Message(b"x" * 9_999_900)], timeout=20)
 
@@ -152,8 +154,8 @@ def test_largest_request_is_accepted(backend: Backend, backend_settings: Backend
 
 
 @pytest.mark.emulator
-def test_missing_topic_fails_at_once_and_says_what_to_do(gcp_backend: Backend) -> None:
-    """A topic that does not exist is no reason to wait."""
+def test_missing_topic_fails_at_once_with_advice(gcp_backend: Backend) -> None:
+    """A retry cannot create the topic."""
     started = time.monotonic()
     with pytest.raises(BackendError, match=r"topics/nowhere does not exist: create it"):
         gcp_backend.topics.publish("nowhere", numbered(1), timeout=10 * PATIENCE_SECONDS)
@@ -164,7 +166,7 @@ def test_missing_topic_fails_at_once_and_says_what_to_do(gcp_backend: Backend) -
 def test_stored_when_acknowledged_even_if_the_process_is_killed(
     embedded_settings: BackendSettings,
 ) -> None:
-    """What `publish` returned for is there for other processes at once."""
+    """After `publish` returns, other processes can read the messages."""
 
     def publish_and_die() -> None:
         open_backend(embedded_settings).topics.publish("events", numbered(500), timeout=10)
@@ -178,8 +180,8 @@ def test_stored_when_acknowledged_even_if_the_process_is_killed(
     assert [one.message for one in stored] == numbered(500)
 
 
-def test_embedded_messages_are_read_on_from_an_id(embedded_settings: BackendSettings) -> None:
-    """A reader goes on after the last id that it saw, and gets other topics' messages never."""
+def test_embedded_messages_are_read_after_an_id(embedded_settings: BackendSettings) -> None:
+    """A reader continues after its last id, and reads its own topic only."""
     topics = open_backend(embedded_settings).topics
     before = time.time()
     topics.publish("events", numbered(5), timeout=10)
@@ -194,7 +196,7 @@ def test_embedded_messages_are_read_on_from_an_id(embedded_settings: BackendSett
 
 @pytest.mark.parametrize("kind", ["dead", "stalled"])
 def test_publish_ends_at_its_timeout(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is down, or silent, costs the timeout and no more."""
+    """A server that is down or stalled takes no longer than the timeout."""
     settings = BackendSettings("gcp", "test-project", "", "")
     with stalled_server() as stalled:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", stalled if kind == "stalled" else dead_server())
@@ -207,7 +209,7 @@ def test_publish_ends_at_its_timeout(kind: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_embedded_publish_ends_at_its_timeout(embedded_settings: BackendSettings) -> None:
-    """A writer that holds the file for long costs the timeout and no more."""
+    """A writer that locks the file takes no longer than the timeout."""
     topics = open_backend(embedded_settings).topics
     topics.publish("events", numbered(1), timeout=5)
     rival = sqlite3.connect(Path(embedded_settings.embedded_dir) / "messages.sqlite3")
@@ -228,7 +230,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 def test_wire_size_is_what_protobuf_makes(
     data: bytes, attributes: dict[str, str], key: str
 ) -> None:
-    """Ours is the size that Pub/Sub counts."""
+    """It is the size that Pub/Sub counts."""
     message = PubsubMessage.pb()(data=data, attributes=attributes, ordering_key=key)
     request = PublishRequest.pb()(messages=[message])
 

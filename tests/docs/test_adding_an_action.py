@@ -13,8 +13,9 @@ from tests.support import ROOT
 from tests.support.commands import run_command
 from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
+from tests.support.pages import find_code
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.schema import automations_schema
+from videovector_bridge.automate.automations.schema import build_schema
 
 PAGE = ROOT / "docs" / "adding-an-action.md"
 BODY = """
@@ -36,7 +37,7 @@ video_id = "{event.video_id}"
 @pytest.fixture
 def row() -> Iterator[None]:
     """Add the module of the page to the table, with a body for `apply`."""
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = find_code(PAGE, "python")
     module = types.ModuleType("count_segments")
     assert "    raise NotImplementedError  #" in code
     exec(re.sub(r"    raise NotImplementedError  #.*\n", BODY, code), module.__dict__)  # noqa: S102 - our own page
@@ -75,13 +76,13 @@ def test_the_command_line_and_the_schema_know_the_action(tmp_path: Path) -> None
     file.write_text(COUNT, encoding="utf-8")
     assert run_command("automations", "check", str(file)).status == 0
     completed = json.dumps(event(event_type="processing.video_completed", video_id="v1"))
-    ran = run_command("automations", "test", "-", "--file", str(file), "--json", stdin=completed)
-    assert ran.json["outcomes"][0]["target"] == "count:v1"
+    result = run_command("automations", "test", "-", "--file", str(file), "--json", stdin=completed)
+    assert result.json["outcomes"][0]["target"] == "count:v1"
     filters = run_command("automations", "filters", "--file", str(file), "--json").json["filters"]
     assert filters["count_segments"].endswith('"com.vectormethods.processing.video_completed"')
 
     automation = {"name": "a", "on": ["*"], "count_segments": {"video_id": "v"}}
-    validator = Draft7Validator(automations_schema())
+    validator = Draft7Validator(build_schema())
     assert validator.is_valid({"automation": [automation]})
     assert not validator.is_valid({"automation": [automation | {"count_segments": {}}]})
 

@@ -4,14 +4,21 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from typing import get_args, get_type_hints
 
 from tests.support import ROOT
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import drain_settings, subscriber_settings, webhook_settings
+from videovector_bridge.settings import (
+    BackendSettings,
+    drain_settings,
+    subscriber_settings,
+    webhook_settings,
+)
 
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SOURCES = sorted((ROOT / "functions").rglob("*.py"))
 NAME = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)`")
+BACKENDS = get_args(get_type_hints(BackendSettings)["kind"])
 EMULATOR = re.compile(r"[A-Z_]+_EMULATOR_HOST")
 SETTINGS: tuple[Callable[[Mapping[str, str]], object], ...] = (
     drain_settings,
@@ -38,11 +45,11 @@ class Recording(Mapping[str, str]):
         return len(self._values)
 
 
-def names_read() -> set[str]:
-    """The variables that the settings of the functions read, over either backend."""
+def find_names_read() -> set[str]:
+    """The variables that the settings of the functions read, over each backend."""
     names = set[str]()
     for settings in SETTINGS:
-        for backend in ("gcp", "embedded"):
+        for backend in BACKENDS:
             environ = Recording(BACKEND=backend)
             with suppress(SettingsError):
                 settings(environ)
@@ -50,7 +57,7 @@ def names_read() -> set[str]:
     return names
 
 
-def emulators_read() -> set[str]:
+def find_emulators_read() -> set[str]:
     """The variables of emulators that the code of the bridge names."""
     texts = (
         node.value
@@ -61,7 +68,7 @@ def emulators_read() -> set[str]:
     return {text for text in texts if EMULATOR.fullmatch(text)}
 
 
-def names_documented() -> set[str]:
+def find_names_documented() -> set[str]:
     """The variables in the first column of the page's tables."""
     rows = [line for line in PAGE.splitlines() if line.startswith("| `")]
     return {name for row in rows for name in NAME.findall(row.split("|")[1])}
@@ -69,14 +76,14 @@ def names_documented() -> set[str]:
 
 def test_every_setting_is_documented() -> None:
     """No variable is missing, and none is documented that nothing reads."""
-    assert names_documented() == names_read()
+    assert find_names_documented() == find_names_read()
 
 
 def test_the_variables_of_emulators_are_documented() -> None:
-    """The code names no other, and the page none that the bridge does not use."""
+    """The page names exactly the variables that the code names."""
     documented = {name for name in NAME.findall(PAGE) if EMULATOR.fullmatch(name)}
 
-    assert documented == emulators_read()
+    assert documented == find_emulators_read()
 
 
 def test_no_other_variable_is_read() -> None:

@@ -19,11 +19,13 @@ from google.cloud.pubsub_v1 import SubscriberClient
 
 from tests.support import ROOT
 from tests.support.event_messages import event, message_of
+from tests.support.pages import find_code
 from tests.support.patience import PATIENCE_SECONDS
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.backends.ports import Message
 
-PAGE = (ROOT / "docs" / "consuming.md").read_text(encoding="utf-8")
+PAGE = ROOT / "docs" / "consuming.md"
+PULL_SUBSCRIBER, PUSH_FUNCTION = find_code(PAGE, "python")
 TERRAFORM = (ROOT / "infra" / "copies.tf").read_text(encoding="utf-8")
 PUSH_METADATA = {
     "x-goog-pubsub-message-id": "1234567890",
@@ -32,11 +34,6 @@ PUSH_METADATA = {
 }
 DUCKDB_TYPES = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ", "JSON": "JSON"}
 MIDNIGHT = datetime(2026, 1, 2, tzinfo=UTC)
-
-
-def blocks(language: str) -> list[str]:
-    """The page's blocks of code in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def failed(name: str, second: int = 0, run: str = "run_1") -> dict[str, Any]:
@@ -51,18 +48,18 @@ def failed(name: str, second: int = 0, run: str = "run_1") -> dict[str, Any]:
 def subscriber() -> types.ModuleType:
     """The module of the page."""
     module = types.ModuleType("subscriber")
-    exec(blocks("python")[0], module.__dict__)  # noqa: S102 - our own page
+    exec(PULL_SUBSCRIBER, module.__dict__)  # noqa: S102 - our own page
     return module
 
 
-def stored(database: Path) -> list[str]:
+def stored_ids(database: Path) -> list[str]:
     """The ids of the stored events, in the order in which they were stored."""
     with closing(sqlite3.connect(database)) as connection:
         return [id_ for (id_,) in connection.execute("SELECT id FROM events ORDER BY number")]
 
 
 class Delivery:
-    """A message as the client hands it to a callback."""
+    """A message as the client passes it to a callback."""
 
     def __init__(self, message: Message) -> None:
         self.attributes = message.attributes
@@ -70,7 +67,7 @@ class Delivery:
         self.acks = 0
 
     def ack(self) -> None:
-        """Count it."""
+        """Count the acks."""
         self.acks += 1
 
 
@@ -89,7 +86,7 @@ def test_a_repeat_is_acknowledged_and_not_stored_again(
         subscriber.handle(delivery, str(database))
 
     assert [delivery.acks for delivery in deliveries] == [1, 1, 1]
-    assert stored(database) == ["evt_1", "evt_1"]
+    assert stored_ids(database) == ["evt_1", "evt_1"]
 
 
 def test_nothing_is_acknowledged_before_it_is_stored(
@@ -131,7 +128,7 @@ def test_events_of_a_lane_are_stored_once_and_in_order(
     database = tmp_path / "events.sqlite"
     names = [f"evt_{number:02}" for number in range(20)]
     plain = [message_of(failed(name, second)) for second, name in enumerate(names)]
-    lane = [Message(each.data, each.attributes, "lane-03") for each in plain]
+    lane = [Message(message.data, message.attributes, "lane-03") for message in plain]
     end = Message(b"{}", {**lane[0].attributes, "ce-id": "end"}, "lane-03")
     topics = open_backend(gcp_settings).topics
     for batch in (lane[:10], lane[5:], [end]):
@@ -144,13 +141,13 @@ def test_events_of_a_lane_are_stored_once_and_in_order(
         future.cancel()
         future.result(timeout=PATIENCE_SECONDS)
 
-    assert stored(database) == [*names, "end"]
+    assert stored_ids(database) == [*names, "end"]
 
 
 def wait_until_stored(database: Path, name: str, future: Any) -> None:
     """Return when an event is stored. Raises what ended the subscriber, or `TimeoutError`."""
     ends = datetime.now(UTC) + timedelta(seconds=PATIENCE_SECONDS)
-    while name not in stored(database):
+    while name not in stored_ids(database):
         if datetime.now(UTC) > ends:
             raise TimeoutError(f"{name} is not stored")
         try:
@@ -167,10 +164,10 @@ def test_a_push_function_receives_the_event(
 ) -> None:
     """A message, unwrapped as Pub/Sub does it, is a CloudEvent with its ids and data."""
     source = tmp_path / "main.py"
-    source.write_text(blocks("python")[1], encoding="utf-8")
+    source.write_text(PUSH_FUNCTION, encoding="utf-8")
     host = functions_framework.create_app("on_event", str(source)).test_client()  # type: ignore[no-untyped-call]
-    for each in (failed("evt_1"), event("evt_2", event_type="processing.run_completed")):
-        message = message_of(each)
+    completed = event("evt_2", event_type="processing.run_completed")
+    for message in map(message_of, (failed("evt_1"), completed)):
         headers = {**PUSH_METADATA, **message.attributes}
         assert host.post("/", data=message.data, headers=headers).status_code == 200
 
@@ -194,12 +191,14 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def insert(connection: duckdb.DuckDBPyConnection, one: dict[str, Any], when: datetime) -> None:
+def insert(
+    connection: duckdb.DuckDBPyConnection, fields: dict[str, Any], published_at: datetime
+) -> None:
     """Add the row that Pub/Sub writes for the message of an event."""
-    message = message_of(one)
+    message = message_of(fields)
     connection.execute(
         "INSERT INTO videovector.events (publish_time, attributes, data) VALUES (?, ?, ?)",
-        [when, orjson.dumps(message.attributes).decode(), message.data.decode()],
+        [published_at, orjson.dumps(message.attributes).decode(), message.data.decode()],
     )
 
 
@@ -210,9 +209,9 @@ def run(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
     return rows
 
 
-def test_the_queries_answer_what_the_page_says(warehouse: duckdb.DuckDBPyConnection) -> None:
+def test_the_queries_return_what_the_page_says(warehouse: duckdb.DuckDBPyConnection) -> None:
     """Over a table with repeats, two runs and another type of event."""
-    view, failed_runs, history, delay = blocks("sql")
+    view, failed_runs, history, delay = find_code(PAGE, "sql")
     insert(warehouse, failed("evt_1", 1), MIDNIGHT - timedelta(hours=1))
     insert(warehouse, failed("evt_1", 1), MIDNIGHT + timedelta(hours=1))
     insert(warehouse, failed("evt_2", 2, run="run_2"), MIDNIGHT)

@@ -44,25 +44,27 @@ class Walk:
     beside: set[str]
 
 
-def section(heading: str) -> str:
-    """The text of the section whose heading begins so."""
+def find_section(heading: str) -> str:
+    """Return the text of the section whose heading begins with `heading`."""
     (text,) = re.findall(rf"^## {heading}.*?\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
     return str(text)
 
 
-def files_in(text: str) -> list[str]:
-    """The Python files that a text names, in order."""
+def find_files(text: str) -> list[str]:
+    """Return the Python files that a text names, in order."""
     return re.findall(r"`([\w/]+\.py)`", text)
 
 
-def walk(number: int) -> Walk:
-    """A walk of the page."""
-    table, _, beside = section(f"Walk {number}:").partition("Beside the path:")
-    return Walk(files_in(table), {*files_in(beside), *files_in(section("Beside every path"))})
+def read_walk(number: int) -> Walk:
+    """Return a walk of the page."""
+    table, _, beside = find_section(f"Walk {number}:").partition("Beside the path:")
+    return Walk(
+        find_files(table), {*find_files(beside), *find_files(find_section("Beside every path"))}
+    )
 
 
-def module(file: str) -> str:
-    """The module in a file of the package."""
+def module_name(file: str) -> str:
+    """Return the name of the module in a file of the package."""
     return "videovector_bridge." + file.removesuffix(".py").replace("/", ".")
 
 
@@ -95,16 +97,16 @@ def traced() -> Iterator[Trace]:
         threading.setprofile(None)
 
 
-def check(number: int, trace: Trace, kind: str, *, in_order: bool) -> None:
+def check_walk(number: int, trace: Trace, kind: str, *, in_order: bool) -> None:
     """Compare a walk with the files that were called over a backend of this kind.
 
-    The page names the files of backend `gcp`; over `embedded` those of backends count for nothing.
+    The page names the files of backend `gcp`; over `embedded` those of `backends/` are ignored.
     """
 
     def comparable(file: str) -> bool:
         return kind == "gcp" or not file.startswith("backends/")
 
-    expected = walk(number)
+    expected = read_walk(number)
     named = list(filter(comparable, expected.files))
     called = list(filter(comparable, trace.files))
 
@@ -117,26 +119,26 @@ def check(number: int, trace: Trace, kind: str, *, in_order: bool) -> None:
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_walk_is_short_and_names_each_file_once(number: int) -> None:
     """A walk is short enough to read at once, and its files exist."""
-    files = walk(number).files
+    files = read_walk(number).files
 
     assert 0 < len(files) <= LONGEST[number]
     assert len(files) == len(set(files))
-    assert not walk(number).beside & set(files)
-    assert all((PACKAGE / file).is_file() for file in {*files, *walk(number).beside})
+    assert not read_walk(number).beside & set(files)
+    assert all((PACKAGE / file).is_file() for file in {*files, *read_walk(number).beside})
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_the_files_of_a_walk_are_connected(number: int) -> None:
     """Each imports or is imported by another one, or both import the same file beside the path."""
     graph = grimp.build_graph("videovector_bridge")
-    expected = walk(number)
-    named, helpers = set(map(module, expected.files)), set(map(module, expected.beside))
+    expected = read_walk(number)
+    named, helpers = set(map(module_name, expected.files)), set(map(module_name, expected.beside))
 
     def around(name: str) -> set[str]:
         imported = graph.find_modules_directly_imported_by(name)
         return imported | (graph.find_modules_that_directly_import(name) & named)
 
-    reached, more = set[str](), {module(expected.files[0])}
+    reached, more = set[str](), {module_name(expected.files[0])}
     while more:
         reached |= more
         more = set[str]().union(*map(around, more)) & (named | helpers) - reached
@@ -168,8 +170,8 @@ def test_a_frame_passes_the_files_of_the_first_walk(
         report = drain.post("/").get_json()
 
     assert report["published"] == 1
-    # The stages run side by side, and the lease is taken first: there is no order of first calls.
-    check(1, trace, backend_settings.kind, in_order=False)
+    # The stages run concurrently, and the lease is acquired first: first calls have no order.
+    check_walk(1, trace, backend_settings.kind, in_order=False)
 
 
 def test_a_delivery_passes_the_files_of_the_second_walk(
@@ -184,7 +186,7 @@ def test_a_delivery_passes_the_files_of_the_second_walk(
         response = receiver.post("/", data=second, headers=headers(second))
 
     assert response.status_code == 204
-    check(2, trace, backend_settings.kind, in_order=True)
+    check_walk(2, trace, backend_settings.kind, in_order=True)
 
 
 def test_an_event_passes_the_files_of_the_third_walk(
@@ -200,4 +202,4 @@ def test_an_event_passes_the_files_of_the_third_walk(
         assert markers.push(message) == 200
 
     assert markers.markers() == {"run_1": "red", "run_2": "red"}
-    check(3, trace, markers.settings.kind, in_order=True)
+    check_walk(3, trace, markers.settings.kind, in_order=True)

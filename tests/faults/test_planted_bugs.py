@@ -18,7 +18,7 @@ from videovector_bridge.ingest.batcher import Batch, Batcher
 from videovector_bridge.ingest.large_frames import LargeFramePublisher
 from videovector_bridge.ingest.lease import Lease
 from videovector_bridge.ingest.publisher import Publisher
-from videovector_bridge.ingest.stream_document import COLLECTION, claimed
+from videovector_bridge.ingest.stream_document import COLLECTION, claim_fields
 
 BUCKET, NO_BUCKET, REFUSED, FILTERS = HISTORIES
 
@@ -91,12 +91,12 @@ def test_a_lease_without_its_token_is_found(
 
 def test_a_lease_without_a_new_token_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Acquiring the lease does not raise the token."""
-    honest = claimed
+    honest = claim_fields
 
     def same_token(known: Mapping[str, Any], *others: Any) -> dict[str, Any]:
         return honest(known, *others) | {"fencing_token": known.get("fencing_token", 1)}
 
-    monkeypatch.setattr(lease_module, "claimed", same_token)
+    monkeypatch.setattr(lease_module, "claim_fields", same_token)
 
     assert "without a new token" in find(lambda: kill_each_step(REFUSED, EMBEDDED, 1))
 
@@ -201,12 +201,12 @@ def test_a_lane_that_continues_after_a_failure_is_found(monkeypatch: pytest.Monk
 
 def test_a_window_that_forgets_the_cursor_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A window begins at the start of the stream after a death."""
-    honest = claimed
+    honest = claim_fields
 
     def forget(known: Mapping[str, Any], *others: Any) -> dict[str, Any]:
         return honest(known, *others) | {"cursor": None}
 
-    monkeypatch.setattr(lease_module, "claimed", forget)
+    monkeypatch.setattr(lease_module, "claim_fields", forget)
 
     assert "moves the cursor while it acquires the lease" in find(
         lambda: kill_each_step(BUCKET, EMBEDDED, 1)

@@ -9,7 +9,7 @@ import pytest
 from tests.support import parts_model
 from tests.support.effect_histories import EXAMPLES, check_history
 from videovector_bridge.automate.effects import steps
-from videovector_bridge.automate.effects.effects import Effects
+from videovector_bridge.automate.effects.effects import Attempt
 from videovector_bridge.automate.effects.parts import Progress
 from videovector_bridge.automate.effects.record import Record, Refusal, State
 
@@ -38,13 +38,13 @@ def test_without_a_bug_nothing_is_found() -> None:
 
 def test_a_claim_that_ends_before_the_report_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The event stops being pending before its refusal is published."""
-    honest = Effects._publish
+    honest = Attempt._publish
 
-    def early(self: Effects, attempt: Any, record: Record, report: Any) -> None:
-        self._change(attempt, lambda known: known and without_claim(known, attempt.key))
-        honest(self, attempt, record, report)
+    def early(self: Attempt, record: Record) -> None:
+        self._change(lambda known: known and without_claim(known, self.key))
+        honest(self, record)
 
-    monkeypatch.setattr(Effects, "_publish", early)
+    monkeypatch.setattr(Attempt, "_publish", early)
 
     assert "stops being pending without an outcome" in find()
 
@@ -118,12 +118,12 @@ def test_a_redelivery_that_does_not_report_is_found(monkeypatch: pytest.MonkeyPa
 
 def test_a_redelivery_that_only_reports_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused state that took effect stays on the target when its handler died."""
-    honest = steps.refusal_of
+    honest = steps.to_refusal
 
     def careless(*arguments: Any, **named: Any) -> Refusal:
         return replace(honest(*arguments, **named), restore=False)
 
-    monkeypatch.setattr(steps, "refusal_of", careless)
+    monkeypatch.setattr(steps, "to_refusal", careless)
 
     assert "its record says" in find()
 

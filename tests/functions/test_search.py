@@ -166,7 +166,7 @@ def test_a_claimed_match_stops_no_other(searches: DeployedFunction) -> None:
     segment_id = sorted(all_segments(searches))[3]
     key = key_of_segment(searches, segment_id)
     searches.backend.documents.write(
-        "effects", f"match:{key}", record_of(key, until).fields(), replaces=None, timeout=10
+        "effects", f"match:{key}", record_of(key, until).to_fields(), replaces=None, timeout=10
     )
 
     assert searches.push(completed()) == 503
@@ -218,7 +218,7 @@ def test_a_page_that_is_refused_loses_no_match_before_it(embedded: DeployedFunct
     embedded.change(with_api(playground_filter_search=failing))
     key, until = match_key("crowds", rows[0]), time.time() + 1_000
     embedded.backend.documents.write(
-        "effects", f"match:{key}", record_of(key, until).fields(), replaces=None, timeout=10
+        "effects", f"match:{key}", record_of(key, until).to_fields(), replaces=None, timeout=10
     )
 
     assert embedded.push(completed()) == 503

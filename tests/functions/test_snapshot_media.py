@@ -148,7 +148,7 @@ def test_first_events_share_one_batch_loader(
 
     def first(_: int) -> int:
         together.wait()
-        return id(snapshot_media._batch_loader(context))
+        return id(snapshot_media._get_batch_loader(context))
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(first, range(8)))) == 1
@@ -312,7 +312,7 @@ def test_an_error_response_rejects_only_the_video_that_causes_it(
     http = httpx.Client(transport=httpx.MockTransport(handle))
     client = VideoVectorClient("https://api.example.test/api/v2", lambda: "key", http=http)
     context = in_one_batch(4)(replace(embedded.context, api=client))
-    loader = snapshot_media._batch_loader(context)
+    loader = snapshot_media._get_batch_loader(context)
 
     def title(video_id: str) -> str:
         try:

@@ -26,28 +26,28 @@ def run_blocks() -> Iterator[tuple[str, str]]:
 
 def test_the_files_are_formatted() -> None:
     """`terraform fmt -recursive infra` changes nothing."""
-    done = terraform(ROOT / "infra", "fmt", "-check", "-diff", "-recursive")
+    completed = terraform(ROOT / "infra", "fmt", "-check", "-diff", "-recursive")
 
-    assert done.returncode == 0, done.stdout
+    assert completed.returncode == 0, completed.stdout
 
 
 def test_the_files_are_valid(infra: Path) -> None:
     """`terraform validate` accepts them."""
-    done = terraform(infra, "validate")
+    completed = terraform(infra, "validate")
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
 def test_the_scanner_finds_nothing() -> None:
     """Every skipped check has a reason in the file."""
     options = ("--framework", "terraform", "--skip-download", "--compact", "--output", "json")
-    done = subprocess.run(
+    completed = subprocess.run(
         [SCANNER, "--directory", ROOT / "infra", *options],
         capture_output=True,
         text=True,
         check=False,
     )
-    results = json.loads(done.stdout)["results"]
+    results = json.loads(completed.stdout)["results"]
 
     assert [f"{each['check_id']} {each['resource']}" for each in results["failed_checks"]] == []
     assert all(each["check_result"]["suppress_comment"] for each in results["skipped_checks"])

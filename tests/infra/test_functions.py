@@ -59,8 +59,8 @@ def functions(runs: Runs, run: str) -> Mapping[str, Function]:
 def planned(runs: Runs, run: str, kind: str) -> dict[str, Mapping[str, Any]]:
     """Planned resources of one type, by name."""
     changes = runs("grants.tftest.hcl")[run].changes
-    resources = [each["change"]["after"] for each in changes if each["type"] == kind]
-    return {each["name"]: each for each in resources}
+    resources = [change["change"]["after"] for change in changes if change["type"] == kind]
+    return {resource["name"]: resource for resource in resources}
 
 
 def service(function: Function) -> Mapping[str, Any]:
@@ -71,17 +71,21 @@ def service(function: Function) -> Mapping[str, Any]:
 
 def test_entry_points_agree_with_topology_and_code(functions: Mapping[str, Function]) -> None:
     """Each entry point of main.py is deployed once, with its name in the topology."""
-    made = {name: each["build_config"][0]["entry_point"] for name, each in functions.items()}
+    deployed = {
+        name: function["build_config"][0]["entry_point"] for name, function in functions.items()
+    }
 
-    assert made == {name: each["entry_point"] for name, each in TOPOLOGY["functions"].items()}
-    assert sorted(made.values()) == sorted({*INGEST, *subscribers()})
+    assert deployed == {
+        name: function["entry_point"] for name, function in TOPOLOGY["functions"].items()
+    }
+    assert sorted(deployed.values()) == sorted({*INGEST, *subscribers()})
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_variable_that_is_set_is_read(functions: Mapping[str, Function], name: str) -> None:
     """The function that has the variable reads it, so none is misspelt or unused."""
     environment = service(functions[name])["environment_variables"]
-    values = {key: each for key, each in environment.items() if not key.endswith("_FILE")}
+    values = {key: value for key, value in environment.items() if not key.endswith("_FILE")}
     environment_reads = RecordingEnvironment(values | SECRETS)
 
     SETTINGS.get(name, subscriber_settings)(environment_reads)

@@ -10,7 +10,7 @@ from infra.local.clouds.pusher import Pusher
 from infra.local.topology import Subscription
 from tests.support.patience import until
 from videovector_bridge.backends import open_backend
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.settings import BackendSettings
 

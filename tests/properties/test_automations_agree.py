@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from videovector_bridge.automate.automations.reader import read_automations
-from videovector_bridge.automate.automations.schema import automations_schema
+from videovector_bridge.automate.automations.schema import build_schema
 from videovector_bridge.automate.check.check import check_automations
 
-VALIDATOR = Draft7Validator(automations_schema())
+VALIDATOR = Draft7Validator(build_schema())
 texts = st.sampled_from(
     ["", "run", "runs", "stream", "{event.run_id}", "{event.x}", "{x}", "{", "event.payload", "1 +"]
 ) | st.text(st.characters(codec="ascii", exclude_characters="\x7f"), max_size=4)

@@ -12,14 +12,14 @@ from jsonschema import Draft7Validator
 
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.reader import OWN_KEYS, read_automations
-from videovector_bridge.automate.automations.schema import automations_schema
+from videovector_bridge.automate.automations.schema import build_schema
 from videovector_bridge.automate.check.check import check_automations
 from videovector_bridge.automate.check.overruled import find_overruled
 from videovector_bridge.automate.plan import plan
 from videovector_bridge.automate.received import ReceivedEvent, parse_event
 from videovector_bridge.errors import SettingsError
 
-VALIDATOR = Draft7Validator(automations_schema())
+VALIDATOR = Draft7Validator(build_schema())
 FIELDS = sorted({name for action in ACTIONS.values() for name in action.fields})
 CONDITION = ("field", "operator", "type", "value")
 

@@ -42,7 +42,7 @@ def _times(shape: list[int], bound: list[Any]) -> int:
 def cost(source: str, payload: Any) -> int:
     """The bound of the work for an event with this payload."""
     expression = compile_expression(source)
-    return expression.cost.of(EventValues({"payload": payload}).excerpt(expression.paths))
+    return expression.cost.estimate(EventValues({"payload": payload}).extract(expression.paths))
 
 
 @given(shapes, trees)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.pubsub_filter import lets_through
-from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, filters
+from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, derive_filters
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.event_values import EventValues
 
@@ -37,7 +37,7 @@ def test_what_applies_passes(
         for number, (on, asked) in enumerate(automations)
     )
     read = read_automations(text, "a.toml")
-    filter_ = filters(read)["upsert_marker"]
+    filter_ = derive_filters(read)["upsert_marker"]
     attributes = {"ce-type": f"com.vectormethods.{event_type}", "ce-channel": channel}
 
     assert len(filter_.encode()) <= MAX_FILTER_BYTES

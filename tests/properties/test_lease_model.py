@@ -225,7 +225,7 @@ def _next(drain: Drain, cursor: str) -> Intent | None:
     """The position at `cursor`, unless the window must first abandon an old one."""
     assert drain.lease is not None
     assert drain.begun is not None
-    if drain.origin.change_since(drain.lease.fields):
+    if drain.origin.find_change(drain.lease.fields):
         return None
     return Intent(cursor, drain.begun.start_from, by_policy=drain.begun.by_policy)
 
@@ -260,12 +260,12 @@ def _compare_nothing(patch: pytest.MonkeyPatch) -> None:
 def _change_claimed(
     patch: pytest.MonkeyPatch, change: Callable[[Mapping[str, Any], Origin], dict[str, Any]]
 ) -> None:
-    honest = stream_document.claimed
+    honest = stream_document.claim_fields
 
     def wrong(known: Mapping[str, Any], owner: str, origin: Origin, seconds: float) -> Any:
         return honest(known, owner, origin, seconds) | change(known, origin)
 
-    patch.setattr(leases, "claimed", wrong)
+    patch.setattr(leases, "claim_fields", wrong)
 
 
 def _keep_the_token(patch: pytest.MonkeyPatch) -> None:

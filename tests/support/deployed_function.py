@@ -85,7 +85,7 @@ class DeployedFunction:
             "PREVIEW_BUCKET": settings.preview_bucket,
             "VIDEO_VECTOR_BASE_URL": standin.api_url,
             "VIDEO_VECTOR_API_KEY": standin.keys[scope],
-            "API_TIMEOUT_SECONDS": "5",
+            "API_TIMEOUT_SECONDS": "30",
             "AUTOMATIONS_FILE": str(self.file),
             "SIGNED_URL_BUCKETS": "",
         }.items():

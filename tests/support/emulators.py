@@ -82,7 +82,7 @@ def _emulators_or_reason(request: pytest.FixtureRequest) -> Iterator[Emulators |
 
 @pytest.fixture(scope="session")
 def emulators(_emulators_or_reason: Emulators | Unavailable) -> Emulators:
-    """All emulators, for the whole session; skips or fails the test where there are none."""
+    """All emulators, for the whole session; skips or fails the test if there are none."""
     if isinstance(_emulators_or_reason, Unavailable):
         if os.environ.get("CI", "").lower() == "true":
             pytest.fail(_emulators_or_reason.reason, pytrace=False)
@@ -102,7 +102,7 @@ def gcp_settings(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> Backe
     with PublisherClient(transport=transport) as publisher:
         for topic in TOPICS:
             publisher.create_topic(name=f"projects/{project}/topics/{topic}")
-    # The library needs no credentials if the environment has the address of an emulator.
+    # With its emulator in the environment the library needs no credentials.
     for bucket in (claims, previews):
         Client(project=project).create_bucket(bucket)
     return BackendSettings("gcp", project, "", claims, previews)
@@ -117,13 +117,13 @@ def embedded_settings(tmp_path: Path) -> BackendSettings:
 
 @pytest.fixture
 def gcp_backend(gcp_settings: BackendSettings) -> Backend:
-    """Google's emulators as a backend, in a project of its own."""
+    """Google's emulators as a backend, in a new project."""
     return open_backend(gcp_settings)
 
 
 @pytest.fixture
 def embedded_backend(embedded_settings: BackendSettings) -> Backend:
-    """The embedded backend in a folder of its own."""
+    """The embedded backend in a new folder."""
     return open_backend(embedded_settings)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.events import Event, decode_event, event_message
 from videovector_bridge.ingest.delivery import VerifiedDelivery, decode_delivery
-from videovector_bridge.ingest.delivery import message_of as delivered_message
+from videovector_bridge.ingest.delivery import build_message as delivered_message
 
 SOURCE = "//127.0.0.1/processing/events"
 

@@ -320,7 +320,7 @@ class LeaseStore:
             expected = "host_changed"
         elif fields["cursor"] is not None and self.belongs[1] != drain.origin.filters:
             expected = "filters_changed"
-        assert drain.origin.change_since(fields) == expected, f"not {expected!r}"
+        assert drain.origin.find_change(fields) == expected, f"not {expected!r}"
 
     def _expected_of_acquire(self, drain: Drain, stored: Document | None) -> type | None:
         """Return what `acquire` must return for this document; None: it must try to write."""

@@ -1,6 +1,6 @@
-"""The longest time that a test waits: longer than anything takes on a slow machine.
+"""The longest wait of a test: longer than any operation takes on a slow machine.
 
-A wait ends as soon as its condition holds, so only a failing test waits so long.
+A wait ends as soon as its condition is true, so only a failing test takes that long.
 """
 
 import time
@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Final
 
 PATIENCE_SECONDS: Final = 300.0
+"""An operation that takes longer counts as one that never ends."""
 
 
-def until(holds: Callable[[], bool]) -> bool:
-    """Wait until the condition holds. Returns whether it does."""
+def until(condition: Callable[[], bool]) -> bool:
+    """Wait until the condition is true; return whether it is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds() and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return holds()
+    return condition()

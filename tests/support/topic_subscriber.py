@@ -11,7 +11,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from tests.support.patience import PATIENCE_SECONDS
 from videovector_bridge.backends import BackendSettings
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.ports import Message
 

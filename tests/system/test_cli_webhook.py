@@ -44,7 +44,7 @@ class Bridge:
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the command line."""
-        done = subprocess.run(
+        completed = subprocess.run(
             [str(SCRIPT), "webhook", *arguments],
             env=self._environment | variables,
             capture_output=True,
@@ -52,18 +52,18 @@ class Bridge:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-        output = done.stdout + done.stderr
+        output = completed.stdout + completed.stderr
 
         assert "whsec_" not in output
         assert self.standin.keys["admin"] not in output
         assert "Traceback" not in output
-        return done
+        return completed
 
     def run_json(self, *arguments: str) -> Any:
         """Run a command that must succeed and return its JSON."""
-        done = self.run(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        completed = self.run(*arguments, "--json")
+        assert completed.returncode == 0, completed.stderr
+        return json.loads(completed.stdout)
 
     def ensure(self, *more: str) -> Any:
         """Run `ensure`."""
@@ -120,10 +120,10 @@ def test_drift_and_surplus_webhooks_are_repaired(bridge: Bridge) -> None:
             name="double", url="https://x.test", events=["media.created"], metadata=mark
         )
         sdk.webhooks.update(webhook_id, status="paused", url="https://gone.test", name="x")
-    done = bridge.ensure()
+    result = bridge.ensure()
 
-    assert set(done["changed"]) == {"status", "url", "name", "index_ids"}
-    assert done["removed"] == [double.webhook_id]
+    assert set(result["changed"]) == {"status", "url", "name", "index_ids"}
+    assert result["removed"] == [double.webhook_id]
     ids = bridge.standin.control.webhook_events(5)
     assert until(lambda: set(ids) <= set(bridge.published()))
 

@@ -78,9 +78,9 @@ def test_deploy_prepares_an_empty_project_and_runs_terraform(
     repository: Path, cloud: Path, path: str, key_file: str
 ) -> None:
     """It enables APIs, creates the secret, its key and the state's bucket, and runs Terraform."""
-    done = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
+    completed = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
 
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     changes = [
         line for line in command_lines(cloud) if " describe " not in line and " list " not in line
     ]
@@ -122,10 +122,10 @@ def test_the_key_is_in_no_argument_and_no_output(
     repository: Path, cloud: Path, path: str, key_file: str
 ) -> None:
     """Only `gcloud` reads it, once, from standard input."""
-    done = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
+    completed = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
 
     assert [call["stdin"] for call in calls(cloud) if call["stdin"]] == [KEY]
-    assert KEY not in " ".join(command_lines(cloud)) + done.stdout + done.stderr
+    assert KEY not in " ".join(command_lines(cloud)) + completed.stdout + completed.stderr
 
 
 def test_a_second_deploy_creates_nothing(
@@ -134,21 +134,21 @@ def test_a_second_deploy_creates_nothing(
     """An existing key is kept, and the key file is not read."""
     make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
     first = len(calls(cloud))
-    done = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
+    completed = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
 
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     assert not [
         line for line in command_lines(cloud)[first:] if " create " in line or " add " in line
     ]
-    assert "gcloud secrets versions add videovector-api-key" in done.stdout
+    assert "gcloud secrets versions add videovector-api-key" in completed.stdout
 
 
 def test_a_plan_creates_nothing(repository: Path, cloud: Path, path: str) -> None:
     """It changes nothing in the project, and writes no backend: an empty project has no state."""
-    done = make(repository, path, "plan", **SETTINGS)
+    completed = make(repository, path, "plan", **SETTINGS)
 
-    assert done.returncode == 0, done.stderr
-    assert "empty project" in done.stdout
+    assert completed.returncode == 0, completed.stderr
+    assert "empty project" in completed.stdout
     assert not (repository / "infra" / "backend.tf").exists()
     assert {" ".join(line.split()[:3]) for line in command_lines(cloud)} == {
         "gcloud projects describe",
@@ -178,9 +178,11 @@ def test_each_variables_file_has_a_state_of_its_own(
     variables = tmp_path / "eu.staging.tfvars"
     variables.write_text('prefix = "staging-"\n', encoding="utf-8")
 
-    done = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file, VARS=str(variables))
+    completed = make(
+        repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file, VARS=str(variables)
+    )
 
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     backend = (repository / "infra" / "backend.tf").read_text(encoding="utf-8")
     assert 'prefix = "eu.staging"' in backend
     assert any(f"-var-file={variables}" in line for line in command_lines(cloud))
@@ -208,7 +210,7 @@ def test_all_wrong_settings_are_reported_at_once(
     variables = tmp_path / "x.tfvars"
     variables.write_text('region = "us-east1"\nproject_id="p"\nlabels = {}\n', encoding="utf-8")
 
-    done = make(
+    completed = make(
         repository,
         path,
         "deploy",
@@ -220,32 +222,32 @@ def test_all_wrong_settings_are_reported_at_once(
         API_KEY_FILE="no/such/key",  # pragma: allowlist secret
     )
 
-    assert done.returncode == 2
+    assert completed.returncode == 2
     for name in ("PROJECT must", "REGION must", "API_KEY_SECRET must", "AUTOMATIONS_FILE:"):
-        assert f"  {name}" in done.stderr
-    assert "  API_KEY_FILE: file no/such/key does not exist" in done.stderr
-    assert "VARS sets region: set it with REGION=" in done.stderr
-    assert "VARS sets project_id: set it with PROJECT=" in done.stderr
-    assert "labels" not in done.stderr
+        assert f"  {name}" in completed.stderr
+    assert "  API_KEY_FILE: file no/such/key does not exist" in completed.stderr
+    assert "VARS sets region: set it with REGION=" in completed.stderr
+    assert "VARS sets project_id: set it with PROJECT=" in completed.stderr
+    assert "labels" not in completed.stderr
     assert calls(cloud) == []
 
 
 def test_a_region_is_required(repository: Path, path: str) -> None:
     """There is no default region that may be on another continent."""
-    done = make(repository, path, "plan", PROJECT="test-project")
+    completed = make(repository, path, "plan", PROJECT="test-project")
 
-    assert done.returncode == 2
-    assert "REGION must be a region" in done.stderr
+    assert completed.returncode == 2
+    assert "REGION must be a region" in completed.stderr
 
 
 def test_without_a_key_the_error_names_the_setting(
     repository: Path, cloud: Path, path: str
 ) -> None:
     """Without a terminal it cannot ask for the key."""
-    done = make(repository, path, "deploy", **SETTINGS)
+    completed = make(repository, path, "deploy", **SETTINGS)
 
-    assert done.returncode == 1
-    assert "API_KEY_FILE=path" in done.stderr
+    assert completed.returncode == 1
+    assert "API_KEY_FILE=path" in completed.stderr
     assert not [line for line in command_lines(cloud) if line.startswith("terraform")]
 
 
@@ -257,11 +259,11 @@ def test_an_invalid_key_is_not_stored(
     file = tmp_path / "key"
     file.write_text(content, encoding="utf-8")
 
-    done = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=str(file))
+    completed = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=str(file))
 
-    assert done.returncode == 1
-    assert f"{file} is not" in done.stderr
-    assert not content or content not in done.stderr
+    assert completed.returncode == 1
+    assert f"{file} is not" in completed.stderr
+    assert not content or content not in completed.stderr
     assert not [line for line in command_lines(cloud) if " versions add " in line]
 
 
@@ -283,12 +285,12 @@ def test_a_failed_step_ends_the_deployment(
     """The error names the step, and no later step runs."""
     (cloud / "refuse").write_text(refused)
 
-    done = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
+    completed = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
 
-    assert done.returncode == 1
-    assert message in done.stderr
+    assert completed.returncode == 1
+    assert message in completed.stderr
     assert refused in command_lines(cloud)[-1]
-    assert "Deployed" not in done.stdout
+    assert "Deployed" not in completed.stdout
 
 
 def test_filters_that_exclude_needed_events_are_refused(
@@ -300,11 +302,11 @@ def test_filters_that_exclude_needed_events_are_refused(
     content["subscriptions"]["upsert-markers"]["filter"] = 'attributes.ce-type = "no.such"'
     topology.write_text(json.dumps(content), encoding="utf-8")
 
-    done = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
+    completed = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
 
-    assert done.returncode == 1
-    assert "upsert-markers" in done.stderr
-    assert f"--topology {topology} --write" in done.stderr
+    assert completed.returncode == 1
+    assert "upsert-markers" in completed.stderr
+    assert f"--topology {topology} --write" in completed.stderr
     assert not (cloud / "bucket").exists()
 
 
@@ -315,19 +317,19 @@ def test_a_users_backend_is_not_changed(
     file = repository / "infra" / "backend.tf"
     file.write_text('terraform {\n  backend "local" {}\n}\n', encoding="utf-8")
 
-    done = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
+    completed = make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
 
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     assert file.read_text(encoding="utf-8").startswith("terraform {")
     assert not [line for line in command_lines(cloud) if " buckets " in line]
 
 
 def test_destroy_without_a_state_fails(repository: Path, cloud: Path, path: str) -> None:
     """Otherwise Terraform would report success without deleting anything."""
-    done = make(repository, path, "destroy", **SETTINGS)
+    completed = make(repository, path, "destroy", **SETTINGS)
 
-    assert done.returncode == 1
-    assert "there is nothing to destroy" in done.stderr
+    assert completed.returncode == 1
+    assert "there is nothing to destroy" in completed.stderr
     assert not [line for line in command_lines(cloud) if line.startswith("terraform")]
 
 
@@ -336,11 +338,11 @@ def test_destroy_prints_what_remains(
 ) -> None:
     """The key and the state are not managed by Terraform."""
     make(repository, path, "deploy", **SETTINGS, API_KEY_FILE=key_file)
-    done = make(repository, path, "destroy", **SETTINGS)
+    completed = make(repository, path, "destroy", **SETTINGS)
 
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     assert command_lines(cloud)[-1].startswith("terraform destroy ")
-    assert "gcloud secrets delete videovector-api-key --project=test-project" in done.stdout
+    assert "gcloud secrets delete videovector-api-key --project=test-project" in completed.stdout
 
 
 def test_a_missing_tool_is_reported(repository: Path, tmp_path: Path) -> None:
@@ -349,8 +351,8 @@ def test_a_missing_tool_is_reported(repository: Path, tmp_path: Path) -> None:
     folder.mkdir()
     put_on_path(folder, ("gcloud",))
 
-    done = make(repository, str(folder / "bin"), "plan", **SETTINGS)
+    completed = make(repository, str(folder / "bin"), "plan", **SETTINGS)
 
-    assert done.returncode == 1
-    assert "terraform not found" in done.stderr
+    assert completed.returncode == 1
+    assert "terraform not found" in completed.stderr
     assert calls(folder) == []

@@ -8,7 +8,7 @@ import pytest
 
 from infra.local.clouds.emulators import Emulators
 from infra.local.processes.upstream import Upstream
-from infra.local.scenario.selected import selected_ids, selects_everything
+from infra.local.scenario.selected import fetch_selected_ids, selects_everything
 from infra.local.topology import read_topology
 from infra.standin import StandIn, StandInConfig
 from tests.support.launcher import Launcher, processes_of
@@ -259,7 +259,7 @@ def test_filtered_streams_require_the_selected_events() -> None:
             }
         )
         streams = tuple(settings.streams.values())
-        selected = selected_ids(Upstream(standin.api_url, standin.keys), streams)
+        selected = fetch_selected_ids(Upstream(standin.api_url, standin.keys), streams)
 
     assert not selects_everything(streams)
     assert selected == set(ids[1:])

@@ -22,7 +22,7 @@ from infra.local.processes.functions import ROOT
 from infra.local.topology import read_topology
 from tests.support.launcher import Launcher, processes_of
 from tests.support.patience import until
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.gcp.channels import open_transport
 
 EMBEDDED = {"BACKEND": "embedded"}
@@ -34,9 +34,18 @@ FAILED_RUN = {"event_type": "processing.run_failed", "run_id": "run_mine"}
 
 
 @pytest.fixture
-def quiet(tmp_path: Path) -> Iterator[tuple[Launcher, dict[str, Any]]]:
+def temporary(tmp_path: Path) -> Path:
+    """The folder for temporary files of `quiet`."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def quiet(tmp_path: Path, temporary: Path) -> Iterator[tuple[Launcher, dict[str, Any]]]:
     """A served embedded stack without a scheduler, and its endpoints."""
     environment = EMBEDDED | {"SCHEDULE_SECONDS": "0", "IDLE_SECONDS": "1", "MAX_EVENTS": "50"}
+    environment["TMPDIR"] = str(temporary)
     with Launcher(tmp_path, "serve", environment=environment) as launcher:
         yield launcher, launcher.endpoints()
 
@@ -74,7 +83,7 @@ def test_the_command_line_manages_the_webhook(quiet: tuple[Launcher, dict[str, A
     secrets_file = endpoints["webhook_secrets_file"]
 
     for command in (["rotate", "--grace", "0s", "--secret-file", secrets_file], ["test"]):
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "videovector_bridge.cli", "webhook", *command],
             cwd=ROOT,
             env=environment,
@@ -82,8 +91,8 @@ def test_the_command_line_manages_the_webhook(quiet: tuple[Launcher, dict[str, A
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-    assert "was seen on" in done.stderr
+        assert completed.returncode == 0, completed.stderr
+    assert "was seen on" in completed.stderr
 
 
 def test_the_addresses_in_the_file_work(quiet: tuple[Launcher, dict[str, Any]]) -> None:
@@ -136,16 +145,22 @@ def test_a_stand_in_that_is_killed_ends_the_stack(quiet: tuple[Launcher, dict[st
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
-def test_no_process_is_left_after_a_signal(
-    quiet: tuple[Launcher, dict[str, Any]], number: signal.Signals, status: int
+def test_nothing_is_left_after_a_signal(
+    quiet: tuple[Launcher, dict[str, Any]],
+    temporary: Path,
+    number: signal.Signals,
+    status: int,
 ) -> None:
-    """Every process ends, and the endpoints file is removed, except after SIGKILL."""
-    launcher, _ = quiet
+    """Every process ends; except after SIGKILL, temporary files and the endpoints are removed."""
+    launcher, endpoints = quiet
     sessions = launcher.sessions()
+    files = (endpoints["embedded_dir"], endpoints["webhook_secrets_file"])
+    assert all(Path(file).exists() and Path(file).is_relative_to(temporary) for file in files)
 
     assert launcher.end(number) == status
     assert launcher.endpoints_file.exists() is (number == signal.SIGKILL)
     assert until(lambda: not processes_of(sessions)), processes_of(sessions)
+    assert bool(list(temporary.iterdir())) is (number == signal.SIGKILL)
 
 
 def test_the_scheduler_runs_windows(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from videovector import VideoVector
 from infra.local.processes.functions import ROOT, Function
 from infra.standin import WEBHOOK_EVENTS, StandIn, StandInConfig
 from tests.support.patience import PATIENCE_SECONDS
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.ports import Message
 
 
@@ -40,7 +40,7 @@ class Channel:
             "VIDEO_VECTOR_API_KEY": self.standin.keys["admin"],
         }
         command = [sys.executable, "-m", "videovector_bridge.cli", "webhook", *arguments]
-        done = subprocess.run(
+        completed = subprocess.run(
             [*command, "--secret-file", str(self.secrets_file)],
             cwd=ROOT,
             env=environment,
@@ -48,8 +48,8 @@ class Channel:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout + completed.stderr
 
     def sdk(self) -> VideoVector:
         """The vendor's SDK with an admin key."""

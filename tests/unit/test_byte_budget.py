@@ -1,4 +1,4 @@
-"""`byte_budget`: how many bytes are in use at once, and who gets those that become free."""
+"""`byte_budget`: the bytes in use at once, and the order of waiting threads."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ SMALL = 10
 
 
 class Holder(threading.Thread):
-    """Reserves in a thread of its own, waiting if it must, until `give_back`."""
+    """Reserves in its own thread, waits if necessary, until `give_back`."""
 
     def __init__(self, budget: ByteBudget, size: int, wait_seconds: float) -> None:
         super().__init__(daemon=True)
@@ -28,11 +28,11 @@ class Holder(threading.Thread):
             assert self._may_give_back.wait(PATIENCE_SECONDS)
 
     def waits(self) -> bool:
-        """Whether it has neither got its bytes nor given up."""
+        """Whether it still waits for its bytes."""
         return not self._decided.is_set()
 
     def has_bytes(self) -> bool:
-        """Whether it got its bytes in the end."""
+        """Whether it got its bytes."""
         assert self._decided.wait(PATIENCE_SECONDS)
         return self._reserved
 
@@ -53,11 +53,11 @@ def start(budget: ByteBudget, size: int, wait_seconds: float = PATIENCE_SECONDS)
 
 
 def in_line(budget: ByteBudget) -> int:
-    """How many wait."""
+    """Return the number of waiting threads."""
     return sum(map(len, budget._waiting.values()))
 
 
-def test_what_is_reserved_is_not_free_until_it_is_given_back() -> None:
+def test_reserved_bytes_are_not_free_until_they_are_released() -> None:
     """Also after an error."""
     budget = ByteBudget(10)
     with budget.reserve(6) as first, budget.reserve(5) as second, budget.reserve(4) as third:
@@ -70,7 +70,7 @@ def test_what_is_reserved_is_not_free_until_it_is_given_back() -> None:
 
 
 def test_large_sizes_leave_room_for_small_ones() -> None:
-    """Slow callers with large sizes exclude other large ones, and no small one."""
+    """Slow callers with large sizes exclude other large sizes, but no small one."""
     budget = ByteBudget(100, small_bytes=SMALL, small_share=40)
     large = SMALL + 40
     with budget.reserve(large) as first, budget.reserve(large) as second:
@@ -79,8 +79,8 @@ def test_large_sizes_leave_room_for_small_ones() -> None:
             assert small
 
 
-def test_bytes_that_become_free_go_to_who_waits() -> None:
-    """The wait ends with the bytes, not with its time."""
+def test_free_bytes_are_for_waiting_threads() -> None:
+    """The wait ends as soon as the bytes are free."""
     budget = ByteBudget(100)
     first = start(budget, 60)
     second = start(budget, 60)
@@ -93,7 +93,7 @@ def test_bytes_that_become_free_go_to_who_waits() -> None:
 
 
 def test_a_wait_ends() -> None:
-    """Then nothing is reserved, and nothing is given back."""
+    """Then nothing is reserved, and nothing is released."""
     budget = ByteBudget(100)
     with budget.reserve(60), budget.reserve(60, 0.01) as reserved:
         assert not reserved
@@ -101,8 +101,8 @@ def test_a_wait_ends() -> None:
         assert (everything, more) == (True, False)
 
 
-def test_what_can_never_be_free_is_not_waited_for() -> None:
-    """Nor does it keep others waiting."""
+def test_a_size_that_can_never_be_free_does_not_wait() -> None:
+    """Nor do others wait for it."""
     budget = ByteBudget(100, small_bytes=SMALL, small_share=40)
     with budget.reserve(101, PATIENCE_SECONDS) as too_large:
         assert not too_large
@@ -110,8 +110,8 @@ def test_what_can_never_be_free_is_not_waited_for() -> None:
         assert not too_large_beside_the_small
 
 
-def test_who_waits_is_served_in_order() -> None:
-    """A large size is not passed by smaller ones that would fit, whether they wait or not."""
+def test_waiting_threads_are_served_in_order() -> None:
+    """Smaller sizes that would fit do not overtake a large one, whether they wait or not."""
     budget = ByteBudget(100)
     first = start(budget, 60)
     second, third, fourth = start(budget, 80), start(budget, 30), start(budget, 20)
@@ -128,8 +128,8 @@ def test_who_waits_is_served_in_order() -> None:
     fourth.give_back()
 
 
-def test_who_gives_up_makes_way() -> None:
-    """The next in line is served, though nothing was given back."""
+def test_after_a_timeout_the_next_in_line_is_served() -> None:
+    """The next in line is served although nothing was released."""
     budget = ByteBudget(100)
     first = start(budget, 60)
     second = start(budget, 80, wait_seconds=0.2)
@@ -141,8 +141,8 @@ def test_who_gives_up_makes_way() -> None:
         holder.give_back()
 
 
-def test_small_sizes_pass_large_ones_that_wait() -> None:
-    """They have a share of their own."""
+def test_small_sizes_overtake_large_ones_that_wait() -> None:
+    """They have their own share."""
     budget = ByteBudget(100, small_bytes=SMALL, small_share=40)
     first = start(budget, 50)
     second = start(budget, 50)
@@ -155,8 +155,8 @@ def test_small_sizes_pass_large_ones_that_wait() -> None:
     second.give_back()
 
 
-def test_threads_that_wait_all_get_their_turn() -> None:
-    """Eight of them, again and again; never more than the budget at once."""
+def test_all_waiting_threads_are_served() -> None:
+    """Eight of them, repeatedly; never more than the budget at once."""
     budget, lock = ByteBudget(100), threading.Lock()
     in_use, most = 0, 0
 
@@ -176,8 +176,8 @@ def test_threads_that_wait_all_get_their_turn() -> None:
     assert in_line(budget) == 0
 
 
-def test_threads_never_hold_more_than_the_budget() -> None:
-    """Whatever they reserve at once; in the end all of it is free."""
+def test_threads_never_reserve_more_than_the_budget() -> None:
+    """For any sizes at once; in the end all bytes are free."""
     budget, together = ByteBudget(100), threading.Barrier(8)
 
     def hold(_: int) -> bool:

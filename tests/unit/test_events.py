@@ -27,17 +27,17 @@ SOURCE = "//api.example.test/processing/events"
 
 
 def decoded(**fields: Any) -> Event:
-    """The event with these fields, which must be a good one."""
-    found = decode_event(event(1, **fields))
-    assert isinstance(found, Event)
-    return found
+    """Return the event with these fields, which must be valid."""
+    result = decode_event(event(1, **fields))
+    assert isinstance(result, Event)
+    return result
 
 
 def rejected(data: bytes) -> str:
-    """The code that these bytes are rejected with."""
-    found = decode_event(data)
-    assert isinstance(found, Rejection)
-    return found.code
+    """Return the code of the rejection of these bytes."""
+    result = decode_event(data)
+    assert isinstance(result, Rejection)
+    return result.code
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def rejected(data: bytes) -> str:
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_what_is_no_event_is_rejected_with_a_code(data: bytes, code: str) -> None:
-    """Bad JSON, other JSON and missing ids each have their own stable word."""
+def test_other_bytes_are_rejected_with_a_code(data: bytes, code: str) -> None:
+    """Bad JSON, other JSON and missing ids each have their own code."""
     assert rejected(data) == code
 
 
@@ -84,35 +84,42 @@ def test_what_is_no_event_is_rejected_with_a_code(data: bytes, code: str) -> Non
     ids=lambda value: repr(value)[:40],
 )
 def test_unusable_ids_are_rejected_with_a_code(fields: dict[str, Any], code: str) -> None:
-    """An id is text (or a whole number) that a header can carry, and two of them must be there."""
+    """An id is text (or a whole number) that a header can carry; two of them are required."""
     assert rejected(event(1, **fields)) == code
 
 
 def test_an_event_keeps_its_bytes() -> None:
-    """The data is the vendor's, whatever its spacing, order of keys and escapes."""
+    """The data is the vendor's, with its spacing, order of keys and escapes."""
     data = b'{ "payload":{"x":"\\u00e9\\n"},"event_type":"new.type", "event_id" :"e1" }'
-    found = decode_event(data)
+    result = decode_event(data)
 
-    assert isinstance(found, Event)
-    assert found.data is data
-    assert (found.id, found.type, found.run_id, found.created_at) == ("e1", "new.type", None, None)
+    assert isinstance(result, Event)
+    assert result.data is data
+    assert (result.id, result.type, result.run_id, result.created_at) == (
+        "e1",
+        "new.type",
+        None,
+        None,
+    )
 
 
-def test_a_number_is_a_harmless_id() -> None:
-    """A whole number where text is meant is taken as text."""
+def test_a_number_is_accepted_as_an_id() -> None:
+    """A whole number in place of text becomes text."""
     assert decoded(event_id=42, run_id=7).id == "42"
     assert decoded(event_id=42, run_id=7).run_id == "7"
 
 
-def test_long_ids_are_fine_one_by_one() -> None:
-    """The limit is for each id, not for all together."""
+def test_the_limit_is_for_each_id() -> None:
+    """Not for all ids together."""
     long = "x" * MAX_ID_BYTES
-    found = decoded(event_id=long, event_type=long, run_id=long, video_id="with blank inside")
+    decoded_event = decoded(
+        event_id=long, event_type=long, run_id=long, video_id="with blank inside"
+    )
 
-    assert found.id == found.type == found.run_id == long
+    assert decoded_event.id == decoded_event.type == decoded_event.run_id == long
     assert all(
         len(value) <= MAX_ATTRIBUTE_BYTES
-        for value in attributes(found, source=SOURCE, channel="stream").values()
+        for value in attributes(decoded_event, source=SOURCE, channel="stream").values()
     )
 
 
@@ -139,10 +146,10 @@ _values = st.recursive(
     )
 )
 def test_every_attribute_fits_a_header(fields: dict[str, Any]) -> None:
-    """Whatever the fields hold, what is accepted has attributes of printable ASCII, in bounds."""
-    found = decode_event(orjson.dumps(fields))
-    if isinstance(found, Event):
-        for value in attributes(found, source=SOURCE, channel="stream").values():
+    """Any accepted event has attributes of printable ASCII within the limits."""
+    result = decode_event(orjson.dumps(fields))
+    if isinstance(result, Event):
+        for value in attributes(result, source=SOURCE, channel="stream").values():
             assert 0 < len(value) <= MAX_ATTRIBUTE_BYTES
             assert value.isascii()
             assert value.isprintable()
@@ -151,9 +158,9 @@ def test_every_attribute_fits_a_header(fields: dict[str, Any]) -> None:
 
 def test_attributes_are_a_cloud_event() -> None:
     """An event is a CloudEvent in binary mode, its subject the narrowest entity."""
-    found = decoded(index_id="i", run_id="r", video_id="v", segment_id="s")
+    decoded_event = decoded(index_id="i", run_id="r", video_id="v", segment_id="s")
 
-    assert attributes(found, source=SOURCE, channel="stream") == {
+    assert attributes(decoded_event, source=SOURCE, channel="stream") == {
         "ce-id": "evt-0001",
         "ce-source": SOURCE,
         "ce-specversion": "1.0",
@@ -181,9 +188,9 @@ def test_attributes_are_a_cloud_event() -> None:
 def test_the_subject_is_the_narrowest_entity(ids: dict[str, Any], subject: str | None) -> None:
     """Segment, else video, else run, else index, else none."""
     fields = {"run_id": "r"} | ids
-    found = attributes(decoded(**fields), source=SOURCE, channel="stream")
+    names = attributes(decoded(**fields), source=SOURCE, channel="stream")
 
-    assert found.get("ce-subject") == subject
+    assert names.get("ce-subject") == subject
 
 
 @pytest.mark.parametrize(
@@ -202,19 +209,19 @@ def test_the_subject_is_the_narrowest_entity(ids: dict[str, Any], subject: str |
         (None, None),
     ],
 )
-def test_the_time_is_rfc_3339_or_left_out(created_at: object, time: str | None) -> None:
-    """A time that no CloudEvents reader would take is no attribute; the data still has it."""
-    found = attributes(decoded(created_at=created_at), source=SOURCE, channel="stream")
+def test_the_time_is_rfc_3339_or_omitted(created_at: object, time: str | None) -> None:
+    """A time that CloudEvents does not allow is not an attribute; the data still has it."""
+    names = attributes(decoded(created_at=created_at), source=SOURCE, channel="stream")
 
-    assert found.get("ce-time") == time
+    assert names.get("ce-time") == time
 
 
-def test_an_endless_fraction_does_not_outgrow_the_attribute() -> None:
-    """A time with thousands of digits must not make a message that Pub/Sub refuses."""
+def test_a_long_fraction_does_not_exceed_the_attribute() -> None:
+    """A time with thousands of digits must not give a message that Pub/Sub refuses."""
     made_at = "2026-01-02T03:04:05." + "1" * 3_000 + "Z"
-    found = attributes(decoded(created_at=made_at), source=SOURCE, channel="stream")
+    names = attributes(decoded(created_at=made_at), source=SOURCE, channel="stream")
 
-    assert len(found.get("ce-time", "")) <= MAX_ATTRIBUTE_BYTES
+    assert len(names.get("ce-time", "")) <= MAX_ATTRIBUTE_BYTES
 
 
 def test_a_lane_belongs_to_the_entity() -> None:
@@ -232,7 +239,7 @@ def test_a_lane_belongs_to_the_entity() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "time"),
     [
         ("2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
         ("2026-01-02T03:04:05", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
@@ -242,13 +249,13 @@ def test_a_lane_belongs_to_the_entity() -> None:
         (5, None),
     ],
 )
-def test_instants_are_read_leniently(text: object, moment: datetime | None) -> None:
-    """A time without zone is UTC; what is no time is None."""
-    assert parse_time(text) == moment
+def test_times_are_parsed_leniently(text: object, time: datetime | None) -> None:
+    """A time without zone is UTC; other text is None."""
+    assert parse_time(text) == time
 
 
 def test_an_event_of_the_bridge_has_the_vendors_form() -> None:
-    """What the bridge itself says decodes like any event."""
+    """It is decoded like any other event."""
     made = bridge_event("bridge.stream.gap", "gap:1", datetime(2026, 1, 2, tzinfo=UTC), {"a": 1})
 
     assert decode_event(made.data) == made
@@ -277,13 +284,13 @@ def test_an_event_of_the_bridge_has_the_vendors_form() -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_an_id_is_text_that_a_header_carries(value: object, expected: str | None) -> None:
-    """A number is taken for one; anything else is none."""
+def test_an_id_is_text_that_a_header_can_carry(value: object, expected: str | None) -> None:
+    """A whole number is accepted; anything else is None."""
     assert id_text(value) == expected
 
 
-def test_ids_are_lifted_where_they_are_fit() -> None:
-    """Each by itself: one that is not fit does not harm the others."""
+def test_ids_are_extracted_where_a_header_can_carry_them() -> None:
+    """Each on its own: an unusable id does not affect the others."""
     assert extract_ids({"run_id": "r", "video_id": 5, "index_id": "é", "other": "x"}) == {
         "run_id": "r",
         "video_id": "5",

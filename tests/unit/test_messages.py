@@ -1,4 +1,4 @@
-"""`messages`: what is published, byte for byte and within Pub/Sub's limits."""
+"""`messages`: claim checks and rejected messages, within Pub/Sub's limits."""
 
 import pytest
 from hypothesis import given
@@ -19,13 +19,13 @@ FORM = {"source": "//host/processing/events", "channel": "stream", "ordering_key
 
 def one(**fields: object) -> Event:
     """An event."""
-    found = decode_event(event(1, **fields))
-    assert isinstance(found, Event)
-    return found
+    decoded = decode_event(event(1, **fields))
+    assert isinstance(decoded, Event)
+    return decoded
 
 
-def test_an_event_travels_byte_for_byte() -> None:
-    """The message holds the vendor's bytes, the attributes and the lane's key."""
+def test_an_event_is_published_byte_for_byte() -> None:
+    """The message has the vendor's bytes, the attributes and the lane's key."""
     made = event_message(one(), **FORM)
 
     assert made.data == event(1)
@@ -34,7 +34,7 @@ def test_an_event_travels_byte_for_byte() -> None:
 
 
 def test_a_claim_has_a_reference_in_place_of_data() -> None:
-    """A claim check is the event's message without data; it says where and how large that is."""
+    """A claim check is the event's message without data, with its address and size."""
     claim, plain = claim_message(one(), "gs://b/o", 7, **FORM), event_message(one(), **FORM)
 
     assert claim.data == b""
@@ -46,8 +46,8 @@ def test_a_claim_has_a_reference_in_place_of_data() -> None:
     assert claim.ordering_key == plain.ordering_key
 
 
-def test_a_claims_name_follows_from_the_event() -> None:
-    """Trying again stores under the same name; other data or another id has another."""
+def test_the_name_of_a_claim_depends_on_the_event_only() -> None:
+    """A retry stores under the same name; other data or another id has another name."""
     names = {claim_name(one()), claim_name(one(payload={})), claim_name(one(event_id="x"))}
 
     assert claim_name(one()) == claim_name(one())
@@ -56,7 +56,7 @@ def test_a_claims_name_follows_from_the_event() -> None:
 
 @given(raw=st.binary(max_size=40), size=st.integers(1, 9))
 def test_parts_join_to_the_original(raw: bytes, size: int) -> None:
-    """What was rejected is whole again when its parts are joined in order."""
+    """The parts of a rejected message, joined in order, are the original."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(messages, "MAX_DATA_BYTES", size)
         made = rejected_messages(raw, owner="vendor", code="c", detail="d", context={})
@@ -79,8 +79,8 @@ def test_each_part_of_twelve_megabytes_can_be_sent() -> None:
         check_request("projects/p/topics/rejected", [message])
 
 
-def test_a_rejection_says_why_and_whence() -> None:
-    """Reason, code, detail and context are attributes; what is empty is left out."""
+def test_a_rejection_has_its_reason_and_context() -> None:
+    """Reason, code, detail and context are attributes; empty ones are omitted."""
     (made,) = rejected_messages(
         b"{",
         owner="vendor",
@@ -101,7 +101,7 @@ def test_a_rejection_says_why_and_whence() -> None:
 
 @given(st.text(max_size=2_000))
 def test_any_detail_fits_an_attribute(detail: str) -> None:
-    """Whatever the detail holds, Pub/Sub takes the message."""
+    """Pub/Sub accepts the message for any detail."""
     for message in rejected_messages(
         b"", owner="system", code="c", detail=detail, context={"last-event-id": detail}
     ):
@@ -109,7 +109,7 @@ def test_any_detail_fits_an_attribute(detail: str) -> None:
         assert all(v.isascii() and v.isprintable() for v in message.attributes.values())
 
 
-def test_a_detail_keeps_no_credential() -> None:
+def test_a_detail_has_no_credential() -> None:
     """A key or a signed URL in a detail is hidden before it is published."""
     (made,) = rejected_messages(
         b"",

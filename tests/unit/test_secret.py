@@ -12,7 +12,7 @@ from videovector_bridge.secret import Secret
 
 
 def test_a_value_is_itself() -> None:
-    """A secret given as a value stays as it is, and out of sight."""
+    """A secret from a value is unchanged, and hidden from `repr`."""
     secret = Secret("word")
 
     assert secret.current() == "word"
@@ -21,7 +21,7 @@ def test_a_value_is_itself() -> None:
 
 
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
-    """A rotated key is in force at once, though it has the same length."""
+    """A rotated key applies at once, even with the same length."""
     file = tmp_path / "key"
     file.write_text("first\n")
     secret = Secret(file=str(file))
@@ -33,8 +33,8 @@ def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     assert "other" not in repr(secret)
 
 
-def test_a_mount_that_is_swapped_is_noticed(tmp_path: Path) -> None:
-    """A mounted secret changes as a link does: another file under the same name."""
+def test_a_replaced_mount_is_noticed(tmp_path: Path) -> None:
+    """A mounted secret changes like a link: another file under the same name."""
     for name in ("one", "two"):
         (tmp_path / name).write_text(name)
         os.utime(tmp_path / name, ns=(1, 1))
@@ -49,14 +49,14 @@ def test_a_mount_that_is_swapped_is_noticed(tmp_path: Path) -> None:
 
 
 def in_seconds(seconds: float) -> Callable[[], float]:
-    """A clock that is ahead of the file system's."""
+    """Return a clock that is ahead of the file system's."""
     return lambda: time.time() + seconds
 
 
 def test_an_unchanged_file_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asking often costs a look at the file's times only."""
+    """Each call costs one `stat` only."""
     file = tmp_path / "key"
     file.write_text("word")
     secret = Secret(file=str(file), clock=in_seconds(60))
@@ -66,33 +66,33 @@ def test_an_unchanged_file_is_not_read_again(
     assert secret.current() == "word"
 
 
-def same_looks(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
-    """Let files look as this one does now, as where a clock ticks slowly or not at all."""
+def freeze_stat(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """Give every file the current `stat` of this one, as a slow clock does."""
     looks = file.stat()
     monkeypatch.setattr(Path, "stat", lambda *_args, **_kw: looks)
 
 
 def test_a_change_within_a_tick_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that was just written may be written again without looking any different."""
+    """A file that was just written may change again with the same `stat`."""
     file = tmp_path / "key"
     file.write_text("first")
     secret = Secret(file=str(file))
-    same_looks(monkeypatch, file)
+    freeze_stat(monkeypatch, file)
     assert secret.current() == "first"
     file.write_text("other")
 
     assert secret.current() == "other"
 
 
-def test_a_change_that_never_shows_is_noticed_in_the_end(
+def test_a_change_without_a_new_stat_is_noticed_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a minute later a file is read again, however unchanged it looks."""
+    """After half a minute a file is read again, even with the same `stat`."""
     file = tmp_path / "key"
     file.write_text("first")
     ahead = [60.0]
     secret = Secret(file=str(file), clock=lambda: time.time() + ahead[0])
-    same_looks(monkeypatch, file)
+    freeze_stat(monkeypatch, file)
     assert secret.current() == "first"
     file.write_text("other")
     assert secret.current() == "first"
@@ -102,7 +102,7 @@ def test_a_change_that_never_shows_is_noticed_in_the_end(
 
 
 def test_threads_never_keep_an_old_value(tmp_path: Path) -> None:
-    """Many readers during many changes all end with the last one."""
+    """Many readers during many changes all read the last one in the end."""
     file = tmp_path / "key"
     file.write_text("0")
     secret = Secret(file=str(file), clock=in_seconds(60))
@@ -122,8 +122,8 @@ def test_threads_never_keep_an_old_value(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["removed", "binary"])
-def test_a_file_that_cannot_be_read_leaves_the_last_value(tmp_path: Path, spoil: str) -> None:
-    """While a secret is being replaced, the value before stays in force."""
+def test_an_unreadable_file_keeps_the_last_value(tmp_path: Path, spoil: str) -> None:
+    """While a secret is replaced, the value before stays valid."""
     file = tmp_path / "key"
     file.write_text("word")
     secret = Secret(file=str(file))
@@ -136,7 +136,7 @@ def test_a_file_that_cannot_be_read_leaves_the_last_value(tmp_path: Path, spoil:
     assert secret.current() == "word"
 
 
-def test_without_any_value_the_error_shows(tmp_path: Path) -> None:
-    """A file that never could be read is an error."""
+def test_without_any_value_the_error_is_raised(tmp_path: Path) -> None:
+    """A file that was never readable is an error."""
     with pytest.raises(FileNotFoundError):
         Secret(file=str(tmp_path / "none")).current()

@@ -106,7 +106,7 @@ def test_a_record_of_a_library_is_a_redacted_line(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """A key in the message and a signed URL in its arguments are hidden."""
-    google.api_core.client_logging.initialize_logging()  # type: ignore[no-untyped-call]
+    google.api_core.client_logging.initialize_logging()  # type: ignore[no-untyped-call]  # it has no types
     message = f"retry with {KEY}: %s"
     logging.getLogger(name).warning(message, SIGNED_URL)
 

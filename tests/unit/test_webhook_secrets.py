@@ -21,7 +21,7 @@ VALUE = WebhookSecrets(
 )
 
 
-def test_text_and_secrets_say_the_same() -> None:
+def test_text_is_parsed_and_rendered() -> None:
     """One a line, newest first, with the end of an old one and the announcement."""
     assert WebhookSecrets.parse(TEXT) == VALUE
     assert VALUE.render() == TEXT
@@ -36,8 +36,8 @@ def test_text_and_secrets_say_the_same() -> None:
         "#",
     ],
 )
-def test_comments_and_blank_lines_mean_nothing(text: str) -> None:
-    """What is no secret is none."""
+def test_comments_and_blank_lines_are_ignored(text: str) -> None:
+    """They are not secrets."""
     assert WebhookSecrets.parse(text) == WebhookSecrets()
 
 
@@ -48,8 +48,8 @@ def test_comments_and_blank_lines_mean_nothing(text: str) -> None:
         "\ufeffone\ntwo   #   until   2026-11-24T02:00:00.000Z",
     ],
 )
-def test_how_it_is_written_makes_no_difference(text: str) -> None:
-    """Blanks, line ends, the zone of a time and an editor's mark do not."""
+def test_formatting_makes_no_difference(text: str) -> None:
+    """Nor do blanks, line ends, the zone of a time or a byte order mark."""
     expected = WebhookSecrets((WebhookSecret("one"), WebhookSecret("two", NOW)))
 
     assert WebhookSecrets.parse(text) == expected
@@ -71,7 +71,7 @@ def test_how_it_is_written_makes_no_difference(text: str) -> None:
     ],
 )
 def test_a_wrong_line_is_named_and_not_shown(line: str) -> None:
-    """A time that cannot be read never makes a secret hold for ever."""
+    """A time that cannot be parsed never makes a secret valid without end."""
     with pytest.raises(SettingsError) as caught:
         WebhookSecrets.parse(f"good\n{line}\nas-good\n{line}")
 
@@ -85,15 +85,15 @@ def test_secrets_are_hidden() -> None:
     assert "older" not in repr(VALUE)
 
 
-def test_an_old_secret_ends_by_itself() -> None:
-    """It verifies until its time, and from then on no more."""
+def test_an_old_secret_ends_at_its_time() -> None:
+    """It is valid until its time, and invalid from then on."""
     assert VALUE.current(NOW - SECOND) == ("newest", "older")
     assert VALUE.current(NOW) == ("newest",)
     assert WebhookSecrets().current(NOW) == ()
 
 
-def test_an_announcement_ends_by_itself() -> None:
-    """A rotation is under way from its announcement until its time."""
+def test_an_announcement_ends_at_its_time() -> None:
+    """A rotation is in progress from its announcement until its time."""
     announced = WebhookSecrets((WebhookSecret("one"),)).announce(NOW, 30)
 
     assert announced.rotating(NOW)
@@ -103,7 +103,7 @@ def test_an_announcement_ends_by_itself() -> None:
     assert announced.current(NOW) == ("one",)
 
 
-def test_a_rotation_keeps_the_old_for_a_while() -> None:
+def test_a_rotation_keeps_the_old_secret_for_the_grace_period() -> None:
     """The new secret is first, the one before ends after the grace period."""
     before = WebhookSecrets((WebhookSecret("one"),)).announce(NOW, 30)
     after = before.rotated("two", NOW, 3600)
@@ -112,7 +112,7 @@ def test_a_rotation_keeps_the_old_for_a_while() -> None:
 
 
 def test_a_second_rotation_does_not_prolong_the_first() -> None:
-    """A secret that was to end earlier does; one that has ended is gone."""
+    """A secret with an earlier end keeps it; one that has ended is dropped."""
     soon, gone = NOW + 60 * SECOND, NOW
     before = WebhookSecrets(
         (WebhookSecret("two"), WebhookSecret("one", soon), WebhookSecret("nought", gone))
@@ -126,20 +126,20 @@ def test_a_second_rotation_does_not_prolong_the_first() -> None:
     )
 
 
-def test_a_rotation_done_twice_is_done_once() -> None:
-    """Whoever crashed after it may do it again: nothing is doubled, nothing prolonged."""
+def test_a_rotation_is_idempotent() -> None:
+    """After a crash it may be repeated: nothing is doubled, nothing prolonged."""
     once = WebhookSecrets((WebhookSecret("one"),)).rotated("two", NOW, 3600)
 
     assert once.rotated("two", NOW + 60 * SECOND, 3600) == once
 
 
-def test_without_grace_the_old_is_gone() -> None:
-    """No time is no time."""
+def test_without_grace_the_old_secret_is_dropped() -> None:
+    """A grace period of 0 ends at once."""
     assert WebhookSecrets((WebhookSecret("one"),)).rotated("two", NOW, 0).render() == "two\n"
 
 
-def test_a_secret_that_comes_back_holds_again() -> None:
-    """The newest never ends, though it was an old one."""
+def test_an_old_secret_can_be_the_newest_again() -> None:
+    """The newest has no end, even if it was an old one."""
     before = WebhookSecrets((WebhookSecret("two"), WebhookSecret("one", NOW + SECOND)))
 
     assert before.rotated("one", NOW, 60).secrets[0] == WebhookSecret("one")
@@ -152,28 +152,28 @@ _values = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1).filt
 
 
 @given(st.lists(st.builds(WebhookSecret, _values, _moments)), _moments)
-def test_any_secrets_survive_the_file(
+def test_any_secrets_are_parsed_as_rendered(
     secrets: list[WebhookSecret], rotating_until: datetime | None
 ) -> None:
-    """What is written is what is read."""
-    held = WebhookSecrets(tuple(secrets), rotating_until)
+    """Parsing is the inverse of rendering."""
+    secrets_in_file = WebhookSecrets(tuple(secrets), rotating_until)
 
-    assert WebhookSecrets.parse(held.render()) == held
+    assert WebhookSecrets.parse(secrets_in_file.render()) == secrets_in_file
 
 
 def test_times_are_written_in_utc() -> None:
-    """Whatever zone they were made in."""
+    """In any zone they were created in."""
     zone = timezone(timedelta(hours=2))
-    held = WebhookSecrets((WebhookSecret("one", NOW.astimezone(zone)),))
+    secrets_in_file = WebhookSecrets((WebhookSecret("one", NOW.astimezone(zone)),))
 
-    assert held.render() == "one # until 2026-11-24T02:00:00Z\n"
+    assert secrets_in_file.render() == "one # until 2026-11-24T02:00:00Z\n"
 
 
 @given(st.text())
 def test_any_text_is_secrets_or_problems(text: str) -> None:
-    """Nothing but `SettingsError` comes out."""
+    """Only `SettingsError` is raised."""
     try:
-        held = WebhookSecrets.parse(text)
+        secrets_in_file = WebhookSecrets.parse(text)
     except SettingsError:
         return
-    assert WebhookSecrets.parse(held.render()) == held
+    assert WebhookSecrets.parse(secrets_in_file.render()) == secrets_in_file

@@ -1,5 +1,6 @@
 """Subscriber functions: they act on events as the automations file says.
 
-Entry points import `subscriber`. The command line imports `automations`, `check`, `plan` and
-`received`. This package uses `api` and `backends`, and imports nothing of `ingest` or `watch`.
+`main.py` imports `subscriber`. The command line imports what reads and checks automations files,
+and plans effects; the local stack imports `automations.reader`. Imports `api`, `backends` and the
+modules of the root package, and nothing of `ingest`.
 """

@@ -1,4 +1,4 @@
-"""The description of an action: its fields, and how it computes and applies a target's state."""
+"""The type of actions: their fields, and how they compute and apply the state of a target."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,7 @@ from videovector_bridge.events import ENTITY_IDS, id_text
 Kind = Literal["text", "flag", "whole", "object", "list", "any"]
 Values = Mapping[str, Any]
 
-# Two ids and a digest fit in an attribute, which holds 1,024 bytes.
+# Two ids and a digest fit in an attribute, which has at most 1,024 bytes.
 _MAX_ID: Final = 400
 MAX_STATE_BYTES: Final = 100_000
 """A record has two states, and stays below Firestore's limit of 1 MiB."""
@@ -29,15 +29,15 @@ _IDS: Final = ("user_id", "run_id", "video_id", "segment_id", "index_id")
 class Field:
     """One field of an action.
 
-    The kinds: a `text` may contain `{...}` expressions, as may every string inside an `object`, a
+    Kinds: a `text` may contain `{...}` expressions, as may every string inside an `object`, a
     `list` or `any` JSON value. A `flag` is true or false. A `whole` is a number from `least` to
     `most`, or one expression. A `list` has `least` to `most` items, each of the form `items`. An
     `object` has the fields in `keys` and no others; if `keys` is empty, it may have any.
 
     `choices` are the allowed texts; empty allows all. A `required` field must not be empty.
     `instead_of` names the fields that must not be set beside this one. `find_warnings` yields
-    what VideoVector may refuse in a value, and the correction; it gets texts with expressions as
-    templates.
+    what VideoVector may refuse in a value, and the correction; texts with expressions are templates
+    in the value.
     """
 
     kind: Kind
@@ -53,13 +53,13 @@ class Field:
 
 
 def effect_key(automation: str, version: Version) -> str:
-    """The name of an automation's effect of an event: valid in a header, equal on every attempt."""
+    """Name an automation's effect of an event. Valid in a header, and equal on every attempt."""
     digest = hashlib.sha256(f"{version.source}\0{automation}".encode("utf-8", "surrogatepass"))
     return f"{shorten(version.event_id, _MAX_ID)}:{digest.hexdigest()[:16]}"
 
 
 def part_key(key: str, part: str) -> str:
-    """The name of one part of an effect, valid in a header."""
+    """Name one part of an effect. Valid in a header."""
     fits = id_text(part) is not None
     return f"{key}:{shorten(part, _MAX_ID if fits else 0)}"
 
@@ -76,8 +76,8 @@ class Cause:
         """The name of the automation's effect of this event."""
         return effect_key(self.automation, self.received.version)
 
-    def record(self) -> dict[str, Any]:
-        """The cause as messages about the effect contain it: small enough for a document."""
+    def as_json(self) -> dict[str, Any]:
+        """Return the cause as JSON values for messages and records: small enough for a document."""
         event, version = self.received.fields, self.received.version
         ids = {name: event.get(name) for name in ("user_id", *ENTITY_IDS)}
         return {
@@ -92,7 +92,7 @@ class Cause:
 
 
 ONE_EVENT_SECONDS: Final = RETENTION_SECONDS
-"""How long the record of a target is needed that belongs to one event only."""
+"""Seconds for which a target that belongs to one event only needs its record."""
 
 
 class TargetState(NamedTuple):
@@ -107,7 +107,7 @@ class TargetState(NamedTuple):
     keep_seconds: float | None = None
 
 
-def checked_state(state: TargetState) -> TargetState:
+def check_state(state: TargetState) -> TargetState:
     """Return the state. Raises `PermanentError` if it is too large for a record, or not JSON."""
     try:
         size = len(orjson.dumps(state.desired))
@@ -119,8 +119,8 @@ def checked_state(state: TargetState) -> TargetState:
         ) from None
     if size > MAX_STATE_BYTES:
         raise PermanentError(
-            f"The state for {state.target[:100]!r} has {size:,} bytes; a record holds at most "
-            f"{MAX_STATE_BYTES:,}. Let the automation use less of the event.",
+            f"The state for {state.target[:100]!r} has {size:,} bytes; a record allows at "
+            f"most {MAX_STATE_BYTES:,}. Let the automation use less of the event.",
             owner="user",
             code="marker_too_large" if state.target.startswith("marker:") else "state_too_large",
         )

@@ -17,7 +17,7 @@ PUBLISH_SECONDS: Final = 20.0  # for one request to Pub/Sub, or for reading a cl
 
 
 def utc_now() -> datetime:
-    """The current time, with its time zone."""
+    """Return the current time, with its time zone."""
     return datetime.now(UTC)
 
 
@@ -26,25 +26,25 @@ class Limits:
     """How long a function waits, and how much it does at once. Times are in seconds."""
 
     claim_pause: float = 1.0
-    """Before the response for an event whose claim is held: Pub/Sub may redeliver at once."""
+    """Pause before the response for a claimed event: Pub/Sub may redeliver at once."""
     memory_wait: float = 20.0
-    """For the memory that other large events use."""
+    """Wait for memory that other large events use."""
     publish: float = 20.0
-    """For one request to Pub/Sub, or for one read from the claim bucket."""
+    """Timeout of one request to Pub/Sub, or of one read from the claim bucket."""
     parts: float = PARTS_SECONDS
-    """For all parts of a state, in one delivery."""
+    """Time for all parts of a state, in one delivery."""
     batch_linger: float = 0.2
-    """For other events that need a lookup at the same time."""
+    """Wait for other events that need a lookup at the same time."""
     batch_keys: int = 50
-    """How many ids one lookup has: the smallest limit of VideoVector's three batch helpers."""
+    """Maximum ids of one lookup: the smallest limit of VideoVector's three batch helpers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """Settings and clients, opened once per process.
 
-    `budget` bounds the memory of events, in bytes of their data. `list_lock` is held while a list
-    of VideoVector is in memory. `now` returns the current time, with its time zone.
+    `budget` bounds the memory of events, in bytes of their data. A thread has `list_lock` while a
+    list of VideoVector is in its memory. `now` returns the current time, with its time zone.
     """
 
     settings: SubscriberSettings

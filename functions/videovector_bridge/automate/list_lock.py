@@ -22,7 +22,7 @@ class ListLock:
 
     @contextmanager
     def acquired(self) -> Iterator[None]:
-        """Hold the lock during the block. Raises `TransientError` after `wait_seconds`."""
+        """Acquire the lock for the block. Raises `TransientError` after `wait_seconds`."""
         if not self._lock.acquire(timeout=self._wait_seconds):
             raise TransientError(
                 f"Other messages read lists from VideoVector for {self._wait_seconds:g} s. The "

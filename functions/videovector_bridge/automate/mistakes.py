@@ -45,14 +45,14 @@ class Mistake:
 
 
 def did_you_mean(word: object, known: Iterable[str], prefix: str = "") -> str:
-    """A hint that names the known word nearest to `word`; empty if none is near."""
-    by_lower = {each.lower(): each for each in known}
+    """Return a hint with the known word nearest to `word`; empty if none is near."""
+    by_lower = {name.lower(): name for name in known}
     near = get_close_matches(word.lower(), by_lower, n=1) if isinstance(word, str) else []
     return f"did you mean {prefix}{by_lower[near[0]]}?" if near else ""
 
 
 def format_value(value: Any) -> str:
-    """A value of a TOML file for a message: short, and on one line."""
+    """Format a value of a TOML file for a message: short, and on one line."""
     if isinstance(value, int) and not isinstance(value, bool) and value:
         digits = int(math.log10(abs(value))) + 1  # `repr` refuses very large numbers
         return repr(value) if digits <= _WHOLE_DIGITS else f"a number of {digits:,} digits"
@@ -66,7 +66,7 @@ def format_value(value: Any) -> str:
 
 
 def format_key(key: str) -> str:
-    """A key of a TOML file for a message, shortened."""
+    """Shorten a key of a TOML file for a message."""
     return key if len(key) <= _MAX_KEY else key[: _MAX_KEY - 1] + "…"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, NamedTuple
 
-from videovector_bridge.automate.action import Cause, TargetState, checked_state
+from videovector_bridge.automate.action import Cause, TargetState, check_state
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.cel.event_values import EventValues
@@ -60,22 +60,22 @@ class Automation:
         if glob is None:
             return _OTHER_TYPE
         channel = values.fields["channel"]
-        # The default is both channels of VideoVector. Only `channel` selects the bridge's events.
+        # The default is both channels of VideoVector. The bridge's events need `channel`.
         if channel != self.channel if self.channel else channel == OWN_CHANNEL:
             return Verdict(applies=False, decided_by="channel", glob=glob)
         if self.when is None:
             return Verdict(applies=True, glob=glob)
         try:
-            holds = self.when.evaluate(values)
+            value = self.when.evaluate(values)
         except LookupError as error:
             return Verdict(applies=False, decided_by="condition", glob=glob, lacks=str(error))
-        if not isinstance(holds, bool | None):
+        if not isinstance(value, bool | None):
             raise PermanentError(
-                f"The condition of {self.name!r} is {str(holds)[:100]!r}, not true or false.",
+                f"The condition of {self.name!r} is {str(value)[:100]!r}, not true or false.",
                 owner="user",
                 code="expression_failed",
             )
-        return Verdict(bool(holds), "" if holds else "condition", glob, holds)
+        return Verdict(bool(value), "" if value else "condition", glob, value)
 
     def render(self, values: EventValues) -> dict[str, Any]:
         """Compute the action's fields for an event. Raises `PermanentError` if one fails."""
@@ -136,14 +136,14 @@ def plan(
     for automation in automations:
         if target_kind and ACTIONS[automation.action].target_kind != target_kind:
             continue
-        one = _plan_one(automation, received, values, first)
-        planned.append(one)
-        if one.state is not None:
-            first.setdefault(one.state.target, automation.name)
+        automation_plan = _plan_automation(automation, received, values, first)
+        planned.append(automation_plan)
+        if automation_plan.state is not None:
+            first.setdefault(automation_plan.state.target, automation.name)
     return planned
 
 
-def _plan_one(
+def _plan_automation(
     automation: Automation, received: ReceivedEvent, values: EventValues, first: Mapping[str, str]
 ) -> AutomationPlan:
     verdict: Verdict | None = None
@@ -154,7 +154,7 @@ def _plan_one(
             return AutomationPlan(automation, verdict)
         fields = automation.render(values)
         cause = Cause(automation.name, received)
-        state = checked_state(ACTIONS[automation.action].target_state(fields, cause))
+        state = check_state(ACTIONS[automation.action].target_state(fields, cause))
     except PermanentError as error:
         return AutomationPlan(automation, verdict, fields, rejection=error)
     except Exception as error:  # noqa: BLE001  # a bug in one automation stops no other

@@ -7,7 +7,7 @@ from typing import Any
 
 from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.context import Context
-from videovector_bridge.automate.effects.parts import apply_parts, joined_failures
+from videovector_bridge.automate.effects.parts import apply_parts, join_failures
 from videovector_bridge.automate.effects.task import ApplyResult, Outcome, Task
 from videovector_bridge.automate.metering import Costs, metered
 from videovector_bridge.automate.plan import Automation, AutomationPlan, plan
@@ -40,18 +40,18 @@ def process(
     Publishes permanent failures to `rejected`. Raises `TransientError`, after all automations, if
     one of them needs a redelivery.
     """
-    work = _Delivery(context, action, message)
+    delivery = _Delivery(context, action, message)
     try:
-        received = _receive(work)
+        received = _receive(delivery)
     except PermanentError as error:
-        _reject(work, "", error)
+        _reject(delivery, "", error)
         return
     planned = plan(automations, received, target_kind=action.target_kind)
-    for each in planned:
-        if each.automation.action == action.name:
-            _run(work, each, received)
-    if work.failures:
-        raise joined_failures(work.failures, "automations")
+    for automation_plan in planned:
+        if automation_plan.automation.action == action.name:
+            _run(delivery, automation_plan, received)
+    if delivery.failures:
+        raise join_failures(delivery.failures, "automations")
 
 
 def reject_request(context: Context, action: Action, body: bytes, error: PermanentError) -> None:
@@ -60,13 +60,13 @@ def reject_request(context: Context, action: Action, body: bytes, error: Permane
     _reject(_Delivery(context, action, message, body), "", error)
 
 
-def _receive(work: _Delivery) -> ReceivedEvent:
+def _receive(delivery: _Delivery) -> ReceivedEvent:
     """Parse the event of the message, and fetch its data from the claim bucket if it is there.
 
     Does not fetch data whose stated size is too large.
     """
-    context, message = work.context, work.message
-    work.data = message.data
+    context, message = delivery.context, delivery.message
+    delivery.data = message.data
     _check_size(context, message.data_size)
     if message.data_ref:
         if context.backend.blobs is None:
@@ -74,10 +74,10 @@ def _receive(work: _Delivery) -> ReceivedEvent:
                 f"The event's data is at {message.data_ref!r}, and no bucket for claim checks is "
                 f"configured. Set CLAIM_BUCKET."
             )
-        work.data = context.backend.blobs.get(message.data_ref, timeout=context.limits.publish)
-        _check_size(context, len(work.data))
+        delivery.data = context.backend.blobs.get(message.data_ref, timeout=context.limits.publish)
+        _check_size(context, len(delivery.data))
     received = parse_event(
-        work.data,
+        delivery.data,
         event_id=message.id,
         source=message.source,
         event_type=message.type,
@@ -85,7 +85,7 @@ def _receive(work: _Delivery) -> ReceivedEvent:
         stated_time=message.time,
         now=context.now(),
     )
-    work.event_type = received.fields["event_type"]
+    delivery.event_type = received.fields["event_type"]
     return received
 
 
@@ -101,49 +101,51 @@ def _check_size(context: Context, size: int) -> None:
         )
 
 
-def _run(work: _Delivery, planned: AutomationPlan, received: ReceivedEvent) -> None:
+def _run(delivery: _Delivery, planned: AutomationPlan, received: ReceivedEvent) -> None:
     """Run one automation. Appends an error that needs a redelivery to `failures`."""
     name = planned.automation.name
     try:
         with metered() as costs:
             try:
-                outcome = _carry_out(work, planned, received)
+                outcome = _converge(delivery, planned, received)
             except PermanentError as error:
-                _reject(work, name, error)
+                _reject(delivery, name, error)
                 return
     except Exception as error:  # noqa: BLE001  # a bug in one automation stops no other
-        work.failures.append(error)
+        delivery.failures.append(error)
         return
     if outcome is not None and outcome != "refused":
-        _log_outcome(work, name, outcome, costs)
+        _log_outcome(delivery, name, outcome, costs)
 
 
-def _carry_out(work: _Delivery, planned: AutomationPlan, received: ReceivedEvent) -> Outcome | None:
+def _converge(
+    delivery: _Delivery, planned: AutomationPlan, received: ReceivedEvent
+) -> Outcome | None:
     """Bring the target to its state. Returns None if the automation has no effect on the event."""
     if planned.rejection is not None:
         raise planned.rejection
     if planned.outcome != "effect" or planned.state is None:
         return None
     name = planned.automation.name
-    return work.context.effects.converge(
+    return delivery.context.effects.converge(
         planned.state.target,
         received.version,
         planned.state.desired,
-        partial(_apply, work, name),
-        report=partial(_reject, work, name),
-        lasts_seconds=work.action.lasts_seconds,
+        partial(_apply, delivery, name),
+        report=partial(_reject, delivery, name),
+        lasts_seconds=delivery.action.lasts_seconds,
         keep_seconds=planned.state.keep_seconds,
     )
 
 
-def _apply(work: _Delivery, automation: str, task: Task) -> ApplyResult | None:
-    action, context = work.action, work.context
+def _apply(delivery: _Delivery, automation: str, task: Task) -> ApplyResult | None:
+    action, context = delivery.action, delivery.context
     parts = action.parts(context, task.desired) if action.parts else None
     if parts is None:
         return action.apply(context, task)
 
     def report(error: PermanentError, key: str) -> None:
-        _reject(work, automation, error, part=key)
+        _reject(delivery, automation, error, part=key)
 
     apply_parts(
         parts,
@@ -155,60 +157,60 @@ def _apply(work: _Delivery, automation: str, task: Task) -> ApplyResult | None:
     return None
 
 
-def _log_outcome(work: _Delivery, automation: str, outcome: Outcome, costs: Costs) -> None:
+def _log_outcome(delivery: _Delivery, automation: str, outcome: Outcome, costs: Costs) -> None:
     log(
         "INFO",
-        f"{work.action.name}.{outcome}",
+        f"{delivery.action.name}.{outcome}",
         f"{automation}: {outcome}",
         automation=automation,
         **asdict(costs),
-        **_log_fields(work),
+        **_log_fields(delivery),
     )
 
 
-def _reject(work: _Delivery, automation: str, error: PermanentError, part: str = "") -> None:
+def _reject(delivery: _Delivery, automation: str, error: PermanentError, part: str = "") -> None:
     """Publish the event to `rejected` with the reason.
 
     The message keeps its CloudEvents attributes, so that a redrive repeats the attempt.
     """
-    attributes = work.message.attributes
+    attributes = delivery.message.attributes
     messages = rejected_messages(
-        work.data,
+        delivery.data,
         owner=error.owner,
         code=error.code,
         detail=str(error),
         context={
             **{name: value for name, value in attributes.items() if name.startswith("ce-")},
-            "action": work.action.name,
+            "action": delivery.action.name,
             "automation": automation,
-            "event-id": work.message.id,
-            "dataref": work.message.data_ref,
+            "event-id": delivery.message.id,
+            "dataref": delivery.message.data_ref,
             "target-part": part,
         },
     )
-    context = work.context
+    context = delivery.context
     topic, timeout = context.settings.topics.rejected, context.limits.publish
     for message in messages:
         context.backend.topics.publish(topic, [message], timeout=timeout)
     log(
         "ERROR",
-        f"{work.action.name}.rejected",
+        f"{delivery.action.name}.rejected",
         f"{automation or 'Event'} rejected: {error}",
         reason=error.owner,
         code=error.code,
         automation=automation,
-        **_log_fields(work, part),
+        **_log_fields(delivery, part),
     )
 
 
-def _log_fields(work: _Delivery, part: str = "") -> dict[str, Any]:
-    """The fields of every log line about the message."""
+def _log_fields(delivery: _Delivery, part: str = "") -> dict[str, Any]:
+    """Return the fields of every log line about the message."""
     fields = {
-        "action": work.action.name,
-        "event_id": work.message.id,
-        "source": work.message.source,
-        "event_type": work.event_type,
-        "dataref": work.message.data_ref,
+        "action": delivery.action.name,
+        "event_id": delivery.message.id,
+        "source": delivery.message.source,
+        "event_type": delivery.event_type,
+        "dataref": delivery.message.data_ref,
         "part": part,
     }
     return {name: value for name, value in fields.items() if value}

@@ -23,7 +23,7 @@ from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import DOCUMENTED_FIELDS, TYPE_PREFIX, extract_ids, parse_time
 
-# Clocks differ. A later event would be the newest of its target until that time.
+# Clocks differ. An event from the future would stay the newest of its target until its time.
 FUTURE_TOLERANCE: Final = timedelta(minutes=10)
 
 _STRUCTURED: Final = "application/cloudevents+json"
@@ -73,14 +73,14 @@ def parse_message(headers: Mapping[str, str], body: bytes) -> IncomingMessage:
     """
     lower = {name.lower(): value for name, value in headers.items()}
     if lower.get("content-type", "").partition(";")[0].strip().lower() == _STRUCTURED:
-        return _from_structured(body)
+        return _parse_structured(body)
     attributes = {name: value for name, value in lower.items() if name.startswith(_PREFIX)}
     if "content-type" in lower:
         attributes["content-type"] = lower["content-type"]
-    return _message(attributes, body)
+    return _build_message(attributes, body)
 
 
-def _from_structured(body: bytes) -> IncomingMessage:
+def _parse_structured(body: bytes) -> IncomingMessage:
     try:
         event = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -93,10 +93,10 @@ def _from_structured(body: bytes) -> IncomingMessage:
         if isinstance(value, str) and name not in ("data", "data_base64", "datacontenttype")
     }
     attributes["content-type"] = "application/json"
-    return _message(attributes, _structured_data(event))
+    return _build_message(attributes, _extract_data(event))
 
 
-def _structured_data(event: Mapping[str, Any]) -> bytes:
+def _extract_data(event: Mapping[str, Any]) -> bytes:
     if isinstance(event.get("data_base64"), str):
         try:
             return b64decode(event["data_base64"], validate=True)
@@ -112,7 +112,7 @@ def _structured_data(event: Mapping[str, Any]) -> bytes:
         ) from None
 
 
-def _message(attributes: Mapping[str, str], data: bytes) -> IncomingMessage:
+def _build_message(attributes: Mapping[str, str], data: bytes) -> IncomingMessage:
     missing = [name for name in _REQUIRED if not attributes.get(name)]
     if missing:
         raise _not_a_cloud_event(f"It has no {', '.join(missing)}")
@@ -184,11 +184,13 @@ def parse_event(
     fields["event_type"] = event_type.removeprefix(TYPE_PREFIX)
     fields["event_id"] = event_id
     fields["channel"] = channel
-    return ReceivedEvent(fields, Version(_stamp(fields, stated_time, now), event_id, source), raw)
+    return ReceivedEvent(
+        fields, Version(_format_time(fields, stated_time, now), event_id, source), raw
+    )
 
 
-def _stamp(fields: Mapping[str, Any], stated_time: str | None, now: datetime) -> str:
-    """The time of the event, in the form that `Version` needs."""
+def _format_time(fields: Mapping[str, Any], stated_time: str | None, now: datetime) -> str:
+    """Return the time of the event, in the form that `Version` needs."""
     made_at = parse_time(fields["created_at"]) or parse_time(stated_time)
     if made_at is None:
         raise PermanentError(

@@ -29,10 +29,10 @@ Handler = Callable[[Request], ResponseReturnValue]
 
 
 def entry_points(instance: PerProcess[Instance] | None = None) -> dict[str, Handler]:
-    """The functions that serve the actions, by the name that the host looks up.
+    """Return the functions that serve the actions, by the name that the host looks up.
 
     Each process opens `instance` once: at its first event and not at import, because the host
-    forks after import. The default opens what the environment says.
+    forks after import. By default, the environment has the settings.
     """
     instance = instance or PerProcess(open_instance)
     return {action.entry_point: _entry_point(action, instance) for action in ACTIONS.values()}
@@ -87,7 +87,7 @@ def _serve(action: Action, request: Request, instance: PerProcess[Instance]) -> 
 
 
 def _bytes_to_reserve(context: Context, request: Request) -> int:
-    """The size of the event as the request states it, at most that of the largest event allowed."""
+    """Return the size of the event as the request states it, up to the largest that is allowed."""
     limit = context.settings.max_event_bytes
     sizes = [request.content_length]
     if request.headers.get("ce-dataref"):

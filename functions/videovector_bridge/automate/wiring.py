@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from videovector_bridge.api import RetryPolicy, VideoVectorClient
-from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.automate.automations.reader import SHIPPED, read_automations
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.automate.metering import MeteredDocuments, count_api_call
@@ -16,7 +16,6 @@ from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import SubscriberSettings, subscriber_settings
 
-SHIPPED: Final = Path(__file__).resolve().parents[2] / "automations.toml"
 # A part of the memory is for small events alone: no large one makes them wait.
 _SMALL_BYTES: Final = 65_536
 _SMALL_SHARE_BYTES: Final = 32 * _SMALL_BYTES  # as many as an instance handles at once

@@ -7,7 +7,7 @@ Sizes: https://cloud.google.com/firestore/docs/storage-size
 from collections.abc import Mapping
 from typing import Any, Final
 
-from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.names import safe_name
 from videovector_bridge.backends.ports import (
     MAX_DOCUMENT_BYTES,
     MAX_DOCUMENT_DEPTH,

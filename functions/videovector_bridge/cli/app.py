@@ -33,7 +33,7 @@ class ErrorReportingGroup(TyperGroup):
 def find_version(source_tree: Path = _SOURCE_TREE) -> str:
     """Return the version in pyproject.toml; without a source tree, that of the installed package.
 
-    The source tree comes first because another version may be installed beside it.
+    The source tree has priority because another version may be installed beside it.
     """
     project = source_tree / "pyproject.toml"
     if project.is_file():

@@ -33,7 +33,7 @@ def open_client(settings: ApiSettings) -> WebhooksClient:
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """Everything that a command takes from outside its options. Typer passes it as `ctx.obj`."""
+    """The environment of a command, which tests replace. Typer passes it as `ctx.obj`."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     connect: Callable[[ApiSettings], WebhooksClient] = open_client

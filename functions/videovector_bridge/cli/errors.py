@@ -1,4 +1,4 @@
-"""The error of the command line itself; message and exit status of every error."""
+"""The message and exit status of every error, and the error of an unreached state."""
 
 from videovector_bridge.api import Conflict, RateLimited, ServerTrouble, Unreachable
 from videovector_bridge.errors import BridgeError, SettingsError

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None, *, context: object = None) -> N
     try:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
-                # A character that the terminal cannot show must not stop a command half-way.
+                # A character that the terminal cannot show must not stop a command before its end.
                 stream.reconfigure(errors="backslashreplace")
         from videovector_bridge.cli.app import app  # noqa: PLC0415 - it may not be installed
 

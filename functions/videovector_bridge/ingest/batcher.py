@@ -1,4 +1,4 @@
-"""The second stage of a window: decode frames, gather them into batches, and move the position.
+"""The second stage of a window: decode frames, collect them in batches, and move the position.
 
 A batch is the unit of publishing and of the cursor. Each batch carries the checkpoint that may be
 committed once the batch and all batches before it are acknowledged.
@@ -48,7 +48,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Bytes that are not publishable as an event, and the reason; `event_id` if it is readable."""
+    """Bytes that cannot be published as an event, and the reason; `event_id` if it is readable."""
 
     raw: bytes = field(repr=False)
     reason: Rejection
@@ -73,9 +73,10 @@ class LargePart:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive frames of a stream; `lanes` keeps the stream's order within each lane.
+    """Consecutive frames of a stream, one part of a large frame, or one `gap` event.
 
-    Or one part of a large frame, or the `gap` event of an abandoned cursor.
+    `lanes` has the events of each lane in the stream's order. A `gap` event reports an abandoned
+    cursor.
     """
 
     checkpoint: Checkpoint
@@ -85,7 +86,7 @@ class Batch:
     gap: Event | None = None
 
     @property
-    def alone(self) -> bool:
+    def is_exclusive(self) -> bool:
         """Whether no other batch may be published at the same time."""
         return self.large is not None or self.gap is not None
 
@@ -94,7 +95,7 @@ class Batch:
 class BatchLimits:
     """Limits of a batch (`batch_events`, `batch_bytes`) and of the window (`max_…`).
 
-    `claimable`: a bucket exists for events that are too large for a message.
+    `claimable`: a bucket exists for the data of events that are too large for a message.
     """
 
     lanes: int
@@ -107,7 +108,7 @@ class BatchLimits:
 
 
 class Batcher:
-    """Gathers frames into batches and queues them for the publisher.
+    """Collects frames in batches and queues the batches for the publisher.
 
     `add` waits while the queue is full, which pauses the reader. An open batch is queued when it is
     full, or `linger_seconds` after it was opened if the queue has room: under load batches grow.
@@ -184,13 +185,13 @@ class Batcher:
             self._open = None
 
     async def _emit(self) -> None:
-        """Queue the open batch. If this is cancelled, the batch stays open."""
+        """Queue the open batch, if there is one. After a cancellation the batch stays open."""
         if self._timer is not None:
             self._timer.cancel()
         if self._open is not None:
             await self._batches.put(self._seal())
             self._open = None
-            # Reading a flood never waits for the network: let the other tasks run here.
+            # While data arrives without pause, reading never yields: let other tasks run here.
             await asyncio.sleep(0)
 
     def _seal(self) -> Batch:

@@ -15,8 +15,8 @@ IN_FLIGHT_BYTES: Final = 40_000_000
 """Bytes of bodies that one instance reads or handles at once."""
 SMALL_BYTES: Final = 65_536
 SMALL_SHARE_BYTES: Final = 8_000_000
-"""The part of the budget that only bodies of up to `SMALL_BYTES` may use: slow large bodies do not
-exclude small ones. It is enough for one small body in each thread of the host."""
+"""The part of the budget that only bodies of up to `SMALL_BYTES` may use, so that slow large bodies
+do not exclude small ones. It is enough for one small body in each thread of the host."""
 BODY_SECONDS: Final = 10.0
 DISCARD_SECONDS: Final = 1.0
 """How long the rest of a refused body is read: a sender reads its response only after that."""
@@ -28,7 +28,7 @@ _DISCARD_BYTES: Final = 10_000_000
 _DISCARDED_AT_ONCE: Final = 4
 
 
-class Stream(Protocol):
+class BodyStream(Protocol):
     """The body of a request, as in WSGI."""
 
     def read(self, size: int, /) -> bytes:
@@ -61,12 +61,12 @@ class BodyReader:
         self._discarding = threading.BoundedSemaphore(_DISCARDED_AT_ONCE)
 
     def read(
-        self, stream: Stream, length: int, connection: socket.socket | None
+        self, stream: BodyStream, length: int, connection: socket.socket | None
     ) -> bytes | UnreadableBody:
         """Return the body; read `length` bytes and never more.
 
         If the body takes too long, its `connection` is closed for reading, which ends a blocked
-        read. The host may not name the connection.
+        read. `connection` is None if the host does not provide it.
         """
         ends_at = self._clock() + self._seconds
         pieces: list[bytes] = []
@@ -87,8 +87,8 @@ class BodyReader:
             return UnreadableBody(detail, slow=watched.late or self._clock() >= ends_at)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def discard(self, stream: Stream, connection: socket.socket | None) -> None:
-        """Read and discard the rest of a refused body for a second; then end the connection.
+    def discard(self, stream: BodyStream, connection: socket.socket | None) -> None:
+        """Read and discard the rest of a refused body for `discard_seconds`; then stop reading.
 
         Call it when the response is sent. Otherwise the host waits for the rest, in the one thread
         that accepts all connections: with gunicorn 27, 2 s for each silent sender.
@@ -156,8 +156,9 @@ class _Watchdog:
                     self._running = False
                     return
                 now = self._clock()
-                for each in self._watched:
-                    if each.connection is not None and not each.late and now >= each.ends_at:
-                        each.late = True
+                for watched in self._watched:
+                    connection = watched.connection
+                    if connection is not None and not watched.late and now >= watched.ends_at:
+                        watched.late = True
                         with suppress(OSError):
-                            each.connection.shutdown(socket.SHUT_RD)
+                            connection.shutdown(socket.SHUT_RD)

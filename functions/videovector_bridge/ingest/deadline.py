@@ -1,10 +1,10 @@
-"""The deadline of a window: one value that everything that blocks asks for the time left."""
+"""The deadline of a window, which bounds every request of its stages."""
 
 from collections.abc import Callable
 
 
 class Deadline:
-    """The earlier of the end of the window and the end of its lease; now, once it is cancelled.
+    """The end of the window or of its lease, whichever is earlier. It can be cancelled.
 
     Threads call `seconds_left` when a request starts, not when it is queued. Times are those of
     `clock`, in seconds.
@@ -17,7 +17,7 @@ class Deadline:
         self._cancelled = False
 
     def seconds_left(self) -> float:
-        """Return the seconds left for a request; with 0 or less, none may start."""
+        """Return the seconds left for a request; with 0 or less, no request may start."""
         if self._cancelled:
             return 0.0
         return min(self.ends_at, self._lease_until) - self._clock()

@@ -1,8 +1,9 @@
-"""A webhook delivery, from headers to message: `admit`, `verify`, `decode_delivery`, `message_of`.
+"""Check and decode a webhook delivery, from its headers to the message. Pure.
 
-Pure. Source: "Webhooks" in the vendor's API reference. A delivery is signed, `X-Webhook-Signature:
-sha256=<hex>`, with HMAC-SHA256 of the raw body under the webhook's secret. Nothing else is signed,
-neither headers nor a time, so a copy of a delivery is as valid as the first.
+The order is `admit`, `verify`, `decode_delivery`, `build_message`. Source:
+"Webhooks" in the vendor's API reference. A delivery is signed, `X-Webhook-Signature: sha256=<hex>`,
+with HMAC-SHA256 of the raw body under the webhook's secret. Nothing else is signed, neither headers
+nor a time, so a copy of a delivery is as valid as the first.
 """
 
 import hashlib
@@ -198,16 +199,23 @@ class _Keys:
         self.data = values.get("data")
 
 
-def source_of(delivery: VerifiedDelivery, api_host: str) -> str:
+def format_source(delivery: VerifiedDelivery, api_host: str) -> str:
     """Return the event's `ce-source`: the API host and the webhook."""
-    return f"//{api_host}/webhooks/{quote(delivery.webhook_id, safe=_PATH_SAFE)}"
+    return f"//{api_host}/webhooks/{quote_id(delivery.webhook_id)}"
 
 
-def message_of(delivery: VerifiedDelivery, event: Event, *, api_host: str, lanes: int) -> Message:
+def quote_id(webhook_id: str) -> str:
+    """Quote the id of a webhook, as the last part of `ce-source`."""
+    return quote(webhook_id, safe=_PATH_SAFE)
+
+
+def build_message(
+    delivery: VerifiedDelivery, event: Event, *, api_host: str, lanes: int
+) -> Message:
     """Return the message of a delivered event: a CloudEvent with the body, byte for byte."""
     return event_message(
         event,
-        source=source_of(delivery, api_host),
+        source=format_source(delivery, api_host),
         channel=CHANNEL,
         ordering_key=lane_key(lane(event, lanes)),
     )

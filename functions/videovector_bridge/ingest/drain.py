@@ -1,4 +1,4 @@
-"""Entry point `drain`: drain one stream for one window; called by Cloud Scheduler."""
+"""Entry point `drain`: drain one stream for one window. Cloud Scheduler calls it."""
 
 import asyncio
 import os
@@ -21,7 +21,6 @@ from videovector_bridge.telemetry import Severity, log
 
 _MAX_BODY_BYTES: Final = 65_536
 
-
 Window = Callable[[DrainSettings, StreamSettings, Backend], Coroutine[Any, Any, WindowReport]]
 
 
@@ -36,7 +35,7 @@ class Endpoint:
     def respond(self, request: Request) -> Response:
         """Drain the stream that the request names; log the outcome and return the response."""
         if request.method != "POST":
-            return _response(405, _failed("bad_request", "drain accepts only POST."))
+            return _build_response(405, _build_failure("bad_request", "drain accepts only POST."))
         try:
             settings, backend = self._parts.get()
         except SettingsError as error:
@@ -47,8 +46,8 @@ class Endpoint:
                 headers=request.headers,
                 problems=error.problems,
             )
-            body = _failed("settings_wrong", str(error)) | {"problems": error.problems}
-            return _response(500, body)
+            body = _build_failure("settings_wrong", str(error)) | {"problems": error.problems}
+            return _build_response(500, body)
         project = settings.backend.project
         try:
             if (request.content_length or 0) > _MAX_BODY_BYTES:
@@ -56,7 +55,7 @@ class Endpoint:
             stream = choose_stream(request.get_data(), settings.streams)
         except ValueError as error:
             log("ERROR", "drain.bad_request", str(error), headers=request.headers, project=project)
-            return _response(400, _failed("bad_request", str(error)))
+            return _build_response(400, _build_failure("bad_request", str(error)))
         try:
             report = asyncio.run(self._drain_window(settings, stream, backend))
         except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
@@ -71,9 +70,9 @@ class Endpoint:
                 project=project,
                 stack_trace=redact(traceback.format_exc()),
             )
-            return _response(500, _failed("crashed", message))
+            return _build_response(500, _build_failure("crashed", message))
         _log(report, settings, request)
-        return _response(report.http_status, report.as_json())
+        return _build_response(report.http_status, report.as_json())
 
 
 def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:
@@ -100,16 +99,16 @@ def _open(environ: Mapping[str, str]) -> tuple[DrainSettings, Backend]:
 
 
 def choose_stream(body: bytes, streams: Mapping[str, StreamSettings]) -> StreamSettings:
-    """Return the stream that the body names. Raises `ValueError` with a sentence otherwise."""
+    """Return the stream that the body names. Raises `ValueError` with a message for the caller."""
     try:
-        call = orjson.loads(body) if body.strip() else {}
+        fields = orjson.loads(body) if body.strip() else {}
     except orjson.JSONDecodeError as error:
         raise ValueError(
             f'The body is not JSON ({error}); it must be {{"stream": NAME}}.'
         ) from None
-    name = call.get("stream") if isinstance(call, dict) else None
+    name = fields.get("stream") if isinstance(fields, dict) else None
     known = ", ".join(streams)
-    if name is None and isinstance(call, dict) and len(streams) == 1:
+    if name is None and isinstance(fields, dict) and len(streams) == 1:
         return next(iter(streams.values()))
     if not isinstance(name, str):
         raise ValueError(f'Name the stream: {{"stream": NAME}}, one of {known}.')  # noqa: TRY004
@@ -118,11 +117,11 @@ def choose_stream(body: bytes, streams: Mapping[str, StreamSettings]) -> StreamS
     return streams[name]
 
 
-def _failed(reason: str, message: str) -> dict[str, Any]:
+def _build_failure(reason: str, message: str) -> dict[str, Any]:
     return {"outcome": "failed", "stop_reason": reason, "message": message}
 
 
-def _response(status: int, body: Mapping[str, Any]) -> Response:
+def _build_response(status: int, body: Mapping[str, Any]) -> Response:
     return Response(orjson.dumps(redact_all(body)), status, content_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""Publish a frame that is too large for memory: in parts, each as it arrives.
+"""Publish the parts of a frame that is too large for memory, as they arrive.
 
 With a bucket the parts become one object, and the event is published as a claim check. Without a
 bucket each part is a message on topic `rejected`.

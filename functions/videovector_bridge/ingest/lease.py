@@ -18,7 +18,7 @@ from videovector_bridge.ingest.stream_document import (
     COLLECTION,
     Origin,
     backoff_until,
-    claimed,
+    claim_fields,
     lease_owner,
     lease_seconds_left,
 )
@@ -48,7 +48,7 @@ class BackingOff:
 class Lease:
     """The right to drain one stream, and the stream's document as this window wrote it.
 
-    Not safe for several threads at once; `drain` uses it from one task at a time.
+    Not thread-safe; `drain` uses it from one task at a time.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Lease:
             )
         if _position(fields) not in self._positions:
             cursor, start_from = _position(fields)
-            edited = "start_from" if cursor in [each for each, _ in self._positions] else "cursor"
+            edited = "start_from" if cursor in [known for known, _ in self._positions] else "cursor"
             value = cursor if edited == "cursor" else start_from
             raise LeaseLost(
                 f"Stream {self._name!r}: its {edited} was set to {value!r} while this window was "
@@ -198,7 +198,7 @@ def acquire(
             stored = documents.write(
                 COLLECTION,
                 name,
-                claimed(fields, owner, origin, lease_seconds),
+                claim_fields(fields, owner, origin, lease_seconds),
                 replaces=stored,
                 timeout=lambda: deadline - clock(),
             )
@@ -211,5 +211,5 @@ def acquire(
 
 
 def _position(fields: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return the cursor, and the start without a cursor."""
+    """Return the cursor, and where the stream begins without one."""
     return fields.get("cursor"), fields.get("start_from")

@@ -31,8 +31,8 @@ FRAME_UNFINISHED: Final = (
     "timeout of the function)."
 )
 
-# Transient errors: a window that read events before one has not failed, because the next window
-# resumes (and fails if the error persists).
+# Transient errors. A window that read events before such an error has not failed: the next window
+# resumes, and fails if the error persists.
 _TRANSIENT: Final = (
     (RateLimited, "rate_limited"),
     (ServerTrouble, "api_unavailable"),
@@ -106,12 +106,12 @@ class WindowReport:
 
     @property
     def http_status(self) -> int:
-        """200 unless the window failed; then a status for the scheduler and its alerts."""
+        """The status for the scheduler and its alerts: 200 unless the window failed."""
         return 200 if self.outcome != "failed" else _STATUS.get(self.stop_reason, 503)
 
 
-def stopped_by(error: BridgeError | None, wait_seconds: float = 0.0) -> Stop:
-    """Return the stop that an error of the API causes; without an error, the end of a stream."""
+def classify_error(error: BridgeError | None, wait_seconds: float = 0.0) -> Stop:
+    """Return the stop that an error of the API causes; without one, that of a closed stream."""
     if error is None:
         return Stop("retry_later" if wait_seconds else "deadline", wait_seconds=wait_seconds)
     for kind, reason in (*_LASTING, *_TRANSIENT):
@@ -143,7 +143,7 @@ def backing_off_report(stream: str, until: datetime) -> WindowReport:
     )
 
 
-def outcome_of(stop: Stop, events: int) -> Outcome:
+def classify_stop(stop: Stop, events: int) -> Outcome:
     """Return `failed`, `drained` or `idle`."""
     if stop.reason not in _SENTENCES and not (stop.reason in _TRANSIENT_REASONS and events):
         return "failed"
@@ -153,7 +153,7 @@ def outcome_of(stop: Stop, events: int) -> Outcome:
 def describe(
     stop: Stop, *, read: int, acknowledged: int, large_bytes: int, start_from: str | None
 ) -> str:
-    """Describe the end of a window: the reason, what it left, and where the stream begins."""
+    """Describe the end of a window: its reason, unpublished events, and where the stream begins."""
     sentences = [stop.text]
     if large_bytes:
         sentences.append(

@@ -31,9 +31,9 @@ _REJECTED_BYTES: Final = 6_144  # the attributes of a rejected message, at most
 class Publisher:
     """Publishes the batches of a queue and queues their checkpoints, in order.
 
-    A lane's next request starts only when the one before is acknowledged. After a failure no lane
-    publishes anything more: a later event must not overtake one that failed. `published` and
-    `rejected` count what Pub/Sub has acknowledged.
+    A lane's next request starts only when the previous one is acknowledged. After a failure no lane
+    publishes anything more, because a later event must not overtake one that failed. `published`
+    and `rejected` count what Pub/Sub has acknowledged.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class Publisher:
         previous: asyncio.Task[bool] | None = None
         try:
             while (batch := await self._next_batch()) is not None:
-                if batch.alone and previous is not None:
+                if batch.is_exclusive and previous is not None:
                     await asyncio.wait([previous])
                 task = asyncio.create_task(self._publish_in_order(batch, previous))
                 in_flight.add(task)
                 task.add_done_callback(in_flight.discard)
                 previous = task
-                if batch.alone:
+                if batch.is_exclusive:
                     await asyncio.wait([task])
             if in_flight:
                 await asyncio.wait(in_flight)
@@ -141,14 +141,14 @@ class Publisher:
 
     async def _publish_lane(self, index: int, events: Sequence[Event]) -> bool:
         async with self._lane_locks[index]:
-            for request in _requests(events, _event_bytes, self._request_messages):
+            for request in _split_requests(events, _event_bytes, self._request_messages):
                 if not await self._in_thread(self._send_events, request, lane_key(index)):
                     return False
                 self.published += len(request)
         return True
 
     async def _publish_rejected(self, rejected: Sequence[Rejected]) -> bool:
-        for request in _requests(rejected, _rejected_bytes, self._request_messages):
+        for request in _split_requests(rejected, _rejected_bytes, self._request_messages):
             if not await self._in_thread(self._send_rejected, request):
                 return False
             self.rejected += len(request)
@@ -169,7 +169,7 @@ class Publisher:
             return False
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, send, *arguments)
-        except Exception as error:  # noqa: BLE001  # a bug too: nothing later may overtake it
+        except Exception as error:  # noqa: BLE001  # also a bug stops all lanes, to keep the order
             failure = error
             if not isinstance(failure, BackendError):
                 failure = BackendError(f"Publishing failed: {type(error).__name__}: {error}")
@@ -184,12 +184,12 @@ class Publisher:
         messages = [
             event_message(event, source=self._source, channel=_CHANNEL, ordering_key=ordering_key)
             if len(event.data) <= MAX_DATA_BYTES
-            else self._claim_check(event, ordering_key)
+            else self._store_claim_check(event, ordering_key)
             for event in events
         ]
         self._publish(self._topics.events, messages)
 
-    def _claim_check(self, event: Event, ordering_key: str) -> Message:
+    def _store_claim_check(self, event: Event, ordering_key: str) -> Message:
         if self._backend.blobs is None:
             raise BackendError("An event too large for a message reached a bridge without bucket.")
         uri = self._backend.blobs.put(
@@ -205,10 +205,10 @@ class Publisher:
         )
 
     def _send_rejected(self, rejected: Sequence[Rejected]) -> None:
-        messages = [message for each in rejected for message in self._rejected_messages(each)]
+        messages = [message for frame in rejected for message in self._rejected_messages(frame)]
         if len(rejected) > 1:
             self._publish(self._topics.rejected, messages)
-        else:  # its parts may each be as large as a request may be
+        else:  # each part of a large frame may fill a request
             for message in messages:
                 self._publish(self._topics.rejected, [message])
 
@@ -229,21 +229,21 @@ class Publisher:
         self._backend.topics.publish(topic, messages, timeout=self._deadline.seconds_left)
 
 
-def _requests(
+def _split_requests(
     items: Sequence[T], size_of: Callable[[T], int], max_messages: int
 ) -> Iterator[Sequence[T]]:
-    """Split items into runs that fit one publish request (`max_messages`, 10 MB), in order."""
-    run: list[T] = []
+    """Split items into groups that fit one publish request (`max_messages`, 10 MB), in order."""
+    group: list[T] = []
     size = 0
     for item in items:
         length = size_of(item)
-        if run and (len(run) == max_messages or size + length > MAX_DATA_BYTES):
-            yield run
-            run, size = [], 0
-        run.append(item)
+        if group and (len(group) == max_messages or size + length > MAX_DATA_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(item)
         size += length
-    if run:
-        yield run
+    if group:
+        yield group
 
 
 def _event_bytes(event: Event) -> int:

@@ -19,7 +19,7 @@ from videovector_bridge.api.stream import (
 from videovector_bridge.errors import BridgeError
 from videovector_bridge.events import MAX_ID_BYTES, Event, bridge_event
 from videovector_bridge.ingest.batcher import Batcher
-from videovector_bridge.ingest.outcome import Stop, stopped_by
+from videovector_bridge.ingest.outcome import Stop, classify_error
 from videovector_bridge.retry import full_jitter
 from videovector_bridge.settings import CursorPolicy
 
@@ -31,11 +31,11 @@ _TRANSIENT: Final = (RateLimited, ServerTrouble, Unreachable, StreamFailed)
 class Reader:
     """Reads a stream into the batcher until there is a reason to stop.
 
-    A connection that ends, fails, is silent too long or gets 429 or 5xx is made again after a
-    full-jitter delay, or the server's `retry:` or `Retry-After` if that is longer. A delay that
-    would pass `read_until` (event loop time) ends the reading instead. There is no idle timeout
-    while the stream has no cursor: an event that the API sends only once would be lost between
-    windows.
+    The reader reconnects when a connection ends, fails, is silent for too long, or gets 429 or 5xx.
+    Before that it waits: a full-jitter delay, or the server's `retry:` or `Retry-After` if that is
+    longer. It stops instead if the delay would pass `read_until` (event loop time). There is no
+    idle timeout while the stream has no cursor: an event that the API sends only once would be
+    lost between windows.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Reader:
         self._backoff_until = 0.0  # the server's own delay
         self._active_at = self._clock()
         self._connected = False
-        # Until the first response: a stream that never responded is not a stream without events.
+        # Before the first response: no response is a failure, not a stream without events.
         self._last_error: BridgeError | None = Unreachable(
             f"{Unreachable.headline}: no response yet to GET {STREAM_PATH}. {Unreachable.advice}"
         )
@@ -89,9 +89,9 @@ class Reader:
         except TimeoutError:
             if not self._timer.expired():
                 raise
-        # The time is over: a stream that is failing has not been idle.
+        # The timer expired. A failing stream is not an idle stream.
         if self._last_error is not None:
-            return stopped_by(self._last_error, max(0.0, self._backoff_until - self._clock()))
+            return classify_error(self._last_error, max(0.0, self._backoff_until - self._clock()))
         return Stop("deadline" if self._timer.when() == self._read_until else "idle")
 
     async def _read(self) -> Stop:
@@ -113,7 +113,7 @@ class Reader:
             except (ApiError, StreamFailed) as failure:
                 error = failure
             if error is not None and not isinstance(error, _TRANSIENT):
-                return stopped_by(error)
+                return classify_error(error)
             self._last_error = error
             self.stream_errors += isinstance(error, StreamFailed)
             stop = await self._back_off(error)
@@ -123,14 +123,14 @@ class Reader:
     async def _read_connection(self) -> Stop | None:
         """Read until the connection ends, or there is a reason to stop."""
         last_event_id = self._batcher.position.last_event_id
-        async with aclosing(self._source.connect(last_event_id)) as runs:
-            async for frames in runs:
+        async with aclosing(self._source.connect(last_event_id)) as frame_lists:
+            async for frames in frame_lists:
                 self._last_error, self._connected = None, True
                 if not frames:
                     self._active_at = self._clock()
                 else:
                     self._attempt = 0
-                    # Waiting for Pub/Sub is not idleness of the stream.
+                    # Suspend the idle timeout: waiting for Pub/Sub is not an idle stream.
                     self._reschedule(self._read_until)
                     stop = await self._batcher.add(frames)
                     if stop is not None:
@@ -150,7 +150,7 @@ class Reader:
         self._backoff_until = now + server_delay
         if now + max(delay, server_delay) >= self._read_until:
             outlasts_window = self._backoff_until >= self._read_until
-            return stopped_by(error, server_delay if outlasts_window else 0.0)
+            return classify_error(error, server_delay if outlasts_window else 0.0)
         await self._sleep(max(delay, server_delay))
         self._attempt += 1
         self.reconnects += 1
@@ -174,10 +174,10 @@ class Reader:
             position.earliest_event_id = ""
             return None
         if self._cursor_policy == "fail":
-            what = "cursor" if position.cursor is not None else "START_FROM"
+            setting = "cursor" if position.cursor is not None else "START_FROM"
             return Stop(
                 "cursor_refused",
-                message=f"VideoVector refuses the {what} {position.last_event_id!r} of stream "
+                message=f"VideoVector refuses the {setting} {position.last_event_id!r} of stream "
                 f"{self._stream!r}: {refusal} Events after it may be gone. To continue, set "
                 f"CURSOR_POLICY (or the stream's cursor_policy) to earliest or latest; the gap "
                 f"is then published as a bridge.stream.gap event.",

@@ -1,11 +1,11 @@
-"""The four stages of a window, connected by queues, and ended in order.
+"""Connect the four stages of a window by queues, run them, and end them in order.
 
     VideoVector ─▶ Reader ─▶ Batcher ─▶ [batches] ─▶ Publisher ─▶ [acknowledged] ─▶ Committer
                                                         │                              │
                                                      Pub/Sub                 cursor and lease
 
-Reading stops early enough to publish what was read. What was not published is read again by the
-next window. The cursor passes only batches whose every message is acknowledged.
+Reading stops early enough to publish the events that were read. The next window reads again what
+was not published. The cursor passes a batch only when all its messages are acknowledged.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from videovector_bridge.ingest.batcher import (
 from videovector_bridge.ingest.committer import COMMIT_SECONDS, Committer
 from videovector_bridge.ingest.deadline import Deadline
 from videovector_bridge.ingest.lease import Lease
-from videovector_bridge.ingest.outcome import FRAME_UNFINISHED, Stop, outcome_of
+from videovector_bridge.ingest.outcome import FRAME_UNFINISHED, Stop, classify_stop
 from videovector_bridge.ingest.publisher import Publisher
 from videovector_bridge.ingest.reader import Reader
 from videovector_bridge.settings import DrainSettings, StreamSettings
@@ -122,11 +122,11 @@ class Stages:
 
     @property
     def acknowledged(self) -> int:
-        """How many events and rejected messages Pub/Sub has acknowledged."""
+        """Number of events and rejected messages that Pub/Sub has acknowledged."""
         return self.publisher.published + self.publisher.rejected
 
     async def run(self, abandon_because: str = "") -> Stop:
-        """Drain until the first reason to stop, publish and commit what was read, return it.
+        """Drain until the first reason to stop, and return it. Publish and commit what was read.
 
         With `abandon_because` the cursor is abandoned first.
         """
@@ -169,7 +169,7 @@ class Stages:
         failure: BackendError | None = OutOfTimeError("Publishing did not end with the window.")
         if publishing.done():
             failure = publishing.result()
-        if failure is None or outcome_of(stop, self.batcher.events) == "failed":
+        if failure is None or classify_stop(stop, self.batcher.events) == "failed":
             return stop
         if isinstance(failure, OutOfTimeError) and self.acknowledged:
             # Only the time ran out: the next window reads the rest again.

@@ -1,6 +1,6 @@
-"""The document `streams/{name}` of a stream: the meaning of its fields. Pure.
+"""Read and update the fields of a stream's document, `streams/{name}`. Pure.
 
-`cursor` is the position, and `api_host` and `filters` are what it belongs to. `start_from` is where
+`cursor` is the position in the stream of `api_host` with `filters`. `start_from` is where
 the stream begins while it has no cursor, and `start_setting` is the value of START_FROM that it was
 copied from. While the two are equal, or the document has no `start_from`, the stream follows the
 setting. A start that a policy or a person chose differs, or has no `start_setting`: it stays
@@ -22,13 +22,13 @@ LONGEST_BACKOFF_SECONDS: Final = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a cursor belongs to: an API host and filters. `start_from`: where a stream begins."""
+    """The API host and filters that a cursor belongs to, and where a stream without one begins."""
 
     api_host: str
     filters: str
     start_from: str
 
-    def change_since(self, fields: Mapping[str, Any]) -> str:
+    def find_change(self, fields: Mapping[str, Any]) -> str:
         """Return the stop reason if the cursor of a document belongs to another origin, else ""."""
         if fields["cursor"] is None:
             return ""
@@ -37,14 +37,14 @@ class Origin:
         return "filters_changed" if fields["filters"] != self.filters else ""
 
     def explain(self, change: str, stream: str, fields: Mapping[str, Any]) -> str:
-        """Describe a `change` since a document, and what to do about it."""
+        """Describe a `change` since a document was written, and how to continue."""
         if change == "host_changed":
-            what = f"API host was {fields['api_host']} and is {self.api_host}"
+            difference = f"API host was {fields['api_host']} and is {self.api_host}"
         else:
-            what = f"filters were {fields['filters']} and are {self.filters}"
+            difference = f"filters were {fields['filters']} and are {self.filters}"
         return (
-            f"The cursor of stream {stream!r} is no longer valid: its {what}. Give the stream "
-            f"a new name, or set its cursor_policy to latest or earliest to start over."
+            f"The cursor of stream {stream!r} is no longer valid: its {difference}. Give the "
+            f"stream a new name, or set its cursor_policy to latest or earliest to start over."
         )
 
 
@@ -54,8 +54,8 @@ def lease_owner(fields: Mapping[str, Any]) -> str:
 
 
 def lease_seconds_left(fields: Mapping[str, Any], age_seconds: float) -> float:
-    """Return the seconds until the lease of a document of this age ends; 0 or less: it has."""
-    # No window has a longer lease: a wrong number must not stop the stream.
+    """Return the seconds until the lease of a document of this age ends; 0 or less if it has."""
+    # No window has a longer lease. A person may have written a wrong number.
     return min(_number(fields.get("lease_seconds")), LONGEST_LEASE_SECONDS) - age_seconds
 
 
@@ -64,18 +64,18 @@ def backoff_until(fields: Mapping[str, Any], now: datetime) -> datetime | None:
     until = parse_time(fields.get("not_before"))
     if until is None or not now < until:
         return None
-    # No window asks for so long: a wrong clock must not stop the stream.
+    # No window writes a later time. A clock may have been wrong.
     return until if until - now <= timedelta(seconds=2 * LONGEST_BACKOFF_SECONDS) else None
 
 
-def claimed(
+def claim_fields(
     fields: Mapping[str, Any], owner: str, origin: Origin, lease_seconds: float
 ) -> dict[str, Any]:
     """Return the fields after `owner` acquires the lease; a known position stays."""
     cursor = _text(fields.get("cursor"))
     start_from = start_setting = _text(fields.get("start_from"))
     if start_from is None or start_from == _text(fields.get("start_setting")):
-        if cursor is None or start_from is None:  # a stream that has begun keeps its record
+        if cursor is None or start_from is None:  # with a cursor, the start is history
             start_from = start_setting = origin.start_from
     else:
         start_setting = None  # chosen: it stays, even if START_FROM becomes the same

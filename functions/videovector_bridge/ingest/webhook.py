@@ -1,17 +1,15 @@
-"""Entry point `receive_webhook`: verify one delivery of VideoVector's and publish it."""
+"""Entry point `receive_webhook`: verify one webhook delivery and publish it."""
 
 import os
 import re
 import socket
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from flask import Request, Response
 
 from videovector_bridge.backends import open_backend
@@ -32,52 +30,36 @@ from videovector_bridge.ingest.delivery import (
     UnverifiedDelivery,
     VerifiedDelivery,
     admit,
+    build_message,
     decode_delivery,
-    message_of,
-    source_of,
+    format_source,
     verify,
 )
+from videovector_bridge.ingest.webhook_outcome import (
+    Outcome,
+    build_response,
+    crashed,
+    misconfigured,
+    overloaded,
+    refused,
+    unpublished,
+    unreadable,
+    unverified,
+)
 from videovector_bridge.messages import rejected_messages
-from videovector_bridge.redact import clean_text, redact
+from videovector_bridge.redact import clean_text
 from videovector_bridge.settings import WebhookSettings, webhook_settings
-from videovector_bridge.telemetry import Severity, log
+from videovector_bridge.telemetry import log
 
-# Retry-After: until others are done, until Pub/Sub recovers, until a person has acted.
-_SOON_SECONDS: Final = 1
-_LATER_SECONDS: Final = 5
-_MUCH_LATER_SECONDS: Final = 30
-# Error codes for unauthenticated callers.
-_ERROR_CODES: Final = {
-    400: "malformed",
-    401: "unauthorized",
-    405: "method_not_allowed",
-    411: "length_required",
-    413: "too_large",
-    503: "unavailable",
-}
 _LENGTH: Final = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a request ended: its status, and its log line, event `webhook.<name>`.
-
-    `facts` are added to the line.
-    """
-
-    status: int
-    name: str
-    severity: Severity
-    message: str
-    retry_after: int = 0
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Receiver:
-    """What the requests of one process share. A request needs one of `publish_slots` to publish.
+    """Settings, clients and limits that the requests of one process share.
 
-    Bodies are decoded one at a time (`decoding`): decoded JSON takes far more bytes than its text.
+    A request needs one of `publish_slots` to publish. Bodies are decoded one at a time
+    (`decoding`), because decoded JSON takes far more bytes than its text.
     """
 
     settings: WebhookSettings
@@ -127,23 +109,9 @@ class Endpoint:
         try:
             outcome = self._receive(request)
         except SettingsError as error:
-            outcome = Outcome(
-                503,
-                "settings_wrong",
-                "CRITICAL",
-                f"Settings are wrong: {error}",
-                _MUCH_LATER_SECONDS,
-                facts={"problems": error.problems},
-            )
+            outcome = misconfigured(error)
         except Exception as error:  # noqa: BLE001  # the edge: a bug must not lose the delivery
-            outcome = Outcome(
-                503,
-                "crashed",
-                "CRITICAL",
-                f"Crashed: {type(error).__name__}: {error}",
-                _MUCH_LATER_SECONDS,
-                facts={"stack_trace": redact(traceback.format_exc())},
-            )
+            outcome = crashed(error)
         # The host would read the rest of a refused body into memory, however large it is.
         request.stream = BytesIO()
         log(
@@ -157,15 +125,15 @@ class Endpoint:
             delivery_id=_header(request, "X-Delivery-ID"),
             **outcome.facts,
         )
-        response = _response(outcome)
+        response = build_response(outcome)
         if outcome.status != 204:
             response.call_on_close(lambda: self._discard(request))
         return response
 
     def _receive(self, request: Request) -> Outcome:
-        """Admit the request by its headers; only then reserve memory for its body and read it."""
+        """Check the headers; only then reserve memory for the body and read it."""
         if request.method != "POST":
-            return _refused(405, "INFO", "method", f"{request.method[:20]} is not POST")
+            return refused(405, "INFO", "method", f"{request.method[:20]} is not POST")
         receiver = self._receiver.get()
         length = _parse_length(request, receiver.settings.max_bytes)
         if isinstance(length, Outcome):
@@ -178,28 +146,28 @@ class Endpoint:
             allowed=receiver.settings.ids,
         )
         if isinstance(delivery, Refusal):
-            return _unverified(delivery)
+            return unverified(delivery)
         with receiver.budget.reserve(length) as reserved:
             if not reserved:
-                busy = f"{length:,} bytes exceed what this instance may buffer of bodies at once."
-                return Outcome(503, "overloaded", "WARNING", busy, _SOON_SECONDS)
+                busy = f"{length:,} bytes exceed the memory that this instance has left for bodies."
+                return overloaded(busy)
             return self._read_and_publish(request, receiver, delivery, length)
 
     def _read_and_publish(
-        self, request: Request, receiver: Receiver, unverified: UnverifiedDelivery, length: int
+        self, request: Request, receiver: Receiver, admitted: UnverifiedDelivery, length: int
     ) -> Outcome:
         settings = receiver.settings
         body = self._bodies.read(request.stream, length, _connection(request))
         if isinstance(body, UnreadableBody):
-            return _unreadable(body)
-        delivery = verify(unverified, body, secrets=settings.secrets.get(), now=self._now())
+            return unreadable(body)
+        delivery = verify(admitted, body, secrets=settings.secrets.get(), now=self._now())
         if isinstance(delivery, Refusal):
-            return _unverified(delivery)
+            return unverified(delivery)
         with receiver.decoding:
             event = decode_delivery(delivery.body)
         if isinstance(event, Rejection):
             return _reject(receiver, delivery, event, _header(request, "X-Delivery-ID"))
-        message = message_of(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
+        message = build_message(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
         failed = _publish(receiver, settings.topics.events, [message])
         facts = {"event_id": event.id, "event_type": event.type, "bytes": len(body)}
         return failed or Outcome(
@@ -229,43 +197,22 @@ receive_webhook = entry_point(Endpoint(os.environ))
 
 
 def _connection(request: Request) -> socket.socket | None:
-    """Return the connection of a request, if the host names it."""
+    """Return the connection of a request, or None if the host does not provide it."""
     connection: socket.socket | None = request.environ.get("gunicorn.socket")
     return connection
 
 
 def _parse_length(request: Request, limit: int) -> int | Outcome:
-    """Return the stated length of the body, in bytes. A chunked body states none."""
+    """Parse the stated length of the body, in bytes. A chunked body states none."""
     stated = request.environ.get("CONTENT_LENGTH") or ""
     if not stated or "Transfer-Encoding" in request.headers:
-        return _refused(411, "WARNING", "no_length", "the request states no Content-Length")
+        return refused(411, "WARNING", "no_length", "the request states no Content-Length")
     if not _LENGTH.fullmatch(stated):
-        return _refused(400, "WARNING", "bad_length", "Content-Length is not a number of bytes")
+        return refused(400, "WARNING", "bad_length", "Content-Length is not a number of bytes")
     digits = stated.lstrip("0") or "0"
     if len(digits) > len(str(limit)) or int(digits) > limit:
-        return _refused(413, "WARNING", "too_large", f"the body has more than {limit:,} bytes")
+        return refused(413, "WARNING", "too_large", f"the body has more than {limit:,} bytes")
     return int(digits)
-
-
-def _unreadable(body: UnreadableBody) -> Outcome:
-    if body.slow:
-        message = f"The body took too long: {body.detail}."
-        return Outcome(503, "slow_body", "WARNING", message, _SOON_SECONDS)
-    return _refused(400, "WARNING", "unreadable_body", body.detail)
-
-
-def _refused(status: int, severity: Severity, code: str, why: str) -> Outcome:
-    return Outcome(status, "refused", severity, f"Refused: {why}", facts={"code": code})
-
-
-def _unverified(refusal: Refusal) -> Outcome:
-    if refusal.code == "no_secret":
-        message = "No secret to verify with is set yet: see WEBHOOK_SECRETS and its file."
-        return Outcome(503, "no_secret", "ERROR", message, refusal.retry_after)
-    if refusal.code == "rotating":
-        message = "Signed with none of our secrets during a rotation: the sender may retry."
-        return Outcome(503, "rotating", "WARNING", message, refusal.retry_after)
-    return _refused(refusal.status, "WARNING", refusal.code, refusal.code.replace("_", " "))
 
 
 def _reject(
@@ -279,7 +226,7 @@ def _reject(
         code=reason.code,
         detail=reason.detail,
         context={
-            "source": source_of(delivery, settings.api_host),
+            "source": format_source(delivery, settings.api_host),
             "webhook-id": delivery.webhook_id,
             "delivery-id": delivery_id,
         },
@@ -292,29 +239,19 @@ def _reject(
 
 
 def _publish(receiver: Receiver, topic: str, messages: Sequence[Message]) -> Outcome | None:
-    """Publish, or return the outcome of the failure."""
+    """Publish messages. Returns the outcome if that fails, else None."""
     if not receiver.publish_slots.acquire(blocking=False):
         busy = f"{receiver.settings.max_deliveries} deliveries are being published already."
-        return Outcome(503, "overloaded", "WARNING", busy, _SOON_SECONDS)
+        return overloaded(busy)
     try:
         receiver.backend.topics.publish(topic, messages, timeout=receiver.settings.publish_seconds)
     except (BackendError, UnstorableError) as error:
-        return Outcome(503, "publish_failed", "ERROR", str(error), _LATER_SECONDS)
+        return unpublished(error)
     finally:
         receiver.publish_slots.release()
     return None
 
 
 def _header(request: Request, name: str) -> str:
-    """Return a header cleaned for the log; nothing has verified it."""
+    """Return a header for the log, cleaned because anyone can have sent it."""
     return clean_text(request.headers.get(name, ""), limit=200)
-
-
-def _response(outcome: Outcome) -> Response:
-    headers = {"Retry-After": str(outcome.retry_after)} if outcome.retry_after else {}
-    if outcome.status == 204:
-        return Response(status=204)
-    if outcome.status == 405:
-        headers["Allow"] = "POST"
-    body = orjson.dumps({"error": _ERROR_CODES[outcome.status]})
-    return Response(body, outcome.status, headers, content_type="application/json")

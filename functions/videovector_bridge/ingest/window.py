@@ -1,4 +1,4 @@
-"""One bounded window of a stream: acquire the lease, run the stages, release the lease, report."""
+"""Drain a stream for one window: acquire the lease, run the stages, release the lease, report."""
 
 import asyncio
 import uuid
@@ -18,8 +18,8 @@ from videovector_bridge.ingest.outcome import (
     WindowReport,
     backing_off_report,
     busy_report,
+    classify_stop,
     describe,
-    outcome_of,
 )
 from videovector_bridge.ingest.stages import Stages, Tuning
 from videovector_bridge.ingest.stream_document import LONGEST_BACKOFF_SECONDS, Origin
@@ -44,7 +44,7 @@ async def drain_window(
     now: Callable[[], datetime] = _utc_now,
     tuning: Tuning = _DEFAULT_TUNING,
 ) -> WindowReport:
-    """Drain `stream` for one window. Every outcome is a value; nothing is raised on purpose.
+    """Drain `stream` for one window. Failures are reported, not raised.
 
     `transport` sends the requests to VideoVector (httpx's own by default), `now` is the time of
     day. All other times are the event loop's.
@@ -109,7 +109,7 @@ class _Window:
 
     async def run(self, origin: Origin) -> WindowReport:
         """Run the stages, unless the cursor belongs to another origin and the policy is `fail`."""
-        change = origin.change_since(self._before)
+        change = origin.find_change(self._before)
         if change and self._stream.window.cursor_policy == "fail":
             message = origin.explain(change, self._stream.name, self._before)
             return await self._finish(Stop(change, message=message))
@@ -119,7 +119,7 @@ class _Window:
         """Write the last checkpoint with the outcome, release the lease, and report."""
         if isinstance(stop.error, LeaseLost):
             return self._report(stop)
-        not_before = self._not_before(stop)
+        not_before = self._compute_not_before(stop)
         report = self._report(stop, not_before)
         failed = report.outcome == "failed"
         facts = {
@@ -136,13 +136,13 @@ class _Window:
                 "last_error": facts if failed else self._lease.fields.get("last_error"),
             }
         )
-        # The last write decides the cursor of the report, and may itself fail.
+        # The last write sets the cursor of the report, and may itself fail.
         return self._report(stop if failure is None or failed else failure, not_before)
 
-    def _not_before(self, stop: Stop) -> str | None:
+    def _compute_not_before(self, stop: Stop) -> str | None:
         """Return the time before which VideoVector accepts no request, if it named one.
 
-        With jitter, so that several streams do not return at the same moment.
+        Adds jitter, so that several streams do not connect at the same moment.
         """
         if not stop.wait_seconds:
             return None
@@ -157,7 +157,7 @@ class _Window:
         events = stages.batcher.events
         return WindowReport(
             stream=self._stream.name,
-            outcome=outcome_of(stop, events),
+            outcome=classify_stop(stop, events),
             stop_reason=stop.reason,
             message=describe(
                 stop,
@@ -175,11 +175,11 @@ class _Window:
             cursor_after=cursor,
             start_from=start_from,
             not_before=not_before,
-            lag_seconds=self._lag(),
+            lag_seconds=self._compute_lag(),
             window_seconds=round(self._clock() - self._started, 3),
         )
 
-    def _lag(self) -> float | None:
+    def _compute_lag(self) -> float | None:
         checkpoint = self._stages.committer.checkpoint
         created_at = parse_time(checkpoint.created_at) if checkpoint is not None else None
         if created_at is None:

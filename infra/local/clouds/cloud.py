@@ -37,7 +37,10 @@ class Cloud(Protocol):
         ...
 
     def observe(self, topic: str) -> list[TopicMessage]:
-        """New messages on a watched topic since the last call. Other subscriptions keep theirs."""
+        """Return new messages on a watched topic since the last call.
+
+        Other subscriptions also receive them.
+        """
         ...
 
     def publish(self, topic: str, message: Message) -> None:
@@ -45,19 +48,19 @@ class Cloud(Protocol):
         ...
 
     def cursor(self, stream: str) -> str | None:
-        """The committed cursor of a stream."""
+        """Return the committed cursor of a stream; None if it has none."""
         ...
 
     def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
-        """The fields of a document that functions wrote; None if it does not exist."""
+        """Return the fields of a document that functions wrote; None if it does not exist."""
         ...
 
     def file(self, name: str) -> tuple[StoredFile, bytes] | None:
-        """A preview that functions stored, with its content; None if it does not exist."""
+        """Return a preview that functions stored, with its content; None if it does not exist."""
         ...
 
     def crash_report(self) -> str:
-        """A sentence if one of its processes ended unexpectedly, else ""."""
+        """Return a sentence if one of its processes ended unexpectedly, else ""."""
         ...
 
     def stop(self) -> None:

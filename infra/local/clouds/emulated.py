@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import grpc
 from google.api_core.exceptions import Conflict, DeadlineExceeded, ServiceUnavailable
@@ -13,20 +12,18 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from infra.local.clouds.backend_cloud import BackendCloud
 from infra.local.clouds.cloud import TopicMessage
 from infra.local.clouds.emulators import Emulators
-from infra.local.clouds.stored import read_document, read_file
 from infra.local.topology import Subscription, Topology
 from videovector_bridge.backends import open_backend
-from videovector_bridge.backends.ports import Message, StoredFile
 from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
-_PUBLISH_SECONDS = 10.0
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
-class EmulatedCloud:
+class EmulatedCloud(BackendCloud):
     """Topics, subscriptions and buckets on the emulators, in a project of one run."""
 
     kind = "gcp"
@@ -38,7 +35,7 @@ class EmulatedCloud:
         self._emulators = emulators
         # Google's libraries read these variables, here and in the functions.
         os.environ.update(emulators.environment)
-        self._backend = open_backend(settings)
+        super().__init__(open_backend(settings))
         self._channel = grpc.insecure_channel(emulators.pubsub_host, options=_UNLIMITED)
         self._publisher = PublisherClient(transport=PublisherGrpcTransport(channel=self._channel))
         self._subscriber = SubscriberClient(
@@ -97,7 +94,7 @@ class EmulatedCloud:
         self._subscriber.create_subscription(request=request)
 
     def observe(self, topic: str) -> list[TopicMessage]:
-        """New messages on a watched topic since the last call."""
+        """Return new messages on a watched topic since the last call."""
         path = self._path("subscriptions", f"watch-{topic}")
         messages: list[TopicMessage] = []
         while True:
@@ -114,33 +111,17 @@ class EmulatedCloud:
             if not response.received_messages:
                 return messages
             self._subscriber.acknowledge(
-                subscription=path, ack_ids=[each.ack_id for each in response.received_messages]
+                subscription=path,
+                ack_ids=[received.ack_id for received in response.received_messages],
             )
-            for each in response.received_messages:
-                message = each.message
+            for received in response.received_messages:
+                message = received.message
                 messages.append(
                     TopicMessage(dict(message.attributes), message.data, message.publish_time)
                 )
 
-    def publish(self, topic: str, message: Message) -> None:
-        """Publish a message."""
-        self._backend.topics.publish(topic, [message], timeout=_PUBLISH_SECONDS)
-
-    def cursor(self, stream: str) -> str | None:
-        """The committed cursor of a stream."""
-        fields = self.document("streams", stream)
-        return None if fields is None else fields.get("cursor")
-
-    def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
-        """The fields of a document that functions wrote; None if it does not exist."""
-        return read_document(self._backend, collection, document_id)
-
-    def file(self, name: str) -> tuple[StoredFile, bytes] | None:
-        """A preview that functions stored, with its content; None if it does not exist."""
-        return read_file(self._backend, name)
-
     def crash_report(self) -> str:
-        """A sentence if an emulator that was started here ended unexpectedly, else ""."""
+        """Return a sentence if an emulator that was started here ended unexpectedly, else ""."""
         return self._emulators.crash_report()
 
     def stop(self) -> None:

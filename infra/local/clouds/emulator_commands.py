@@ -13,19 +13,21 @@ class EmulatorUnavailableError(Exception):
     """An emulator cannot start on this machine; the message has the reason."""
 
 
-def emulator_command(name: str, port: int) -> list[str]:
+def find_emulator_command(name: str, port: int) -> list[str]:
     """Return the command that starts `pubsub`, `firestore` or `storage` on a port of 127.0.0.1.
 
     Raises `EmulatorUnavailableError` if this machine does not have it.
     """
-    return _storage(port) if name == "storage" else _google(name, port)
+    return _find_storage_command(port) if name == "storage" else _find_google_command(name, port)
 
 
-def _storage(port: int) -> list[str]:
+def _find_storage_command(port: int) -> list[str]:
     # The package's own code starts the program without our watchdog, so start the program itself.
     package = find_spec(_STORAGE_PACKAGE)
     folders = (package.submodule_search_locations if package else None) or []
-    programs = [each for folder in folders for each in Path(folder).rglob("fake-gcs-server-*")]
+    programs = [
+        program for folder in folders for program in Path(folder).rglob("fake-gcs-server-*")
+    ]
     if not programs:
         raise EmulatorUnavailableError(
             f"{_UNAVAILABLE}: fake-gcs-server has no program for this machine."
@@ -42,7 +44,7 @@ def _storage(port: int) -> list[str]:
     ]
 
 
-def _google(name: str, port: int) -> list[str]:
+def _find_google_command(name: str, port: int) -> list[str]:
     """Return the command of a Google emulator: Java itself if its jar file is found.
 
     gcloud runs the same command, but takes three seconds longer.
@@ -50,7 +52,7 @@ def _google(name: str, port: int) -> list[str]:
     gcloud = shutil.which("gcloud")
     if not gcloud:
         raise EmulatorUnavailableError(f"{_UNAVAILABLE}: no gcloud on the PATH.")
-    java = _java()
+    java = _find_java()
     if not java:
         raise EmulatorUnavailableError(f"{_UNAVAILABLE}: they need Java, which is not installed.")
     sdk = Path(gcloud).resolve().parent.parent
@@ -74,6 +76,6 @@ def _google(name: str, port: int) -> list[str]:
     return [*command, "--quiet", *(["--data-dir=."] if name == "pubsub" else [])]
 
 
-def _java() -> str | None:
+def _find_java() -> str | None:
     home = os.environ.get("JAVA_HOME")
     return (home and shutil.which(f"{home}/bin/java")) or shutil.which("java")

@@ -1,6 +1,6 @@
 """Emulators of Google's services on this machine: start, wait until they respond, stop.
 
-Google's own for Pub/Sub and Firestore; fake-gcs-server for Cloud Storage, which Google lacks.
+Google has emulators for Pub/Sub and Firestore. fake-gcs-server emulates Cloud Storage.
 """
 
 import time
@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPException
 
-from infra.local.clouds.emulator_commands import EmulatorUnavailableError, emulator_command
+from infra.local.clouds.emulator_commands import EmulatorUnavailableError, find_emulator_command
 from infra.local.processes.loopback import free_port, request
 from infra.local.processes.process import Process
 
@@ -50,7 +50,7 @@ class Emulators:
         }
 
     def crash_report(self) -> str:
-        """A sentence if one that was started here ended unexpectedly, else ""."""
+        """Return a sentence if one that was started here ended unexpectedly, else ""."""
         for name, process in self._processes:
             if process.ended():
                 return f"The {name} emulator ended by itself: {process.last_line()}"
@@ -64,7 +64,7 @@ class Emulators:
 def start_emulators(
     timeout_seconds: float = 20.0, *, running: Mapping[str, str] | None = None
 ) -> Emulators | Unavailable:
-    """Start all emulators at once on free ports of 127.0.0.1; return when all respond.
+    """Start all emulators concurrently on free ports of 127.0.0.1; return when all respond.
 
     `running` is an environment: an emulator that its `*_EMULATOR_HOST` names is used, not started.
     Ends within `timeout_seconds`. After `Unavailable`, and after this process has ended for any
@@ -84,7 +84,7 @@ class StartingEmulators:
         self._processes: dict[str, Process] = {}
         self._unavailable: Unavailable | None = None
         for name, variable in _VARIABLES.items():
-            self._hosts[name] = _host(name, (running or {}).get(variable, ""))
+            self._hosts[name] = _complete_host(name, (running or {}).get(variable, ""))
             if not self._hosts[name] and self._unavailable is None:
                 self._start(name)
 
@@ -112,11 +112,11 @@ class StartingEmulators:
     def _start(self, name: str) -> None:
         port = free_port()
         try:
-            command = emulator_command(name, port)
+            command = find_emulator_command(name, port)
         except EmulatorUnavailableError as error:
             self._unavailable = Unavailable(str(error))
             return
-        self._hosts[name] = _host(name, f"127.0.0.1:{port}")
+        self._hosts[name] = _complete_host(name, f"127.0.0.1:{port}")
         # A gcloud that lacks a component asks whether to install it, and waits.
         environment = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
         self._processes[name] = Process(command, environment=environment)
@@ -144,10 +144,10 @@ class StartingEmulators:
             time.sleep(0.05)
 
 
-def _host(name: str, host: str) -> str:
-    """Return a host in the form of its variable; the one of Cloud Storage has a scheme."""
-    complete = name != "storage" or not host or "://" in host
-    return host if complete else f"http://{host}"
+def _complete_host(name: str, host: str) -> str:
+    """Return a host in the form of its variable: only that of Cloud Storage has a scheme."""
+    is_complete = name != "storage" or not host or "://" in host
+    return host if is_complete else f"http://{host}"
 
 
 def _responds(host: str) -> bool:

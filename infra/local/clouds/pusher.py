@@ -12,7 +12,7 @@ import httpx
 
 from infra.local.topology import Subscription
 from videovector_bridge.backends import open_backend
-from videovector_bridge.backends.embedded.message_log import MessageLog, StoredMessage
+from videovector_bridge.backends.embedded.topics import MessageLog, StoredMessage
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
 from videovector_bridge.settings import BackendSettings
@@ -69,10 +69,11 @@ class Pusher(threading.Thread):
                 threads.submit(self._deliver, _Delivery(0.0, stored))
             for delivery in self._due():
                 threads.submit(self._deliver, delivery)
-        threads.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown(cancel_futures=True)
+        self._http.close()
 
     def stop(self) -> None:
-        """Stop; messages that are not acknowledged yet are no longer delivered."""
+        """Stop delivering. The thread ends when the requests in progress have ended."""
         self._stopped.set()
 
     def _due(self) -> list[_Delivery]:
@@ -107,7 +108,7 @@ class Pusher(threading.Thread):
             return False
 
     def _dead_letter(self, stored: StoredMessage) -> bool:
-        """Publish to the dead-letter topic, if any; return False if that failed."""
+        """Publish to the dead-letter topic, if any. Return False if publishing failed."""
         topic = self._subscription.dead_letter_topic
         message = Message(stored.message.data, stored.message.attributes)
         try:

@@ -76,7 +76,7 @@ def compare_effects(
     counted: set[str] = set()
     red_no_more = 0
     for target, effect in expected.newest.items():
-        for check in _checks(target, effect, observation, confirmed):
+        for check in _list_checks(target, effect, observation, confirmed):
             if check.description in counted:
                 continue  # a match of several searches
             counted.add(check.description)
@@ -99,13 +99,13 @@ def compare_effects(
     )
 
 
-def _checks(
+def _list_checks(
     target: str, expected: ExpectedEffect, observation: Observation, confirmed: dict[str, Confirmed]
 ) -> tuple[Check, ...]:
     earlier = confirmed.get(target)
     if earlier is not None and earlier[0] == expected:
         return earlier[1]
-    checks = tuple(_check(expected, observation))
+    checks = tuple(_run_checks(expected, observation))
     # Markers are checked every time: they may change again, and the check needs no request.
     is_marker = isinstance(expected.effect, Marker | NoMarker)
     if not is_marker and all(check.passed for check in checks):
@@ -113,19 +113,19 @@ def _checks(
     return checks
 
 
-def _check(expected: ExpectedEffect, observation: Observation) -> Iterator[Check]:
+def _run_checks(expected: ExpectedEffect, observation: Observation) -> Iterator[Check]:
     match expected.effect:
         case Marker() | NoMarker() as effect:
-            yield from _marker(effect, observation)
+            yield from _check_marker(effect, observation)
         case SignedUrl(gcs_uri):
-            yield _url(expected, gcs_uri, "", observation)
+            yield _check_url(expected, gcs_uri, "", observation)
         case SegmentUrls(video_id, run_id):
             for segment_id, gcs_uri in observation.oracle.segments(video_id, run_id).items():
-                yield _url(expected, gcs_uri, segment_id, observation)
+                yield _check_url(expected, gcs_uri, segment_id, observation)
         case Preview() as effect:
-            yield _preview(expected, effect, observation)
+            yield _check_preview(expected, effect, observation)
         case VideoDocument(video_id):
-            yield _document(expected, video_id, observation)
+            yield _check_document(expected, video_id, observation)
         case Matches(search):
             for result_id in observation.oracle.matches(search):
                 # An earlier event may have caused it, so its time is not compared.
@@ -134,7 +134,7 @@ def _check(expected: ExpectedEffect, observation: Observation) -> Iterator[Check
                 yield Check("matches", description, passed)
 
 
-def _marker(effect: Marker | NoMarker, observation: Observation) -> Iterator[Check]:
+def _check_marker(effect: Marker | NoMarker, observation: Observation) -> Iterator[Check]:
     if observation.markers is None:
         return
     marker = observation.markers.get(("run", effect.run_id, None))
@@ -149,7 +149,7 @@ def _marker(effect: Marker | NoMarker, observation: Observation) -> Iterator[Che
     yield Check("markers", description, passed, parse_time((marker or {}).get("updated_at")))
 
 
-def _url(
+def _check_url(
     expected: ExpectedEffect, gcs_uri: str, segment_id: str, observation: Observation
 ) -> Check:
     at = observation.progress.urls.get(expected.url_key(gcs_uri, segment_id))
@@ -157,14 +157,16 @@ def _url(
     return Check("signed_urls", description, at is not None, at)
 
 
-def _preview(expected: ExpectedEffect, effect: Preview, observation: Observation) -> Check:
+def _check_preview(expected: ExpectedEffect, effect: Preview, observation: Observation) -> Check:
     at = observation.progress.previews.get((expected.automation, expected.event.id))
     # The file is read only after its event.
-    passed = at is not None and observation.oracle.is_preview(effect.name, effect.kind, effect.of)
+    passed = at is not None and observation.oracle.is_preview(
+        effect.name, effect.kind, effect.source_id
+    )
     return Check("previews", f"preview {effect.name}", passed, at)
 
 
-def _document(expected: ExpectedEffect, video_id: str, observation: Observation) -> Check:
+def _check_document(expected: ExpectedEffect, video_id: str, observation: Observation) -> Check:
     fields = observation.oracle.document("media", video_id) or {}
     passed = (fields.get("event") or {}).get("event_id") == expected.event.id
     passed = passed and observation.oracle.is_snapshot(fields, video_id)

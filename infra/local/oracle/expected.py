@@ -49,7 +49,7 @@ class Preview:
 
     name: str
     kind: str
-    of: str
+    source_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class ExpectedEffect:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The effects expected at the end, by target, and `every` effect on the way there."""
+    """The effects expected at the end, by target, and `every` effect of every event."""
 
     newest: Mapping[str, ExpectedEffect]
     every: tuple[ExpectedEffect, ...]
@@ -249,7 +249,7 @@ def expected_effects(events: Iterable[PublishedEvent]) -> Expected:
     """Return the effects of `events` (each event once), which do not depend on their order."""
     newest: dict[str, ExpectedEffect] = {}
     every: list[ExpectedEffect] = []
-    for event in sorted(events, key=lambda each: each.version):
+    for event in sorted(events, key=lambda event: event.version):
         for effect in effects_of(event):
             older = newest.get(effect.target)
             red_before = older is not None and (older.red or older.red_before) and not effect.red

@@ -21,11 +21,11 @@ class Observation:
     delayed: frozenset[str] = frozenset()
 
 
-def markers_by_target(
+def index_markers(
     markers: Iterable[Mapping[str, Any]] | None,
 ) -> dict[tuple[Any, ...], Mapping[str, Any]] | None:
     """Return the API's markers by target type, target id and field path."""
     if markers is None:
         return None
     keys = ("target_type", "target_id", "field_path")
-    return {tuple(each.get(key) for key in keys): each for each in markers}
+    return {tuple(marker.get(key) for key in keys): marker for marker in markers}

@@ -11,7 +11,7 @@ from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.effects import Confirmed, Effects, compare_effects
 from infra.local.oracle.expected import expected_effects
 from infra.local.oracle.failure_report import NO_FAILURES, FailureReport
-from infra.local.oracle.observation import Observation, markers_by_target
+from infra.local.oracle.observation import Observation, index_markers
 from infra.local.oracle.oracle import Oracle
 from infra.local.oracle.progress import Progress
 from infra.local.stack import Stack
@@ -23,7 +23,7 @@ from videovector_bridge.errors import BackendError
 class WebhookSummary:
     """The number of events sent to webhooks, and the ids of those missing on topic `events`.
 
-    `pending` counts deliveries that are neither accepted nor given up.
+    `pending` counts deliveries that are neither accepted nor abandoned.
     """
 
     events: int
@@ -60,7 +60,7 @@ class Snapshot:
         return [
             message
             for message in self.progress.rejected
-            if not any(each.matches(message) for each in expected)
+            if not any(rejection.matches(message) for rejection in expected)
         ]
 
     @property
@@ -90,7 +90,7 @@ class Observer:
         self, markers: Iterable[Mapping[str, Any]] | None, delayed: frozenset[str] = frozenset()
     ) -> Observation:
         """Return the state so far, with the API's current markers (None: not readable)."""
-        return Observation(self._progress, markers_by_target(markers), self._oracle, delayed)
+        return Observation(self._progress, index_markers(markers), self._oracle, delayed)
 
     def read_events(self) -> None:
         """Count new messages on topic `events`. May be called from several threads."""
@@ -128,18 +128,18 @@ class Observer:
             phase,
             (datetime.now(UTC) - self._started_at).total_seconds(),
             None if ids is None else len(ids),
-            tuple(each for each in ids or () if each not in progress.events),
+            tuple(event_id for event_id in ids or () if event_id not in progress.events),
             progress,
             effects,
             self._read_cursor(),
             killed_windows,
-            None if webhooks is None else _summary(webhooks, progress),
+            None if webhooks is None else _summarize(webhooks, progress),
             unchecked,
             failures,
         )
 
     def _read_cursor(self) -> str | None:
-        """The cursor of the first stream; if the state is not readable, the last cursor read."""
+        """Return the cursor of the first stream; if it is not readable now, the last one read."""
         with suppress(BackendError):
             self._cursor = self._stack.cloud.cursor(
                 next(iter(self._stack.configuration.drain.streams))
@@ -154,7 +154,7 @@ class Observer:
             return Effects(missing=(f"(the API did not respond: {error})",))
 
 
-def _summary(webhooks: Mapping[str, Any], progress: Progress) -> WebhookSummary:
+def _summarize(webhooks: Mapping[str, Any], progress: Progress) -> WebhookSummary:
     ids = webhooks["event_ids"]
-    missing = tuple(each for each in ids if each not in progress.webhooks)
+    missing = tuple(event_id for event_id in ids if event_id not in progress.webhooks)
     return WebhookSummary(len(ids), missing, webhooks["unsettled"])

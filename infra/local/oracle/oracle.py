@@ -33,21 +33,21 @@ class Oracle:
         return self._api is not None
 
     def segments(self, video_id: str, run_id: str) -> Mapping[str, str]:
-        """Segment id -> Cloud Storage URI of a video's segments; empty without an API."""
+        """Return segment id -> Cloud Storage URI of a video's segments; empty without an API."""
         if self._api is None:
             return {}
         if (video_id, run_id) not in self._segments:
             targets = [SegmentsTarget(video_id, run_id or None)]
             self._segments[video_id, run_id] = {
-                each["segment_id"]: each["gcs_uri"]
+                segment["segment_id"]: segment["gcs_uri"]
                 for row in self._api.batch_segments_for_targets(targets)
-                for each in row["segments"]
-                if each["gcs_uri"]
+                for segment in row["segments"]
+                if segment["gcs_uri"]
             }
         return self._segments[video_id, run_id]
 
     def matches(self, search: Mapping[str, Any]) -> Sequence[str]:
-        """The result ids of a search; empty without an API."""
+        """Return the result ids of a search; empty without an API."""
         if self._api is None:
             return []
         key = json.dumps(search, sort_keys=True)
@@ -56,7 +56,7 @@ class Oracle:
                 results = self._api.playground_search(search["query"], search["top_k"])
             else:
                 results = list(self._api.playground_filter_search(search["conditions"]))
-            self._matches[key] = [each["result_id"] for each in results]
+            self._matches[key] = [result["result_id"] for result in results]
         return self._matches[key]
 
     def is_snapshot(self, document: Mapping[str, Any], video_id: str) -> bool:
@@ -69,7 +69,7 @@ class Oracle:
         videos = self._api.batch_videos([video_id])
         rows = self._api.batch_segments([video_id])
         segments = rows[0]["segments"] if rows else []
-        by_status = Counter(each["segment_status"] for each in segments)
+        by_status = Counter(segment["segment_status"] for segment in segments)
         counts = document.get("segments") or {}
         return (
             document.get("video_id") == video_id
@@ -80,33 +80,33 @@ class Oracle:
             and counts.get("by_status") == by_status
         )
 
-    def is_preview(self, name: str, kind: str, of: str) -> bool:
-        """Whether a file has the API's picture, byte for byte."""
-        if (name, kind, of) in self._correct:
+    def is_preview(self, name: str, kind: str, source_id: str) -> bool:
+        """Whether a file has the bytes of the API's picture of a video or segment."""
+        if (name, kind, source_id) in self._correct:
             return True
         try:
             stored = self._cloud.file(name)
         except BackendError:
             return False
         correct = stored is not None
-        if stored is not None and (picture := self._picture(kind, of)) is not None:
+        if stored is not None and (picture := self._picture(kind, source_id)) is not None:
             content = stored[0].content_type, stored[1]
             correct = content == (picture.content_type, picture.content)
         if correct:
-            self._correct.add((name, kind, of))
+            self._correct.add((name, kind, source_id))
         return correct
 
     def document(self, collection: str, document_id: str) -> Mapping[str, Any] | None:
-        """A document; None if it does not exist or cannot be read."""
+        """Return a document; None if it does not exist or cannot be read."""
         try:
             return self._cloud.document(collection, document_id)
         except BackendError:
             return None
 
-    def _picture(self, kind: str, of: str) -> Media | None:
+    def _picture(self, kind: str, source_id: str) -> Media | None:
         if self._api is None:
             return None
-        if (kind, of) not in self._pictures:
+        if (kind, source_id) not in self._pictures:
             fetch = self._api.gif if kind == "gif" else self._api.thumbnail
-            self._pictures[kind, of] = fetch(of)
-        return self._pictures[kind, of]
+            self._pictures[kind, source_id] = fetch(source_id)
+        return self._pictures[kind, source_id]

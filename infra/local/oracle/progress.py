@@ -31,7 +31,7 @@ class Progress:
     """Ids of the stream's events, with the number of messages."""
     webhooks: Counter[str] = field(default_factory=Counter)
     """Ids of webhook events, with the number of messages."""
-    own: Counter[str] = field(default_factory=Counter)
+    bridge_events: Counter[str] = field(default_factory=Counter)
     """Ids of the bridge's own events, with the number of messages."""
     published: dict[Identity, PublishedEvent] = field(default_factory=dict)
     """The readable events of all channels."""
@@ -52,9 +52,10 @@ class Progress:
     cut_windows: int = 0
     """Windows that ended without a response: their process was killed."""
     busy_windows: int = 0
-    """Windows that did not get the lease."""
+    """Windows that ended because another window had the lease."""
     reconnects: int = 0
     published_by_ended: int = 0
+    """Number of events that ended windows reported as published."""
     failures: list[str] = field(default_factory=list)
     last_window: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -75,8 +76,8 @@ class Progress:
             self.published.setdefault(event.identity, event)
         channel = message.attributes.get("ce-channel")
         if channel == BRIDGE:
-            self.own[event_id] += 1
-            self._note_own(event)
+            self.bridge_events[event_id] += 1
+            self._note_bridge_event(event)
         elif channel == WEBHOOK:
             self.webhooks[event_id] += 1
         else:
@@ -84,7 +85,7 @@ class Progress:
             if self.first_event_at is None or message.published_at < self.first_event_at:
                 self.first_event_at = message.published_at
 
-    def _note_own(self, event: PublishedEvent | None) -> None:
+    def _note_bridge_event(self, event: PublishedEvent | None) -> None:
         if event is None:
             return
         automation = event.payload.get("automation", "")
@@ -139,7 +140,7 @@ class Progress:
 
     @property
     def repeats(self) -> int:
-        """The number of those whose event had a message before."""
+        """The number of these messages whose event had a message before."""
         return self.messages - len(self.events)
 
     @property

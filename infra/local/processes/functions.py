@@ -89,7 +89,7 @@ class Function:
             return last_line
 
     def session(self) -> int:
-        """The id of the session of its processes, while it runs."""
+        """Return the id of its processes' session. Raises `FunctionFailedError` if none runs."""
         if self._process is None:
             raise FunctionFailedError(f"Function {self.name} is not running.")
         return self._process.session()

@@ -55,13 +55,13 @@ class Process:
         return self._watchdog.poll() is not None
 
     def last_line(self) -> str:
-        """The last line of its output, at most 300 characters."""
+        """Return the last line of its output, at most 300 characters."""
         lines = self._log.read_text(errors="replace").splitlines()
         printed = [line.strip() for line in lines if line.strip()]
         return printed[-1][:300] if printed else "it printed nothing"
 
     def session(self) -> int:
-        """The id of the session of the command and its children."""
+        """Return the id of the session of the command and its children."""
         return self._watchdog.pid
 
     def stop(self) -> None:

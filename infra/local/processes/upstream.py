@@ -38,7 +38,7 @@ class Upstream:
         return self.api_keys.get("admin") or next(iter(self.api_keys.values()))
 
     def crash_report(self) -> str:
-        """A sentence if the stand-in ended unexpectedly, else ""."""
+        """Return a sentence if the stand-in ended unexpectedly, else ""."""
         if self.process is None or not self.process.ended():
             return ""
         return f"The stand-in API ended by itself: {self.process.last_line()}"
@@ -51,8 +51,8 @@ class Upstream:
             self.process.stop()
 
 
-def real_upstream(api: ApiSettings) -> Upstream:
-    """The API that the settings name: not the stand-in."""
+def build_real_upstream(api: ApiSettings) -> Upstream:
+    """Return the API that the settings name, which is not the stand-in."""
     return Upstream(api.base_url, {"configured": api.key.current()})
 
 

@@ -22,7 +22,7 @@ RUN_ID = "run_with_a_refused_marker"
 VIDEOS = 6
 """The number of videos that the failures use; no run works on them."""
 
-_RED, _DOCUMENTS = "failed runs are red", "videos as documents"
+_RED_AUTOMATION, _DOCUMENTS_AUTOMATION = "failed runs are red", "videos as documents"
 _CODE = "validation_refused"
 _TIMEOUT_SECONDS = 10.0
 _REFUSED = {"kind": "status", "status": 422, "times": None}
@@ -73,7 +73,7 @@ def restore_event(rejected: TopicMessage) -> Message:
 
 
 class Failures:
-    """Causes the failures step by step; `advance` starts the next step when the last is complete.
+    """Causes the failures in steps; `advance` starts the next step when the current is complete.
 
     `redrive` publishes a rejected message to `events` again.
     """
@@ -91,25 +91,24 @@ class Failures:
         self._now = now
         self._step = _Step.BEGIN
         self._failed_at = now()
-        self._red = self._orange = self._completed = ""
-        self._started: dict[str, str] = {}
+        self._failed_id = self._older_id = self._completed_id = ""
+        self._started_ids: dict[str, str] = {}
         self._isolated = self._redriven = 0
         self._rejected: dict[ExpectedRejection, TopicMessage] = {}
         self._expected: tuple[ExpectedRejection, ...] = ()
 
     @property
     def step(self) -> str:
-        """The current step, in one word."""
+        """The current step: begin, fail, recover or over."""
         return self._step.value
-
-    @property
-    def over(self) -> bool:
-        """Whether the failures have ended and every redriven event has its effect."""
-        return self._step is _Step.OVER
 
     def report(self) -> FailureReport:
         """Return the outcomes so far."""
-        delayed = {self._red, self._completed, self._started.get(self._refused_video.video_id, "")}
+        delayed = {
+            self._failed_id,
+            self._completed_id,
+            self._started_ids.get(self._refused_video.video_id, ""),
+        }
         return FailureReport(
             refusals=len(self._rejected),
             redriven=self._redriven,
@@ -136,7 +135,7 @@ class Failures:
                 self._step = _Step.OVER
 
     def _fail(self) -> None:
-        """Set three faults: on one marker (by its note), one video (by its id) and one object."""
+        """Make the API refuse a marker (by its note), a video (by its id) and a signed URL."""
         self._failed_at = self._now()
         stamp, refused, linked = self._failed_at.isoformat(), self._refused_video, self._linked
         self._control.faults(
@@ -150,13 +149,15 @@ class Failures:
             "video_id": linked.video_id,
             "payload": {"gcs_uri": linked.gcs_uri, "failed_segments": 1},
         }
-        ids = [each.video_id for each in (refused, *self._others)]
-        started = [{"event_type": "processing.video_started", "video_id": id_} for id_ in ids]
-        self._red, self._completed, *names = self._control.events(failed, completed, *started)
-        self._started = dict(zip(ids, names, strict=True))
+        video_ids = [video.video_id for video in (refused, *self._others)]
+        started = [{"event_type": "processing.video_started", "video_id": id_} for id_ in video_ids]
+        self._failed_id, self._completed_id, *started_ids = self._control.events(
+            failed, completed, *started
+        )
+        self._started_ids = dict(zip(video_ids, started_ids, strict=True))
         self._expected = (
-            ExpectedRejection("upsert_marker", _RED, self._red, _CODE),
-            ExpectedRejection("snapshot_media", _DOCUMENTS, names[0], _CODE),
+            ExpectedRejection("upsert_marker", _RED_AUTOMATION, self._failed_id, _CODE),
+            ExpectedRejection("snapshot_media", _DOCUMENTS_AUTOMATION, started_ids[0], _CODE),
         )
         self._step = _Step.FAIL
 
@@ -165,11 +166,11 @@ class Failures:
             for expected in self._expected:
                 if expected.matches(message):
                     self._rejected.setdefault(expected, message)
-        if not self._orange and self._expected[0] in self._rejected:
-            self._orange = self._emit_older_event()
+        if not self._older_id and self._expected[0] in self._rejected:
+            self._older_id = self._emit_older_event()
         self._isolated = (
             (self._marker_color(observation) == "orange")
-            + all(self._has_document(observation, each) for each in self._others)
+            + all(self._has_document(observation, video) for video in self._others)
             + (self._has_segment_urls(observation) and not self._has_url(observation))
         )
 
@@ -195,15 +196,15 @@ class Failures:
     def _has_document(self, observation: Observation, video: Video) -> bool:
         document = observation.oracle.document("media", video.video_id) or {}
         event_id = (document.get("event") or {}).get("event_id")
-        return event_id is not None and event_id == self._started[video.video_id]
+        return event_id is not None and event_id == self._started_ids[video.video_id]
 
     def _has_url(self, observation: Observation) -> bool:
         return any(
-            (key.event_id, key.gcs_uri) == (self._completed, self._linked.gcs_uri)
+            (key.event_id, key.gcs_uri) == (self._completed_id, self._linked.gcs_uri)
             for key in observation.progress.urls
         )
 
     def _has_segment_urls(self, observation: Observation) -> bool:
         segments = observation.oracle.segments(self._linked.video_id, "")
-        urls = [key for key in observation.progress.urls if key.event_id == self._completed]
+        urls = [key for key in observation.progress.urls if key.event_id == self._completed_id]
         return segments.keys() <= {key.segment_id for key in urls}

@@ -16,7 +16,7 @@ from infra.local.oracle.observer import Observer, Snapshot
 from infra.local.oracle.progress import Progress
 from infra.local.scenario.draining import start_second_batch
 from infra.local.scenario.failures import Failures, fetch_free_videos, restore_event
-from infra.local.scenario.selected import selected_ids, selects_everything
+from infra.local.scenario.selected import fetch_selected_ids, selects_everything
 from infra.local.stack import Stack
 from infra.standin import Control
 from videovector_bridge.api import ApiError, VideoVectorClient
@@ -42,12 +42,12 @@ def watch_scenario(
     """
     observer, control = Observer(stack, progress, started_at), stack.upstream.control
     if control is not None:
-        run = StandInRun(stack, progress, observer, control, _failures(stack, control))
+        run = StandInRun(stack, progress, observer, control, _build_failures(stack, control))
         return run.watch(show)
     return _watch_real_api(stack, progress, observer, show)
 
 
-def _failures(stack: Stack, control: Control) -> Failures | None:
+def _build_failures(stack: Stack, control: Control) -> Failures | None:
     """Return the failures of the run; None if their effects are not checked."""
     configuration = stack.configuration
     if configuration.unchecked or not selects_everything(configuration.drain.streams.values()):
@@ -125,8 +125,8 @@ class StandInRun:
         required = journal["event_ids"]
         if not selects_everything(self._streams):
             if all_emitted and self._selected is None:
-                self._selected = selected_ids(self._stack.upstream, self._streams)
-            required = [each for each in required if each in (self._selected or ())]
+                self._selected = fetch_selected_ids(self._stack.upstream, self._streams)
+            required = [event_id for event_id in required if event_id in (self._selected or ())]
         return self._observer.take_snapshot(
             "draining" if all_emitted else "processing",
             required=required,
@@ -202,7 +202,7 @@ def _watch_real_api(stack: Stack, progress: Progress, observer: Observer, show: 
         stack.upstream.api_url, lambda: stack.upstream.key, timeout_seconds=5
     ) as api:
         while True:
-            markers = _markers(api) if stack.configuration.effects_allowed else None
+            markers = _fetch_markers(api) if stack.configuration.effects_allowed else None
             phase = "draining" if drained_at is None else "waiting for effects"
             snapshot = observer.take_snapshot(phase, required=None, markers=markers)
             show(snapshot)
@@ -220,10 +220,10 @@ def _watch_real_api(stack: Stack, progress: Progress, observer: Observer, show: 
             time.sleep(1.0)
 
 
-def _markers(api: VideoVectorClient) -> list[dict[str, Any]] | None:
-    """Return the account's markers; None if they are not readable (the key may lack the scope)."""
+def _fetch_markers(api: VideoVectorClient) -> list[dict[str, Any]] | None:
+    """Return the account's markers; None if the API refuses, as without the scope."""
     try:
-        return [dict(each.fields) for each in api.list_markers()]
+        return [dict(marker.fields) for marker in api.list_markers()]
     except ApiError:
         return None
 

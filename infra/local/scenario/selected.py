@@ -18,12 +18,14 @@ def selects_everything(streams: Iterable[StreamSettings]) -> bool:
     return any(stream.filters.identity() == _EVERYTHING for stream in streams)
 
 
-def selected_ids(upstream: Upstream, streams: Iterable[StreamSettings]) -> frozenset[str]:
+def fetch_selected_ids(upstream: Upstream, streams: Iterable[StreamSettings]) -> frozenset[str]:
     """Return the ids of the events so far that the API sends for the streams' filters."""
-    return frozenset(id_ for each in streams for id_ in _selected(upstream, each.filters))
+    return frozenset(
+        event_id for stream in streams for event_id in _fetch_ids(upstream, stream.filters)
+    )
 
 
-def _selected(upstream: Upstream, filters: StreamFilters) -> list[str]:
+def _fetch_ids(upstream: Upstream, filters: StreamFilters) -> list[str]:
     ids: list[str] = []
     with httpx.stream(
         "GET",

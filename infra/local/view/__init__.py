@@ -1,4 +1,4 @@
-"""The display of a run for people and scripts: a live table, and the report at the end.
+"""Output of the local stack: for people, tables and lines; for scripts, JSON files.
 
 Only the commands in the folder above import it.
 """

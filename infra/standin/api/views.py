@@ -17,7 +17,7 @@ class Views:
         self._markers = markers
 
     def video(self, video: Video) -> dict[str, Any]:
-        """Return a video as in lists."""
+        """Return a video as lists show it."""
         latest = self._records.latest(video.video_id)
         return {
             "video_id": video.video_id,
@@ -33,7 +33,7 @@ class Views:
         }
 
     def video_with_details(self, video: Video) -> dict[str, Any]:
-        """Return a video with its pictures in base64."""
+        """Return a video as a batch shows it: with its pictures in base64."""
         first = video.segments[0].segment_id if video.segments else video.video_id
         return {
             **self.video(video),
@@ -64,7 +64,7 @@ class Views:
         """Return a segment with its result in a run."""
         run, video = in_run or (None, None)
         state = video.segments.get(segment.segment_id) if video else None
-        done = state is not None and state.status == "completed"
+        processed = state is not None and state.status == "completed"
         return {
             "segment_id": segment.segment_id,
             "video_id": segment.video_id,
@@ -72,12 +72,12 @@ class Views:
             "end_time": segment.end_time,
             "gcs_uri": segment.gcs_uri,
             "thumbnail_gcs_uri": segment.thumbnail_gcs_uri,
-            "processed": done,
+            "processed": processed,
             "processing_failed": state is not None and state.status == "failed",
             "segment_status": state.status if state else "pending",
             "failure_message": state.error if state else None,
-            "metadata": segment.metadata if done else None,
-            "metadata_text": segment.text if done else None,
+            "metadata": segment.metadata if processed else None,
+            "metadata_text": segment.text if processed else None,
             "processed_at": state.updated_at if state else None,
             "thumbnail_available": True,
             "from_run_id": run.run_id if run and state else None,
@@ -123,7 +123,12 @@ class Views:
         if run_id is None:
             return self._records.latest(video_id)
         return next(
-            (each for each in self._records.runs_of(video_id) if each[0].run_id == run_id), None
+            (
+                (run, video)
+                for run, video in self._records.runs_of(video_id)
+                if run.run_id == run_id
+            ),
+            None,
         )
 
     def _run_marker(self, run: RunState | None) -> dict[str, Any]:

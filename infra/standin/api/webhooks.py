@@ -129,7 +129,7 @@ def _parse_events(value: object) -> tuple[str, ...]:
 
 
 def _parse_strings(value: object, name: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise invalid(f"{name} is a list of strings", name)
     return tuple(dict.fromkeys(value))
 

@@ -25,13 +25,15 @@ async def list_deliveries(state: StandInState, request: Request) -> Response:
     await state.dispatcher.settle(_parse_wait(request.query_params.get("wait", "0")))
     deliveries = state.deliveries.all()
     report: dict[str, Any] = {
-        "event_ids": list(dict.fromkeys(each.event.id for each in deliveries)),
-        "event_types": dict(Counter(each.event.event_type for each in deliveries)),
+        "event_ids": list(dict.fromkeys(delivery.event.id for delivery in deliveries)),
+        "event_types": dict(Counter(delivery.event.event_type for delivery in deliveries)),
         "unsettled": state.dispatcher.unsettled,
-        "statuses": dict(Counter(each.status for each in deliveries)),
+        "statuses": dict(Counter(delivery.status for delivery in deliveries)),
     }
     if request.query_params.get("attempts") == "true":
-        report["attempts"] = [attempt for each in deliveries for attempt in _attempts(each)]
+        report["attempts"] = [
+            attempt for delivery in deliveries for attempt in _describe_attempts(delivery)
+        ]
     return JSONResponse(report)
 
 
@@ -62,7 +64,7 @@ def _parse_wait(text: str) -> float:
     return float(text)
 
 
-def _attempts(delivery: Delivery) -> list[dict[str, Any]]:
+def _describe_attempts(delivery: Delivery) -> list[dict[str, Any]]:
     return [
         {
             "event_id": delivery.event.id,

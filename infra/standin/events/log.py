@@ -116,7 +116,7 @@ class EventLog:
         block.block.ends.append(len(block.block.data))
         block.facets.append(event.facets())
         self.last = sequence
-        self._appended()
+        self._finish_append()
 
     def append_block(self, block: Block) -> None:
         """Append a block of encoded frames that begins at `last + 1`, and wake the readers."""
@@ -124,7 +124,7 @@ class EventLog:
         self._open = None
         self._add(block)
         self.last += block.count
-        self._appended()
+        self._finish_append()
 
     def read(self, after: int, filters: Filter, *, max_events: int, max_bytes: int) -> Batch:
         """Return matching frames after `after`: at most `max_events`, and about `max_bytes`.
@@ -133,7 +133,7 @@ class EventLog:
         number of events.
         """
         if filters.matches_everything:
-            return self._slices(after, max_events, max_bytes)
+            return self._read_slices(after, max_events, max_bytes)
         return self._scan(after, filters, max_events, max_bytes)
 
     def expire_through(self, sequence: int) -> None:
@@ -165,7 +165,7 @@ class EventLog:
         self._blocks.append(block)
         self._firsts.append(block.first)
 
-    def _appended(self) -> None:
+    def _finish_append(self) -> None:
         if self.retain is not None:
             self.expire_through(self.last - self.retain)
         self._wake()
@@ -179,7 +179,7 @@ class EventLog:
             block = self._blocks[index]
             yield block, max(0, position - block.first)
 
-    def _slices(self, after: int, max_events: int, max_bytes: int) -> Batch:
+    def _read_slices(self, after: int, max_events: int, max_bytes: int) -> Batch:
         pieces: list[bytes] = []
         count = size = 0
         reached = after

@@ -82,7 +82,7 @@ class Library:
 def _video(config: StandInConfig, number: int, index_ids: tuple[str, ...]) -> Video:
     video_id = f"vid_{digest(config.seed, 'video', number)}"
     folder = f"gs://{MEDIA_BUCKET}/videos/{video_id}"
-    chance = random.Random(f"{config.seed}:video:{number}")
+    rng = random.Random(f"{config.seed}:video:{number}")
     indexed = number < config.videos
     return Video(
         video_id=video_id,
@@ -92,13 +92,13 @@ def _video(config: StandInConfig, number: int, index_ids: tuple[str, ...]) -> Vi
         gif_gcs_uri=f"{folder}/preview.gif",
         created_at=timestamp(_FIRST_CREATED_AT + 60 * number),
         segments=tuple(
-            _segment(chance, config.seed, video_id, folder, n)
+            _segment(rng, config.seed, video_id, folder, n)
             for n in range(config.segments_per_video)
         ),
     )
 
 
-def _segment(chance: random.Random, seed: int, video_id: str, folder: str, number: int) -> Segment:
+def _segment(rng: random.Random, seed: int, video_id: str, folder: str, number: int) -> Segment:
     segment_id = f"seg_{digest(seed, video_id, number)}"
     return Segment(
         segment_id=segment_id,
@@ -107,13 +107,13 @@ def _segment(chance: random.Random, seed: int, video_id: str, folder: str, numbe
         end_time=(number + 1) * SEGMENT_SECONDS,
         gcs_uri=f"{folder}/{segment_id}.mp4",
         thumbnail_gcs_uri=f"{folder}/{segment_id}.jpg",
-        text=f"{chance.choice(_SUBJECTS)} {chance.choice(_VERBS)} {chance.choice(_PLACES)}",
+        text=f"{rng.choice(_SUBJECTS)} {rng.choice(_VERBS)} {rng.choice(_PLACES)}",
         metadata={
-            "category": chance.choice(_CATEGORIES),
-            "people": chance.randrange(6),
-            "confidence": round(chance.random(), 3),
-            "indoor": chance.random() < 0.4,
-            "tags": sorted(chance.sample(_TAGS, chance.randrange(4))),
+            "category": rng.choice(_CATEGORIES),
+            "people": rng.randrange(6),
+            "confidence": round(rng.random(), 3),
+            "indoor": rng.random() < 0.4,
+            "tags": sorted(rng.sample(_TAGS, rng.randrange(4))),
         },
     )
 

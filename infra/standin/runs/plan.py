@@ -82,7 +82,7 @@ def plan_run(config: StandInConfig, number: int, videos: Sequence[Video]) -> lis
 
     The same arguments always give the same steps.
     """
-    chance = random.Random(f"{config.seed}:run:{number}")
+    rng = random.Random(f"{config.seed}:run:{number}")
     run_id = run_id_of(config.seed, number)
     index_id = videos[0].index_id if videos else None
     retried = config.retry_every_runs > 0 and number % config.retry_every_runs == 2
@@ -95,7 +95,7 @@ def plan_run(config: StandInConfig, number: int, videos: Sequence[Video]) -> lis
     final.add("run_started", prompt_id=prompt_id, total_videos=len(videos))
     for video in videos:
         # A retry always succeeds, so that a red marker can turn green.
-        _add_video(final, video, config, None if retried else chance)
+        _add_video(final, video, config, None if retried else rng)
     last_event = "run_completed_with_failures" if final.failed_videos else "run_completed"
     final.add(last_event, prompt_id=prompt_id, counted=True)
     return steps + final.steps
@@ -115,15 +115,15 @@ def _plan_failed_attempt(
 
 
 def _add_video(
-    attempt: _Attempt, video: Video, config: StandInConfig, chance: random.Random | None
+    attempt: _Attempt, video: Video, config: StandInConfig, rng: random.Random | None
 ) -> None:
     attempt.add("video_started", video, total_segments=len(video.segments))
     failed = 0
     for segment in video.segments:
-        if chance is not None and chance.random() < config.segment_failure_rate:
+        if rng is not None and rng.random() < config.segment_failure_rate:
             failed += 1
             attempt.failed_segments += 1
-            attempt.add("segment_failed", video, segment, error=chance.choice(_SEGMENT_ERRORS))
+            attempt.add("segment_failed", video, segment, error=rng.choice(_SEGMENT_ERRORS))
         else:
             attempt.completed_segments += 1
             attempt.add(
@@ -134,7 +134,7 @@ def _add_video(
                 end_time=segment.end_time,
                 thumbnail_gcs_uri=segment.thumbnail_gcs_uri,
             )
-    if chance is not None and chance.random() < config.video_failure_rate:
+    if rng is not None and rng.random() < config.video_failure_rate:
         attempt.failed_videos += 1
         attempt.add("video_failed", video, gcs_uri=video.video_uri, error="video_processing_failed")
         return

@@ -92,9 +92,9 @@ class Deliveries:
                 422, f"status is one of {', '.join(STATUSES)}", where=("query", "status")
             )
         return [
-            each
-            for each in reversed(self._by_id.values())
-            if each.webhook_id == webhook_id and status in (None, each.status)
+            delivery
+            for delivery in reversed(self._by_id.values())
+            if delivery.webhook_id == webhook_id and status in (None, delivery.status)
         ]
 
     def all(self) -> list[Delivery]:

@@ -86,7 +86,7 @@ class WebhookEventMapper:
         if name in _EXPORTED:
             export = {"export_id": f"exp_{digest(event.event_id)}", "format": "json"}
             events.append(("export.ready", _select(data, "run_id", "index_id") | export))
-        return [self.create(*each, event.created_at) for each in events]
+        return [self.create(kind, fields, event.created_at) for kind, fields in events]
 
     def _from_media(self, name: str, data: dict[str, Any], event: Event) -> list[WebhookEvent]:
         events: list[tuple[str, dict[str, Any]]] = []
@@ -96,7 +96,7 @@ class WebhookEventMapper:
         if name in _ENDED:
             run = _select(data, "run_id", "index_id")
             events.append(("prompt_run.progress", run | {"last_video": data.get("video_id")}))
-        return [self.create(*each, event.created_at) for each in events]
+        return [self.create(kind, fields, event.created_at) for kind, fields in events]
 
     def _is_new(self, entity_id: str) -> bool:
         new = entity_id not in self._announced

@@ -22,7 +22,7 @@ IDLE_SECONDS = 1.0
 
 
 class PostError(Exception):
-    """There is no response; the message says why."""
+    """No response was received; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,11 @@ class _Connection:
         request = h11.Request(
             method="POST", target=target, headers=[*(fixed | dict(headers)).items()]
         )
-        parts = (self._http.send(each) for each in (request, h11.Data(body), h11.EndOfMessage()))
+        parts = (self._http.send(event) for event in (request, h11.Data(body), h11.EndOfMessage()))
         self._writer.write(b"".join(part for part in parts if part))
         head: h11.Response | None = None
         content = bytearray()
-        while not isinstance(event := await self._event(), h11.EndOfMessage):
+        while not isinstance(event := await self._read_event(), h11.EndOfMessage):
             if isinstance(event, h11.Response):
                 head = event
             elif isinstance(event, h11.Data):
@@ -140,7 +140,7 @@ class _Connection:
         """Close it immediately."""
         self._writer.transport.abort()
 
-    async def _event(self) -> h11.Event:
+    async def _read_event(self) -> h11.Event:
         while (event := self._http.next_event()) is h11.NEED_DATA:
             self._http.receive_data(await self._reader.read(_READ_BYTES))
         assert not isinstance(event, type)  # h11 pauses only for pipelined requests

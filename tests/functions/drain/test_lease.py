@@ -239,15 +239,15 @@ def test_a_cursor_belongs_to_a_host_and_filters(
     origin = replace(ORIGIN, **changed)
     acquired(backend.documents).release({}, timeout=TIMEOUT)
     without = acquired(backend.documents, origin=origin)
-    assert origin.change_since(without.fields) == ""
+    assert origin.find_change(without.fields) == ""
     without.release({}, timeout=TIMEOUT)
     lease = acquired(backend.documents)
     lease.release(lease.progress("a", "latest", ids_differ=False), timeout=TIMEOUT)
     for _ in range(2):  # the first window does not hide it from the second
         lease = acquired(backend.documents, origin=origin)
-        assert origin.change_since(lease.fields) == reason
+        assert origin.find_change(lease.fields) == reason
         lease.release({}, timeout=TIMEOUT)
     lease = acquired(backend.documents, origin=origin)
     lease.release(lease.progress("b", "latest", ids_differ=False), timeout=TIMEOUT)
 
-    assert origin.change_since(acquired(backend.documents, origin=origin).fields) == ""
+    assert origin.find_change(acquired(backend.documents, origin=origin).fields) == ""

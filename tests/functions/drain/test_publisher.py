@@ -336,7 +336,7 @@ def test_a_gap_is_published_between_all_others(embedded_backend: Backend) -> Non
 def test_requests_fit_and_keep_the_order(pad: int) -> None:
     """Any number of events is cut into requests that Pub/Sub accepts, in order."""
     all_events = [one(n, pad) for n in range(2_500)]
-    cut = list(publisher._requests(all_events, publisher._event_bytes, MAX_REQUEST_MESSAGES))
+    cut = list(publisher._split_requests(all_events, publisher._event_bytes, MAX_REQUEST_MESSAGES))
 
     assert [e for run in cut for e in run] == all_events
     for run in cut:
@@ -352,7 +352,7 @@ def test_any_ids_and_sizes_fit(pads: list[int], length: int) -> None:
         patch.setattr("videovector_bridge.backends.publish_limits.MAX_REQUEST_BYTES", 18_000)
         ids = dict.fromkeys(("run_id", "video_id", "segment_id", "index_id"), "x" * length)
         made = [one(n, pad, **ids) for n, pad in enumerate(pads)]
-        cut = list(publisher._requests(made, publisher._event_bytes, MAX_REQUEST_MESSAGES))
+        cut = list(publisher._split_requests(made, publisher._event_bytes, MAX_REQUEST_MESSAGES))
         for run in cut:
             check_request("projects/p/topics/events", [message(e) for e in run])
 

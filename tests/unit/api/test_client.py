@@ -1,4 +1,4 @@
-"""`api.client`: what each method sends, and what it makes of the answer."""
+"""`api.client`: the request of each method, and the value of its response."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ CONDITION = {"field": "f", "operator": "is_empty", "type": "text"}
 
 Use = Callable[[VideoVectorClient], object]
 
-# name: use, answer, method, path and query, body (None: none), result
+# name: use, reply, method, path and query, body (None: none), result
 ENDPOINTS: dict[str, tuple[Use, Response, str, str, Any, object]] = {
     "list_markers": (
         lambda client: list(client.list_markers()),
@@ -174,10 +174,10 @@ ENDPOINTS: dict[str, tuple[Use, Response, str, str, Any, object]] = {
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_each_endpoint_is_asked_and_understood(name: str) -> None:
-    """Method, path, query, body and headers are the documented ones; the answer is decoded."""
-    use, answer, method, target, body, result = ENDPOINTS[name]
-    upstream = Upstream(answer)
+def test_each_method_sends_the_documented_request(name: str) -> None:
+    """Method, path, query, body and headers are the documented ones; the response is parsed."""
+    use, reply, method, target, body, result = ENDPOINTS[name]
+    upstream = Upstream(reply)
 
     assert use(client_of(upstream)) == result
 
@@ -198,7 +198,7 @@ def test_each_endpoint_is_asked_and_understood(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_key", "sent"),
+    ("key", "sent"),
     [
         ("event-1", "event-1"),
         ("no ascii ü", "d8c4c8fc"),
@@ -206,13 +206,13 @@ def test_each_endpoint_is_asked_and_understood(name: str) -> None:
         ("", "e3b0c442"),
     ],
 )
-def test_the_callers_idempotency_key_is_sent(given_key: str, sent: str) -> None:
-    """As it is if a header can carry it, else as its SHA-256: the same key stays the same."""
+def test_the_callers_idempotency_key_is_sent(key: str, sent: str) -> None:
+    """Unchanged if a header can carry it, else as its SHA-256, which is the same every time."""
     upstream = Upstream(json_response({}), GRANT)
     client = client_of(upstream)
 
-    client.upsert_marker({}, idempotency_key=given_key)
-    client.signed_url("gs://b/o", idempotency_key=given_key)
+    client.upsert_marker({}, idempotency_key=key)
+    client.signed_url("gs://b/o", idempotency_key=key)
 
     keys = {request.headers["Idempotency-Key"] for request in upstream.requests}
     assert len(keys) == 1
@@ -242,7 +242,7 @@ def test_a_404_that_is_not_videovectors_does_not_count_as_deleted(body: bytes) -
 def test_batches_of_any_size_are_split_in_order(
     use: Callable[[VideoVectorClient, list[str]], list[dict[str, Any]]], size: int
 ) -> None:
-    """Each request holds as many as are allowed; rows are joined in the order of the requests."""
+    """Each request has as many ids as allowed; rows are joined in the order of the requests."""
     ids = [f"v{n}" for n in range(2 * size + 1)]
     upstream = Upstream(
         json_response([{"n": 0}]), json_response([{"n": 1}]), json_response([{"n": 2}])
@@ -257,7 +257,7 @@ def test_batches_of_any_size_are_split_in_order(
     assert flat == ids
 
 
-def test_an_empty_batch_asks_nothing() -> None:
+def test_an_empty_batch_sends_nothing() -> None:
     """No ids, no request."""
     assert client_of(Upstream()).batch_videos([]) == []
 
@@ -270,7 +270,7 @@ def page(row: int, cursor: str | None, *, has_more: bool) -> Response:
 
 
 def test_pages_are_followed_lazily_to_their_end() -> None:
-    """The next page is asked for when its first row is wanted; `has_more` false ends it."""
+    """A page is requested when its first row is needed; `has_more` false ends the pages."""
     upstream = Upstream(
         page(0, "a", has_more=True), page(1, "b&", has_more=True), page(2, "c", has_more=False)
     )
@@ -284,8 +284,8 @@ def test_pages_are_followed_lazily_to_their_end() -> None:
     assert queries == [b"", b"cursor=a", b"cursor=b%26"]
 
 
-def test_markers_may_come_in_pages() -> None:
-    """A page shape is followed as a bare array is read."""
+def test_markers_may_be_paginated() -> None:
+    """Markers are read from pages as from a bare array."""
     upstream = Upstream(page(0, "a", has_more=True), json_response([{"marker_id": "m"}]))
 
     markers = list(client_of(upstream).list_markers())
@@ -295,7 +295,7 @@ def test_markers_may_come_in_pages() -> None:
 
 
 def test_filter_search_follows_both_styles_of_pages() -> None:
-    """A token, or a cursor under `pagination`, goes into the next body."""
+    """A token, or a cursor under `pagination`, is in the next body."""
     upstream = Upstream(
         json_response({"results": [{"n": 0}], "next_page_token": "a", "total_shown": 1}),
         json_response({"data": [{"n": 1}], "pagination": {"has_more": True, "next_cursor": "b"}}),
@@ -309,8 +309,8 @@ def test_filter_search_follows_both_styles_of_pages() -> None:
     assert all(body["page_size"] == 1 for body in upstream.bodies)
 
 
-def test_a_cursor_that_comes_back_ends_in_an_error() -> None:
-    """No endless loop, and no silent end either; the rows before it were yielded."""
+def test_a_repeated_cursor_is_an_error() -> None:
+    """Neither an endless loop nor a silent end; the rows before it are yielded."""
     pages = [page(0, "a", has_more=True), page(1, "b", has_more=True), page(2, "a", has_more=True)]
     markers = client_of(Upstream(*pages)).list_markers()
 
@@ -321,7 +321,7 @@ def test_a_cursor_that_comes_back_ends_in_an_error() -> None:
 
 @pytest.mark.parametrize("cursor", [None, "", {"a": 1}, ["a"], 1.5])
 def test_more_without_a_usable_cursor_is_an_error(cursor: Any) -> None:
-    """Rows that cannot be reached are told of."""
+    """Rows that cannot be requested are an error."""
     with pytest.raises(UnexpectedResponse):
         list(client_of(Upstream(page(0, cursor, has_more=True))).list_markers())
 
@@ -330,11 +330,11 @@ def test_more_without_a_usable_cursor_is_an_error(cursor: Any) -> None:
     "body", [None, 1, "x", {}, {"data": None}, {"data": {}}, [1], {"results": ["x"]}, b"", b"<p>"]
 )
 def test_lists_of_another_shape_are_unexpected(body: Any) -> None:
-    """Rows are objects in an array; anything else is the vendor's news."""
-    answer = json_response(body)
+    """Rows are objects in an array; anything else is an error of the vendor."""
+    reply = json_response(b"null" if body is None else body)
 
     with pytest.raises(UnexpectedResponse) as caught:
-        client_of(Upstream(answer)).batch_videos(["v"])
+        client_of(Upstream(reply)).batch_videos(["v"])
 
     assert caught.value.owner == "vendor"
 
@@ -358,15 +358,15 @@ def test_lists_of_another_shape_are_unexpected(body: Any) -> None:
     ids=lambda body: str(body)[:20],
 )
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_an_upsert_that_is_answered_2xx_is_a_success(status: int, body: Any) -> None:
-    """The marker is set, so a body of any shape is no refusal: nothing is known of the marker."""
+def test_an_upsert_with_a_2xx_is_a_success(status: int, body: Any) -> None:
+    """The marker is set, so a body of any shape is a success, with an empty marker."""
     marker = client_of(Upstream(json_response(body, status))).upsert_marker({})
 
     assert (marker.marker_id, marker.color, marker.note, marker.updated_at) == (None,) * 4
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "reply",
     [
         json_response({"signed_url": "https://x"}),
         json_response({"signed_url": "javascript:x", "expires_at": "t"}),
@@ -374,14 +374,14 @@ def test_an_upsert_that_is_answered_2xx_is_a_success(status: int, body: Any) -> 
         json_response([]),
     ],
 )
-def test_a_grant_of_another_shape_is_unexpected(answer: Response) -> None:
-    """Both the URL, an http one, and its end are needed."""
+def test_a_grant_of_another_shape_is_unexpected(reply: Response) -> None:
+    """Both an http(s) URL and its expiry are required."""
     with pytest.raises(UnexpectedResponse):
-        client_of(Upstream(answer)).signed_url("gs://b/o")
+        client_of(Upstream(reply)).signed_url("gs://b/o")
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "reply",
     [
         Response([b""], headers={"Content-Type": "image/gif"}),
         Response([b"{}"], headers={"Content-Type": "application/json"}),
@@ -390,10 +390,10 @@ def test_a_grant_of_another_shape_is_unexpected(answer: Response) -> None:
         Response(status=204),
     ],
 )
-def test_media_that_is_no_whole_image_is_unexpected(answer: Response) -> None:
+def test_media_that_are_not_a_whole_image_are_unexpected(reply: Response) -> None:
     """An empty, partial or differently typed body is not stored as a preview."""
     with pytest.raises(UnexpectedResponse):
-        client_of(Upstream(answer)).gif("v")
+        client_of(Upstream(reply)).gif("v")
 
 
 PLAIN = st.text(min_size=1, max_size=200).filter(
@@ -404,8 +404,8 @@ PLAIN = st.text(min_size=1, max_size=200).filter(
 @given(
     st.one_of(PLAIN, st.sampled_from(["a/b", "a?b=c", "a#b", "%2e%2e", "ü", "a%2Fb", "a;b", " "]))
 )
-def test_an_id_stays_in_its_place(value: str) -> None:
-    """Whatever an id holds, the path has the same segments, and the id decodes to itself."""
+def test_an_id_is_one_segment_of_the_path(value: str) -> None:
+    """For any id the path has the same segments, and the segment decodes to the id."""
     upstream = Upstream(Response(status=204))
     client = client_of(upstream)
     try:
@@ -425,8 +425,8 @@ def test_an_id_stays_in_its_place(value: str) -> None:
 @pytest.mark.parametrize(
     "value", ["", ".", "..", "../x", "a/../b", "a\\..\\b", "/..", "\ud800", "x" * 1001]
 )
-def test_an_id_that_could_leave_its_place_is_refused(value: str) -> None:
-    """Empty, it would address the whole collection; dots, a decoding proxy would resolve."""
+def test_an_id_that_could_change_the_path_is_refused(value: str) -> None:
+    """An empty id addresses the whole collection; a decoding proxy resolves dots."""
     client = client_of(Upstream())
 
     for use in (client.delete_marker, client.gif, client.thumbnail):

@@ -1,4 +1,4 @@
-"""`api.errors`: every answer that is no success becomes one typed, readable, harmless error."""
+"""`api.errors`: every response but a success is one typed, readable error without secrets."""
 
 import json
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ def response(
     path: str = "/markers",
     headers: dict[str, str] | None = None,
 ) -> httpx.Response:
-    """Return an answer to a request that carried the key."""
+    """Return a response to a request with the key."""
     request = httpx.Request(method, BASE_URL + path, headers={"X-API-Key": KEY})
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return httpx.Response(status, content=content, headers=headers, request=request)
@@ -97,7 +97,7 @@ SHAPES: dict[str, tuple[Any, str | None, str, Any, str | None]] = {
 def test_every_status_in_every_shape(
     status: int, kind: type[ApiError], fate: type[BridgeError], code: str, shape: str
 ) -> None:
-    """The status alone decides the type; the body, in any shape, gives the words."""
+    """The status alone decides the type; the body, in any shape, has the text."""
     body, vendor_code, message, details, request_id = SHAPES[shape]
 
     error = error_from_response(response(status, body), now=NOW)
@@ -114,7 +114,7 @@ def test_every_status_in_every_shape(
 
 
 def test_a_permanent_error_names_its_owner() -> None:
-    """What is published to `rejected` says who can mend it."""
+    """A rejected message names who can correct it."""
     owners = {}
     for status in (400, 404, 422, 200):
         error = error_from_response(response(status), now=NOW)
@@ -124,8 +124,8 @@ def test_a_permanent_error_names_its_owner() -> None:
     assert owners == {400: "user", 404: "user", 422: "user", 200: "vendor"}
 
 
-def test_a_refused_key_says_where_to_look() -> None:
-    """The sentence tells what was asked, what came back and what to do."""
+def test_the_error_for_a_refused_key_has_advice() -> None:
+    """The message has the request, the response and the advice."""
     error = error_from_response(
         response(401, {"error": {"message": "Unknown key", "code": "bad_key"}}), now=NOW
     )
@@ -150,13 +150,13 @@ def test_a_refused_key_says_where_to_look() -> None:
     ],
 )
 def test_a_refused_scope_names_the_one_needed(method: str, path: str, scope: str) -> None:
-    """403 tells which scope the key lacks."""
+    """The error for a 403 names the missing scope."""
     assert scope == needed_scope(method, "/api/v2" + path)
     assert f"`{scope}`" in str(error_from_response(response(403, method=method, path=path)))
 
 
-def test_the_request_id_of_the_header_wins() -> None:
-    """`X-Request-Id` is what the vendor's support asks for; it is in the sentence."""
+def test_the_request_id_of_the_header_is_preferred() -> None:
+    """`X-Request-Id`, which the vendor's support needs, is in the message."""
     body = {"error": {"message": "no", "request_id": "body"}}
 
     error = error_from_response(response(500, body, headers={"X-Request-Id": "head"}), now=NOW)
@@ -185,7 +185,7 @@ def test_the_request_id_of_the_header_wins() -> None:
 def test_retry_after_comes_from_header_or_body(
     headers: dict[str, str], body: Any, seconds: float | None
 ) -> None:
-    """The header wins if it can be read; else the body's `retry_after`, wherever it stands."""
+    """The header is preferred if it can be parsed; else the body's `retry_after`, at any level."""
     error = error_from_response(response(429, body, headers=headers), now=NOW)
 
     assert error.retry_after == seconds
@@ -202,7 +202,7 @@ def test_a_date_is_measured_from_the_system_clock_by_default() -> None:
 
 
 def test_text_from_outside_is_bounded_and_clean() -> None:
-    """Neither a key, a signature, a control character nor a megabyte comes through."""
+    """The message has no key, no signature, no control character, and no megabyte."""
     url = "https://storage.googleapis.com/b/o?X-Goog-Signature=deadbeef"
     body = {
         "message": f"{KEY}\n{url} " + "x" * 10**6,
@@ -224,8 +224,8 @@ def test_text_from_outside_is_bounded_and_clean() -> None:
     assert "\n" not in str(error)
 
 
-def test_a_proxys_page_is_quoted_in_the_sentence_alone() -> None:
-    """`message` holds VideoVector's words only; the operator still sees what came."""
+def test_a_proxys_page_is_quoted_in_the_sentence_only() -> None:
+    """`message` has VideoVector's text only; the operator still sees the body in the sentence."""
     error = error_from_response(response(502, b"<h1>Bad\r\nGateway</h1>"), now=NOW)
 
     assert error.message == ""
@@ -252,10 +252,10 @@ def test_a_proxys_page_is_quoted_in_the_sentence_alone() -> None:
         (200, b"", False),
     ],
 )
-def test_a_gateway_that_gave_up_leaves_doubt(
+def test_after_a_gateway_gives_up_the_outcome_is_unknown(
     status: int, body: Any, *, outcome_unknown: bool
 ) -> None:
-    """Only VideoVector's own word, or a refusal, says that a request has no effect to come."""
+    """The outcome is known only from VideoVector's own body or from a refusal."""
     assert error_from_response(response(status, body), now=NOW).outcome_unknown is outcome_unknown
 
 
@@ -274,17 +274,17 @@ def test_a_gateway_that_gave_up_leaves_doubt(
         (httpx.DecodingError, True),
     ],
 )
-def test_a_request_that_was_sent_leaves_doubt(
+def test_the_outcome_of_a_request_that_was_sent_is_unknown(
     kind: type[httpx.RequestError], *, outcome_unknown: bool
 ) -> None:
-    """Without a connection nothing has happened; after it, anything may have."""
+    """Without a connection nothing has happened; with one, the request may have had an effect."""
     request = httpx.Request("PUT", BASE_URL + "/markers")
 
     assert error_from_exception(kind("x"), request).outcome_unknown is outcome_unknown
 
 
-def test_a_body_that_was_not_read_is_no_obstacle() -> None:
-    """A streamed answer gives its error without its body."""
+def test_a_body_that_was_not_read_is_not_needed() -> None:
+    """A streamed response gives its error without its body."""
     request = httpx.Request("GET", BASE_URL + "/processing/events/stream?run_id=r")
     streamed = httpx.Response(503, stream=httpx.ByteStream(b"x"), request=request)
 
@@ -294,13 +294,13 @@ def test_a_body_that_was_not_read_is_no_obstacle() -> None:
     assert error.path == "/api/v2/processing/events/stream"
 
 
-def test_a_response_without_a_request_is_no_obstacle() -> None:
-    """A response made by hand has no method or path to tell."""
+def test_a_response_without_a_request_is_accepted() -> None:
+    """A response that was created by hand has no method and no path."""
     assert error_from_response(httpx.Response(404), now=NOW).method == "?"
 
 
-def test_what_httpx_raises_becomes_unreachable_without_its_secrets() -> None:
-    """The kind and text of the failure are told, the key that a text may quote is not."""
+def test_an_httpx_exception_becomes_unreachable_without_secrets() -> None:
+    """The message has the type and text of the exception, but not the key that it may quote."""
     request = httpx.Request("PUT", BASE_URL + "/markers", headers={"X-API-Key": KEY})
     error = error_from_exception(httpx.LocalProtocolError(f"Illegal value b'{KEY}'"), request)
 

@@ -50,7 +50,7 @@ CASES: dict[str, tuple[bytes, list[tuple[bytes, str]]]] = {
 
 @pytest.mark.parametrize("case", sorted(set(CASES) - {"huge retry"}))  # it ends the reading
 def test_the_rules_hold_at_every_split(case: str) -> None:
-    """Wherever the network cuts the bytes in two, the frames are the same."""
+    """At any split of the bytes in two, the frames are the same."""
     body, expected = CASES[case]
     for at in range(len(body) + 1):
         assert parsed([body[:at], body[at:]]) == expected, at
@@ -65,8 +65,8 @@ def test_the_rules_hold_byte_by_byte(case: str) -> None:
     assert parsed(body[at // 2 : at // 2 + at % 2] for at in range(2 * len(body))) == expected
 
 
-def test_a_charset_in_the_answer_changes_nothing() -> None:
-    """An event stream is UTF-8, whatever its head says."""
+def test_a_charset_in_the_response_is_ignored() -> None:
+    """An event stream is always UTF-8."""
     headers = {"Content-Type": "Text/Event-Stream; charset=utf-16"}
     reading = read(Upstream(Response(["data: é\n\n".encode()], headers=headers), NO_CONTENT))
 
@@ -92,7 +92,7 @@ def decode(body: bytes, *, limit: int, step: int) -> tuple[list[Frame | FramePar
 
 
 def joined(frames: list[Frame | FramePart]) -> bytes:
-    """The data of the parts, which must be numbered from 1 to the last."""
+    """Join the data of the parts, which must be numbered from 1 to the last."""
     parts = [frame for frame in frames if isinstance(frame, FramePart)]
     assert [part.number for part in parts] == list(range(1, len(parts) + 1))
     assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
@@ -105,8 +105,8 @@ LINE = bytes(range(14, 256)) * 15_000  # 3.6 MB in one line, without an end of l
 
 @pytest.mark.parametrize("step", [10**9, 65_536, 999])
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
-def test_a_frame_too_large_to_hold_comes_in_parts(step: int, end: bytes) -> None:
-    """Byte for byte, with its id, and the frames around it as ever."""
+def test_a_frame_too_large_is_returned_in_parts(step: int, end: bytes) -> None:
+    """Byte for byte, with its id, and the frames around it whole."""
     lines = [b"id: 1", b"data: a", b"", b"id: 2", b"data: " + LINE, b"data:tail", b""]
     body = end.join([*lines, b"data: b", b"", b""])
     frames, _ = decode(body, limit=100_000, step=step)
@@ -118,14 +118,14 @@ def test_a_frame_too_large_to_hold_comes_in_parts(step: int, end: bytes) -> None
 
 
 def test_an_id_that_follows_the_data_is_the_id_of_the_last_part() -> None:
-    """The order of the lines of a frame means nothing."""
+    """The order of the lines of a frame does not matter."""
     frames, _ = decode(b"id: 1\n\ndata: " + LINE + b"\nid: 2\n\n", limit=100_000, step=65_536)
 
     assert [frame.last_event_id for frame in frames] == ["1", "1", "1", "1", "2"]
 
 
 def test_a_large_frame_that_breaks_off_has_no_last_part() -> None:
-    """What follows the last blank line is no frame; no part says that it is the last."""
+    """The bytes after the last blank line are not a frame; no part is marked as the last."""
     frames, _ = decode(b"id: 2\ndata: " + LINE + b"\n", limit=100_000, step=65_536)
 
     assert len(frames) == 3
@@ -133,7 +133,7 @@ def test_a_large_frame_that_breaks_off_has_no_last_part() -> None:
 
 
 def test_comments_alone_do_not_make_a_frame_large() -> None:
-    """A small event within megabytes of comments comes whole."""
+    """A small event within megabytes of comments is one frame."""
     body = b": " + LINE + b"\nid: 1\ndata: a\n\n: " + LINE + b"\n\ndata: b\n\n"
     frames, _ = decode(body, limit=100_000, step=65_536)
 
@@ -142,7 +142,7 @@ def test_comments_alone_do_not_make_a_frame_large() -> None:
 
 @pytest.mark.parametrize("size", [1_024, 5_000, 70_000])
 def test_the_limit_is_exact_for_the_data(size: int) -> None:
-    """A frame of the limit comes whole, one byte more in parts: in one piece or in many."""
+    """A frame of exactly the limit is whole, with one more byte in parts, in pieces of any size."""
     for step in (10**9, 1_000):
         for length in (size, size + 1):
             frames, _ = decode(b"data: " + b"x" * length + b"\n\n", limit=size, step=step)
@@ -150,8 +150,8 @@ def test_the_limit_is_exact_for_the_data(size: int) -> None:
             assert b"".join(frame.data for frame in frames) == b"x" * length
 
 
-def test_a_large_frame_is_never_held_whole() -> None:
-    """What the decoder holds at any moment is bounded by the limit and one part."""
+def test_a_large_frame_is_never_buffered_whole() -> None:
+    """The decoder buffers at most the limit and one part."""
     decoder = FrameDecoder(100_000, b"alarm", lambda _event, _data: None)
     digest, piece = hashlib.sha256(), b"x" * 65_536
     decoder.feed(b"data: ")
@@ -159,10 +159,10 @@ def test_a_large_frame_is_never_held_whole() -> None:
     for _ in range(640):  # 40 MB
         for frame in decoder.feed(piece):
             digest.update(frame.data)
-        held = sum(map(len, decoder._begun))
+        buffered = sum(map(len, decoder._begun))
         if decoder._large is not None:
-            held += len(decoder._large._data)
-        largest = max(largest, held)
+            buffered += len(decoder._large._data)
+        largest = max(largest, buffered)
     for frame in decoder.feed(b"\n\n"):
         digest.update(frame.data)
 
@@ -187,8 +187,8 @@ def test_a_large_frame_is_never_held_whole() -> None:
         (b"data: retry: 7", None),
     ],
 )
-def test_retry_takes_ascii_digits_only(line: bytes, milliseconds: int | None) -> None:
-    """As the standard has it, and not what Python reads as a number."""
+def test_retry_accepts_ascii_digits_only(line: bytes, milliseconds: int | None) -> None:
+    """As in the standard, and not every digit that Python accepts."""
     _, decoder = decode(b"data: a\n" + line + b"\n\n", limit=10_000, step=10**9)
 
     assert decoder.retry_milliseconds == milliseconds

@@ -1,4 +1,4 @@
-"""Any answer at all gives a result or an `ApiError`, and nothing else."""
+"""Any response gives a result or an `ApiError`, and nothing else."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -72,7 +72,7 @@ HEADERS = st.dictionaries(
 def outcome(
     use: Callable[[VideoVectorClient], object], client: VideoVectorClient
 ) -> ApiError | None:
-    """Return the `ApiError` that using the client ended in, or None."""
+    """Return the `ApiError` of a call of the client, or None."""
     try:
         use(client)
     except ApiError as error:
@@ -86,16 +86,16 @@ def outcome(
     headers=HEADERS,
     body=BODIES,
 )
-def test_any_answer_gives_a_result_or_an_api_error(
+def test_any_response_gives_a_result_or_an_api_error(
     use: Callable[[VideoVectorClient], object], status: int, headers: dict[str, bytes], body: bytes
 ) -> None:
-    """Whatever bytes come, nothing but `ApiError` is raised, and it is transient or permanent."""
+    """For any bytes, only `ApiError` is raised, and it is transient or permanent."""
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def respond(_: httpx.Request) -> httpx.Response:
         raw = [(name.encode(), value) for name, value in headers.items()]
         return httpx.Response(status, headers=raw, stream=httpx.ByteStream(body))
 
-    error = outcome(use, client_of(httpx.MockTransport(answer), clock=Clock()))
+    error = outcome(use, client_of(httpx.MockTransport(respond), clock=Clock()))
 
     if error is not None:
         assert isinstance(error, TransientError) is not isinstance(error, PermanentError)
@@ -106,10 +106,10 @@ def test_any_answer_gives_a_result_or_an_api_error(
 
 
 @given(use=st.sampled_from(USES), value=JSON)
-def test_any_json_is_understood_or_refused(
+def test_any_json_gives_a_result_or_an_api_error(
     use: Callable[[VideoVectorClient], object], value: object
 ) -> None:
-    """Likewise for well-formed JSON with the vendor's own words in odd places."""
+    """The same for well-formed JSON with the vendor's names at unusual levels."""
     upstream = httpx.MockTransport(lambda _: httpx.Response(200, content=orjson.dumps(value)))
 
     error = outcome(use, client_of(upstream, clock=Clock()))

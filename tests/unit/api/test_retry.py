@@ -1,4 +1,4 @@
-"""`api.retry`: when to ask again and how long to wait first."""
+"""`retry` and `api.retry`: when to retry, and how long to wait before."""
 
 from datetime import timedelta
 from email.utils import format_datetime
@@ -26,8 +26,8 @@ from videovector_bridge.retry import Backoff, call_with_retries, full_jitter
         ("Fri, 02 Jan 2026 03:04:35 -0000", 30.0),
     ],
 )
-def test_retry_after_is_read_in_both_forms(value: str, seconds: float) -> None:
-    """Seconds and all three forms of HTTP dates are read; the past is 0."""
+def test_retry_after_is_parsed_in_both_forms(value: str, seconds: float) -> None:
+    """Seconds and all three forms of HTTP dates are parsed; the past is 0."""
     assert seconds == parse_retry_after(value, NOW)
 
 
@@ -35,13 +35,13 @@ def test_retry_after_is_read_in_both_forms(value: str, seconds: float) -> None:
     "value", ["", "soon", "-1", "1e9", "inf", "nan", "9" * 400, "١٢", "Fri, 99 Foo 2026"]
 )
 def test_unreadable_retry_after_is_none(value: str) -> None:
-    """What is neither seconds nor a date is no wish at all."""
+    """Text that is neither seconds nor a date is ignored."""
     assert parse_retry_after(value, NOW) is None
 
 
 @given(st.text())
 def test_any_retry_after_is_none_or_not_negative(value: str) -> None:
-    """Whatever the header holds, it raises nothing and never asks for the past."""
+    """No header raises an error or gives a negative wait."""
     seconds = parse_retry_after(value, NOW)
 
     assert seconds is None or 0 <= seconds < float("inf")
@@ -49,7 +49,7 @@ def test_any_retry_after_is_none_or_not_negative(value: str) -> None:
 
 @given(st.integers(min_value=0, max_value=2 * 10**9))
 def test_any_http_date_ahead_is_its_distance(seconds: int) -> None:
-    """A date written as HTTP does comes back as the seconds until then."""
+    """An HTTP date is parsed as the seconds until then."""
     date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
 
     assert parse_retry_after(date, NOW) == seconds
@@ -70,13 +70,13 @@ def test_jitter_stays_below_its_ceiling(attempt: int, drawn: float) -> None:
     "wrong", [{"attempts": 0}, {"budget_seconds": 0.0}, {"base": -1.0}, {"cap": -1.0}]
 )
 def test_a_policy_without_an_attempt_is_refused(wrong: dict[str, float]) -> None:
-    """No attempts or no budget is a mistake of the programmer's."""
+    """A policy without attempts or budget is a programming error."""
     with pytest.raises(ValueError, match="above 0"):
         RetryPolicy(**wrong)  # type: ignore[arg-type]
 
 
 class WaitError(Exception):
-    """What the attempts below fail with; holds the least wait."""
+    """The error of the attempts below, with its least wait."""
 
     def __init__(self, least: float | None) -> None:
         super().__init__(f"least wait {least}")
@@ -84,7 +84,7 @@ class WaitError(Exception):
 
 
 def play(clock: Clock, policy: RetryPolicy, *outcomes: WaitError | str) -> tuple[str, list[float]]:
-    """Run attempts with the given outcomes; return the result and the seconds each had left."""
+    """Run attempts with these outcomes; return the result and the seconds each had left."""
     rest = list(outcomes)
     left: list[float] = []
 
@@ -107,8 +107,8 @@ def play(clock: Clock, policy: RetryPolicy, *outcomes: WaitError | str) -> tuple
     return result, left
 
 
-def test_waits_are_the_longer_of_jitter_and_wish() -> None:
-    """Each wait is full jitter unless the server asked for more."""
+def test_a_wait_is_the_longer_of_jitter_and_retry_after() -> None:
+    """Each wait is full jitter unless Retry-After is longer."""
     clock = Clock()
     policy = RetryPolicy(attempts=4, budget_seconds=20, base=1, cap=3)
 
@@ -120,7 +120,7 @@ def test_waits_are_the_longer_of_jitter_and_wish() -> None:
 
 
 def test_attempts_are_limited() -> None:
-    """The last attempt's own error is raised, not a wrapper."""
+    """The last attempt's error is raised, not a wrapper."""
     clock = Clock()
     last = WaitError(0)
 
@@ -132,7 +132,7 @@ def test_attempts_are_limited() -> None:
 
 
 def test_a_wait_beyond_the_budget_is_not_begun() -> None:
-    """Waiting for nothing would only cost the caller time."""
+    """A wait without an attempt after it would only cost time."""
     clock = Clock()
 
     with pytest.raises(WaitError):
@@ -141,8 +141,8 @@ def test_a_wait_beyond_the_budget_is_not_begun() -> None:
     assert clock.sleeps == []
 
 
-def test_what_must_not_be_repeated_is_not() -> None:
-    """None from the judge ends it at once."""
+def test_an_error_without_a_least_wait_is_not_retried() -> None:
+    """None from `least_wait` raises the error at once."""
     clock = Clock()
 
     with pytest.raises(WaitError):

@@ -1,4 +1,4 @@
-"""`api.stream`: the request, the answers that are errors, and the position to resume from."""
+"""`api.stream`: the request, error responses, and refused cursors."""
 
 import asyncio
 import traceback
@@ -37,7 +37,7 @@ from videovector_bridge.settings import StreamFilters
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("response", "kind"),
     [
         (error_response(401, "bad key"), CredentialRefused),
         (error_response(403, "scope"), ScopeRefused),
@@ -47,13 +47,13 @@ from videovector_bridge.settings import StreamFilters
         (Response([], 307, {"Location": "/api/v3"}), Redirected),
         (Response([b"{}"], 202, {}), ApiError),
         (NO_CONTENT, StreamClosed),
-        (error_response(410, "gone for good"), RequestRefused),
+        (error_response(410, "gone"), RequestRefused),
     ],
     ids=["401", "403", "400", "422", "301", "307", "202", "204", "410"],
 )
-def test_what_trying_again_cannot_mend_is_raised(answer: Response, kind: type[BridgeError]) -> None:
-    """One request, one error; a redirect is never followed, which could carry the key away."""
-    upstream = Upstream(answer)
+def test_a_permanent_error_is_raised(response: Response, kind: type[BridgeError]) -> None:
+    """One request, one error; a redirect, which could send the key elsewhere, is not followed."""
+    upstream = Upstream(response)
 
     assert isinstance(connect(upstream), kind)
     assert len(upstream.requests) == 1
@@ -62,7 +62,7 @@ def test_what_trying_again_cannot_mend_is_raised(answer: Response, kind: type[Br
 @pytest.mark.parametrize(
     ("status", "message", "refused"),
     [
-        (410, "whatever", True),
+        (410, "any text", True),
         (400, "Unknown cursor", True),
         (404, "Last-Event-ID not found", True),
         (409, "The event id is no longer kept", True),
@@ -77,10 +77,10 @@ def test_what_trying_again_cannot_mend_is_raised(answer: Response, kind: type[Br
         (401, "key expired", False),
     ],
 )
-def test_a_refused_cursor_is_told_from_a_refused_request(
+def test_a_refused_cursor_differs_from_a_refused_request(
     status: int, message: str, *, refused: bool
 ) -> None:
-    """410 always speaks of the cursor; other statuses do where their words do."""
+    """410 always refuses the cursor; other statuses do if their text mentions it."""
     with_cursor = connect(Upstream(error_response(status, message)), "x")
     without = connect(Upstream(error_response(status, message)))
 
@@ -97,30 +97,30 @@ PAGES = [
 
 
 @pytest.mark.parametrize("page", PAGES, ids=range(len(PAGES)))
-def test_a_page_of_a_proxy_refuses_no_cursor(page: Response) -> None:
-    """Only an error of VideoVector's own form speaks of cursors, whatever words others use."""
+def test_a_proxys_page_does_not_refuse_the_cursor(page: Response) -> None:
+    """Only an error in VideoVector's own form refuses a cursor."""
     error = connect(Upstream(page), "x")
 
     assert isinstance(error, ApiError)
     assert not isinstance(error, CursorRefused)
 
 
-def test_the_path_of_the_request_is_no_word_of_the_refusal() -> None:
-    """The sentence of an error names the request, and the request names events and streams."""
+def test_the_path_of_the_request_is_not_searched_for_cursor_words() -> None:
+    """The text of an error has the path of the request, which mentions events."""
     error = connect(Upstream(error_response(404, "not here")), "x")
 
     assert isinstance(error, ApiError)
 
 
-def test_a_refusal_may_speak_of_the_cursor_in_its_details() -> None:
-    """FastAPI's form names the header in `loc`."""
+def test_the_details_of_a_refusal_may_mention_the_cursor() -> None:
+    """FastAPI's form has the header in `loc`."""
     body = b'{"detail": [{"loc": ["header", "last-event-id"], "msg": "value is not valid"}]}'
 
     assert isinstance(connect(Upstream(Response([body], 422, {})), "x"), CursorRefused)
 
 
 def test_an_error_whose_body_breaks_off_keeps_its_status() -> None:
-    """A refusal is a refusal though its body never ended, or never ends."""
+    """The status decides, even if the body is cut or endless."""
     broken = Response([b'{"error": {"mess'], 401, {}, then=cut)
     endless = Response([b"x" * 100_000], 403, {}, then=heartbeats)
 
@@ -152,7 +152,7 @@ def test_the_request_is_as_documented() -> None:
     ],
 )
 def test_lists_are_encoded_as_set(encoding: str, text: str) -> None:
-    """Lists repeat their key, or are joined by commas; what is not set is left out."""
+    """Lists repeat their key, or are joined by commas; empty filters are omitted."""
     filters = StreamFilters(index_id="i", video_ids=("a", "b"), event_types=("t",), batch_size=9)
 
     assert str(build_query(filters, encoding)) == text
@@ -160,7 +160,7 @@ def test_lists_are_encoded_as_set(encoding: str, text: str) -> None:
 
 
 def test_a_rotated_key_is_used_at_the_next_connection(tmp_path: Path) -> None:
-    """A key file that changes while connected counts from the next connection on."""
+    """A key file that changes while connected applies to the next connection."""
     file = tmp_path / "key"
     file.write_text("first-key\n")
     api = make_settings(VIDEO_VECTOR_API_KEY_FILE=str(file)).api
@@ -177,7 +177,7 @@ def test_a_rotated_key_is_used_at_the_next_connection(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["two\nlines-of-key", "", "kéy", "one1 two2"])
 def test_a_key_that_no_header_carries_is_refused_unseen(tmp_path: Path, content: str) -> None:
-    """A key file that turned bad is told as such; nothing is sent and nothing quoted."""
+    """An invalid key file is an error that does not quote it; nothing is sent."""
     file = tmp_path / "key"
     file.write_text("good")
     api = make_settings(VIDEO_VECTOR_API_KEY_FILE=str(file)).api
@@ -215,7 +215,7 @@ ECHO = f"could not send {KEY} to https://host/?token={KEY}"
     ],
 )
 def test_the_key_is_in_no_error(step: Response | Fault) -> None:
-    """Whatever fails, however it echoes the key: neither text nor traceback nor chain has it."""
+    """If an error echoes the key, neither its text nor its traceback nor its chain has it."""
     upstream = Upstream(step)
     error = connect(upstream, "x")
 
@@ -225,8 +225,21 @@ def test_the_key_is_in_no_error(step: Response | Fault) -> None:
     assert not isinstance(error.__cause__ or error.__context__, httpx.HTTPError)
 
 
-def test_closing_early_leaves_nothing_behind() -> None:
-    """A reader that stops in the middle closes the connection at once."""
+def test_a_reader_that_stops_closes_the_connection() -> None:
+    """Closing in the middle of a stream closes the connection at once."""
+    closings: list[str] = []
+
+    class Noted(Upstream):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await super().handle_async_request(request)
+            aclose = response.stream.aclose  # type: ignore[union-attr]
+
+            async def noted() -> None:
+                closings.append("closed")
+                await aclose()
+
+            response.stream.aclose = noted  # type: ignore[union-attr, method-assign]
+            return response
 
     async def run() -> None:
         upstream = Upstream(event_stream([b"data: a\n\n"] * 3, then=heartbeats))

@@ -1,4 +1,4 @@
-"""`api.webhooks`: what each method sends, and what it makes of the answer."""
+"""`api.webhooks`: the request of each method, and the value of its response."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.support.api_client import client_of
-from tests.support.upstream import BASE_URL, Fault, Response, Upstream, json_response
+from tests.support.upstream import BASE_URL, Fault, Upstream, json_response
 from videovector_bridge.api import (
     Delivery,
     NewSecret,
@@ -39,7 +39,7 @@ PARSED_RECORD = Delivery("d1", "w1", "a.b", "failed")
 
 Use = Callable[[WebhooksClient], object]
 
-# name: use, answer, method, path and query, body (None: none), result
+# name: use, reply, method, path and query, body (None: none), result
 ENDPOINTS: dict[str, tuple[Use, Any, str, str, Any, object]] = {
     "list": (
         lambda client: list(client.list_webhooks()),
@@ -149,9 +149,9 @@ def client(upstream: httpx.BaseTransport) -> WebhooksClient:
 
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_each_method_is_one_request(name: str) -> None:
-    """Method, path, query and body are the documented ones, and the answer becomes a value."""
-    use, answer, method, path, body, result = ENDPOINTS[name]
-    upstream = Upstream(json_response(answer))
+    """Method, path, query and body are the documented ones; the response is parsed."""
+    use, reply, method, path, body, result = ENDPOINTS[name]
+    upstream = Upstream(json_response(reply))
 
     assert result == use(client(upstream))
     (request,) = upstream.requests
@@ -160,10 +160,10 @@ def test_each_method_is_one_request(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in WRITES if name != "rotate_secret"])
-def test_a_write_keeps_its_key_over_a_lost_answer(name: str) -> None:
-    """Every POST and PATCH is sent again under the same key; another call has its own."""
-    use, answer, *_ = ENDPOINTS[name]
-    upstream = Upstream(Fault(httpx.ReadTimeout), json_response(answer), json_response(answer))
+def test_a_write_keeps_its_key_after_a_lost_response(name: str) -> None:
+    """Every POST and PATCH is retried with the same key; another call has its own."""
+    use, reply, *_ = ENDPOINTS[name]
+    upstream = Upstream(Fault(httpx.ReadTimeout), json_response(reply), json_response(reply))
     webhooks = client(upstream)
 
     use(webhooks)
@@ -173,31 +173,31 @@ def test_a_write_keeps_its_key_over_a_lost_answer(name: str) -> None:
     assert first == again != other
 
 
-def test_a_rotation_is_not_repeated_while_its_fate_is_unknown() -> None:
-    """The first could be carried out after the second; what was surely not is sent again."""
-    use, answer, *_ = ENDPOINTS["rotate_secret"]
-    upstream = Upstream(Fault(httpx.ReadTimeout), json_response(answer))
+def test_a_rotation_is_not_retried_while_its_outcome_is_unknown() -> None:
+    """The first could take effect after the second; a request without effect is retried."""
+    use, reply, *_ = ENDPOINTS["rotate_secret"]
+    upstream = Upstream(Fault(httpx.ReadTimeout), json_response(reply))
     with pytest.raises(Unreachable):
         use(client(upstream))
     assert len(upstream.requests) == 1
 
     upstream = Upstream(
-        Fault(httpx.ConnectError), json_response({}, status=429), json_response(answer)
+        Fault(httpx.ConnectError), json_response({}, status=429), json_response(reply)
     )
     use(client(upstream))
     assert len({each.headers["Idempotency-Key"] for each in upstream.requests}) == 1
 
 
 @pytest.mark.parametrize("secret", ["#word", "two words", "line\nbreak", ""])
-def test_a_secret_that_cannot_stand_on_a_line_is_unexpected(secret: str) -> None:
-    """One that begins with # would be a comment where it is kept."""
+def test_a_secret_that_does_not_fit_a_line_is_unexpected(secret: str) -> None:
+    """One that begins with # would be a comment in the secrets file."""
     upstream = Upstream(json_response({"webhook_id": "w1", "new_secret": secret}))
 
     with pytest.raises(UnexpectedResponse):
         client(upstream).rotate_secret("w1")
 
 
-def test_a_given_key_is_used() -> None:
+def test_the_callers_key_is_used() -> None:
     """The caller's key outlives the process."""
     upstream = Upstream(json_response({"webhook_id": "w1", "new_secret": "word"}))
 
@@ -207,7 +207,7 @@ def test_a_given_key_is_used() -> None:
 
 
 def test_pages_are_followed() -> None:
-    """Rows of every page come, each parsed."""
+    """The rows of every page are parsed."""
     first = {"data": [HOOK], "pagination": {"has_more": True, "next_cursor": "c"}}
     upstream = Upstream(json_response(first), json_response([HOOK]))
 
@@ -215,10 +215,10 @@ def test_pages_are_followed() -> None:
     assert upstream.requests[1].url.params["cursor"] == "c"
 
 
-def test_deleting_what_is_gone_is_no_error() -> None:
-    """A 404 in VideoVector's words says that it is gone; any other 404 is an error."""
+def test_deleting_a_missing_webhook_is_not_an_error() -> None:
+    """A 404 in VideoVector's form is a success; any other 404 is an error."""
     upstream = Upstream(
-        json_response({"detail": "Webhook not found"}, status=404), Response([b""], status=404)
+        json_response({"detail": "Webhook not found"}, status=404), json_response(b"", status=404)
     )
 
     assert client(upstream).delete("w1") is False
@@ -227,7 +227,7 @@ def test_deleting_what_is_gone_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("use", "answer"),
+    ("use", "reply"),
     [
         (ENDPOINTS["get"][0], {"webhook_id": "w1"}),
         (ENDPOINTS["list"][0], [{"webhook_id": "", "url": "u", "events": []}]),
@@ -241,10 +241,10 @@ def test_deleting_what_is_gone_is_no_error() -> None:
         (ENDPOINTS["delivery"][0], {"delivery_id": 5, "status": "failed"}),
     ],
 )
-def test_other_shapes_are_refused_without_their_values(use: Use, answer: Any) -> None:
-    """An answer of another shape is an error that does not quote it."""
+def test_other_shapes_are_refused_without_their_values(use: Use, reply: Any) -> None:
+    """A response of another shape is an error that does not quote it."""
     with pytest.raises(UnexpectedResponse) as caught:
-        use(client(Upstream(json_response(answer))))
+        use(client(Upstream(json_response(reply))))
 
     assert "hidden" not in str(caught.value)
     shown = "".join(repr(frame) for frame in _locals(caught.value))
@@ -252,22 +252,22 @@ def test_other_shapes_are_refused_without_their_values(use: Use, answer: Any) ->
 
 
 def _locals(error: BaseException) -> list[dict[str, Any]]:
-    trace, found = error.__traceback__, []
+    trace, frames = error.__traceback__, []
     while trace is not None:
         if "/videovector_bridge/" in trace.tb_frame.f_code.co_filename:
-            found.append(trace.tb_frame.f_locals)
+            frames.append(trace.tb_frame.f_locals)
         trace = trace.tb_next
-    return found
+    return frames
 
 
-def test_secrets_and_addresses_are_not_in_repr() -> None:
-    """What may be a credential is hidden."""
+def test_secrets_and_urls_are_not_in_repr() -> None:
+    """Values that may be credentials are hidden."""
     assert "word" not in repr(PARSED)
     assert "word" not in repr(NewSecret("w1", "word"))
 
 
-def test_a_lost_answer_for_good_is_in_doubt() -> None:
-    """When no attempt is answered, the error says that it may have happened."""
+def test_without_any_response_the_outcome_is_unknown() -> None:
+    """The error says that the request may have taken effect."""
     upstream = Upstream(*[Fault(httpx.ReadTimeout)] * 4)
 
     with pytest.raises(Unreachable) as caught:

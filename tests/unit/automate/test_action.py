@@ -11,7 +11,7 @@ from videovector_bridge.automate.action import (
     MAX_STATE_BYTES,
     Cause,
     TargetState,
-    checked_state,
+    check_state,
     effect_key,
     part_key,
 )
@@ -65,7 +65,7 @@ def test_a_cause_names_its_event_by_source_and_id() -> None:
     fields = {"event_type": "a.b", "run_id": 7, "video_id": "x" * 901, "segment_id": ""}
     cause = Cause("marks", ReceivedEvent(fields, version("evt", "//x"), b""))
 
-    assert cause.record() == {
+    assert cause.as_json() == {
         "key": effect_key("marks", version("evt", "//x")),
         "automation": "marks",
         "event_id": "evt",
@@ -98,6 +98,6 @@ def nested(levels: int) -> Any:
 def test_a_state_that_no_record_holds_is_refused(target: str, desired: Any, code: str) -> None:
     """A redelivery would fail in the same way."""
     with pytest.raises(PermanentError) as caught:
-        checked_state(TargetState(target, desired))
+        check_state(TargetState(target, desired))
 
     assert (caught.value.owner, caught.value.code) == ("user", code)

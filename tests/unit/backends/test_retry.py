@@ -1,4 +1,4 @@
-"""Trying again: what for, how long, and what is said when it did not help."""
+"""`backends.gcp.retry`: which errors are retried, how long, and the final error."""
 
 import itertools
 from collections.abc import Callable
@@ -34,8 +34,8 @@ FINAL: list[Callable[[str], Exception]] = [
 ]
 
 
-class World:
-    """A clock that only sleeping and attempts move, and attempts that fail as told."""
+class Attempts:
+    """A clock that only sleeps and attempts move, and attempts with scripted failures."""
 
     def __init__(self, *failures: Exception, attempt_takes: float = 0.0) -> None:
         self.now = 0.0
@@ -62,50 +62,50 @@ class World:
 
 
 @pytest.mark.parametrize("error", RETRYABLE)
-def test_what_may_pass_is_tried_again(error: Callable[[str], Exception]) -> None:
-    """Three failures that may pass, then success."""
-    assert World(*(error("busy") for _ in range(3))).call(timeout=30) == "done"
+def test_a_transient_error_is_retried(error: Callable[[str], Exception]) -> None:
+    """Three transient failures, then success."""
+    assert Attempts(*(error("busy") for _ in range(3))).call(timeout=30) == "done"
 
 
 @pytest.mark.parametrize("error", FINAL)
-def test_what_cannot_pass_fails_at_once(error: Callable[[str], Exception]) -> None:
-    """No second attempt, and Google's own words are in the error."""
-    world = World(error("the reason"))
+def test_a_permanent_error_fails_at_once(error: Callable[[str], Exception]) -> None:
+    """No second attempt, and Google's message is in the error."""
+    attempts = Attempts(error("the reason"))
     with pytest.raises(BackendError, match="the reason"):
-        world.call(timeout=30)
+        attempts.call(timeout=30)
 
-    assert len(world.allowed) == 1
-    assert world.now == 0
+    assert len(attempts.allowed) == 1
+    assert attempts.now == 0
 
 
 def test_other_errors_pass_through() -> None:
-    """A lost compare-and-set is no failure of the backend."""
+    """A failed compare-and-set is not a failure of the backend."""
     with pytest.raises(ConflictError):
-        World(ConflictError("lost")).call(timeout=30)
+        Attempts(ConflictError("lost")).call(timeout=30)
 
 
 @given(st.floats(0, 100), st.floats(0, 30), st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_it_ends_within_the_timeout(
     timeout: float, attempt_takes: float, jitters: list[float]
 ) -> None:
-    """Whatever attempts and pauses take; and each attempt gets 10 s at most."""
+    """For any duration of attempts and waits; each attempt has at most 10 s."""
     endless = itertools.repeat(UNAVAILABLE("down"))
-    world = World(attempt_takes=max(attempt_takes, 0.01))
-    world.failures = endless
+    attempts = Attempts(attempt_takes=max(attempt_takes, 0.01))
+    attempts.failures = endless
     draws = itertools.cycle(jitters)
     with pytest.raises(BackendError, match="did not succeed within"):
-        world.call(timeout, random=lambda: next(draws))
+        attempts.call(timeout, random=lambda: next(draws))
 
-    assert world.now <= timeout + 1e-6
-    assert all(0 < seconds <= min(10.0, timeout) for seconds in world.allowed)
+    assert attempts.now <= timeout + 1e-6
+    assert all(0 < seconds <= min(10.0, timeout) for seconds in attempts.allowed)
 
 
-def test_error_says_what_how_long_and_why() -> None:
-    """One sentence for the operator, with the last answer in it."""
-    world = World()
-    world.failures = itertools.repeat(UNAVAILABLE("no route"))
+def test_the_error_has_the_operation_the_time_and_the_cause() -> None:
+    """One sentence for the operator, with the last error in it."""
+    attempts = Attempts()
+    attempts.failures = itertools.repeat(UNAVAILABLE("no route"))
     with pytest.raises(BackendError) as caught:
-        world.call(timeout=5)
+        attempts.call(timeout=5)
 
     assert str(caught.value).startswith("Trying did not succeed within 5 s (")
     assert "UNAVAILABLE: no route" in str(caught.value)

@@ -1,4 +1,4 @@
-"""`V4Signer` by Google's documented rules, against a scripted Google: right, bounded, discreet."""
+"""`V4Signer` against a scripted Google: correct URLs, bounded time, no secret in errors."""
 
 import base64
 import hashlib
@@ -39,7 +39,7 @@ Step = tuple[int, Any] | Exception
 
 @pytest.fixture(autouse=True)
 def _frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stop the library's clock, and hide this machine's own credentials and emulators."""
+    """Freeze the library's clock, and hide this machine's credentials and emulators."""
     monkeypatch.setattr(_signing, "_NOW", NOW.astimezone)
     monkeypatch.setattr(_metadata, "_GCE_PRODUCT_NAME_FILE", str(tmp_path / "none"))
     monkeypatch.setattr(_metadata, "_NO_GCE_CHECK", False)
@@ -50,7 +50,7 @@ def _frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A service account's key file, where Google's libraries look for it. It names no project."""
+    """A service account's key file without a project, where Google's libraries look for it."""
     pem = KEY.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -80,16 +80,16 @@ class Google:
         self.waits: list[float] = []
 
     def __call__(self, url: str, method: str = "GET", **more: Any) -> Any:
-        """Answer one request."""
+        """Respond to one request."""
         host, path = urlsplit(url).netloc, urlsplit(url).path
         if host == "169.254.169.254":
-            return answer(200, "", **{"metadata-flavor": "Google"})
+            return http_response(200, "", **{"metadata-flavor": "Google"})
         if path.endswith("/service-accounts/default/"):
-            return answer(200, {"email": EMAIL})
+            return http_response(200, {"email": EMAIL})
         if path.endswith("/token"):
-            return answer(200, {"access_token": TOKEN, "expires_in": 3_599})
+            return http_response(200, {"access_token": TOKEN, "expires_in": 3_599})
         if not path.endswith(":signBlob"):
-            return answer(404, {})
+            return http_response(404, {})
         return self._sign_blob(url, method, **more)
 
     def _sign_blob(
@@ -102,39 +102,39 @@ class Google:
         step = self.script.pop(0) if self.script else (200, {"signedBlob": signed_blob(body)})
         if isinstance(step, Exception):
             raise step
-        return answer(*step)
+        return http_response(*step)
 
 
-def answer(status: int, content: Any, **headers: str) -> Any:
-    """An answer as google.auth has it from a connection."""
+def http_response(status: int, content: Any, **headers: str) -> Any:
+    """Return a response in the form of google.auth's transports."""
     kind = {"content-type": "application/json"}
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     return SimpleNamespace(status=status, data=data, headers=kind | headers)
 
 
 def signed_blob(body: bytes) -> str:
-    """What signBlob answers to a request with this body."""
+    """Return the signature of signBlob for a request with this body."""
     (payload,) = json.loads(body).values()
     signature = KEY.sign(base64.b64decode(payload), padding.PKCS1v15(), hashes.SHA256())
     return base64.b64encode(signature).decode()
 
 
-def no_answer(*_: object, **__: object) -> None:
-    """A network that must not be used."""
+def no_network(*_: object, **__: object) -> None:
+    """Fail: the test must not send a request."""
     raise AssertionError("nothing may be asked")
 
 
 def signer_of(
     google: Callable[..., Any], account: str = "", clock: Clock | None = None
 ) -> V4Signer:
-    """A signer that never really sleeps."""
+    """Return a signer that does not sleep."""
     clock = clock or Clock()
     retry = Retry(clock=clock, sleep=clock.sleep, random=lambda: 1.0)
     return V4Signer(account, request=google, retry=retry)
 
 
 def check(signed: SignedObject, bucket: str, name: str, *, email: str = EMAIL) -> None:
-    """Assert that the URL is what Google would take: every part, and the signature over all.
+    """Assert that Google would accept the URL: every part, and the signature over all.
 
     https://cloud.google.com/storage/docs/authentication/canonical-requests
     https://cloud.google.com/storage/docs/authentication/signatures#string-to-sign
@@ -184,13 +184,13 @@ NAMES = ["video.mp4", "a b/c.bin", "caf\u00e9 \U0001f600.mp4", "100%?#+&=/~-_.!*
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_a_key_signs_without_the_network(key_file: Path, name: str) -> None:
-    """Whatever the object's name, the signature holds by Google's own rules."""
-    check(signer_of(no_answer).sign("my-bucket", name, seconds=600), "my-bucket", name)
+    """For any object name, the signature is valid by Google's rules."""
+    check(signer_of(no_network).sign("my-bucket", name, seconds=600), "my-bucket", name)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_iam_signs_where_there_is_no_key(name: str) -> None:
-    """Credentials that are no more than a token learn whose they are, and have IAM sign."""
+    """Credentials that are only a token request their account, and IAM signs."""
     google = Google()
 
     check(signer_of(google).sign("my-bucket", name, seconds=600), "my-bucket", name)
@@ -199,7 +199,7 @@ def test_iam_signs_where_there_is_no_key(name: str) -> None:
 
 
 def test_iam_signs_as_another_account() -> None:
-    """The one that is named goes before the credentials' own."""
+    """The account of the setting is used, not the credentials' own."""
     google = Google()
 
     signed = signer_of(google, OTHER).sign("my-bucket", "a", seconds=600)
@@ -209,10 +209,10 @@ def test_iam_signs_as_another_account() -> None:
 
 
 def test_a_key_signs_for_its_own_account_alone(key_file: Path) -> None:
-    """Named, its account signs here; to sign as another, IAM is asked by leave of the key."""
+    """Its own account signs locally; for another account IAM signs, authorized by the key."""
     google = Google()
 
-    signed = signer_of(no_answer, EMAIL).sign("my-bucket", "a", seconds=600)
+    signed = signer_of(no_network, EMAIL).sign("my-bucket", "a", seconds=600)
     check(signed, "my-bucket", "a")
     signed = signer_of(google, OTHER).sign("my-bucket", "a", seconds=600)
     check(signed, "my-bucket", "a", email=OTHER)
@@ -221,7 +221,7 @@ def test_a_key_signs_for_its_own_account_alone(key_file: Path) -> None:
 
 
 def test_the_token_is_asked_for_once() -> None:
-    """Credentials are found once in a process, and kept while they are valid."""
+    """Credentials are loaded once in a process, and reused while they are valid."""
     asked: list[str] = []
     google = Google()
 
@@ -238,15 +238,15 @@ def test_the_token_is_asked_for_once() -> None:
 
 
 def test_it_connects_to_nothing_before_its_first_use() -> None:
-    """Nor does it look for credentials, so that it can be made before a fork."""
-    signer_of(no_answer)
-    V4Signer(find_credentials=no_answer)
+    """Nor does it load credentials, so it can be created before a fork."""
+    signer_of(no_network)
+    V4Signer(find_credentials=no_network)
 
 
 @pytest.mark.parametrize("seconds", [1, MAX_SIGNED_URL_SECONDS])
 def test_a_lifetime_is_a_second_to_a_week(key_file: Path, seconds: int) -> None:
-    """Both ends are within, and the end is told to the second."""
-    signed = signer_of(no_answer).sign("my-bucket", "a", seconds=seconds)
+    """Both limits are allowed, and the expiry is exact to the second."""
+    signed = signer_of(no_network).sign("my-bucket", "a", seconds=seconds)
 
     ends = datetime.fromisoformat(signed.expires_at)
     assert (ends - NOW.replace(microsecond=0)).total_seconds() == seconds
@@ -255,9 +255,9 @@ def test_a_lifetime_is_a_second_to_a_week(key_file: Path, seconds: int) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, MAX_SIGNED_URL_SECONDS + 1])
 def test_another_lifetime_is_the_users_mistake(seconds: int) -> None:
-    """Nothing is asked for it, and another delivery would not mend it."""
+    """No request is sent, and a redelivery would not help."""
     with pytest.raises(PermanentError, match="7 days") as caught:
-        signer_of(no_answer).sign("my-bucket", "a", seconds=seconds)
+        signer_of(no_network).sign("my-bucket", "a", seconds=seconds)
 
     assert (caught.value.owner, caught.value.code) == ("user", "bad_lifetime")
 
@@ -267,9 +267,9 @@ def test_another_lifetime_is_the_users_mistake(seconds: int) -> None:
     [("", "a"), ("my-bucket", ""), ("my-bucket/x", "a"), ("b?x", "a"), ("my-bucket", "\ud800")],
 )
 def test_no_url_leads_to_what_is_no_object(bucket: str, name: str) -> None:
-    """A slash in a bucket would be another bucket, and no name a list of all."""
+    """A slash in a bucket would name another bucket; an empty name would list the bucket."""
     with pytest.raises(PermanentError, match="not the address of an object") as caught:
-        signer_of(no_answer).sign(bucket, name, seconds=600)
+        signer_of(no_network).sign(bucket, name, seconds=600)
 
     assert (caught.value.owner, caught.value.code) == ("user", "bad_gcs_uri")
 
@@ -289,7 +289,7 @@ PASSING: list[Step] = [
 
 @pytest.mark.parametrize("step", PASSING, ids=range(len(PASSING)))
 def test_passing_trouble_is_tried_again(step: Step) -> None:
-    """No answer, a busy IAM or an answer that is none: the next one may be right."""
+    """No response, a busy IAM and a wrong response are retried."""
     google = Google(step)
     clock = Clock()
 
@@ -302,7 +302,7 @@ def test_passing_trouble_is_tried_again(step: Step) -> None:
 
 @pytest.mark.parametrize("step", PASSING, ids=range(len(PASSING)))
 def test_lasting_trouble_ends_in_time(step: Step) -> None:
-    """It is tried for its seconds and no longer, and the error gives nothing away."""
+    """It is retried for its seconds and no longer; the error shows no secret."""
     google = Google(*[step] * 100)
     clock = Clock()
 
@@ -314,7 +314,7 @@ def test_lasting_trouble_ends_in_time(step: Step) -> None:
 
 
 def test_a_silent_iam_costs_the_time_and_no_more() -> None:
-    """Each wait is cut to what is left: of an attempt, and of the whole."""
+    """Each wait is cut to the rest of the attempt and of the whole call."""
     clock = Clock()
     waits: list[float] = []
     google = Google()
@@ -323,7 +323,7 @@ def test_a_silent_iam_costs_the_time_and_no_more() -> None:
         if not url.endswith(":signBlob"):
             return google(url, **more)
         waits.append(more["timeout"])
-        clock.seconds += 2 * more["timeout"]  # to connect, and for the answer
+        clock.seconds += 2 * more["timeout"]  # to connect, and for the response
         error: Any = auth_errors.TransportError
         raise error("timed out")
 
@@ -335,7 +335,7 @@ def test_a_silent_iam_costs_the_time_and_no_more() -> None:
 
 
 def test_a_metadata_server_that_goes_silent_ends_in_time() -> None:
-    """google.auth would ask it five times, pausing for longer and longer; here it does not."""
+    """google.auth's own five retries with growing waits are not used."""
     clock = Clock()
     google = Google()
 
@@ -355,7 +355,7 @@ def test_a_metadata_server_that_goes_silent_ends_in_time() -> None:
 
 @pytest.mark.parametrize(("account", "who"), [("", EMAIL), (OTHER, OTHER)])
 def test_a_missing_role_is_named(account: str, who: str) -> None:
-    """A refusal is not tried again; the sentence says what to grant, on what."""
+    """A refusal is not retried; the error names the role and the resource."""
     said = f"Permission 'iam.serviceAccounts.signBlob' denied to {TOKEN}"
     google = Google((403, {"error": {"code": 403, "message": said}}))
 
@@ -374,7 +374,7 @@ def test_a_missing_role_is_named(account: str, who: str) -> None:
     ("status", "sentence"), [(404, "check SIGNING_ACCOUNT"), (400, "Google answered")]
 )
 def test_other_refusals_are_not_tried_again(status: int, sentence: str) -> None:
-    """Nor is a body repeated that is not of Google's form."""
+    """A body that is not in Google's form is not quoted."""
     google = Google((status, f"whatever {TOKEN}".encode()))
 
     with pytest.raises(BackendError, match=sentence) as caught:
@@ -385,32 +385,32 @@ def test_other_refusals_are_not_tried_again(status: int, sentence: str) -> None:
 
 
 def test_without_credentials_it_says_what_to_set() -> None:
-    """They may come: the message is given back, not rejected."""
+    """The error is transient: Pub/Sub redelivers the message."""
 
     def nobody(url: str, **_: Any) -> Any:
-        return answer(404, {"url": url})
+        return http_response(404, {"url": url})
 
     with pytest.raises(BackendError, match="set GOOGLE_APPLICATION_CREDENTIALS"):
         signer_of(nobody).sign("my-bucket", "a", seconds=600)
 
 
 def test_a_key_file_that_is_none_says_what_to_set(key_file: Path) -> None:
-    """Its content is in no error."""
+    """No error has its content."""
     key_file.write_text(key_file.read_text().replace("BEGIN", "BEGUN"))
 
     with pytest.raises(BackendError, match="set GOOGLE_APPLICATION_CREDENTIALS") as caught:
-        signer_of(no_answer).sign("my-bucket", "a", seconds=600)
+        signer_of(no_network).sign("my-bucket", "a", seconds=600)
 
     assert "PRIVATE" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_persons_credentials_need_a_named_account() -> None:
-    """Those of `gcloud auth application-default login` are no service account's."""
+    """Those of `gcloud auth application-default login` have no service account."""
     make: Any = user_credentials.Credentials
     person = make(TOKEN)
 
     with pytest.raises(BackendError, match="set SIGNING_ACCOUNT"):
-        V4Signer(find_credentials=lambda **_: (person, None), request=no_answer).sign(
+        V4Signer(find_credentials=lambda **_: (person, None), request=no_network).sign(
             "my-bucket", "a", seconds=600
         )
     google = Google()
@@ -420,8 +420,8 @@ def test_a_persons_credentials_need_a_named_account() -> None:
 
 
 def test_no_repr_shows_the_url(key_file: Path) -> None:
-    """Whoever has it can fetch the object."""
-    signer = signer_of(no_answer)
+    """The URL is a credential."""
+    signer = signer_of(no_network)
     signed = signer.sign("my-bucket", "a", seconds=600)
 
     assert repr(signed) == (
@@ -431,10 +431,10 @@ def test_no_repr_shows_the_url(key_file: Path) -> None:
 
 
 def test_an_emulator_needs_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A URL leads to it, over whatever it speaks, and is worth nothing with Google."""
+    """The URL leads to the emulator, over its scheme, and is invalid at Google."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:4443")
 
-    signed = signer_of(no_answer).sign("my-bucket", "a b", seconds=600)
+    signed = signer_of(no_network).sign("my-bucket", "a b", seconds=600)
 
     assert signed.url.startswith("http://127.0.0.1:4443/my-bucket/a%20b?")
     assert signed.expires_at == "2026-01-02T03:14:05Z"

@@ -191,8 +191,8 @@ def test_each_part_of_a_large_frame_is_a_batch() -> None:
     body = [HEAD + b'"x', b"y" * 100, b'z"}']
     before, first, middle, last, after = batches_of(frame(1), *parts(*body), frame(8))[0]
 
-    assert not before.alone
-    assert first.alone and middle.alone and last.alone  # noqa: PT018 - one statement
+    assert not before.is_exclusive
+    assert first.is_exclusive and middle.is_exclusive and last.is_exclusive  # noqa: PT018 - one statement
     assert [b.checkpoint.cursor for b in (before, first, middle, last, after)] == [
         *(["evt-0001"] * 3),
         "7",
@@ -242,7 +242,7 @@ def test_starting_over_is_a_batch_between_all_others() -> None:
         assert before is not None
         assert at_gap is not None
         assert before.checkpoint.cursor == "evt-0001"
-        assert (at_gap.gap, at_gap.alone) == (gap, True)
+        assert (at_gap.gap, at_gap.is_exclusive) == (gap, True)
         assert (at_gap.checkpoint.cursor, at_gap.checkpoint.start_from) == (None, "earliest")
         assert under_test.position.last_event_id == "0"
 

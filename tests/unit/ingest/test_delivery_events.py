@@ -15,9 +15,9 @@ from videovector_bridge.ingest.delivery import (
     Refusal,
     VerifiedDelivery,
     admit,
+    build_message,
     decode_delivery,
-    message_of,
-    source_of,
+    format_source,
     verify,
 )
 from videovector_bridge.webhook_secrets import WebhookSecret, WebhookSecrets
@@ -155,7 +155,7 @@ def test_an_odd_time_does_not_lose_the_event(created_at: object) -> None:
     decoded = decode_signed(delivery(created_at=created_at))
 
     assert isinstance(decoded, Event)
-    made = message_of(delivery_of(decoded.data), decoded, **WHERE)
+    made = build_message(delivery_of(decoded.data), decoded, **WHERE)
     assert "ce-time" not in made.attributes
 
 
@@ -320,7 +320,7 @@ def test_huge_numbers_beside_the_ids_do_no_harm() -> None:
 def test_the_message_is_a_cloud_event_of_the_webhook() -> None:
     """The attributes of the stream's events, with the webhook as source and channel."""
     body = delivery(data={"run_id": "run_1", "index_id": "idx_1"})
-    made = message_of(delivery_of(body), event_of(data=orjson.loads(body)["data"]), **WHERE)
+    made = build_message(delivery_of(body), event_of(data=orjson.loads(body)["data"]), **WHERE)
 
     assert made.data == body
     assert made.attributes == {
@@ -350,7 +350,7 @@ def test_the_largest_message_fits_a_request() -> None:
     event = decode_delivery(verified.body)
     assert isinstance(event, Event)
 
-    check_request("events", [message_of(verified, event, **WHERE)])
+    check_request("events", [build_message(verified, event, **WHERE)])
 
 
 def test_a_source_is_an_address() -> None:
@@ -358,4 +358,4 @@ def test_a_source_is_an_address() -> None:
     verified = verified_vector(webhook_id="a/b?c#d%e<f>")
     assert isinstance(verified, VerifiedDelivery)
 
-    assert source_of(verified, HOST) == "//api.example.test/webhooks/a%2Fb%3Fc%23d%25e%3Cf%3E"
+    assert format_source(verified, HOST) == "//api.example.test/webhooks/a%2Fb%3Fc%23d%25e%3Cf%3E"

@@ -12,9 +12,9 @@ from videovector_bridge.ingest.outcome import (
     WindowReport,
     backing_off_report,
     busy_report,
+    classify_error,
+    classify_stop,
     describe,
-    outcome_of,
-    stopped_by,
 )
 
 
@@ -33,7 +33,7 @@ def test_a_transient_error_after_events_is_no_failure(
     reason: str, events: int, outcome: Outcome
 ) -> None:
     """The next window resumes, and fails if the error persists."""
-    assert outcome_of(Stop(reason), events) == outcome
+    assert classify_stop(Stop(reason), events) == outcome
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,12 @@ def test_a_failed_window_has_the_status_of_its_reason(
 
 def test_an_unknown_error_is_a_refused_request() -> None:
     """Errors of known kinds have their own reasons; without an error the stream was closed."""
-    assert stopped_by(BridgeError("x")).reason == "request_refused"
-    assert stopped_by(down := Unreachable("x"), 5.0) == Stop("unreachable", down, wait_seconds=5.0)
-    assert stopped_by(None, 5.0) == Stop("retry_later", wait_seconds=5.0)
-    assert stopped_by(None) == Stop("deadline")
+    assert classify_error(BridgeError("x")).reason == "request_refused"
+    assert classify_error(down := Unreachable("x"), 5.0) == Stop(
+        "unreachable", down, wait_seconds=5.0
+    )
+    assert classify_error(None, 5.0) == Stop("retry_later", wait_seconds=5.0)
+    assert classify_error(None) == Stop("deadline")
 
 
 def test_the_message_says_what_is_left_and_where_the_stream_begins() -> None:

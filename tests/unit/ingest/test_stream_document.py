@@ -9,7 +9,7 @@ from videovector_bridge.ingest.stream_document import (
     LONGEST_BACKOFF_SECONDS,
     Origin,
     backoff_until,
-    claimed,
+    claim_fields,
     lease_owner,
     lease_seconds_left,
 )
@@ -21,7 +21,7 @@ ORIGIN = Origin("api.example.test", "{}", "latest")
 
 def test_a_new_stream_begins_where_the_setting_says() -> None:
     """Without a document the first lease has token 1, no cursor, and the setting as the start."""
-    fields = claimed({}, "one", ORIGIN, 30.0)
+    fields = claim_fields({}, "one", ORIGIN, 30.0)
 
     assert (fields["cursor"], fields["start_from"], fields["start_setting"]) == (
         None,
@@ -47,7 +47,7 @@ def test_a_start_follows_the_setting_until_it_is_chosen(
     known: dict[str, Any], start: tuple[str, str | None]
 ) -> None:
     """A start equal to its own setting follows the setting of today; any other start stays."""
-    fields = claimed(known, "one", ORIGIN, 30.0)
+    fields = claim_fields(known, "one", ORIGIN, 30.0)
 
     assert (fields["start_from"], fields["start_setting"]) == start
 
@@ -61,7 +61,7 @@ def test_a_stream_with_a_cursor_keeps_what_it_belongs_to() -> None:
         "start_from": "earliest",
         "start_setting": "earliest",
     }
-    fields = claimed(known, "one", ORIGIN, 30.0)
+    fields = claim_fields(known, "one", ORIGIN, 30.0)
 
     assert {name: fields[name] for name in known} == known | {"cursor": "12"}
 
@@ -71,7 +71,7 @@ def test_a_stream_with_a_cursor_keeps_what_it_belongs_to() -> None:
 )
 def test_a_token_is_a_whole_number(value: object, token: int) -> None:
     """A number that a person stored as text counts; anything else counts as zero."""
-    assert claimed({"fencing_token": value}, "one", ORIGIN, 30.0)["fencing_token"] == token
+    assert claim_fields({"fencing_token": value}, "one", ORIGIN, 30.0)["fencing_token"] == token
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,6 @@ def test_a_cursor_of_another_origin_is_invalid(
     """Host first, then filters; without a cursor there is nothing to lose."""
     fields = {"cursor": "evt-1", "api_host": "api.example.test", "filters": "{}"} | changed
 
-    assert ORIGIN.change_since(fields) == reason
+    assert ORIGIN.find_change(fields) == reason
     if reason:
         assert words in ORIGIN.explain(reason, "s", fields)

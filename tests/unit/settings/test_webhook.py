@@ -1,4 +1,4 @@
-"""`settings.webhook`: what `receive_webhook` reads, every problem at once, and no secret shown."""
+"""`settings.webhook`: every problem at once, by name, and no secret shown."""
 
 from pathlib import Path
 
@@ -14,32 +14,36 @@ GOOD = {"WEBHOOK_SECRETS": "hidden-word", "GOOGLE_CLOUD_PROJECT": "project"}
 
 
 def read(**environ: str) -> WebhookSettings:
-    """Settings of a good environment with these variables besides."""
+    """Return the settings of a good environment with these variables added."""
     return webhook_settings(GOOD | environ)
 
 
 def problems(**environ: str) -> list[str]:
-    """What is wrong with it."""
+    """Return the problems of such an environment."""
     with pytest.raises(SettingsError) as caught:
         read(**environ)
     assert "hidden-word" not in str(caught.value)
     return list(caught.value.problems)
 
 
-def test_little_is_required() -> None:
-    """A secret and a project are enough; an API key is not asked for."""
-    found = read()
+def test_a_secret_and_a_project_are_required() -> None:
+    """An API key is not needed."""
+    read_settings = read()
 
-    assert found.api_host == "api.vectormethods.com"
-    assert found.ids == frozenset()
-    assert found.secrets.get() == WebhookSecrets((WebhookSecret("hidden-word"),))
-    assert (found.topics.events, found.topics.rejected) == ("events", "rejected")
-    assert (found.max_bytes, found.max_deliveries, found.publish_seconds) == (5_000_000, 80, 10)
-    assert "hidden-word" not in repr(found)
+    assert read_settings.api_host == "api.vectormethods.com"
+    assert read_settings.ids == frozenset()
+    assert read_settings.secrets.get() == WebhookSecrets((WebhookSecret("hidden-word"),))
+    assert (read_settings.topics.events, read_settings.topics.rejected) == ("events", "rejected")
+    assert (
+        read_settings.max_bytes,
+        read_settings.max_deliveries,
+        read_settings.publish_seconds,
+    ) == (5_000_000, 80, 10)
+    assert "hidden-word" not in repr(read_settings)
 
 
 def test_both_channels_have_the_same_lanes() -> None:
-    """An entity's events go to one lane, whichever way they come."""
+    """The events of an entity are in one lane, from the stream and from webhooks."""
     drained = drain_settings({"GOOGLE_CLOUD_PROJECT": "p", "VIDEO_VECTOR_API_KEY": "key"})
 
     assert read().lanes == drained.streams["default"].window.lanes
@@ -74,7 +78,7 @@ def test_every_problem_is_reported_at_once() -> None:
 
 
 def test_webhooks_are_separated_by_commas() -> None:
-    """Blanks and empty places mean nothing."""
+    """Blanks and empty items are ignored."""
     assert read(WEBHOOK_IDS=" wh_1, ,wh_2,").ids == {"wh_1", "wh_2"}
 
 
@@ -85,7 +89,7 @@ def test_bodies_fit_a_message(size: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("# only a word", "WEBHOOK_SECRETS has no secret"),
         ("hidden-word # until then", "WEBHOOK_SECRETS: line 1 has no time"),
@@ -94,23 +98,23 @@ def test_bodies_fit_a_message(size: str) -> None:
         ("x # until 2026-11-24T02:00:00Z", "WEBHOOK_SECRETS: secret 1 has 1 characters"),
     ],
 )
-def test_secrets_that_cannot_be_are_a_problem(text: str, said: str) -> None:
-    """A value cannot become better by itself; the error names its line and does not show it."""
+def test_wrong_secrets_are_a_problem(text: str, expected: str) -> None:
+    """The problem names the line and does not show it."""
     (problem,) = problems(WEBHOOK_SECRETS=text)
 
-    assert problem.startswith(said)
+    assert problem.startswith(expected)
 
 
 @pytest.mark.parametrize("content", [None, "", "\n", "# rotating until 2026-11-24T02:00:00Z\n"])
 def test_a_file_may_be_written_later(tmp_path: Path, content: str | None) -> None:
-    """Missing, empty or without a secret, it is no problem at the start."""
+    """A missing or empty file, or one without a secret, is not a problem at the start."""
     file = tmp_path / "secrets"
     if content is not None:
         file.write_text(content)
-    found = read(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_FILE=str(file))
+    read_settings = read(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_FILE=str(file))
     file.write_text("written-later")
 
-    assert found.secrets.get() == WebhookSecrets((WebhookSecret("written-later"),))
+    assert read_settings.secrets.get() == WebhookSecrets((WebhookSecret("written-later"),))
 
 
 @pytest.mark.parametrize(
@@ -118,8 +122,8 @@ def test_a_file_may_be_written_later(tmp_path: Path, content: str | None) -> Non
     [b"hidden-word b", b"\xff\xfe", None, b"hidden"],
     ids=["wrong line", "binary", "folder", "short"],
 )
-def test_a_file_that_cannot_be_is_a_problem(tmp_path: Path, content: bytes | None) -> None:
-    """It is named with its path."""
+def test_a_wrong_file_is_a_problem(tmp_path: Path, content: bytes | None) -> None:
+    """The problem has its path."""
     file = tmp_path / "secrets"
     if content is None:
         file.mkdir()
@@ -133,13 +137,13 @@ def test_a_file_that_cannot_be_is_a_problem(tmp_path: Path, content: bytes | Non
 @settings(max_examples=50, deadline=None)
 @given(st.text())
 def test_any_environment_gives_settings_or_problems(text: str) -> None:
-    """Whatever the variables hold, the outcome is settings or one `SettingsError`."""
+    """Any variables give settings or one `SettingsError`."""
     names = ("WEBHOOK_SECRETS", "WEBHOOK_IDS", "MAX_WEBHOOK_BYTES", "VIDEO_VECTOR_BASE_URL")
     try:
         read(**dict.fromkeys(names, text))
     except SettingsError as error:
-        found = error.problems
+        reported = error.problems
     else:
         return
 
-    assert found
+    assert reported

@@ -1,6 +1,6 @@
-"""The actions that an automation may name: one module and one row of this table for each.
+"""The actions that an automation may name. Each has one row in the table `ACTIONS`.
 
-Subscribers, the reader of automations files and the command line import the table.
+The rest of `automate` and the command line import the table.
 """
 
 from typing import Final

@@ -20,7 +20,7 @@ def announce(
     ids: Mapping[str, str | None],
     payload: Mapping[str, Any],
 ) -> None:
-    """Publish an event caused by `cause` (a `Cause.record`). A repeated event has the same bytes.
+    """Publish an event caused by `cause` (`Cause.as_json`). A repeated event has the same bytes.
 
     `ids` are the event's own (`run_id`, `video_id`...). Its payload has the fields of the cause.
     """

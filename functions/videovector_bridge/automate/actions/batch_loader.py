@@ -25,13 +25,13 @@ class BatchLoader(Generic[V]):
     """Looks up keys by `fetch`, up to `max_keys` in one call. Thread-safe.
 
     The first caller of a batch waits `linger_seconds` for others, then calls `fetch` in its own
-    thread. Later callers start the next batch at once, so that each key is looked up after its
-    `load` began.
+    thread. A caller that arrives after that starts the next batch, so that `fetch` always begins
+    after the `load` of each of its keys.
 
-    After a `PermanentError` the keys of the call are split into halves, with a call for each, until
-    the refused key is alone. Any other error is the outcome of each key of that call. No caller
-    waits longer than `wait_seconds`, even if its batch is split into many calls. `clock` returns
-    monotonic seconds.
+    After a `PermanentError` the keys of the call are split into halves, with a call for each half,
+    until a call has only the refused key. Any other error is the outcome of each key of that call.
+    No caller waits longer than `wait_seconds`, even if its batch is split into many calls. `clock`
+    returns monotonic seconds.
     """
 
     def __init__(
@@ -58,24 +58,24 @@ class BatchLoader(Generic[V]):
         is no outcome within `wait_seconds`.
         """
         with self._lock:
-            leads = self._open is None
+            is_first = self._open is None
             batch = self._open = self._open or _Batch(self._clock() + self._wait_seconds)
             outcome = batch.outcomes.setdefault(key, Future())
             if len(batch.outcomes) >= self._max_keys:
                 self._open = None
                 batch.full.set()
-        if leads:
-            self._lead(batch)
+        if is_first:
+            self._run_batch(batch)
         try:
             error = outcome.exception(timeout=max(0.0, batch.deadline - self._clock()))
         except TimeoutError:  # of the wait: an error of `fetch` is returned, not raised
-            raise self._late() from None
+            raise self._late_error() from None
         if error is not None:
-            raise _copy_of(error) from error
+            raise _copy_error(error) from error
         return outcome.result()
 
-    def _lead(self, batch: _Batch[V]) -> None:
-        """Close the batch and give each of its keys an outcome."""
+    def _run_batch(self, batch: _Batch[V]) -> None:
+        """Close the batch, and set the outcome of each of its keys."""
         batch.full.wait(self._linger_seconds)
         with self._lock:
             if self._open is batch:
@@ -83,12 +83,13 @@ class BatchLoader(Generic[V]):
         try:
             self._fetch_or_split(batch)
         finally:  # also if this thread is stopped, so that no caller waits until the deadline
-            _fail((each for each in batch.outcomes.values() if not each.done()), self._late())
+            unset = (outcome for outcome in batch.outcomes.values() if not outcome.done())
+            _fail(unset, self._late_error())
 
     def _fetch_or_split(self, batch: _Batch[V]) -> None:
         """Call `fetch` for all keys, and for halves of refused calls, until the deadline.
 
-        Breadth first: most keys have an outcome before the refused key is alone.
+        Breadth first: most keys have an outcome before the refused key is isolated.
         """
         calls = deque([list(batch.outcomes)])
         while calls:
@@ -110,7 +111,7 @@ class BatchLoader(Generic[V]):
             if self._clock() >= batch.deadline:
                 return
 
-    def _late(self) -> TransientError:
+    def _late_error(self) -> TransientError:
         return TransientError(
             f"The lookup had no outcome within {self._wait_seconds:g} s: VideoVector was slow, or "
             f"refused other keys of the same batch."
@@ -122,7 +123,7 @@ def _fail(outcomes: Iterable[Future[V]], error: Exception) -> None:
         outcome.set_exception(error)
 
 
-def _copy_of(error: BaseException) -> BaseException:
+def _copy_error(error: BaseException) -> BaseException:
     """Copy an error, so that each caller has its own traceback and notes."""
     copy = type(error).__new__(type(error), *error.args)
     copy.__dict__.update(error.__dict__)

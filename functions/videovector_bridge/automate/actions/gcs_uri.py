@@ -31,8 +31,8 @@ def parse_gcs_uri(gcs_uri: Any) -> GcsUri:
     return GcsUri(match[1], match[2])
 
 
-def allowed_uri(gcs_uri: Any, buckets: frozenset[str]) -> GcsUri:
-    """Parse the URI of an object for which URLs may be issued.
+def parse_allowed_uri(gcs_uri: Any, buckets: frozenset[str]) -> GcsUri:
+    """Parse the URI of an object that URLs may be issued for.
 
     Raises `PermanentError` if it is invalid, or its bucket is not in `buckets`.
     """

@@ -1,7 +1,7 @@
 """Action `issue_signed_url`: publish signed URLs on topic `media-urls`.
 
-For one object, or for every segment that the event's run made of the event's video. VideoVector
-issues the URLs; for objects in the operator's own buckets, the bridge can sign them (V4).
+The URLs are for one object, or for all segments of the event's video and run. VideoVector issues
+them; for objects in the operator's own buckets, the bridge can sign them (V4).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from videovector_bridge.automate.action import (
     Values,
     part_key,
 )
-from videovector_bridge.automate.actions.gcs_uri import allowed_uri, parse_gcs_uri
+from videovector_bridge.automate.actions.gcs_uri import parse_allowed_uri, parse_gcs_uri
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.parts import PARTS_SECONDS, Part
 from videovector_bridge.automate.effects.task import Task
@@ -30,12 +30,12 @@ from videovector_bridge.events import ENTITY_IDS, TYPE_PREFIX, id_text
 
 EVENT_TYPE: Final = "media.url_issued"
 
-_LAST_PUBLISH_SECONDS: Final = 20.0  # may begin when the time for parts is over
+_LAST_PUBLISH_SECONDS: Final = 20.0  # may begin at the end of the time for parts
 _IDS: Final = ("run_id", "video_id", "segment_id", "index_id")
 
 
-def _target_state(fields: Values, cause: Cause) -> TargetState:
-    record = cause.record()
+def _compute_state(fields: Values, cause: Cause) -> TargetState:
+    record = cause.as_json()
     desired = {
         "signer": fields.get("signer") or "videovector",
         "force_refresh": bool(fields.get("force_refresh")),
@@ -56,24 +56,24 @@ def _target_state(fields: Values, cause: Cause) -> TargetState:
     return TargetState(f"signed_url:{cause.key}", desired, ONE_EVENT_SECONDS)
 
 
-def _parts(context: Context, desired: Values) -> Iterable[Part] | None:
-    """The segments of the video that have an id and a URI; None for a single object."""
-    return _segments(context, desired) if "segments" in desired else None
+def _list_parts(context: Context, desired: Values) -> Iterable[Part] | None:
+    """List the segments of the video that have an id and a URI; None for a single object."""
+    return _list_segments(context, desired) if "segments" in desired else None
 
 
-def _segments(context: Context, desired: Values) -> Iterator[Part]:
+def _list_segments(context: Context, desired: Values) -> Iterator[Part]:
     cause = desired["cause"]
     target = SegmentsTarget(cause["video_id"], cause["run_id"])
     with context.list_lock.acquired():
-        # URIs and not rows: rows may contain pictures, and the parts take a while.
-        uris = list(_segment_uris(context.api.batch_segments_for_targets([target])))
+        # Keep only the URIs: the parts take a while, and rows may contain pictures.
+        uris = list(_find_segment_uris(context.api.batch_segments_for_targets([target])))
     for segment_id, gcs_uri in uris:
         key = part_key(cause["key"], segment_id)
         own = {**cause, "segment_id": segment_id, "key": key}
         yield segment_id, {**desired, "gcs_uri": gcs_uri, "cause": own}
 
 
-def _segment_uris(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _find_segment_uris(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for row in rows:
         segments = row.get("segments")
         for segment in segments if isinstance(segments, list) else ():
@@ -85,7 +85,7 @@ def _segment_uris(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]
 def _apply(context: Context, task: Task) -> None:
     desired = task.desired
     gcs_uri, key = desired["gcs_uri"], desired["cause"]["key"]
-    bucket, name = allowed_uri(gcs_uri, context.settings.signed_url_buckets)
+    bucket, name = parse_allowed_uri(gcs_uri, context.settings.signed_url_buckets)
     signed: SignedUrl | SignedObject
     if desired["signer"] == "storage":
         signed = context.backend.signer.sign(
@@ -96,7 +96,7 @@ def _apply(context: Context, task: Task) -> None:
         signed = context.api.signed_url(
             gcs_uri, force_refresh=desired["force_refresh"], idempotency_key=key
         )
-    message = url_message(
+    message = build_url_message(
         gcs_uri, signed.url, signed.expires_at, key, cause=desired["cause"], now=context.now()
     )
     context.backend.topics.publish(
@@ -104,7 +104,7 @@ def _apply(context: Context, task: Task) -> None:
     )
 
 
-def url_message(
+def build_url_message(
     gcs_uri: str,
     url: str,
     expires_at: str,
@@ -113,7 +113,7 @@ def url_message(
     cause: Mapping[str, Any],
     now: datetime,
 ) -> Message:
-    """The message for topic `media-urls`. A repeated message has the same `ce-id`."""
+    """Build the message for topic `media-urls`. A repeated message has the same `ce-id`."""
     data = {
         "gcs_uri": gcs_uri,
         "signed_url": url,
@@ -157,9 +157,9 @@ ACTION: Final = Action(
     },
     one_of=(("gcs_uri",), ("segments",)),
     target_kind="signed_url",
-    target_state=_target_state,
+    target_state=_compute_state,
     apply=_apply,
-    parts=_parts,
+    parts=_list_parts,
     needs=("SIGNED_URL_BUCKETS",),
     lasts_seconds=PARTS_SECONDS + _LAST_PUBLISH_SECONDS,
 )

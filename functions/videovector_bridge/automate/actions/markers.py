@@ -57,11 +57,11 @@ def _state_to_delete(fields: Values, _cause: Cause) -> TargetState:
 
 
 def marker_state(target: str, keys: Mapping[str, Any], desired: Mapping[str, Any]) -> TargetState:
-    """The state `desired` of the target with that name, or else of the target that `keys` name.
+    """Return the state `desired` of the named target, or else of the target that `keys` name.
 
     Raises `PermanentError` if there is neither.
     """
-    target = target or _target_of(keys)
+    target = target or _name_target(keys)
     if not target:
         raise PermanentError(
             "The marker has no target: target_type and target_id are empty for this event. If "
@@ -72,7 +72,7 @@ def marker_state(target: str, keys: Mapping[str, Any], desired: Mapping[str, Any
     return TargetState(f"{TARGET_KIND}:{target}", desired)
 
 
-def _target_of(keys: Mapping[str, Any]) -> str:
+def _name_target(keys: Mapping[str, Any]) -> str:
     kind, target_id, path = (keys.get(key) for key in TARGET_KEYS)
     if kind in (None, "") or target_id in (None, ""):
         return ""
@@ -84,7 +84,7 @@ def _target_of(keys: Mapping[str, Any]) -> str:
 def apply_marker(context: Context, task: Task) -> ApplyResult:
     """Set the marker of `{"marker": body}`, or delete the marker of `{"absent": ...}`.
 
-    The functions of both actions do both, because the other's event may be the newest.
+    Each action can do both, because the newest event may be one of the other action.
     """
     desired = task.desired
     if "marker" in desired:
@@ -96,28 +96,28 @@ def apply_marker(context: Context, task: Task) -> ApplyResult:
 
 def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
     """Delete the marker that this bridge set on the target; with `any`, every marker on it."""
-    named, all_of_them = absent.get("marker_id") or "", bool(absent.get("any"))
-    if not task.created and not all_of_them:
+    stated_id, delete_all = absent.get("marker_id") or "", bool(absent.get("any"))
+    if not task.created and not delete_all:
         return
-    if named and task.marker_id != named and not all_of_them:
-        ours = (
-            f"set {task.marker_id}"
+    if stated_id and task.marker_id != stated_id and not delete_all:
+        reason = (
+            f"it set {task.marker_id}"
             if task.marker_id
-            else "does not know the id of the marker that it set"
+            else "it does not know the id of the marker that it set"
         )
         raise PermanentError(
-            f"This bridge may not have set marker {named}: on this target it {ours}. To delete it "
-            f"all the same, write `any = true`.",
+            f"This bridge may not have set marker {stated_id}: on this target {reason}. To delete "
+            f"it all the same, write `any = true`.",
             owner="user",
             code="marker_not_ours",
         )
-    known = named or task.marker_id
-    if known and (context.api.delete_marker(known) or named or not all_of_them):
+    known = stated_id or task.marker_id
+    if known and (context.api.delete_marker(known) or stated_id or not delete_all):
         return
     # The id is unknown, or another client replaced the marker.
     with context.list_lock.acquired():
-        ids = _matching(context.api.list_markers(), absent["match"])
-    if len(ids) > 1 and not all_of_them:
+        ids = _find_marker_ids(context.api.list_markers(), absent["match"])
+    if len(ids) > 1 and not delete_all:
         raise PermanentError(
             f"{len(ids)} markers match, and this bridge set at most one of them. Add keys to "
             f"`match`, or write `any = true` to delete them all.",
@@ -128,8 +128,8 @@ def _delete(context: Context, task: Task, absent: Mapping[str, Any]) -> None:
         context.api.delete_marker(marker_id)
 
 
-def _matching(markers: Iterable[Marker], match: Mapping[str, Any]) -> list[str]:
-    """The ids of the markers that have every key of `match` with its value.
+def _find_marker_ids(markers: Iterable[Marker], match: Mapping[str, Any]) -> list[str]:
+    """Find the ids of the markers that have every key of `match` with its value.
 
     For a null in `match`, the marker's value must be null or missing. Raises `PermanentError` if no
     marker matches, but one with missing keys may.

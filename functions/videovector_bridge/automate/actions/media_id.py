@@ -7,7 +7,7 @@ from videovector_bridge.errors import PermanentError
 MAX_ID_CHARACTERS: Final = 1_000
 
 
-def media_id(value: Any, name: str) -> str:
+def parse_media_id(value: Any, name: str) -> str:
     """Return `value`, the rendered field `name`, if it is a valid id.
 
     An id has 1 to `MAX_ID_CHARACTERS` characters. Raises `PermanentError` `no_target` otherwise.

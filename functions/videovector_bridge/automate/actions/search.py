@@ -21,7 +21,7 @@ from videovector_bridge.automate.action import (
     Values,
 )
 from videovector_bridge.automate.actions.announce import announce
-from videovector_bridge.automate.actions.search_conditions import find_condition_warnings
+from videovector_bridge.automate.actions.search_conditions import find_condition_warnings, is_whole
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.parts import PARTS_SECONDS, Part
 from videovector_bridge.automate.effects.record import Version
@@ -33,31 +33,27 @@ EVENT_TYPE: Final = "search.matched"
 
 _TOP_K: Final = 30
 _MOST_MATCHES: Final = 1_000
-# They identify a match to which VideoVector gives no id.
+# These fields identify a match without an id.
 _PLACE: Final = ("video_id", "segment_id", "start_time", "end_time")
 _IDENTITY: Final = (*_PLACE, "result_type", "result_id")
-# Messages have no pictures: a consumer that needs them has their ids.
+# Messages have no pictures: consumers can request them by id.
 _MAX_FIELD_BYTES: Final = 20_000
 _MAX_MATCH_BYTES: Final = 1_000_000
 
 
-def _target_state(fields: Values, cause: Cause) -> TargetState:
+def _compute_state(fields: Values, cause: Cause) -> TargetState:
     search = {name: value for name, value in fields.items() if value is not None}
     if "query" in fields:
         if not isinstance(fields["query"], str) or not fields["query"].strip():
-            raise _bad_search("query", fields["query"])
+            raise _bad_search_error("query", fields["query"])
         top_k = search.setdefault("top_k", _TOP_K)
-        if not _whole(top_k, 1, 100):
-            raise _bad_search("top_k", top_k)
-    desired = {"search": search, "cause": cause.record()}
+        if not is_whole(top_k) or not 1 <= top_k <= 100:
+            raise _bad_search_error("top_k", top_k)
+    desired = {"search": search, "cause": cause.as_json()}
     return TargetState(f"search:{cause.key}", desired, ONE_EVENT_SECONDS)
 
 
-def _whole(value: Any, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _bad_search(name: str, value: Any) -> PermanentError:
+def _bad_search_error(name: str, value: Any) -> PermanentError:
     return PermanentError(
         f"{name} is {str(value)[:50]!r} for this event, which cannot be searched for.",
         owner="user",
@@ -65,15 +61,15 @@ def _bad_search(name: str, value: Any) -> PermanentError:
     )
 
 
-def _parts(context: Context, desired: Values) -> Iterator[Part]:
-    """The matches of the search, by key."""
+def _list_parts(context: Context, desired: Values) -> Iterator[Part]:
+    """Run the search, and yield each match with its key."""
     automation = desired["cause"]["automation"]
-    for match in islice(_matches(context, desired["search"]), _MOST_MATCHES):
+    for match in islice(_run_search(context, desired["search"]), _MOST_MATCHES):
         key = match_key(automation, match)
         yield key, {**desired, "key": key, "match": match}
 
 
-def _matches(context: Context, search: Values) -> Iterable[Mapping[str, Any]]:
+def _run_search(context: Context, search: Values) -> Iterable[Mapping[str, Any]]:
     if "query" in search:
         return context.api.playground_search(search["query"], search["top_k"], search.get("run_id"))
     return context.api.playground_filter_search(
@@ -82,13 +78,13 @@ def _matches(context: Context, search: Values) -> Iterable[Mapping[str, Any]]:
 
 
 def _apply(context: Context, task: Task) -> None:
-    """Publish a match once. All events have the same version of its record, so the first wins."""
+    """Publish a match once: every event has the same version of its record, so the first wins."""
     desired, key = task.desired, task.desired["key"]
 
     def publish(_task: Task) -> None:
         match = desired["match"]
-        ids = {name: _text(match.get(name)) for name in ENTITY_IDS}
-        payload = {"search": desired["search"], "match": trimmed(match)}
+        ids = {name: _text_or_none(match.get(name)) for name in ENTITY_IDS}
+        payload = {"search": desired["search"], "match": trim_match(match)}
         announce(
             context,
             EVENT_TYPE,
@@ -102,39 +98,39 @@ def _apply(context: Context, task: Task) -> None:
 
 
 def match_key(automation: str, match: Mapping[str, Any]) -> str:
-    """The key of a match, different for each automation."""
-    if (result_id := _scalar(match.get("result_id"))) is not None:
-        place = [_scalar(match.get("result_type")), result_id]
+    """Return the key of a match, which differs between automations."""
+    if (result_id := _scalar_or_none(match.get("result_id"))) is not None:
+        place = [_scalar_or_none(match.get("result_type")), result_id]
     else:
-        place = [_scalar(match.get(name)) for name in _PLACE]
+        place = [_scalar_or_none(match.get(name)) for name in _PLACE]
     return hashlib.sha256(repr([automation, place]).encode()).hexdigest()[:40]
 
 
-def _scalar(value: Any) -> Any:
+def _scalar_or_none(value: Any) -> Any:
     """Return a text that is not empty, or a number. None for any other value."""
     return value if isinstance(value, str | int | float) and value != "" else None
 
 
-def trimmed(match: Mapping[str, Any]) -> dict[str, Any]:
+def trim_match(match: Mapping[str, Any]) -> dict[str, Any]:
     """Remove the fields that are too large or too deep for a message, such as pictures.
 
     If the match is still too large, keep only the fields that identify it.
     """
-    small = {name: value for name, value in match.items() if _size(value) <= _MAX_FIELD_BYTES}
-    if _size(small) <= _MAX_MATCH_BYTES:
+    small = {name: value for name, value in match.items() if _json_size(value) <= _MAX_FIELD_BYTES}
+    if _json_size(small) <= _MAX_MATCH_BYTES:
         return small
     return {name: small[name] for name in _IDENTITY if name in small}
 
 
-def _size(value: Any) -> float:
-    """The bytes of a value as JSON; infinite if it is nested too deeply."""
+def _json_size(value: Any) -> float:
+    """Return the bytes of a value as JSON; infinite if it is nested too deeply."""
     try:
         return len(orjson.dumps([[[[value]]]])) - 8  # at its depth in the event
     except orjson.JSONEncodeError:
         return math.inf
 
 
-def _text(value: Any) -> str | None:
+def _text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
@@ -182,9 +178,9 @@ ACTION: Final = Action(
     },
     one_of=(("query",), ("conditions",)),
     target_kind="search",
-    target_state=_target_state,
+    target_state=_compute_state,
     apply=_apply,
-    parts=_parts,
+    parts=_list_parts,
     emits=EVENT_TYPE,
     lasts_seconds=PARTS_SECONDS,
 )

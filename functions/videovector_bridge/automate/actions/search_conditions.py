@@ -1,7 +1,7 @@
 """Warnings about conditions of filter searches. Pure.
 
 The rules are those of the vendor's SDK 2.0.0 (`resources/search.py`). VideoVector may accept more
-in future. So these are warnings, and every condition is tried.
+in future, so these are warnings, and every search is sent.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,11 +35,11 @@ def find_condition_warnings(condition: Any) -> Iterator[tuple[str, str]]:
     kind, operator = condition["type"], condition["operator"]
     known = _OPERATORS.get(kind) if isinstance(kind, str) else None
     if isinstance(kind, str) and known is None:
-        yield _unknown("type", kind, tuple(_OPERATORS))
+        yield _describe_unknown("type", kind, tuple(_OPERATORS))
     if not isinstance(operator, str):
         return
     if known and operator not in known:
-        yield _unknown("operator", operator, known, f" for type {kind}")
+        yield _describe_unknown("operator", operator, known, f" for type {kind}")
         return
     if operator in _VALUELESS:
         if "value" in condition:
@@ -47,12 +47,12 @@ def find_condition_warnings(condition: Any) -> Iterator[tuple[str, str]]:
     elif "value" not in condition:
         yield f"operator {operator} needs a value", "write value = ..."
     elif known and _is_plain(value := condition["value"]):
-        name, fits = _value_of(kind, operator)
+        name, fits = _accepted_values(kind, operator)
         if not fits(value):
             yield f"operator {operator} for type {kind} needs {name}, not {format_value(value)}", ""
 
 
-def _unknown(key: str, word: str, known: tuple[str, ...], of: str = "") -> tuple[str, str]:
+def _describe_unknown(key: str, word: str, known: tuple[str, ...], of: str = "") -> tuple[str, str]:
     what = f"{key} {format_value(word)} is not known{of}; known are {', '.join(known)}"
     return what, did_you_mean(word, known)
 
@@ -61,20 +61,21 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int | float | str | list | dict)
 
 
-def _value_of(kind: str, operator: str) -> tuple[str, Callable[[Any], bool]]:
-    """The values that an operator accepts: in words, and as a predicate."""
+def _accepted_values(kind: str, operator: str) -> tuple[str, Callable[[Any], bool]]:
+    """Return the values that an operator accepts: in words, and as a predicate."""
     if operator.startswith("length_"):
-        return "a whole number from 0", lambda value: _is_whole(value) and value >= 0
+        return "a whole number from 0", lambda value: is_whole(value) and value >= 0
     if kind == "string" or operator == "item_contains":
         return "text", lambda value: isinstance(value, str) and bool(value.strip())
     if kind == "array":
         return "text, a number or a flag", lambda value: not isinstance(value, list | dict)
     if kind == "integer":
-        return "a whole number", _is_whole
+        return "a whole number", is_whole
     if kind == "number":
-        return "a number", lambda value: _is_whole(value) or isinstance(value, float)
+        return "a number", lambda value: is_whole(value) or isinstance(value, float)
     return "true or false", lambda value: isinstance(value, bool)
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number. A flag is not, although Python's `bool` is an `int`."""
     return isinstance(value, int) and not isinstance(value, bool)

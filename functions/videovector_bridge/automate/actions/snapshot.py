@@ -30,7 +30,7 @@ _VIDEO_TEXTS: Final = {
 }
 _RUN_TEXTS: Final = {"run_id": _ID, "prompt_id": _ID, "status": _WORD}
 _RUN_COUNTS: Final = tuple(
-    f"{which}_segments" for which in ("total", "pending", "processing", "successful", "failed")
+    f"{status}_segments" for status in ("total", "pending", "processing", "successful", "failed")
 )
 _MARKER_TEXTS: Final = {"marker_id": _ID, "color": _WORD, "note": 1_000, "updated_at": _WORD}
 
@@ -51,7 +51,7 @@ class Rows:
     segments: Row | None = None
 
 
-def rows_by_video(
+def group_rows(
     video_ids: Sequence[str],
     videos: Sequence[Row],
     statuses: Sequence[Row],
@@ -65,71 +65,76 @@ def rows_by_video(
     return {id_: Rows(*(response.get(id_) for response in responses)) for id_ in video_ids}
 
 
-def snapshot(video_id: str, rows: Rows) -> dict[str, Any]:
+def build_snapshot(video_id: str, rows: Rows) -> dict[str, Any]:
     """Build the document. Its field `found` is False if VideoVector does not know the video.
 
     `rows` may have any JSON values, `video_id` up to 1,000 characters. Raises nothing.
     """
     video, status, of_segments = rows.video or {}, rows.status or {}, rows.segments or {}
-    segments = _objects(of_segments.get("segments"))
-    runs = _objects(status.get("processing_status"))
-    markers = list(_segment_markers(segments))
+    segments = _list_objects(of_segments.get("segments"))
+    runs = _list_objects(status.get("processing_status"))
+    markers = list(_find_segment_markers(segments))
     return {
         "video_id": video_id,
         "found": rows.video is not None or rows.status is not None,
-        **_texts(video, _VIDEO_TEXTS),
-        "status": _text(status.get("status"), _WORD) or _text(video.get("status"), _WORD),
-        "marker": _marker(video.get("marker")),
-        "runs": _first(map(_run, runs[:_MAX_RUNS]), _RUNS_BYTES),
+        **_cut_texts(video, _VIDEO_TEXTS),
+        "status": _cut_text(status.get("status"), _WORD) or _cut_text(video.get("status"), _WORD),
+        "marker": _parse_marker(video.get("marker")),
+        "runs": _take_first(map(_build_run, runs[:_MAX_RUNS]), _RUNS_BYTES),
         "runs_total": len(runs),
         "segments": {
-            "run_id": _text(of_segments.get("run_id"), _ID),
+            "run_id": _cut_text(of_segments.get("run_id"), _ID),
             "total": len(segments),
-            "by_status": _by_status(segments),
+            "by_status": _count_by_status(segments),
         },
-        "segment_markers": _first(markers[:_MAX_MARKERS], _MARKERS_BYTES),
+        "segment_markers": _take_first(markers[:_MAX_MARKERS], _MARKERS_BYTES),
         "segment_markers_total": len(markers),
     }
 
 
-def _run(row: Row) -> dict[str, Any]:
-    return {**_texts(row, _RUN_TEXTS), **{name: _count(row.get(name)) for name in _RUN_COUNTS}}
+def _build_run(row: Row) -> dict[str, Any]:
+    return {
+        **_cut_texts(row, _RUN_TEXTS),
+        **{name: _parse_count(row.get(name)) for name in _RUN_COUNTS},
+    }
 
 
-def _by_status(segments: Iterable[Row]) -> dict[str, int]:
+def _count_by_status(segments: Iterable[Row]) -> dict[str, int]:
     """Count segments by status: the most frequent ones, and the rest as `other`."""
-    counts = Counter(_text(each.get("segment_status"), _WORD) or "unknown" for each in segments)
+    counts = Counter(
+        _cut_text(segment.get("segment_status"), _WORD) or "unknown" for segment in segments
+    )
     frequent = Counter(dict(counts.most_common(_MAX_STATUSES)))
     if rest := counts.total() - frequent.total():
         frequent["other"] += rest
     return dict(sorted(frequent.items()))
 
 
-def _segment_markers(segments: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    """The markers on segments, and on their extracted fields (`field`)."""
+def _find_segment_markers(segments: Iterable[Row]) -> Iterable[dict[str, Any]]:
+    """Yield the markers on segments, and on their extracted fields (`field`)."""
     for segment in segments:
         on_fields = segment.get("metadata_markers")
         rows: list[tuple[str | None, Any]] = [(None, segment.get("marker"))]
         rows += on_fields.items() if isinstance(on_fields, Mapping) else ()
         for field, row in rows:
-            if (marker := _marker(row)) is not None:
-                segment_id = _text(segment.get("segment_id"), _ID)
-                yield {"segment_id": segment_id, "field": _text(field, _ID), **marker}
+            if (marker := _parse_marker(row)) is not None:
+                segment_id = _cut_text(segment.get("segment_id"), _ID)
+                yield {"segment_id": segment_id, "field": _cut_text(field, _ID), **marker}
 
 
-def _marker(row: Any) -> dict[str, str | None] | None:
-    """The marker in a row; None if it is empty, as VideoVector shows a missing marker."""
-    texts = _texts(row, _MARKER_TEXTS) if isinstance(row, Mapping) else {}
+def _parse_marker(row: Any) -> dict[str, str | None] | None:
+    """Return the marker in a row; None if it is empty, as VideoVector shows a missing marker."""
+    texts = _cut_texts(row, _MARKER_TEXTS) if isinstance(row, Mapping) else {}
     return texts if any(texts.values()) else None
 
 
-def _objects(value: Any) -> list[Row]:
-    """The objects in a list. Ignores other values."""
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+def _list_objects(value: Any) -> list[Row]:
+    """Return the objects in a list. Ignores other values."""
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
-def _first(items: Iterable[Mapping[str, Any]], max_bytes: int) -> list[Mapping[str, Any]]:
-    """The first items, up to `max_bytes` of JSON in total."""
+def _take_first(items: Iterable[Mapping[str, Any]], max_bytes: int) -> list[Mapping[str, Any]]:
+    """Return the first items, up to `max_bytes` of JSON in total."""
     chosen: list[Mapping[str, Any]] = []
     for item in items:
         max_bytes -= len(orjson.dumps(item)) + 1
@@ -139,14 +144,14 @@ def _first(items: Iterable[Mapping[str, Any]], max_bytes: int) -> list[Mapping[s
     return chosen
 
 
-def _texts(row: Row, limits: Mapping[str, int]) -> dict[str, str | None]:
-    return {name: _text(row.get(name), limit) for name, limit in limits.items()}
+def _cut_texts(row: Row, limits: Mapping[str, int]) -> dict[str, str | None]:
+    return {name: _cut_text(row.get(name), limit) for name, limit in limits.items()}
 
 
-def _text(value: Any, limit: int) -> str | None:
+def _cut_text(value: Any, limit: int) -> str | None:
     return value[:limit] if isinstance(value, str) else None
 
 
-def _count(value: Any) -> int | None:
+def _parse_count(value: Any) -> int | None:
     # `type`, because a bool is an int in Python.
     return value if type(value) is int and 0 <= value < _MAX_COUNT else None

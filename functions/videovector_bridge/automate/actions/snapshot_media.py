@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.actions.batch_loader import BatchLoader
-from videovector_bridge.automate.actions.media_id import media_id
-from videovector_bridge.automate.actions.snapshot import Rows, rows_by_video, snapshot
+from videovector_bridge.automate.actions.media_id import parse_media_id
+from videovector_bridge.automate.actions.snapshot import Rows, build_snapshot, group_rows
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.errors import ConflictError, TransientError
@@ -27,9 +27,9 @@ _STORE_SECONDS: Final = 10.0
 _opening = threading.Lock()
 
 
-def _target_state(fields: Values, cause: Cause) -> TargetState:
-    video_id = media_id(fields["video_id"], "video_id")
-    return TargetState(f"media:{video_id}", {"video_id": video_id, "cause": cause.record()})
+def _compute_state(fields: Values, cause: Cause) -> TargetState:
+    video_id = parse_media_id(fields["video_id"], "video_id")
+    return TargetState(f"media:{video_id}", {"video_id": video_id, "cause": cause.as_json()})
 
 
 def _apply(context: Context, task: Task) -> None:
@@ -43,7 +43,7 @@ def _apply(context: Context, task: Task) -> None:
     for _ in range(_TRIES):
         stored = documents.read(COLLECTION, video_id, timeout=_STORE_SECONDS)
         fields = {
-            **(_batch_loader(context).load(video_id) or snapshot(video_id, Rows())),
+            **(_get_batch_loader(context).load(video_id) or build_snapshot(video_id, Rows())),
             "event": {key: cause[key] for key in ("event_id", "event_type", "created_at")},
             "snapshot_at": context.now().isoformat(timespec="milliseconds"),
         }
@@ -55,8 +55,8 @@ def _apply(context: Context, task: Task) -> None:
     raise TransientError(f"Other attempts changed media/{video_id} during each of {_TRIES} tries.")
 
 
-def _batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
-    """The batch loader of a context."""
+def _get_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
+    """Return the batch loader of a context."""
     with _opening:  # the cache alone would open two for two concurrent first events
         return _open_batch_loader(context)
 
@@ -67,14 +67,14 @@ def _open_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
 
     def fetch(video_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         with context.list_lock.acquired():
-            rows = rows_by_video(
+            rows = group_rows(
                 video_ids,
                 api.batch_videos(video_ids),
                 api.batch_status(video_ids),
                 api.batch_segments(video_ids),
             )
-            # Keep documents and not rows: this frees the pictures in the rows.
-            return {video_id: snapshot(video_id, rows[video_id]) for video_id in video_ids}
+            # Keep only the documents: this frees the pictures in the rows.
+            return {video_id: build_snapshot(video_id, rows[video_id]) for video_id in video_ids}
 
     return BatchLoader(
         fetch,
@@ -89,7 +89,7 @@ ACTION: Final = Action(
     entry_point="snapshot_media",
     fields={"video_id": Field("text", "the id of the video", required=True)},
     target_kind="media",
-    target_state=_target_state,
+    target_state=_compute_state,
     apply=_apply,
     lasts_seconds=60.0,
 )

@@ -10,10 +10,10 @@ from videovector_bridge.api.errors import NotFound
 from videovector_bridge.api.models import Media
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.actions.announce import announce
-from videovector_bridge.automate.actions.media_id import media_id
+from videovector_bridge.automate.actions.media_id import parse_media_id
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.task import Task
-from videovector_bridge.backends.file_names import MAX_FILE_NAME_BYTES
+from videovector_bridge.backends.names import MAX_FILE_NAME_BYTES
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import ConflictError, PermanentError, TransientError
 from videovector_bridge.events import ENTITY_IDS, parse_time
@@ -36,28 +36,28 @@ _NAME: Final = re.compile(
 _CONTENT_TYPE: Final = re.compile(r"image/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 
 
-def _target_state(fields: Values, cause: Cause) -> TargetState:
+def _compute_state(fields: Values, cause: Cause) -> TargetState:
     kind, id_field = ("gif", "video_id") if "video_id" in fields else ("thumbnail", "segment_id")
-    id_ = media_id(fields.get(id_field), id_field)
-    name = fields.get("name") or _default_name(kind, id_)
-    if problem := _name_problem(name):
+    id_ = parse_media_id(fields.get(id_field), id_field)
+    name = fields.get("name") or _build_name(kind, id_)
+    if problem := _find_name_problem(name):
         raise PermanentError(
             f"{str(name)[:100]!r} is not a valid file name in Cloud Storage: {problem}.",
             owner="user",
             code="bad_file_name",
         )
     return TargetState(
-        f"preview:{name}", {"kind": kind, "of": id_, "name": name, "cause": cause.record()}
+        f"preview:{name}", {"kind": kind, "of": id_, "name": name, "cause": cause.as_json()}
     )
 
 
-def _default_name(kind: str, id_: str) -> str:
+def _build_name(kind: str, id_: str) -> str:
     folder, file = ("videos", "preview.gif") if kind == "gif" else ("segments", "thumbnail")
     return f"{folder}/{quote(id_, safe='')}/{file}"
 
 
-def _name_problem(name: Any) -> str:
-    """Why a file cannot have this name; empty if it is valid."""
+def _find_name_problem(name: Any) -> str:
+    """Return why a file cannot have this name; empty if it is valid."""
     if not isinstance(name, str):
         return "it is not text"
     try:
@@ -108,8 +108,8 @@ def _store(context: Context, files: Files, desired: Values) -> StoredFile:
     name = desired["name"]
     for _ in range(_TRIES):
         stored = files.find(name, timeout=_FILE_SECONDS)
-        media = _picture(context, desired)
-        if stored is not None and _same(stored, media):
+        media = _fetch_picture(context, desired)
+        if stored is not None and _is_unchanged(stored, media):
             return stored
         try:
             return files.write(
@@ -120,7 +120,7 @@ def _store(context: Context, files: Files, desired: Values) -> StoredFile:
     raise TransientError(f"Other attempts changed preview {name} during each of {_TRIES} tries.")
 
 
-def _picture(context: Context, desired: Values) -> Media:
+def _fetch_picture(context: Context, desired: Values) -> Media:
     fetch = context.api.gif if desired["kind"] == "gif" else context.api.thumbnail
     try:
         media = fetch(desired["of"])
@@ -142,7 +142,7 @@ def _picture(context: Context, desired: Values) -> Media:
     return media
 
 
-def _same(stored: StoredFile, media: Media) -> bool:
+def _is_unchanged(stored: StoredFile, media: Media) -> bool:
     md5 = hashlib.md5(media.content, usedforsecurity=False).hexdigest()
     return (stored.md5, stored.content_type) == (md5, media.content_type)
 
@@ -164,7 +164,7 @@ ACTION: Final = Action(
     },
     one_of=(("video_id",), ("segment_id",)),
     target_kind="preview",
-    target_state=_target_state,
+    target_state=_compute_state,
     apply=_apply,
     needs=("PREVIEW_BUCKET",),
     emits=EVENT_TYPE,

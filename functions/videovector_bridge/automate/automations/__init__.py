@@ -1,4 +1,5 @@
 """The automations file: its reader, its JSON Schema, and the filters of subscriptions.
 
-`wiring`, `check` and the command line import this package. It uses `plan`, `actions` and `cel`.
+`wiring`, `check`, the command line and the local stack import this package. It imports `plan`,
+`actions` and `cel`.
 """

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from videovector_bridge.automate.action import Field, Kind
 from videovector_bridge.automate.cel.expressions import (
+    INT64,
+    MAX_VALUE_DEPTH,
     Expression,
     ExpressionError,
 )
@@ -14,9 +16,6 @@ from videovector_bridge.automate.mistakes import did_you_mean, format_value
 
 # Called with each mistake: its dotted key, a description, and a hint.
 Problem = Callable[[str, str, str], None]
-
-_INT64: Final = range(-(2**63), 2**63)
-_MAX_DEPTH: Final = 16  # Firestore allows 20 levels
 
 
 def read_value(where: str, spec: Field, value: Any, problem: Problem) -> Any:
@@ -43,15 +42,15 @@ def check_keys(
     return {key: fields[key] for key in values if key in fields}
 
 
-def _flag(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
+def _read_flag(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, bool):
         problem(where, f"must be true or false without quotes, not {format_value(value)}", "")
     return value
 
 
-def _whole(where: str, spec: Field, value: Any, problem: Problem) -> Any:
+def _read_whole(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if isinstance(value, str):
-        template = _template(where, value, problem)
+        template = _read_template(where, value, problem)
         if template and not (len(template.parts) == 1 and _is_expression(template.parts[0])):
             what = f"must be a whole number without quotes, or one {{...}} alone, not {value!r:.80}"
             problem(where, what, "")
@@ -67,23 +66,24 @@ def _is_expression(part: str | Expression) -> bool:
     return isinstance(part, Expression)
 
 
-def _object(where: str, spec: Field, value: Any, problem: Problem) -> Any:
+def _read_object(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, dict):
-        keys = [key for key, each in spec.keys.items() if each.required]
+        keys = [key for key, inner_spec in spec.keys.items() if inner_spec.required]
         form = ", { " + ", ".join(f"{key} = ..." for key in keys) + " }" if keys else ""
         problem(where, f"must be a table{form}, not {format_value(value)}", "")
         return None
     if spec.required and not value:
         problem(where, f"must not be empty: {spec.meaning}", "")
     if not spec.keys:
-        return _json(where, value, problem)
+        return _read_json(where, value, problem)
     known = check_keys(where, spec.keys, value, problem)
     return {
-        key: read_value(f"{where}.{key}", each, value[key], problem) for key, each in known.items()
+        key: read_value(f"{where}.{key}", inner_spec, value[key], problem)
+        for key, inner_spec in known.items()
     }
 
 
-def _list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
+def _read_list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, list):
         problem(where, f"must be a list, [...], not {format_value(value)}", "")
         return None
@@ -91,7 +91,7 @@ def _list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
         what = f"must be a list of {spec.least} to {spec.most:,} items, not {len(value):,}"
         problem(where, what, "")
     if spec.items is None:
-        return _json(where, value, problem)
+        return _read_json(where, value, problem)
     items = []
     for number, item in enumerate(value[: spec.most], 1):
         # The line of an item is unknown: report its mistakes at the list.
@@ -103,7 +103,7 @@ def _list(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     return items
 
 
-def _text(where: str, spec: Field, value: Any, problem: Problem) -> Any:
+def _read_text(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if not isinstance(value, str):
         problem(where, f"must be text in quotes, not {format_value(value)}", "")
         return None
@@ -112,32 +112,33 @@ def _text(where: str, spec: Field, value: Any, problem: Problem) -> Any:
     if spec.choices and "{" not in value and value not in spec.choices:
         what = f"must be one of {', '.join(spec.choices)}, not {format_value(value)}"
         problem(where, what, did_you_mean(value, spec.choices))
-    return _template(where, value, problem)
+    return _read_template(where, value, problem)
 
 
-def _any(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
-    return _json(where, value, problem)
+def _read_any(where: str, _spec: Field, value: Any, problem: Problem) -> Any:
+    return _read_json(where, value, problem)
 
 
-def _json(where: str, value: Any, problem: Problem, depth: int = 0) -> Any:
-    if depth > _MAX_DEPTH:
-        problem(where, f"is nested more than {_MAX_DEPTH} levels deep", "")
+def _read_json(where: str, value: Any, problem: Problem, depth: int = 0) -> Any:
+    if depth > MAX_VALUE_DEPTH:
+        problem(where, f"is nested more than {MAX_VALUE_DEPTH} levels deep", "")
         return None
     if isinstance(value, dict):
         return {
-            key: _json(f"{where}.{key}", inner, problem, depth + 1) for key, inner in value.items()
+            key: _read_json(f"{where}.{key}", inner, problem, depth + 1)
+            for key, inner in value.items()
         }
     if isinstance(value, list):
-        return [_json(where, inner, problem, depth + 1) for inner in value]
+        return [_read_json(where, inner, problem, depth + 1) for inner in value]
     if isinstance(value, str):
-        return _template(where, value, problem)
-    plain = isinstance(value, bool) or (isinstance(value, int) and value in _INT64)
+        return _read_template(where, value, problem)
+    plain = isinstance(value, bool) or (isinstance(value, int) and value in INT64)
     if not plain and not (isinstance(value, float) and math.isfinite(value)):
         problem(where, f"{format_value(value)} is not a JSON value; write it in quotes", "")
     return value
 
 
-def _template(where: str, value: str, problem: Problem) -> Template | None:
+def _read_template(where: str, value: str, problem: Problem) -> Template | None:
     try:
         return compile_template(value)
     except ExpressionError as error:
@@ -146,10 +147,10 @@ def _template(where: str, value: str, problem: Problem) -> Template | None:
 
 
 _READERS: Final[dict[Kind, Callable[[str, Field, Any, Problem], Any]]] = {
-    "text": _text,
-    "flag": _flag,
-    "whole": _whole,
-    "object": _object,
-    "list": _list,
-    "any": _any,
+    "text": _read_text,
+    "flag": _read_flag,
+    "whole": _read_whole,
+    "object": _read_object,
+    "list": _read_list,
+    "any": _read_any,
 }

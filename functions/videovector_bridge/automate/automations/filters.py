@@ -17,7 +17,7 @@ from videovector_bridge.automate.plan import Automation
 from videovector_bridge.events import TYPE_PREFIX
 
 MAX_FILTER_BYTES: Final = 256
-# Every message of the bridge has a type.
+# Passes no message, because every message of the bridge has a type.
 NOTHING: Final = 'NOT attributes:"ce-type"'
 _LITERAL: Final = re.compile(r'[^*?\["\\\x00-\x1f\x7f-\U0010ffff]*')
 
@@ -39,31 +39,34 @@ class _Term(NamedTuple):
         return other.text.startswith(self.text) if self.more else self == other
 
 
-def filters(automations: Sequence[Automation]) -> dict[str, str]:
-    """The filter of each action's subscription. Empty if every message passes."""
+def derive_filters(automations: Sequence[Automation]) -> dict[str, str]:
+    """Derive the filter of each action's subscription. Empty if every message passes."""
     return {
-        name: _filter([each for each in automations if each.action == name]) for name in ACTIONS
+        name: _derive_filter(
+            [automation for automation in automations if automation.action == name]
+        )
+        for name in ACTIONS
     }
 
 
-def _filter(automations: Sequence[Automation]) -> str:
+def _derive_filter(automations: Sequence[Automation]) -> str:
     if not automations:
         return NOTHING
-    channel = _channel(automations)
-    terms = _distinct(_term(glob) for each in automations for glob in each.on)
-    while len(text := _joined(terms, channel)) > MAX_FILTER_BYTES:
-        terms = _coarser(terms)
+    channel = _derive_channel(automations)
+    terms = _drop_covered(_parse_glob(glob) for automation in automations for glob in automation.on)
+    while len(text := _join(terms, channel)) > MAX_FILTER_BYTES:
+        terms = _coarsen(terms)
     return text
 
 
-def _term(glob: str) -> _Term:
+def _parse_glob(glob: str) -> _Term:
     literal = _LITERAL.match(glob)
     text = literal[0] if literal else ""
     return _Term(text, more=text != glob)
 
 
-def _distinct(terms: Iterable[_Term]) -> list[_Term]:
-    """The terms in order, without those that another covers."""
+def _drop_covered(terms: Iterable[_Term]) -> list[_Term]:
+    """Return the terms in order, without those that another covers."""
     distinct = list(dict.fromkeys(terms))
     return [
         term
@@ -72,21 +75,21 @@ def _distinct(terms: Iterable[_Term]) -> list[_Term]:
     ]
 
 
-def _coarser(terms: list[_Term]) -> list[_Term]:
+def _coarsen(terms: list[_Term]) -> list[_Term]:
     """Reduce the terms: join the two with the longest common prefix, or halve a single one."""
     if len(terms) == 1:
         return [_Term(terms[0].text[: len(terms[0].text) // 2], more=True)]
-    one, other = max(combinations(terms, 2), key=lambda pair: len(_shared(*pair)))
-    shared = _Term(_shared(one, other), more=True)
-    return _distinct(shared if term in (one, other) else term for term in terms)
+    pair = max(combinations(terms, 2), key=lambda pair: len(_find_common_prefix(*pair)))
+    joined = _Term(_find_common_prefix(*pair), more=True)
+    return _drop_covered(joined if term in pair else term for term in terms)
 
 
-def _shared(one: _Term, other: _Term) -> str:
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(one.text, other.text, strict=False))
-    return "".join(char for char, _ in same)
+def _find_common_prefix(first: _Term, second: _Term) -> str:
+    pairs = zip(first.text, second.text, strict=False)
+    return "".join(char for char, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _joined(terms: list[_Term], channel: str) -> str:
+def _join(terms: list[_Term], channel: str) -> str:
     every_type = any(term.more and not term.text for term in terms)
     types = "" if every_type else " OR ".join(map(str, terms))
     if types and channel and len(terms) > 1:
@@ -94,12 +97,15 @@ def _joined(terms: list[_Term], channel: str) -> str:
     return " AND ".join(filter(None, (channel, types)))
 
 
-def _channel(automations: Sequence[Automation]) -> str:
-    """The condition on the channel: the one that all name, or not the bridge's own."""
-    channels = {each.channel for each in automations}
+def _derive_channel(automations: Sequence[Automation]) -> str:
+    """Derive the condition on the channel. Empty if any channel may pass.
+
+    It is the channel that all automations name, or any channel but the bridge's own.
+    """
+    channels = {automation.channel for automation in automations}
     if len(channels) == 1 and "" not in channels:
         return f'attributes."ce-channel" = "{channels.pop()}"'
-    globs = [glob for each in automations for glob in each.on]
+    globs = [glob for automation in automations for glob in automation.on]
     if OWN_CHANNEL not in channels and any(
         _matches_own_event(glob, ACTIONS.values()) for glob in globs
     ):

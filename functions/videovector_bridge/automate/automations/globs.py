@@ -10,7 +10,7 @@ _PART: Final = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 def can_match(glob: str, types: Iterable[str], prefixes: Iterable[str]) -> bool:
     """Whether `glob` matches one of `types`, or some type that begins with one of `prefixes`."""
-    return any(fnmatchcase(each, glob) for each in types) or any(
+    return any(fnmatchcase(event_type, glob) for event_type in types) or any(
         _reaches_past(glob, prefix) for prefix in prefixes
     )
 
@@ -18,7 +18,7 @@ def can_match(glob: str, types: Iterable[str], prefixes: Iterable[str]) -> bool:
 def covers(glob: str, other: str) -> bool:
     """Whether `glob` matches every text that `other` matches. May be False if it does."""
     parts = _PART.findall(glob)
-    places = _past_stars(parts, {0})
+    places = _skip_stars(parts, {0})
     for symbol in _PART.findall(other):
         # A star matches any symbol. Another part may match only one.
         stayed = {place for place in places if parts[place : place + 1] == ["*"]}
@@ -27,7 +27,7 @@ def covers(glob: str, other: str) -> bool:
             for place in places - stayed
             if place < len(parts) and symbol != "*" and _part_covers(parts[place], symbol)
         }
-        places = _past_stars(parts, stayed | moved)
+        places = _skip_stars(parts, stayed | moved)
     return len(parts) in places
 
 
@@ -41,7 +41,7 @@ def _part_covers(part: str, symbol: str) -> bool:
 def _reaches_past(glob: str, prefix: str) -> bool:
     """Whether `glob` matches some text that begins with `prefix` and is longer."""
     parts = _PART.findall(glob)
-    places = _past_stars(parts, {0})
+    places = _skip_stars(parts, {0})
     for char in prefix:
         stayed = {place for place in places if parts[place : place + 1] == ["*"]}
         moved = {
@@ -49,11 +49,11 @@ def _reaches_past(glob: str, prefix: str) -> bool:
             for place in places - stayed
             if place < len(parts) and fnmatchcase(char, parts[place])
         }
-        places = _past_stars(parts, stayed | moved)
+        places = _skip_stars(parts, stayed | moved)
     return any(place < len(parts) for place in places)
 
 
-def _past_stars(parts: list[str], places: set[int]) -> set[int]:
+def _skip_stars(parts: list[str], places: set[int]) -> set[int]:
     """Add the places that are reached if a star matches the empty text."""
     reached = set(places)
     for place in range(len(parts)):

@@ -28,8 +28,8 @@ _TYPES: Final[dict[Kind, str | list[str]]] = {
 _NO_BLANK_TEXT: Final = "\\S"
 
 
-def automations_schema() -> dict[str, Any]:
-    """The schema, as JSON values."""
+def build_schema() -> dict[str, Any]:
+    """Build the schema, as JSON values."""
     return {
         "$schema": _DRAFT,
         "title": "Automations of the VideoVector bridge",
@@ -39,20 +39,20 @@ def automations_schema() -> dict[str, Any]:
             "automation": {
                 "description": "The automations. If several have the same target, the first wins.",
                 "type": "array",
-                "items": _automation(),
+                "items": _build_automation(),
             }
         },
         "additionalProperties": False,
     }
 
 
-def schema_text() -> str:
-    """The text of the schema file beside the automations file."""
+def render_schema() -> str:
+    """Return the text of the schema file beside the automations file."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(automations_schema(), option=options).decode()
+    return orjson.dumps(build_schema(), option=options).decode()
 
 
-def _automation() -> dict[str, Any]:
+def _build_automation() -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
@@ -77,7 +77,7 @@ def _automation() -> dict[str, Any]:
                 "type": "string",
                 "pattern": _NO_BLANK_TEXT,
             },
-            **{action.name: _action(action) for action in ACTIONS.values()},
+            **{action.name: _build_action(action) for action in ACTIONS.values()},
         },
         "required": ["name", "on"],
         "oneOf": [{"required": [name]} for name in ACTIONS],
@@ -85,10 +85,10 @@ def _automation() -> dict[str, Any]:
     }
 
 
-def _action(action: Action) -> dict[str, Any]:
+def _build_action(action: Action) -> dict[str, Any]:
     # A field that a target or a request requires must not be empty.
     needed = {key for keys in action.one_of for key in keys}
-    schema = _table(
+    schema = _build_table(
         {
             name: replace(field, required=True) if name in needed else field
             for name, field in action.fields.items()
@@ -96,7 +96,7 @@ def _action(action: Action) -> dict[str, Any]:
         [name for name, field in action.fields.items() if field.required],
     )
     if action.one_of:
-        schema["anyOf"] = [_all_set(action, names) for names in action.one_of]
+        schema["anyOf"] = [_require_all(action, names) for names in action.one_of]
     if excluded := {
         name: {"not": {"anyOf": [{"required": [other]} for other in sorted(field.instead_of)]}}
         for name, field in action.fields.items()
@@ -106,7 +106,7 @@ def _action(action: Action) -> dict[str, Any]:
     return schema
 
 
-def _all_set(action: Action, names: Sequence[str]) -> dict[str, Any]:
+def _require_all(action: Action, names: Sequence[str]) -> dict[str, Any]:
     """Require these fields, with an effect: a flag that is false has none."""
     flags = [name for name in names if action.fields[name].kind == "flag"]
     schema: dict[str, Any] = {"required": list(names)}
@@ -115,10 +115,10 @@ def _all_set(action: Action, names: Sequence[str]) -> dict[str, Any]:
     return schema
 
 
-def _table(fields: Mapping[str, Field], required: list[str]) -> dict[str, Any]:
+def _build_table(fields: Mapping[str, Field], required: list[str]) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {name: _field(field) for name, field in fields.items()},
+        "properties": {name: _build_field(field) for name, field in fields.items()},
         "additionalProperties": False,
     }
     if required:
@@ -126,7 +126,7 @@ def _table(fields: Mapping[str, Field], required: list[str]) -> dict[str, Any]:
     return schema
 
 
-def _field(field: Field) -> dict[str, Any]:
+def _build_field(field: Field) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "description": f"{field.meaning[0].upper()}{field.meaning[1:]}.",
         "type": _TYPES[field.kind],
@@ -136,15 +136,17 @@ def _field(field: Field) -> dict[str, Any]:
     if field.kind == "object" and field.required:
         schema["minProperties"] = 1
     if field.kind == "object" and field.keys:
-        schema |= _table(field.keys, [name for name, each in field.keys.items() if each.required])
+        schema |= _build_table(
+            field.keys, [name for name, inner in field.keys.items() if inner.required]
+        )
     if field.kind == "whole":
-        # A text must be one expression.
+        # A value that is text must be one expression.
         schema |= {"minimum": field.least, "maximum": field.most, "pattern": "^\\{[\\s\\S]*\\}$"}
     if field.kind == "list":
         schema |= {"minItems": field.least, "maxItems": field.most}
         if field.items is not None:
-            schema["items"] = _field(field.items)
+            schema["items"] = _build_field(field.items)
     if field.choices:
-        # The value of a text with an expression is unknown here.
+        # A text with an expression has any value.
         schema["anyOf"] = [{"enum": list(field.choices)}, {"pattern": "\\{"}]
     return schema

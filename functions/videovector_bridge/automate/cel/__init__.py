@@ -1,4 +1,5 @@
 """CEL expressions over one event: compiled once, and bounded in cost before each evaluation.
 
-The rest of `automate` imports this package. It uses the fields of events and the library `cel`.
+The rest of `automate` imports this package. It imports the library `cel`, `mistakes` and
+`vocabulary`.
 """

@@ -1,8 +1,8 @@
-"""Compute an upper bound of the work of an expression, before it is evaluated. Pure.
+"""Estimate the work of an expression, before it is evaluated. Never too low. Pure.
 
 The library cannot be interrupted, and evaluates under Python's global lock. An expression is
 short, but a macro repeats a part of it for every item of a list, and `map` and `filter` copy their
-result list at every item. The bound depends on the nesting of the macros, and on the size of the
+result list at every item. The estimate depends on the nesting of the macros, and on the size of the
 event's fields that the expression uses.
 """
 
@@ -59,37 +59,37 @@ class Cost:
     repeats: bool
     uses: int
 
-    def of(self, excerpt: Excerpt) -> int:
-        """The maximum cost for an event, given the excerpt that the expression uses."""
+    def estimate(self, excerpt: Excerpt) -> int:
+        """Return the maximum cost for an event, given the excerpt that the expression uses."""
         if not self.repeats:
             work = self.least + excerpt.weight * (_CONVERSION + self.uses)
             if work <= MAX_WORK:
                 return work
-        load = _Estimate(excerpt.sizes, self.patterns).load(self.terms, {})
+        load = _Estimator(excerpt.sizes, self.patterns).estimate(self.terms, {})
         return excerpt.weight * _CONVERSION + load.work
 
 
-def cost_of(source: Source, patterns: Mapping[str, RegexCost]) -> Cost:
-    """The cost of an expression. `patterns` has the patterns of `matches`, by their source."""
-    least = _Estimate({}, patterns).load(source.terms, {}).work
+def estimate_cost(source: Source, patterns: Mapping[str, RegexCost]) -> Cost:
+    """Estimate an expression. `patterns` has the patterns of `matches`, by their source."""
+    least = _Estimator({}, patterns).estimate(source.terms, {}).work
     repeats = bool(source.nested_macros or patterns)
     return Cost(source.terms, patterns, least, repeats, len(source.uses))
 
 
 @dataclass(frozen=True, slots=True)
-class _Estimate:
+class _Estimator:
     sizes: Mapping[Path, Size]
     patterns: Mapping[str, RegexCost]
 
-    def load(self, terms: tuple[Term, ...], bound: Sizes) -> Load:
-        """The load of all terms together. `bound` has the sizes of the macros' variables.
+    def estimate(self, terms: tuple[Term, ...], bound: Sizes) -> Load:
+        """Estimate all terms together. `bound` has the sizes of the macros' variables.
 
         No operator and no function returns a larger value than its operands.
         """
-        loads = [self._one(term, bound) for term in terms]
+        loads = [self._estimate_term(term, bound) for term in terms]
         return Load(*map(sum, zip(*loads, strict=True))) if loads else Load()
 
-    def _one(self, term: Term, bound: Sizes) -> Load:
+    def _estimate_term(self, term: Term, bound: Sizes) -> Load:
         match term:
             case Plain(text):
                 weight = _BRACKETS.get(text, 1 + len(text) // 4)
@@ -99,35 +99,35 @@ class _Estimate:
                 weight, length = size or Size()
                 return Load(_OPERATION + weight, weight, length)  # a comparison reads all of it
             case Call():
-                return self._call(term, bound)
+                return self._estimate_call(term, bound)
             case Macro():
-                return self._macro(term, bound)
+                return self._estimate_macro(term, bound)
 
-    def _call(self, call: Call, bound: Sizes) -> Load:
-        over, arguments = self.load(call.over, bound), self.load(call.arguments, bound)
-        work = _CALL + over.work + arguments.work
+    def _estimate_call(self, call: Call, bound: Sizes) -> Load:
+        target, arguments = self.estimate(call.target, bound), self.estimate(call.arguments, bound)
+        work = _CALL + target.work + arguments.work
         if (literal := call.literal) in self.patterns:
-            work += self.patterns[literal].work(4 * over.weight)
+            work += self.patterns[literal].work(4 * target.weight)
         own = _NUMBER if call.name == "string" else 1
-        return Load(work, own + over.weight + arguments.weight, over.length + arguments.length)
+        return Load(work, own + target.weight + arguments.weight, target.length + arguments.length)
 
-    def _macro(self, macro: Macro, bound: Sizes) -> Load:
-        """The load of all items together.
+    def _estimate_macro(self, macro: Macro, bound: Sizes) -> Load:
+        """Estimate a macro for all items together.
 
         The work for an item grows at least in proportion to its size. So the work for all items is
         at most the work for as many empty items, plus the extra work for one item of the size of
         all of them.
         """
-        over = self.load(macro.over, bound)
-        empty = self.load(macro.body, {**bound, macro.variable: Size()})
-        items = over.length
-        whole = Size(over.weight, over.weight) if items else Size()
-        full = self.load(macro.body, {**bound, macro.variable: whole})
+        target = self.estimate(macro.target, bound)
+        empty = self.estimate(macro.body, {**bound, macro.variable: Size()})
+        items = target.length
+        whole = Size(target.weight, target.weight) if items else Size()
+        full = self.estimate(macro.body, {**bound, macro.variable: whole})
         body = Load(*(items * each + all_ - each for each, all_ in zip(empty, full, strict=True)))
-        work = over.work + over.weight + items * _ITEM + body.work
+        work = target.work + target.weight + items * _ITEM + body.work
         if macro.kind not in ("map", "filter"):
             return Load(work, 1, 0)
-        weight, length = over.weight, items
+        weight, length = target.weight, items
         if macro.kind == "map":
             weight, length = body.weight, items + body.length
         # Each item is added to a copy of the list of earlier results.

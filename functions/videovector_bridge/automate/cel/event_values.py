@@ -52,7 +52,7 @@ class Excerpt:
         return cel.Context({"event": dict(self.event)})
 
     def without_nulls(self) -> cel.Context:
-        """The same without the documented fields that are null."""
+        """Return the context without the documented fields that are null."""
         present = {name: value for name, value in self.event.items() if name not in self.nulls}
         return cel.Context({"event": present})
 
@@ -66,11 +66,11 @@ class EventValues:
         self._excerpts: dict[tuple[Path, ...], Excerpt] = {}
         self._weight = 0
 
-    def excerpt(self, paths: tuple[Path, ...]) -> Excerpt:
-        """The values at `paths`. Raises `PermanentError` if one of them is nested too deeply."""
+    def extract(self, paths: tuple[Path, ...]) -> Excerpt:
+        """Return the values at `paths`. Raises `PermanentError` if one is nested too deeply."""
         excerpt = self._excerpts.get(paths)
         if excerpt is None:
-            excerpt = _excerpt(self.fields, paths)
+            excerpt = _build_excerpt(self.fields, paths)
             if self._weight + excerpt.weight > self._max_cached:
                 self._excerpts.clear()
                 self._weight = 0
@@ -79,7 +79,7 @@ class EventValues:
         return excerpt
 
 
-def _excerpt(fields: Mapping[str, Any], paths: Sequence[Path]) -> Excerpt:
+def _build_excerpt(fields: Mapping[str, Any], paths: Sequence[Path]) -> Excerpt:
     """Build an excerpt of the fields on `paths`. A path ends early at a value without fields."""
     event: dict[str, Any] = {}
     sizes: dict[Path, Size] = {}

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import cel
 
-from videovector_bridge.automate.cel.cost import MAX_WORK, Cost, cost_of
+from videovector_bridge.automate.cel.cost import MAX_WORK, Cost, estimate_cost
 from videovector_bridge.automate.cel.event_values import EventValues, Excerpt
 from videovector_bridge.automate.cel.regex_cost import RegexCost, estimate_regex
 from videovector_bridge.automate.cel.source import (
@@ -41,8 +41,9 @@ MAX_EXPRESSION: Final = 4_000
 MAX_QUOTE: Final = 100
 """Maximum characters of a library's error, or of an event, in a message."""
 
-_MAX_DEPTH: Final = 16  # Firestore allows 20 levels
-_INT64: Final = range(-(2**63), 2**63)
+MAX_VALUE_DEPTH: Final = 16
+"""Maximum nesting of a value in a record. Firestore allows 20 levels."""
+INT64: Final = range(-(2**63), 2**63)
 
 
 class ExpressionError(BridgeError):
@@ -69,19 +70,19 @@ class Expression:
         event lacks a field or item, or has null where a value is needed. Raises `PermanentError` if
         the cost is too high, the event is nested too deeply, or the expression fails otherwise.
         """
-        excerpt = values.excerpt(self.paths)
-        work = self.cost.of(excerpt)
+        excerpt = values.extract(self.paths)
+        work = self.cost.estimate(excerpt)
         if work > MAX_WORK:
             times = min(-(-work // MAX_WORK), 1_000_000)
             raise PermanentError(
-                f"The expression {quote(self.source)} may cost up to {times:,} times the allowed "
-                f"work for this event. Use fewer fields of the event. exists and all cost less "
-                f"than filter and map; nested macros multiply their costs.",
+                f"The expression {quote_source(self.source)} may cost up to {times:,} times the "
+                f"allowed work for this event. Use fewer fields of the event. exists and all cost "
+                f"less than filter and map; nested macros multiply their costs.",
                 owner="user",
                 code="expression_too_costly",
             )
         try:
-            return _as_json(self.program.execute(excerpt.context))
+            return _to_json(self.program.execute(excerpt.context))
         except (KeyboardInterrupt, SystemExit):
             raise
         except LookupError as error:
@@ -91,7 +92,7 @@ class Expression:
             # The library raises several built-in types, and its panics are not `Exception`s.
             reason = " ".join(str(error)[: MAX_QUOTE * 3].split())
             raise PermanentError(
-                f"The expression {quote(self.source)} fails on this event: {reason}",
+                f"The expression {quote_source(self.source)} fails on this event: {reason}",
                 owner="user",
                 code="expression_failed",
             ) from error
@@ -110,12 +111,12 @@ class Expression:
             pass
 
 
-def _as_json(value: Any, depth: int = 0) -> Any:
+def _to_json(value: Any, depth: int = 0) -> Any:
     """Convert a value to JSON. Raises TypeError or ValueError if that is not possible."""
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"the value is nested more than {_MAX_DEPTH} levels deep")
+    if depth > MAX_VALUE_DEPTH:
+        raise ValueError(f"the value is nested more than {MAX_VALUE_DEPTH} levels deep")
     plain = value is None or isinstance(value, bool | str)
-    if plain or (type(value) is int and value in _INT64):
+    if plain or (type(value) is int and value in INT64):
         return value
     match value:
         case float() if math.isfinite(value):
@@ -125,14 +126,14 @@ def _as_json(value: Any, depth: int = 0) -> Any:
         case timedelta():
             return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
         case list():
-            return [_as_json(item, depth + 1) for item in value]
+            return [_to_json(item, depth + 1) for item in value]
         case dict() if all(isinstance(key, str) for key in value):
-            return {key: _as_json(item, depth + 1) for key, item in value.items()}
+            return {key: _to_json(item, depth + 1) for key, item in value.items()}
     raise TypeError(f"{str(value)[:40]} ({type(value).__name__}) is not a JSON value")
 
 
-def quote(source: str) -> str:
-    """An expression in quotes, for a message."""
+def quote_source(source: str) -> str:
+    """Quote an expression for a message, and shorten it."""
     return repr(source if len(source) <= 200 else source[:199] + "…")
 
 
@@ -143,10 +144,10 @@ def compile_expression(source: str) -> Expression:
     program = _compile(source)
     text = parse_source(source)
     _check_nesting(text)
-    _check_names("names", _free_names(program, text), VARIABLES, EVENT_FIELDS, "event.")
+    _check_names("names", _find_free_names(program, text), VARIABLES, EVENT_FIELDS, "event.")
     functions = {name for name in program.functions() if name.isidentifier()}
     _check_names("calls", functions, FUNCTIONS, (*FUNCTIONS, *MACROS, "has"))
-    cost = cost_of(text, _patterns(text))
+    cost = estimate_cost(text, _estimate_patterns(text))
     if cost.least > MAX_WORK:
         raise ExpressionError("costs too much for any event; nest fewer macros")
     return Expression(source, _compile(text.indexed), text.paths, cost)
@@ -170,16 +171,16 @@ def _check_nesting(text: Source) -> None:
         raise ExpressionError(f"has macros nested more than {MAX_NESTED_MACROS} deep")
 
 
-def _patterns(text: Source) -> dict[str, RegexCost]:
-    """The patterns of all calls of `matches`, by their source."""
+def _estimate_patterns(text: Source) -> dict[str, RegexCost]:
+    """Estimate the patterns of all calls of `matches`, by their source."""
     patterns: dict[str, RegexCost] = {}
     for call in find_calls(text.terms):
         if call.name == "matches":
-            patterns[call.literal] = _pattern(call)
+            patterns[call.literal] = _estimate_pattern(call)
     return patterns
 
 
-def _pattern(call: Call) -> RegexCost:
+def _estimate_pattern(call: Call) -> RegexCost:
     if not call.literal:
         raise ExpressionError(
             "calls matches with a pattern that is not one text in quotes; the cost of a pattern "
@@ -212,14 +213,14 @@ def _check_names(
         )
 
 
-def event_fields(source: str) -> tuple[str, ...]:
-    """The fields that an expression uses, in order: `event.NAME` and `event["NAME"]`."""
+def find_event_fields(source: str) -> tuple[str, ...]:
+    """Find the fields that an expression uses, in order: `event.NAME` and `event["NAME"]`."""
     paths = parse_source(source).paths
     return tuple(dict.fromkeys(path[0] for path in paths if path))
 
 
-def _free_names(program: cel.Program, text: Source) -> set[str]:
-    """The variables of an expression, without those that macros bind.
+def _find_free_names(program: cel.Program, text: Source) -> set[str]:
+    """Find the variables of an expression, without those that macros bind.
 
     The library does not distinguish them, so this uses the source.
     """

@@ -43,11 +43,11 @@ class RegexCost:
     places: int
 
     def work(self, characters: int) -> int:
-        """The maximum cost of one call for a text of this length."""
+        """Return the maximum cost of one call for a text of this length."""
         return min(_MOST, _BASE + self.compiling) + characters * (1 + self.places) * 3 // 4
 
     def plus(self, other: "RegexCost", times: int = 1) -> "RegexCost":
-        """The cost of this pattern, followed by the other one so many times."""
+        """Return the cost of this pattern, followed by the other one `times` times."""
         return RegexCost(
             self.compiling + other.compiling * times, self.places + other.places * times
         )
@@ -76,7 +76,7 @@ def estimate_regex(pattern: str) -> RegexCost:
             case "free":
                 continue
             case _:
-                last = _one(part[0], fold)
+                last = _estimate_element(part[0], fold)
         groups[-1] = groups[-1].plus(last)
     whole = _NOTHING
     for group in groups:
@@ -84,8 +84,8 @@ def estimate_regex(pattern: str) -> RegexCost:
     return whole
 
 
-def _one(text: str, fold: int) -> RegexCost:
-    """The cost of one letter, escape or character class."""
+def _estimate_element(text: str, fold: int) -> RegexCost:
+    """Estimate one letter, escape or character class."""
     if re.search(r"\\[wWpPbB]|\[:", text):
         return RegexCost(_WORDS, 2)
     if re.search(r"\\[dDsS]", text):

@@ -62,7 +62,7 @@ class Call(NamedTuple):
     """A call of a function, with the terms of its target and its arguments."""
 
     name: str
-    over: tuple["Term", ...]
+    target: tuple["Term", ...]
     arguments: tuple["Term", ...]
     depth: int
 
@@ -76,10 +76,10 @@ class Call(NamedTuple):
 
 
 class Macro(NamedTuple):
-    """`over.kind(variable, body)`."""
+    """`target.kind(variable, body)`."""
 
     kind: str
-    over: tuple["Term", ...]
+    target: tuple["Term", ...]
     variable: str
     body: tuple["Term", ...]
     depth: int
@@ -130,12 +130,12 @@ def parse_source(source: str) -> Source:
     if depth > MAX_DEPTH:
         return Source((), (), source, depth, 0)
     reader = _Reader(words)
-    terms = reader.terms("")
-    depth = max(depth, _depth(terms))
+    terms = reader.read_terms("")
+    depth = max(depth, _find_depth(terms))
     if depth > MAX_DEPTH:
         return Source((), (), source, depth, 0)
     return Source(
-        tuple(terms), tuple(reader.uses), reader.indexed(source), depth, _macro_depth(terms)
+        tuple(terms), tuple(reader.uses), reader.indexed(source), depth, _count_macro_depth(terms)
     )
 
 
@@ -144,7 +144,7 @@ def _is_word(match: re.Match[str]) -> bool:
 
 
 def find_calls(terms: Sequence[Term]) -> Iterator[Call]:
-    """All calls of functions in an expression."""
+    """Find all calls of functions in an expression."""
     return (term for term in _all_terms(terms) if isinstance(term, Call))
 
 
@@ -152,23 +152,23 @@ def _all_terms(terms: Sequence[Term]) -> Iterator[Term]:
     for term in terms:
         yield term
         match term:
-            case Macro(_, over, _, inner, _) | Call(_, over, inner, _):
-                yield from _all_terms(over)
+            case Macro(_, target, _, inner, _) | Call(_, target, inner, _):
+                yield from _all_terms(target)
                 yield from _all_terms(inner)
 
 
-def _depth(terms: Sequence[Term]) -> int:
+def _find_depth(terms: Sequence[Term]) -> int:
     return max((term.depth for term in terms if isinstance(term, Call | Macro)), default=0)
 
 
-def _macro_depth(terms: Sequence[Term]) -> int:
+def _count_macro_depth(terms: Sequence[Term]) -> int:
     depth = 0
     for term in terms:
         match term:
-            case Macro(_, over, _, body, _):
-                depth = max(depth, _macro_depth(over), 1 + _macro_depth(body))
-            case Call(_, over, arguments, _):
-                depth = max(depth, _macro_depth(over), _macro_depth(arguments))
+            case Macro(_, target, _, body, _):
+                depth = max(depth, _count_macro_depth(target), 1 + _count_macro_depth(body))
+            case Call(_, target, arguments, _):
+                depth = max(depth, _count_macro_depth(target), _count_macro_depth(arguments))
     return depth
 
 
@@ -187,15 +187,15 @@ class _Reader:
             source = source[:start] + instead + source[end:]
         return source
 
-    def _word(self, ahead: int = 0) -> str:
+    def _peek(self, ahead: int = 0) -> str:
         at = self._next + ahead
         return self._words[at][0] if at < len(self._words) else ""
 
-    def terms(self, closing: str, *, in_has: bool = False) -> list[Term]:
+    def read_terms(self, closing: str, *, in_has: bool = False) -> list[Term]:
         """Parse terms up to the bracket `closing`, and the bracket."""
         done: list[Term] = []
         operand: list[Term] = []  # the current operand, such as `a.b[0].f(c)`
-        while word := self._word():
+        while word := self._peek():
             kind = self._words[self._next].lastgroup
             self._next += 1
             if word == closing:
@@ -203,56 +203,56 @@ class _Reader:
             if word in _OPEN:
                 if word != "(" and not operand:
                     operand.append(Plain(word))
-                operand += self.terms(_OPEN[word], in_has=in_has)
+                operand += self.read_terms(_OPEN[word], in_has=in_has)
             elif word == ".":
-                operand = self._member(operand)
-            elif kind == "name" and self._word() == "(":
+                operand = self._read_member(operand)
+            elif kind == "name" and self._peek() == "(":
                 done += operand
-                operand = [self._call(word, [])]
+                operand = [self._read_call(word, [])]
             else:
                 done += operand
-                operand = [self._use(word, in_has=in_has) if kind == "name" else Plain(word)]
+                operand = [self._read_use(word, in_has=in_has) if kind == "name" else Plain(word)]
         return done + operand
 
-    def _member(self, operand: list[Term]) -> list[Term]:
+    def _read_member(self, operand: list[Term]) -> list[Term]:
         """Parse the member after a dot: a field, a function or a macro."""
-        name = self._word()
+        name = self._peek()
         self._next += 1
-        if self._word() != "(":
+        if self._peek() != "(":
             return operand
-        if name in MACROS and self._word(2) == ",":
-            variable = self._word(1)
+        if name in MACROS and self._peek(2) == ",":
+            variable = self._peek(1)
             self._next += 3
             self._bound.append(variable)
-            body = self.terms(")")
+            body = self.read_terms(")")
             self._bound.pop()
-            depth = 1 + _depth([*operand, *body])
+            depth = 1 + _find_depth([*operand, *body])
             return [Macro(name, tuple(operand), variable, tuple(body), depth)]
-        return [self._call(name, operand)]
+        return [self._read_call(name, operand)]
 
-    def _call(self, name: str, over: list[Term]) -> Call:
+    def _read_call(self, name: str, target: list[Term]) -> Call:
         self._next += 1
-        arguments = self.terms(")", in_has=name == "has")
-        return Call(name, tuple(over), tuple(arguments), 1 + _depth([*over, *arguments]))
+        arguments = self.read_terms(")", in_has=name == "has")
+        return Call(name, tuple(target), tuple(arguments), 1 + _find_depth([*target, *arguments]))
 
-    def _use(self, name: str, *, in_has: bool) -> Use:
+    def _read_use(self, name: str, *, in_has: bool) -> Use:
         use = Use(name, (), name in self._bound)
         if is_event(use):
-            use = use._replace(path=self._path(in_has=in_has))
+            use = use._replace(path=self._read_path(in_has=in_has))
         self.uses.append(use)
         return use
 
-    def _path(self, *, in_has: bool) -> Path:
+    def _read_path(self, *, in_has: bool) -> Path:
         """Parse the path after `event`. The last field in `has()` is not indexed."""
         path: list[str] = []
         edits: list[tuple[int, int, str]] = []
         while len(path) < _MAX_PATH:
-            if self._word() == "." and self._word(1).isidentifier() and self._word(2) != "(":
+            if self._peek() == "." and self._peek(1).isidentifier() and self._peek(2) != "(":
                 start, end = self._words[self._next].start(), self._words[self._next + 1].end()
-                path.append(self._word(1))
+                path.append(self._peek(1))
                 edits.append((start, end, f'["{path[-1]}"]'))
                 self._next += 2
-            elif self._word() == "[" and self._word(2) == "]" and (text := self._quoted()):
+            elif self._peek() == "[" and self._peek(2) == "]" and (text := self._match_quoted()):
                 path.append(text["text"])
                 self._next += 3
             else:
@@ -261,5 +261,5 @@ class _Reader:
         self._edits += [edit for edit in edits if not (in_has and edit[1] == last)]
         return tuple(path)
 
-    def _quoted(self) -> re.Match[str] | None:
-        return _QUOTED.fullmatch(self._word(1))
+    def _match_quoted(self) -> re.Match[str] | None:
+        return _QUOTED.fullmatch(self._peek(1))

@@ -11,7 +11,7 @@ from videovector_bridge.automate.cel.expressions import (
     Expression,
     ExpressionError,
     compile_expression,
-    quote,
+    quote_source,
 )
 from videovector_bridge.automate.cel.source import TOKEN, Path
 from videovector_bridge.errors import PermanentError
@@ -33,50 +33,51 @@ class Template:
         Only the template `{null}` may be null.
         """
         if len(self.parts) == 1 and isinstance(only := self.parts[0], Expression):
-            return None if only.source.strip() == "null" else _value(only, values)
+            return None if only.source.strip() == "null" else _evaluate(only, values)
         return "".join(
-            part if isinstance(part, str) else _text(_value(part, values)) for part in self.parts
+            part if isinstance(part, str) else _to_text(_evaluate(part, values))
+            for part in self.parts
         )
 
 
-def _value(expression: Expression, values: EventValues) -> Any:
+def _evaluate(expression: Expression, values: EventValues) -> Any:
     try:
         value = expression.evaluate(values)
     except LookupError as error:
-        absent = values.excerpt(expression.paths).absent
+        absent = values.extract(expression.paths).absent
         # The library reports the name of the field, but not its path.
         path = next((p for p in absent if str(error) in map(repr, p)), ())
         what = f"uses {error}, which this event lacks"
-        raise _unguarded(expression, what, _guard(path)) from error
+        raise _missing_value_error(expression, what, _format_guard(path)) from error
     if value is None:
         path = expression.paths[0] if len(expression.paths) == 1 else ()
-        raise _unguarded(expression, "is null for this event", _guard(path))
+        raise _missing_value_error(expression, "is null for this event", _format_guard(path))
     return value
 
 
-def _guard(path: Path) -> str:
-    """A condition that is true if the event has a field; empty if none can be written."""
+def _format_guard(path: Path) -> str:
+    """Write a condition that is true if the event has a field; empty if that is impossible."""
     field = ".".join(("event", *path))
     if not path or not all(name.isidentifier() for name in path):
         return ""
     return f"has({field})" if len(path) > 1 else f"{field} != null"
 
 
-def _unguarded(expression: Expression, what: str, guard: str) -> PermanentError:
-    """The error for a missing value, with a condition and a default that avoid it."""
+def _missing_value_error(expression: Expression, what: str, guard: str) -> PermanentError:
+    """Build the error for a missing value, with a condition and a default that avoid it."""
     source = expression.source.strip()
     when, default = "with `when`", "with ? :"
     if guard and len(guard) + len(source) <= 2 * MAX_QUOTE:
         when, default = f'when = "{guard}"', f"{{{guard} ? {source} : 'none'}}"
     return PermanentError(
-        f"The expression {quote(source)} {what}. Limit the automation to events that have it "
-        f"({when}), or write a default ({default}).",
+        f"The expression {quote_source(source)} {what}. Limit the automation to events that have "
+        f"it ({when}), or write a default ({default}).",
         owner="user",
         code="expression_failed",
     )
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
@@ -96,7 +97,7 @@ def compile_template(source: str) -> Template:
             literal += char
             index += 2
         elif char == "{":
-            end = _closing_brace(source, index)
+            end = _find_closing_brace(source, index)
             if literal:
                 parts.append(literal)
                 literal = ""
@@ -112,8 +113,8 @@ def compile_template(source: str) -> Template:
     return Template(source, tuple(parts))
 
 
-def _closing_brace(source: str, start: int) -> int:
-    """The index of the brace that closes the one at `start`. Skips nested braces and strings."""
+def _find_closing_brace(source: str, start: int) -> int:
+    """Find the brace that closes the one at index `start`. Skips nested braces and strings."""
     depth = 0
     for token in TOKEN.finditer(source, start):
         depth += {"{": 1, "}": -1}.get(token[0], 0)

@@ -40,7 +40,7 @@ def _explain(glob: str, automation: Automation) -> tuple[str, str]:
         return f"{glob!r} {what}", f'write channel = "{OWN_CHANNEL}"{alone}'
     what = f"{glob!r} matches no known event of channel {channel!r}"
     right = ("stream", "webhook", OWN_CHANNEL)
-    fix = next(f'write channel = "{each}"' for each in right if _may_match(glob, each))
+    fix = next(f'write channel = "{fitting}"' for fitting in right if _may_match(glob, fitting))
     return what, f"{'leave channel out, or ' if _may_match(glob, '') else ''}{fix}{alone}"
 
 
@@ -58,5 +58,5 @@ def _may_match(glob: str, channel: str) -> bool:
 
 
 def _own_types() -> tuple[str, ...]:
-    """The types that actions publish. Not a constant, because a test adds an action."""
+    """Return the types that actions publish. Not a constant, because a test adds an action."""
     return tuple(action.emits for action in ACTIONS.values() if action.emits)

@@ -6,9 +6,9 @@ from typing import Any
 
 from videovector_bridge.automate.action import Field
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.glob_problems import find_problem
+from videovector_bridge.automate.automations.glob_problems import find_glob_problem
 from videovector_bridge.automate.automations.reader import AutomationsFile, parse_automations
-from videovector_bridge.automate.cel.expressions import Expression, event_fields
+from videovector_bridge.automate.cel.expressions import Expression, find_event_fields
 from videovector_bridge.automate.cel.templates import Template
 from videovector_bridge.automate.check.channels import find_idle_globs
 from videovector_bridge.automate.check.constant_outcomes import find_constant_outcomes
@@ -37,59 +37,63 @@ class CheckResult:
 def check_automations(text: str, file: str, environ: Mapping[str, str]) -> CheckResult:
     """Find every mistake in the text of an automations file. `file` is its name in messages.
 
-    A mistake cannot work. A warning may work: VideoVector may add event types and search operators
-    at any time. A subscriber refuses a file with some of the mistakes.
+    What a mistake describes cannot work. What a warning describes may work: VideoVector may add
+    event types and search operators at any time. Subscribers refuse a file for some mistakes only.
     """
-    inspected = parse_automations(text, file)
-    checks = _Checks(inspected, file)
+    parsed = parse_automations(text, file)
+    checks = _Checks(parsed, file)
     return checks.run(environ)
 
 
 class _Checks:
     """Collects mistakes and warnings, each with its line."""
 
-    def __init__(self, inspected: AutomationsFile, file: str) -> None:
-        self._parsed = inspected
+    def __init__(self, parsed: AutomationsFile, file: str) -> None:
+        self._parsed = parsed
         self._file = file
         self._mistakes: list[Mistake] = []
 
     def run(self, environ: Mapping[str, str]) -> CheckResult:
         automations = self._parsed.automations
         for automation in automations:
-            self._unknown_fields(automation)
-            self._globs(automation)
-        self._settings(environ)
+            self._check_fields(automation)
+            self._check_globs(automation)
+        self._check_settings(environ)
         # The other checks need automations without mistakes.
         faulty = {mistake.automation for mistake in self._parsed.mistakes}
-        good = [each for each in automations if each.name not in faulty]
+        good = [automation for automation in automations if automation.name not in faulty]
         for automation in good:
-            self._constants(automation)
-            self._action_warnings(automation)
-        self._overruled(good)
-        mistakes = sorted((*self._parsed.mistakes, *self._mistakes), key=lambda each: each.line)
+            self._check_constants(automation)
+            self._check_actions(automation)
+        self._check_overruled(good)
+        mistakes = sorted(
+            (*self._parsed.mistakes, *self._mistakes), key=lambda mistake: mistake.line
+        )
         return CheckResult(
             len(automations),
-            tuple(each for each in mistakes if each.severity == "mistake"),
-            tuple(each for each in mistakes if each.severity == "warning"),
+            tuple(mistake for mistake in mistakes if mistake.severity == "mistake"),
+            tuple(mistake for mistake in mistakes if mistake.severity == "warning"),
         )
 
     def _report(
         self, automation: Automation, key: str, what: str, fix: str = "", *, warning: bool = False
     ) -> None:
-        line = self._line(automation, key)
+        line = self._find_line(automation, key)
         severity: Severity = "warning" if warning else "mistake"
         name = automation.name
         self._mistakes.append(Mistake(self._file, line, name, format_key(key), what, fix, severity))
 
-    def _line(self, automation: Automation, key: str = "") -> int:
-        place = next(
-            place for place, each in enumerate(self._parsed.automations) if each is automation
+    def _find_line(self, automation: Automation, key: str = "") -> int:
+        index = next(
+            index
+            for index, candidate in enumerate(self._parsed.automations)
+            if candidate is automation
         )
-        return self._parsed.lines.of(place, key)
+        return self._parsed.lines.find(index, key)
 
-    def _unknown_fields(self, automation: Automation) -> None:
-        for key, expression in _expressions(automation):
-            for name in event_fields(expression.source):
+    def _check_fields(self, automation: Automation) -> None:
+        for key, expression in _find_expressions(automation):
+            for name in find_event_fields(expression.source):
                 if name not in EVENT_FIELDS:
                     what = f"uses event.{name}, which no event has"
                     fix = did_you_mean(name, EVENT_FIELDS, "event.")
@@ -97,10 +101,10 @@ class _Checks:
                     known = ", ".join(EVENT_FIELDS)
                     self._report(automation, key, f"{what}; known are {known}", fix)
 
-    def _globs(self, automation: Automation) -> None:
+    def _check_globs(self, automation: Automation) -> None:
         fitting = []
         for glob in automation.on:
-            what, fix = find_problem(glob)
+            what, fix = find_glob_problem(glob)
             if what:
                 self._report(automation, "on", f"{format_value(glob)} {what}", fix)
             else:
@@ -108,26 +112,29 @@ class _Checks:
         for what, fix in find_idle_globs(automation, fitting):
             self._report(automation, "on", what, fix, warning=True)
 
-    def _constants(self, automation: Automation) -> None:
-        for each in find_constant_outcomes(automation):
-            self._report(automation, each.field, each.what, each.fix, warning=not each.fatal)
+    def _check_constants(self, automation: Automation) -> None:
+        for outcome in find_constant_outcomes(automation):
+            self._report(
+                automation, outcome.field, outcome.what, outcome.fix, warning=not outcome.fatal
+            )
 
-    def _action_warnings(self, automation: Automation) -> None:
+    def _check_actions(self, automation: Automation) -> None:
         for name, value in automation.fields.items():
             spec = ACTIONS[automation.action].fields[name]
-            for what, fix in _warnings_in(spec, value):
+            for what, fix in _find_warnings(spec, value):
                 self._report(automation, f"{automation.action}.{name}", what, fix, warning=True)
 
-    def _overruled(self, automations: Sequence[Automation]) -> None:
+    def _check_overruled(self, automations: Sequence[Automation]) -> None:
         for later, first in find_overruled(automations):
             what = (
-                f"is overruled on all of its events: {first.name!r} (line {self._line(first)}) has "
-                f"the same target, and the first automation in the file wins"
+                f"is overruled on all of its events: {first.name!r} (line "
+                f"{self._find_line(first)}) has the same target, and the first automation in the "
+                f"file wins"
             )
             fix = f"remove it, or put it before {first.name!r} and give it a condition"
             self._report(later, later.action, what, fix, warning=True)
 
-    def _settings(self, environ: Mapping[str, str]) -> None:
+    def _check_settings(self, environ: Mapping[str, str]) -> None:
         for name, action in ACTIONS.items():
             automation = next((a for a in self._parsed.automations if a.action == name), None)
             for setting in action.needs if automation else ():
@@ -139,38 +146,38 @@ class _Checks:
                     self._report(automation, name, problem)
 
 
-def _warnings_in(spec: Field, value: Any) -> Iterator[tuple[str, str]]:
+def _find_warnings(spec: Field, value: Any) -> Iterator[tuple[str, str]]:
     """Yield what VideoVector may refuse in a field's value. Ignores expressions."""
     if spec.find_warnings is not None:
-        yield from spec.find_warnings(_written_out(value))
+        yield from spec.find_warnings(_replace_templates(value))
     if spec.items is not None and isinstance(value, list):
         for number, item in enumerate(value, 1):
-            for what, fix in _warnings_in(spec.items, item):
+            for what, fix in _find_warnings(spec.items, item):
                 yield f"item {number}: {what}", fix
 
 
-def _written_out(value: Any) -> Any:
+def _replace_templates(value: Any) -> Any:
     """Replace templates without expressions by their text."""
     if isinstance(value, Template) and all(isinstance(part, str) for part in value.parts):
         return "".join(str(part) for part in value.parts)
     if isinstance(value, Mapping):
-        return {name: _written_out(inner) for name, inner in value.items()}
+        return {name: _replace_templates(inner) for name, inner in value.items()}
     return value
 
 
-def _expressions(automation: Automation) -> Iterator[tuple[str, Expression]]:
-    """Every valid expression of an automation, with its dotted key."""
+def _find_expressions(automation: Automation) -> Iterator[tuple[str, Expression]]:
+    """Yield every valid expression of an automation, with its dotted key."""
     if automation.when is not None:
         yield "when", automation.when
-    yield from _expressions_in(automation.action, automation.fields)
+    yield from _find_expressions_in(automation.action, automation.fields)
 
 
-def _expressions_in(key: str, value: Any) -> Iterator[tuple[str, Expression]]:
+def _find_expressions_in(key: str, value: Any) -> Iterator[tuple[str, Expression]]:
     if isinstance(value, Template):
         yield from ((key, part) for part in value.parts if isinstance(part, Expression))
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _expressions_in(f"{key}.{name}", inner)
+            yield from _find_expressions_in(f"{key}.{name}", inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _expressions_in(key, inner)
+            yield from _find_expressions_in(key, inner)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from videovector_bridge.automate.cel.expressions import Expression
 from videovector_bridge.automate.cel.templates import Template
@@ -27,20 +27,20 @@ def find_constant_outcomes(automation: Automation) -> Iterator[ConstantOutcome]:
     if automation.when is not None and _is_constant(automation.when):
         (planned,) = plan([anywhere], ANY_EVENT)
         if planned.verdict is None and planned.rejection is not None:
-            yield ConstantOutcome("when", _rejected(planned.rejection), _ASK)
+            yield ConstantOutcome("when", _describe_rejection(planned.rejection), _ADVICE)
         elif planned.verdict is not None and not planned.verdict.applies:
-            yield ConstantOutcome("when", "is false for every event", _ASK, fatal=False)
+            yield ConstantOutcome("when", "is false for every event", _ADVICE, fatal=False)
     if _is_constant(automation.fields):
         (planned,) = plan([replace(anywhere, when=None)], ANY_EVENT)
         if planned.rejection is not None:
-            yield ConstantOutcome(automation.action, _rejected(planned.rejection))
+            yield ConstantOutcome(automation.action, _describe_rejection(planned.rejection))
 
 
-def _rejected(rejection: PermanentError) -> str:
+def _describe_rejection(rejection: PermanentError) -> str:
     return f"every event would be rejected: {str(rejection).removesuffix('.')}"
 
 
-_ASK = "compare a field of the event, such as event.payload.n > 3, or leave `when` out"
+_ADVICE: Final = "compare a field of the event, such as event.payload.n > 3, or leave `when` out"
 
 
 def _is_constant(value: Any) -> bool:

@@ -29,7 +29,7 @@ ANY_EVENT: Final = ReceivedEvent(
 
 def find_overruled(automations: Sequence[Automation]) -> Iterator[tuple[Automation, Automation]]:
     """Yield each automation that is always overruled, and the earlier one."""
-    targets = [_target(each) for each in automations]
+    targets = [_name_target(automation) for automation in automations]
     for place, later in enumerate(automations):
         for first, target in zip(automations[:place], targets, strict=False):
             if target and target == targets[place] and _applies_whenever(first, later):
@@ -43,15 +43,15 @@ def _applies_whenever(first: Automation, later: Automation) -> bool:
         return False
     if first.channel != later.channel and (first.channel or later.channel == OWN_CHANNEL):
         return False
-    return all(any(covers(glob, each) for glob in first.on) for each in later.on)
+    return all(any(covers(glob, later_glob) for glob in first.on) for later_glob in later.on)
 
 
-def _target(automation: Automation) -> str:
-    """The name of the target, with the source of expressions; empty if it is unknown.
+def _name_target(automation: Automation) -> str:
+    """Name the target, with the source of expressions; empty if it is unknown.
 
     Equal expressions have equal values, so equal names mean equal targets.
     """
-    fields = _written(automation.fields)
+    fields = _replace_templates(automation.fields)
     try:
         cause = Cause(automation.name, ANY_EVENT)
         return ACTIONS[automation.action].target_state(fields, cause).target
@@ -59,7 +59,7 @@ def _target(automation: Automation) -> str:
         return ""
 
 
-def _written(value: Any) -> Any:
+def _replace_templates(value: Any) -> Any:
     """Replace templates by their text, with the marked source of expressions."""
     if isinstance(value, Template):
         parts = (
@@ -68,7 +68,7 @@ def _written(value: Any) -> Any:
         )
         return "".join(parts)
     if isinstance(value, Mapping):
-        return {name: _written(inner) for name, inner in value.items()}
+        return {name: _replace_templates(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_written(inner) for inner in value]
+        return [_replace_templates(inner) for inner in value]
     return value

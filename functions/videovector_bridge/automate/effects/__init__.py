@@ -1,5 +1,5 @@
-"""Effects that converge: records of targets, and the steps of a handler on them.
+"""Bring targets to their desired state: records of targets, and the steps of a handler on them.
 
-This package uses the document store. It knows nothing of events, automations and actions: they
-import it.
+The rest of `automate` imports this package. It imports the document store and the errors of `api`,
+but nothing about events, automations and actions.
 """

@@ -1,11 +1,11 @@
-"""Effects that converge: duplicated, reordered and overlapping messages end as one in-order pass.
+"""Bring targets to their desired state, for any order and number of deliveries.
 
-A handler of an event takes three steps. (1) Claim: make the event pending, and its state the
-desired state if it is the newest. (2) Make the target equal to the desired state, which may be a
-newer event's. (3) Note what VideoVector accepted. If it is still desired, end the claim; otherwise
-repeat step 2. A refused state is noted, reported, and replaced by the newest state that was not
-refused. After a crash, the redelivery finds its event pending, and repeats the work. `steps.py` has
-the steps.
+Duplicated, reordered and concurrent messages lead to the same state as one pass in order. A handler
+of an event takes three steps. (1) Claim: make the event pending, and its state the desired state if
+it is the newest. (2) Make the target equal to the desired state, which may be a newer event's. (3)
+Record that VideoVector accepted it. If it is still desired, end the claim; otherwise repeat step 2.
+A refused state is recorded, reported, and replaced by the newest state that was not refused. After
+a crash, the redelivery finds its event pending, and repeats the work. `steps.py` has the steps.
 
 This depends on two bounds. A request takes effect within the seconds that `Effects` allows for it,
 or not at all. And a process does not pause for longer than that between reading the clock and
@@ -34,34 +34,6 @@ from videovector_bridge.automate.effects.store import STORE_SECONDS, Step, Store
 from videovector_bridge.automate.effects.task import Apply, ApplyResult, Outcome, Report, Task
 from videovector_bridge.backends.ports import Documents
 from videovector_bridge.errors import PermanentError, TransientError
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """One attempt at an event. Its claim ends at `until`, which identifies the attempt.
-
-    `may_differ`: the target may differ from the record, because of this attempt or an earlier one
-    at the event. `refusal` is the refusal of the event's own state, once it is reported.
-    """
-
-    target: str
-    own: State
-    stored: StoredRecord
-    lasts_seconds: float
-    started_at: float = 0.0
-    until: float = -1.0
-    may_differ: bool = False
-    refusal: Refusal | None = None
-    progress: Progress | None = None
-
-    @property
-    def key(self) -> str:
-        return self.own.version.key
-
-    @property
-    def must_write(self) -> bool:
-        """Whether the target must still be made equal to the desired state."""
-        return self.may_differ or self.refusal is None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +80,6 @@ class Effects:
         `TransientError` if the message must be redelivered, and `ClaimHeldError` while another
         attempt at the event may be running.
         """
-        lasts = self.request_seconds + lasts_seconds
         stored = StoredRecord(
             self.documents,
             target,
@@ -116,64 +87,91 @@ class Effects:
             timeout=self.store_seconds,
             sleep=self.sleep,
         )
-        attempt = _Attempt(target, State(desired, version), stored, lasts)
-        record = self._claim(attempt)
-        if attempt.key not in record.pending:
+        lasts = self.request_seconds + lasts_seconds
+        return Attempt(self, target, State(desired, version), apply, report, stored, lasts).run()
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One attempt at an event. Its claim ends at `until`, which identifies the attempt.
+
+    `own` is the state of the event, and `refusal` the refusal of that state, once it is reported.
+    `may_differ`: the target may differ from the record, because of this attempt or an earlier one
+    at the event.
+    """
+
+    effects: Effects
+    target: str
+    own: State
+    apply: Apply
+    report: Report | None
+    stored: StoredRecord
+    lasts_seconds: float
+    started_at: float = 0.0
+    until: float = -1.0
+    may_differ: bool = False
+    refusal: Refusal | None = None
+    progress: Progress | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the event in the record."""
+        return self.own.version.key
+
+    def run(self) -> Outcome:
+        """Take the steps until the target has the desired state. See `Effects.converge`."""
+        record = self._claim()
+        if self.key not in record.pending:
             return "done_before"
-        if attempt.key in record.refused:
+        if self.key in record.refused:
             # An earlier attempt ended before its report was confirmed.
-            attempt.may_differ = record.refused[attempt.key].restore
-            record = self._report(attempt, record, report)
-        while (state := record.desired) is not None and attempt.must_write:
+            self.may_differ = record.refused[self.key].restore
+            record = self._report(record)
+        while (state := record.desired) is not None and (self.may_differ or self.refusal is None):
             try:
-                applied = self._apply(attempt, record, state, apply)
+                applied = self._apply(record, state)
             except PermanentError as error:
-                attempt.may_differ = attempt.may_differ or _outcome_unknown(error)
-                record = self._refuse(attempt, state, error)
+                self.may_differ = self.may_differ or _outcome_unknown(error)
+                record = self._refuse(state, error)
                 if steps.is_accepted(record, state):
-                    self._check_target(attempt, error)
+                    self._check_target(error)
                     break
-                if state.version == version and attempt.refusal is None:
-                    record = self._report(attempt, record, report)
+                if state.version == self.own.version and self.refusal is None:
+                    record = self._report(record)
             else:
-                attempt.may_differ = True
-                record, settled = self._accept(attempt, state, applied)
+                self.may_differ = True
+                record, settled = self._accept(state, applied)
                 if settled:
                     break
-        return self._finish(attempt, report)
+        return self._finish()
 
-    # Each of these steps is one compare-and-set.
+    # Each of the next three steps is one compare-and-set.
 
-    def _claim(self, attempt: _Attempt) -> Record:
-        own = attempt.own
-
+    def _claim(self) -> Record:
         def step(record: Record | None) -> Record:
-            if record is not None and record.pending.get(attempt.key) == attempt.until:
+            if record is not None and record.pending.get(self.key) == self.until:
                 # The claim was stored, and the response was lost. Other attempts ran since.
-                return steps.join(record, own)
-            self._set_claim(attempt)
-            attempt.may_differ = record is not None and attempt.key in record.pending
-            claimed = steps.claim(record, own, now=attempt.started_at, until=attempt.until)
+                return steps.join(record, self.own)
+            self._start_claim()
+            self.may_differ = record is not None and self.key in record.pending
+            claimed = steps.claim(record, self.own, now=self.started_at, until=self.until)
             if isinstance(claimed, Record):
                 return claimed
             if isinstance(claimed, ClaimHeld):
                 raise ClaimHeldError(
-                    f"Another attempt at event {own.version.event_id} may be running for up to "
-                    f"{claimed.seconds:.0f} s more. The message is redelivered later."
+                    f"Another attempt at event {self.own.version.event_id} may be running for up "
+                    f"to {claimed.seconds:.0f} s more. The message is redelivered later."
                 )
             raise TransientError(
-                f"{steps.MAX_PENDING:,} events are pending on {attempt.target}. The message is "
+                f"{steps.MAX_PENDING:,} events are pending on {self.target}. The message is "
                 f"redelivered later."
             )
 
-        return self._write(attempt, step)
+        return self._write(step)
 
-    def _accept(
-        self, attempt: _Attempt, written: State, applied: ApplyResult | None
-    ) -> tuple[Record, bool]:
-        """Note an accepted state. Returns the record, and whether the state is the desired one."""
-        claimed_until = attempt.until
-        self._set_claim(attempt)
+    def _accept(self, written: State, applied: ApplyResult | None) -> tuple[Record, bool]:
+        """Record an accepted state. Returns the record, and whether the state is still desired."""
+        claimed_until = self._start_claim()
         settled = False
 
         def step(record: Record | None) -> Record:
@@ -181,162 +179,157 @@ class Effects:
             settled = steps.is_desired(record, written)
             return steps.accept(
                 record,
-                key=attempt.key,
+                key=self.key,
                 claimed_until=claimed_until,
                 written=written,
-                until=attempt.until,
+                until=self.until,
                 marker_id=applied.marker_id if applied else "",
             )
 
-        record = self._write(attempt, step)
+        record = self._write(step)
         if not settled:
-            self._check_claim(attempt, record)
+            self._check_claim(record)
         return record, settled
 
-    def _refuse(self, attempt: _Attempt, state: State, error: PermanentError) -> Record:
-        claimed_until = attempt.until
-        self._set_claim(attempt)
+    def _refuse(self, state: State, error: PermanentError) -> Record:
+        claimed_until = self._start_claim()
+        refusal = steps.to_refusal(
+            error,
+            self.effects.now(),
+            reported=isinstance(error, PartsRefusedError),
+            restore=self.may_differ,
+        )
         step = partial(
             steps.refuse,
-            own=attempt.own,
+            own=self.own,
             claimed_until=claimed_until,
             refused=state,
-            refusal=steps.refusal_of(
-                error,
-                self.now(),
-                reported=isinstance(error, PartsRefusedError),
-                restore=attempt.may_differ,
-            ),
-            until=attempt.until,
+            refusal=refusal,
+            until=self.until,
         )
-        record = self._write(attempt, step)
-        self._check_claim(attempt, record)
+        record = self._write(step)
+        self._check_claim(record)
         return record
 
-    def _check_claim(self, attempt: _Attempt, record: Record) -> None:
+    def _check_claim(self, record: Record) -> None:
         """Raise `ClaimHeldError` if another attempt claimed the event: it writes after this one."""
-        if record.pending[attempt.key] != attempt.until:
+        if record.pending[self.key] != self.until:
             raise ClaimHeldError(
-                f"Another attempt at event {attempt.own.version.event_id} has begun. The message "
-                f"is redelivered later."
+                f"Another attempt at event {self.own.version.event_id} has begun. The message is "
+                f"redelivered later."
             )
 
-    def _report(self, attempt: _Attempt, record: Record, report: Report | None) -> Record:
+    def _report(self, record: Record) -> Record:
         """Publish the refusal of this event's state. Renew the claim if the target may differ."""
-        self._publish(attempt, record, report)
-        return self._renew_claim(attempt, record) if attempt.may_differ else record
-
-    def _publish(self, attempt: _Attempt, record: Record, report: Report | None) -> None:
-        """Publish the refusal of this event. A crash before the claim ends repeats it."""
-        refusal = attempt.refusal = record.refused[attempt.key]
-        if report is None or refusal.reported:
-            return
-        try:
-            report(steps.error_of(refusal))
-        except TransientError:
-            self._extend(attempt, self.now())
-            raise
-
-    def _renew_claim(self, attempt: _Attempt, record: Record) -> Record:
-        """Renew the claim after a publication, which may have been slow."""
-        claimed_until = attempt.until
-        self._set_claim(attempt)
-        step = partial(
-            steps.renew, key=attempt.key, claimed_until=claimed_until, until=attempt.until
-        )
-        renewed = self._change(attempt, step)
+        self._publish(record)
+        if not self.may_differ:
+            return record
+        # The publication may have been slow.
+        claimed_until = self._start_claim()
+        step = partial(steps.renew, key=self.key, claimed_until=claimed_until, until=self.until)
+        renewed = self._change(step)
         if renewed is None:  # deleted: the next step creates it
             return record
-        self._check_claim(attempt, renewed)
+        self._check_claim(renewed)
         return renewed
 
-    def _check_target(self, attempt: _Attempt, error: PermanentError) -> None:
+    def _publish(self, record: Record) -> None:
+        """Publish the refusal of this event. A crash before the claim ends repeats it."""
+        refusal = self.refusal = record.refused[self.key]
+        if self.report is None or refusal.reported:
+            return
+        try:
+            self.report(steps.to_error(refusal))
+        except TransientError:
+            self._end_claim_at(self.effects.now())
+            raise
+
+    def _check_target(self, error: PermanentError) -> None:
         """Raise `TransientError` if the target may have lost the accepted state, now refused.
 
         Parts of a state replace nothing, so another attempt cannot undo them.
         """
-        if attempt.may_differ and not isinstance(error, PartsRefusedError):
-            self._extend(attempt, self.now())
+        if self.may_differ and not isinstance(error, PartsRefusedError):
+            self._end_claim_at(self.effects.now())
             raise TransientError(
-                f"{attempt.target} cannot return to a state that VideoVector accepted before. The "
+                f"{self.target} cannot return to a state that VideoVector accepted before. The "
                 f"message is redelivered. {error}"
             )
 
-    def _finish(self, attempt: _Attempt, report: Report | None) -> Outcome:
+    def _finish(self) -> Outcome:
         """End the claim, after the report of a refusal."""
-        if attempt.refusal is None:
-            step = partial(steps.end, key=attempt.key, claimed_until=attempt.until)
-            record = self._change(attempt, step)
-            if record is None or attempt.key not in record.refused:
+        if self.refusal is None:
+            record = self._change(partial(steps.end, key=self.key, claimed_until=self.until))
+            if record is None or self.key not in record.refused:
                 return "done"
-            # A handler of another event applied this event's state, and noted its refusal.
-            self._publish(attempt, record, report)
-        self._change(attempt, partial(steps.report, key=attempt.key, claimed_until=attempt.until))
-        if report is None and attempt.refusal is not None:
-            raise steps.error_of(attempt.refusal)
+            # A handler of another event applied this event's state, and recorded its refusal.
+            self._publish(record)
+        self._change(partial(steps.report, key=self.key, claimed_until=self.until))
+        if self.report is None and self.refusal is not None:
+            raise steps.to_error(self.refusal)
         return "refused"
 
-    def _apply(
-        self, attempt: _Attempt, record: Record, state: State, apply: Apply
-    ) -> ApplyResult | None:
-        """Step 2. After a failure, the claim ends as early as possible."""
-        if self.now() - attempt.started_at > self.start_seconds:
-            self._extend(attempt, self.now())
+    def _apply(self, record: Record, state: State) -> ApplyResult | None:
+        """Make the target equal to a state. After a failure, end the claim as early as possible."""
+        effects = self.effects
+        if effects.now() - self.started_at > effects.start_seconds:
+            self._end_claim_at(effects.now())
             raise TransientError(
-                f"The claim of event {attempt.own.version.event_id} took too long. The message is "
+                f"The claim of event {self.own.version.event_id} took too long. The message is "
                 f"redelivered."
             )
-        attempt.progress = Progress(
+        self.progress = Progress(
             record.parts,
-            save=partial(self._extend, attempt),
-            save_seconds=self.save_seconds,
-            max_parts=self.max_parts,
+            save=lambda: self._end_claim_at(self.until),
+            save_seconds=effects.save_seconds,
+            max_parts=effects.max_parts,
         )
-        task = Task(state.values, record.created, record.marker_id, attempt.progress)
+        task = Task(state.values, record.created, record.marker_id, self.progress)
         try:
-            return apply(task)
+            return self.apply(task)
         except PermanentError:
             raise
         except ApiError as error:
             # A request whose outcome is unknown could take effect after the next attempt's.
-            late = self.late_seconds if error.outcome_unknown else 0.0
-            self._extend(attempt, self.now() + late)
+            late = effects.late_seconds if error.outcome_unknown else 0.0
+            self._end_claim_at(effects.now() + late)
             raise
         except TransientError:
             # A late write of a message, document or file is harmless: a repeated message has the
             # same id, and the others use compare-and-set.
-            self._extend(attempt, self.now())
+            self._end_claim_at(effects.now())
             raise
         except Exception:
-            # A bug: a request may be in flight, so the claim stays. Note the parts that are done.
-            self._extend(attempt)
+            # A bug: a request may be in flight, so the claim stays. Save the parts that are done.
+            self._end_claim_at(self.until)
             raise
 
-    def _extend(self, attempt: _Attempt, until: float | None = None) -> None:
-        """Let the claim end at `until`, or unchanged if None. Also note the parts that are done."""
-        until = attempt.until if until is None else until
-        step = partial(steps.extend, key=attempt.key, claimed_until=attempt.until, until=until)
-        self._change(attempt, step)
+    def _start_claim(self) -> float:
+        """Set the times of a new claim. Returns the end of the claim before it."""
+        claimed_until = self.until
+        self.started_at = self.effects.now()
+        self.until = self.started_at + self.effects.start_seconds + self.lasts_seconds
+        return claimed_until
 
-    def _set_claim(self, attempt: _Attempt) -> None:
-        attempt.started_at = self.now()
-        attempt.until = attempt.started_at + self.start_seconds + attempt.lasts_seconds
+    def _end_claim_at(self, until: float) -> None:
+        """Store another end of the claim, with the parts that are done."""
+        self._change(partial(steps.extend, key=self.key, claimed_until=self.until, until=until))
 
-    def _write(self, attempt: _Attempt, step: Callable[[Record | None], Record]) -> Record:
-        record = self._change(attempt, step)
+    def _write(self, step: Callable[[Record | None], Record]) -> Record:
+        record = self._change(step)
         assert record is not None  # the step always returns a record
         return record
 
-    def _change(self, attempt: _Attempt, step: Step) -> Record | None:
+    def _change(self, step: Step) -> Record | None:
         """Store the result of a step, with the parts that are done. None if there is no record."""
 
         def change(record: Record | None) -> Record | None:
             changed = step(record)
-            if changed is None or attempt.progress is None:
+            if changed is None or self.progress is None:
                 return changed
-            return attempt.progress.note_in(changed)
+            return self.progress.note_in(changed)
 
-        return attempt.stored.change(change)
+        return self.stored.change(change)
 
 
 def _outcome_unknown(error: PermanentError) -> bool:

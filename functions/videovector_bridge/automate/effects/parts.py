@@ -91,7 +91,7 @@ def apply_parts(
     """Apply each part that is not done. A failure or refusal of one part stops no other part.
 
     `report` publishes the refusal of a part, named by its key. After all parts, raises one error
-    for those that need another attempt (`joined_failures`), or `PartsRefusedError` if some were
+    for those that need another attempt (`join_failures`), or `PartsRefusedError` if some were
     refused. Stops after `seconds`, or at a rate limit.
     """
     ends_at = clock() + seconds
@@ -114,7 +114,7 @@ def apply_parts(
             raise
         # The redelivery meets this error again.
     if failures:
-        raise joined_failures(failures, "parts")
+        raise join_failures(failures, "parts")
     if progress.refused:
         raise PartsRefusedError(
             f"{progress.refused} parts were refused; each is on `rejected`.",
@@ -138,11 +138,11 @@ def _apply_one(
     return True
 
 
-def joined_failures(failures: Sequence[Exception], what: str) -> Exception:
-    """One error for several failures.
+def join_failures(failures: Sequence[Exception], what: str) -> Exception:
+    """Return one error for several failures.
 
-    The first that is not a `TransientError`, because it is a bug. Otherwise a `TransientError`, or
-    a `ClaimHeldError` if one of them is.
+    It is the first that is not a `TransientError`, because it is a bug. Otherwise it is a
+    `TransientError`, or a `ClaimHeldError` if one of them is.
     """
     for failure in failures:
         if len(failures) == 1 or not isinstance(failure, TransientError):

@@ -88,7 +88,7 @@ class Record:
     """The record of a target.
 
     `pending` maps the key of an event to the end of its claim (Unix time). By that time the attempt
-    and its last request are over. Only the attempt that wrote the time may end the claim earlier.
+    and its last request have ended. Only the attempt that wrote the time may end the claim earlier.
     `created`: this bridge may have created the target. `marker_id` is the id that VideoVector gave
     it.
     """
@@ -101,8 +101,8 @@ class Record:
     marker_id: str = ""
     parts: Parts = Parts()
 
-    def fields(self) -> dict[str, Any]:
-        """The record as the fields of a document."""
+    def to_fields(self) -> dict[str, Any]:
+        """Return the record as the fields of a document."""
         version = self.desired.version if self.desired else Version("", "")
         return {
             "desired": dict(self.desired.values) if self.desired else None,
@@ -113,7 +113,7 @@ class Record:
             "accepted": dict(self.accepted.values) if self.accepted else None,
             "accepted_version": _version_fields(self.accepted),
             "pending": dict(self.pending),
-            "refused": {key: _refusal_fields(each) for key, each in self.refused.items()},
+            "refused": {key: _refusal_fields(refusal) for key, refusal in self.refused.items()},
             "created": self.created,
             "marker_id": self.marker_id,
             "parts_done": sorted(self.parts.done),
@@ -133,7 +133,7 @@ class Record:
             desired,
             _accepted_from(fields),
             pending,
-            {key: _refusal_from(each) for key, each in fields["refused"].items()},
+            {key: _refusal_from(refusal) for key, refusal in fields["refused"].items()},
             fields["created"],
             fields["marker_id"],
             Parts(frozenset(fields["parts_done"]), frozenset(fields["parts_refused"])),

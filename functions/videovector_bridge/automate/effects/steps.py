@@ -185,16 +185,16 @@ def _ended(record: Record, key: str, claimed_until: float) -> Record:
     return replace(record, pending=_without(record.pending, key))
 
 
-def _newest(one: State | None, other: State) -> State:
-    return other if one is None or other.version > one.version else one
+def _newest(known: State | None, other: State) -> State:
+    return other if known is None or other.version > known.version else known
 
 
 def _prune(record: Record, now: float) -> Record:
     """Remove the events that Pub/Sub no longer has."""
     oldest = now - RETENTION_SECONDS
     pending = {key: until for key, until in record.pending.items() if until > oldest}
-    recent = sorted(record.refused.items(), key=lambda each: each[1].at)[-MAX_REFUSED:]
-    refused = {key: each for key, each in recent if each.at > oldest}
+    recent = sorted(record.refused.items(), key=lambda item: item[1].at)[-MAX_REFUSED:]
+    refused = {key: refusal for key, refusal in recent if refusal.at > oldest}
     return replace(record, pending=pending, refused=refused)
 
 
@@ -202,13 +202,13 @@ def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name != key}
 
 
-def error_of(refusal: Refusal) -> PermanentError:
-    """The error that a refusal represents."""
+def to_error(refusal: Refusal) -> PermanentError:
+    """Return the error that a refusal represents."""
     return PermanentError(refusal.detail, owner=refusal.owner, code=refusal.code)
 
 
-def refusal_of(
+def to_refusal(
     error: PermanentError, now: float, *, reported: bool = False, restore: bool = True
 ) -> Refusal:
-    """The refusal that a `PermanentError` represents."""
+    """Return the refusal that a `PermanentError` represents."""
     return Refusal(error.code, str(error)[:_MAX_DETAIL], error.owner, now, reported, restore)

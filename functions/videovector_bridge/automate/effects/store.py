@@ -37,9 +37,9 @@ class StoredRecord:
         self._keep_seconds = keep_seconds
         self._timeout = timeout
         self._sleep = sleep
-        self._known: Document | None = None
-        # The target of a single event usually has no record yet: save the read.
-        self._unread = keep_seconds is not None
+        self._document: Document | None = None
+        # The target of a single event usually has no record before its first write: save the read.
+        self._assume_missing = keep_seconds is not None
 
     def change(self, step: Step) -> Record | None:
         """Repeat `step` until its result is stored. Returns the result.
@@ -47,18 +47,18 @@ class StoredRecord:
         Raises `BackendError`, and every error of the step.
         """
         for number in range(_TRIES):
-            known = self._read()
-            record = None if known is None else Record.from_fields(known.fields)
+            document = self._read()
+            record = None if document is None else Record.from_fields(document.fields)
             changed = step(record)
-            if changed is None or (changed == record and known is not None):
+            if changed is None or (changed == record and document is not None):
                 return changed
-            self._known = None
+            self._document = None
             try:
-                self._known = self._documents.write(
+                self._document = self._documents.write(
                     COLLECTION,
                     self._target,
-                    changed.fields(),
-                    replaces=known,
+                    changed.to_fields(),
+                    replaces=document,
                     timeout=self._timeout,
                     keep_seconds=self._keep_seconds,
                 )
@@ -71,7 +71,7 @@ class StoredRecord:
         )
 
     def _read(self) -> Document | None:
-        if self._known is None and not self._unread:
-            self._known = self._documents.read(COLLECTION, self._target, timeout=self._timeout)
-        self._unread = False
-        return self._known
+        if self._document is None and not self._assume_missing:
+            self._document = self._documents.read(COLLECTION, self._target, timeout=self._timeout)
+        self._assume_missing = False
+        return self._document

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
-from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.names import safe_name
 from videovector_bridge.backends.ports import Timeout, seconds_left
 from videovector_bridge.errors import BackendError, OutOfTimeError
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from videovector_bridge.backends.document_limits import check_document
 from videovector_bridge.backends.embedded.database import Database
-from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.names import safe_name
 from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import ConflictError
 

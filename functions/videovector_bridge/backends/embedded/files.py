@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from videovector_bridge.backends.embedded.database import Database
-from videovector_bridge.backends.file_names import check_file_name
+from videovector_bridge.backends.names import check_file_name
 from videovector_bridge.backends.ports import StoredFile, Timeout
 from videovector_bridge.errors import BackendError, ConflictError
 

@@ -1,8 +1,12 @@
-"""Topics as one table of messages, whose ids are in the order of publishing."""
+"""Topics as one table of messages, whose ids are in the order of publishing.
+
+Functions publish with `SqliteTopics`; the local stack and the command line read with `MessageLog`.
+"""
 
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from videovector_bridge.backends.embedded.database import Database
@@ -59,3 +63,47 @@ class SqliteTopics:
         operation = f"Publishing {len(rows)} messages to {name}"
         with self._messages.transaction(operation, timeout, write=True) as connection:
             connection.executemany(_INSERT, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A published message. Ids increase in the order of publishing, over all topics.
+
+    `published_at` is Unix time in seconds.
+    """
+
+    id: int
+    message: Message
+    published_at: float
+
+
+class MessageLog:
+    """The messages of an embedded folder. It keeps its connections open: reuse it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._messages = open_messages(folder)
+
+    def read(
+        self, topic: str, after_id: int = 0, limit: int = 1_000, *, timeout: float = 10.0
+    ) -> list[StoredMessage]:
+        """Return at most `limit` messages of `topic` with an id above `after_id`, oldest first.
+
+        Only one process publishes at a time, so a later message never has a smaller id.
+        Raises `BackendError` if the file cannot be read within `timeout` seconds.
+        """
+        with self._messages.transaction(f"Reading topic {topic}", timeout, write=False) as database:
+            rows = database.execute(
+                "SELECT id, data, attributes, ordering_key, published_at FROM messages"
+                " WHERE topic = ? AND id > ? ORDER BY id LIMIT ?",
+                (topic_id(topic), after_id, limit),
+            ).fetchall()
+        return [
+            StoredMessage(id_, Message(data, json.loads(attributes), ordering_key), published_at)
+            for id_, data, attributes, ordering_key, published_at in rows
+        ]
+
+    def topics(self, *, timeout: float = 10.0) -> list[str]:
+        """Return the short ids of all topics, sorted."""
+        with self._messages.transaction("Listing topics", timeout, write=False) as database:
+            rows = database.execute("SELECT DISTINCT topic FROM messages ORDER BY topic").fetchall()
+        return [name for (name,) in rows]

@@ -25,7 +25,7 @@ from videovector_bridge.backends.gcp.firestore_values import (
     time_value,
 )
 from videovector_bridge.backends.gcp.retry import Retry
-from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.names import safe_name
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Document, Timeout
 from videovector_bridge.errors import ConflictError, UnstorableError

@@ -6,9 +6,9 @@ from typing import Any
 
 from google.api_core import exceptions as google_errors
 
-from videovector_bridge.backends.file_names import check_file_name
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.gcp.storage_client import explain, open_client, read_object
+from videovector_bridge.backends.names import check_file_name
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import StoredFile, Timeout
 from videovector_bridge.errors import ConflictError

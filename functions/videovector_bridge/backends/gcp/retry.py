@@ -75,14 +75,14 @@ class Retry:
         once for such errors, and at the end of `timeout` for the others; `OutOfTimeError` if no
         attempt failed by itself: the time ended before the first attempt, or during the only one.
         """
-        allowed: float | None = None
+        seconds_left = self._countdown(timeout)
+        allowed = max(0.0, seconds_left())
         attempts = 0
         last: Exception | None = None
         cut_off = True
 
         def attempt_once(left: float) -> T:
-            nonlocal allowed, attempts, last, cut_off
-            allowed = left if allowed is None else allowed
+            nonlocal attempts, last, cut_off
             if left <= 0:
                 raise _NoTimeLeftError
             attempts += 1
@@ -100,7 +100,7 @@ class Retry:
         try:
             return call_with_retries(
                 attempt_once,
-                seconds_left=self._countdown(timeout),
+                seconds_left=seconds_left,
                 least_wait=lambda error: 0.0 if isinstance(error, _RETRYABLE) else None,
                 backoff=Backoff(self.base, self.cap, self.sleep, self.random),
                 attempts=self.attempts,
@@ -110,7 +110,7 @@ class Retry:
         reason = "no time was left to try" if last is None else describe(last)
         kind = OutOfTimeError if cut_off else BackendError
         raise kind(
-            f"{operation} did not succeed within {allowed or 0.0:.3g} s ({attempts} attempts); "
+            f"{operation} did not succeed within {allowed:.3g} s ({attempts} attempts); "
             f"the last: {reason}"
         ) from last
 

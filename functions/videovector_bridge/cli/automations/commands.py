@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from videovector_bridge.automate.automations.schema import schema_text
+from videovector_bridge.automate.automations.schema import render_schema
 from videovector_bridge.automate.check.check import check_automations
 from videovector_bridge.automate.mistakes import Mistake
 from videovector_bridge.automate.plan import Automation, AutomationPlan, Verdict, plan
 from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations.event_files import parse_event, split_events
-from videovector_bridge.cli.automations.filters import filters_command
+from videovector_bridge.cli.automations.filters_command import filters_command
 from videovector_bridge.cli.automations.input_files import (
     FILE_HELP,
     File,
@@ -69,13 +69,13 @@ def check_command(
             {
                 "file": file,
                 "automations": result.automations,
-                "mistakes": [_mistake_to_json(each) for each in result.mistakes],
-                "warnings": [_mistake_to_json(each) for each in result.warnings],
+                "mistakes": [_mistake_to_json(mistake) for mistake in result.mistakes],
+                "warnings": [_mistake_to_json(warning) for warning in result.warnings],
             }
         )
     else:
-        for each in (*result.mistakes, *result.warnings):
-            typer.echo(redact(str(each)))
+        for mistake in (*result.mistakes, *result.warnings):
+            typer.echo(redact(str(mistake)))
         print_message(
             f"{_count(result.automations, 'automation')}: "
             f"{_count(len(result.mistakes), 'mistake')}, "
@@ -115,8 +115,8 @@ def dry_run_command(
         print_json({"outcomes": rows, "bad": bad, "totals": totals})
     else:
         print_table(_COLUMNS, [_to_table_row(row) for row in rows])
-        for each in bad:
-            print_message(f"Line {each['line']}: is not an event ({each['code']}): {each['what']}")
+        for line in bad:
+            print_message(f"Line {line['line']}: is not an event ({line['code']}): {line['what']}")
         print_message(
             f"{_count(count, 'event')}: {_count(totals['effect'], 'effect')}, "
             f"{totals['rejected']} rejected, {totals['overruled']} overruled; "
@@ -131,9 +131,9 @@ def _plan_rows(
 ) -> list[dict[str, Any]]:
     """Return the outcome of every automation that applies to an event."""
     return [
-        {"event_id": received.fields["event_id"], **_to_json(each)}
-        for each in plan(automations, received)
-        if each.outcome != "none"
+        {"event_id": received.fields["event_id"], **_to_json(automation_plan)}
+        for automation_plan in plan(automations, received)
+        if automation_plan.outcome != "none"
     ]
 
 
@@ -168,27 +168,33 @@ def explain_command(
         raise typer.Exit(FAILED) from None
     planned = plan(automations, received)
     if as_json:
-        shown = [_to_json(each) | {"verdict": _verdict_to_json(each.verdict)} for each in planned]
-        print_json({"event": received.fields, "automations": shown})
+        plans = [
+            _to_json(automation_plan) | {"verdict": _verdict_to_json(automation_plan.verdict)}
+            for automation_plan in planned
+        ]
+        print_json({"event": received.fields, "automations": plans})
         return
-    for each in planned:
-        print_fields(_explain(each, received))
+    for automation_plan in planned:
+        print_fields(_explain(automation_plan, received))
         typer.echo()
 
 
 def _explain(planned: AutomationPlan, received: ReceivedEvent) -> list[tuple[str, object]]:
-    """Return names and values to print; None for what the decision did not need."""
+    """Return names and values to print; None for values that the decision did not need."""
     automation, verdict, event = planned.automation, planned.verdict, received.fields
     decided_by = verdict.decided_by if verdict else "condition"
-    shown = _to_json(planned)
-    rejection, fields = shown["rejection"], shown["fields"]
+    values = _to_json(planned)
+    rejection, fields = values["rejection"], values["fields"]
     types = f"fits {verdict.glob}" if verdict and verdict.glob else "fits none"
     return [
         ("automation", automation.name),
         ("outcome", planned.outcome if not planned.overruled_by else "none: overruled"),
         ("type", f"{event['event_type']} {types} of {', '.join(automation.on)}"),
-        ("channel", None if decided_by == "type" else _channel(automation, event["channel"])),
-        ("condition", None if decided_by in ("type", "channel") else _condition(planned)),
+        (
+            "channel",
+            None if decided_by == "type" else _explain_channel(automation, event["channel"]),
+        ),
+        ("condition", None if decided_by in ("type", "channel") else _explain_condition(planned)),
         ("action", None if fields is None else automation.action),
         ("fields", None if fields is None else orjson.dumps(fields).decode()),
         ("target", planned.state and planned.state.target),
@@ -197,14 +203,14 @@ def _explain(planned: AutomationPlan, received: ReceivedEvent) -> list[tuple[str
     ]
 
 
-def _channel(automation: Automation, channel: str) -> str:
+def _explain_channel(automation: Automation, channel: str) -> str:
     if not automation.channel:
         return f"{channel} fits: the automation names none"
     fits = automation.channel == channel
     return f"{channel} fits" if fits else f"{channel} is not {automation.channel}"
 
 
-def _condition(planned: AutomationPlan) -> str | None:
+def _explain_condition(planned: AutomationPlan) -> str | None:
     if planned.automation.when is None:
         return None
     source, verdict = planned.automation.when.source, planned.verdict
@@ -235,7 +241,7 @@ def _to_json(planned: AutomationPlan) -> dict[str, Any]:
 @app.command("schema", epilog=EXIT_STATUSES)
 def schema_command() -> None:
     """Print the JSON Schema of automations files, for editors."""
-    typer.echo(schema_text(), nl=False)
+    typer.echo(render_schema(), nl=False)
 
 
 def _count(number: int, word: str) -> str:

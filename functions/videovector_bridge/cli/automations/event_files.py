@@ -1,4 +1,4 @@
-"""Parse events from a file into what a subscriber would receive. All functions are pure.
+"""Parse events from a file, as a subscriber would receive them. All functions are pure.
 
 An event is the JSON of the stream, the body of a webhook delivery, or a message as `gcloud pubsub
 subscriptions pull --format=json` prints it.
@@ -29,7 +29,7 @@ def split_events(content: bytes) -> Iterator[tuple[int, bytes]]:
         yield from ((number, line) for number, line in lines if line.strip())
         return
     if isinstance(document, list):
-        yield from ((number, orjson.dumps(each)) for number, each in enumerate(document, 1))
+        yield from ((number, orjson.dumps(event)) for number, event in enumerate(document, 1))
     else:
         yield 1, content
 

@@ -6,12 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
-from videovector_bridge.automate.automations.reader import read_automations
+from videovector_bridge.automate.automations.reader import SHIPPED, read_automations
 from videovector_bridge.automate.plan import Automation
 from videovector_bridge.errors import SettingsError
 
 _STDIN = "-"
-_SHIPPED = Path(__file__).resolve().parents[3] / "automations.toml"
 
 FILE_HELP: Final = "The automations file. Default: AUTOMATIONS_FILE, or the deployed file."
 File = Annotated[str, typer.Option("--file", metavar="FILE", help=FILE_HELP)]
@@ -37,7 +36,7 @@ def read_text(file: str) -> str:
 
 def choose_file(file: str, environ: Mapping[str, str]) -> str:
     """Return the path of the automations file: `file`, `AUTOMATIONS_FILE` or the deployed file."""
-    return file or environ.get("AUTOMATIONS_FILE", "").strip() or _shorten(_SHIPPED)
+    return file or environ.get("AUTOMATIONS_FILE", "").strip() or _shorten(SHIPPED)
 
 
 def read_chosen_file(file: str, environ: Mapping[str, str]) -> tuple[Automation, ...]:
@@ -47,6 +46,6 @@ def read_chosen_file(file: str, environ: Mapping[str, str]) -> tuple[Automation,
 
 
 def _shorten(path: Path) -> str:
-    """The path relative to the current folder, if it is inside."""
+    """Return the path relative to the current folder, if it is inside."""
     folder = Path.cwd()
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)

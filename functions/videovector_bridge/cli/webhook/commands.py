@@ -13,7 +13,7 @@ from videovector_bridge.cli import options
 from videovector_bridge.cli.context import CommandContext
 from videovector_bridge.cli.errors import EXIT_STATUSES, FAILED
 from videovector_bridge.cli.output import print_fields, print_json, print_message, print_table
-from videovector_bridge.cli.webhook.deliveries import deliveries_command
+from videovector_bridge.cli.webhook.deliveries_command import deliveries_command
 from videovector_bridge.cli.webhook.delivery_check import await_test_event
 from videovector_bridge.cli.webhook.ensure import ensure
 from videovector_bridge.cli.webhook.secret_rotator import SecretRotator

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from videovector_bridge.api import SentTest
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.webhook.topic_watch import Watch
 from videovector_bridge.events import TYPE_PREFIX
-from videovector_bridge.ingest.delivery import NAMELESS, TEST
+from videovector_bridge.ingest.delivery import NAMELESS, TEST, quote_id
 
 _POLL_SECONDS = 2.0
 _ADVICE = {
@@ -37,7 +36,7 @@ class Arrival:
 def is_test_event(attributes: Mapping[str, str], webhook_id: str) -> bool:
     """Whether a message is a test event of this webhook, or of a webhook without an id."""
     source = attributes.get("ce-source", "").rpartition("/webhooks/")[2]
-    accepted = {quote(webhook_id, safe="!$&'()*+,;=:@"), NAMELESS}
+    accepted = {quote_id(webhook_id), NAMELESS}
     return attributes.get("ce-type") == TYPE_PREFIX + TEST and source in accepted
 
 

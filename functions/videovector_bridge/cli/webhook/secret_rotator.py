@@ -1,7 +1,7 @@
 """Request webhook secrets without losing one: announce the request, then store the response.
 
-When the process dies in between, the store shows the unfinished request, and the next run repeats
-it.
+If the process dies between the two, the next run finds the announcement in the store and repeats
+the request.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
 from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec, display_name
 from videovector_bridge.errors import SettingsError
 
-# Longer than all retries of a request, plus the time to notice a failed run and start another.
+# Enough for all retries of a request, and for a person to notice a failed run and start another.
 _ANNOUNCED_SECONDS = 900.0
 # How often to request a secret when other processes write to the store at the same time.
 _ROUNDS = 3
@@ -32,7 +32,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class SecretRotator:
-    """Keeps the secrets of the webhook `name` in a store. `notify` prints a message."""
+    """Requests and stores the secrets of the webhook `name`. `notify` prints a message."""
 
     name: str
     store: SecretStore
@@ -71,7 +71,7 @@ class SecretRotator:
                 events=spec.events,
                 index_ids=spec.index_ids,
                 metadata=spec.metadata,
-                idempotency_key=_idempotency_key("create", nonce, content),
+                idempotency_key=_build_key("create", nonce, content),
             )
             created.append(webhook)
             return secret
@@ -90,7 +90,7 @@ class SecretRotator:
         """
 
         def request(nonce: str) -> NewSecret:
-            key = _idempotency_key("rotate", nonce, webhook_id)
+            key = _build_key("rotate", nonce, webhook_id)
             return client.rotate_secret(webhook_id, idempotency_key=key)
 
         with self.store.lock():
@@ -146,21 +146,21 @@ class SecretRotator:
         stored, now = self.load(), self.now()
         is_stored = stored.secrets.current(now)[:1] == (new.value,) and not stored.request
         if is_stored:
-            return _last_end(stored, now)  # by a run that received the same response
+            return _find_last_end(stored, now)  # by a run that received the same response
         if stored.request != announced.request:
             return None
         updated = stored.with_secret(new.webhook_id, new.value, now, grace_seconds)
         if not self.store.write(updated.render()):
             return None
-        return _last_end(updated, now)
+        return _find_last_end(updated, now)
 
 
-def _last_end(stored: StoredSecrets, now: datetime) -> datetime:
-    """The end of the old secret that ends last."""
-    return max((each.until for each in stored.secrets.secrets if each.until), default=now)
+def _find_last_end(stored: StoredSecrets, now: datetime) -> datetime:
+    """Return the end of the old secret that ends last."""
+    return max((secret.until for secret in stored.secrets.secrets if secret.until), default=now)
 
 
-def _idempotency_key(action: str, nonce: str, content: str) -> str:
-    """The idempotency key of a request. Another content is another request."""
+def _build_key(action: str, nonce: str, content: str) -> str:
+    """Build the idempotency key of a request. Another content is another request."""
     digest = hashlib.sha256(f"{action}\n{nonce}\n{content}".encode()).hexdigest()
     return f"videovector-bridge-{action}-{digest}"

@@ -33,7 +33,7 @@ class SecretStore(Protocol):
         ...
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keep other commands from writing, if the store can."""
+        """Prevent other commands from writing during the block, if the store can."""
         ...
 
     def check_writable(self) -> None:
@@ -85,7 +85,7 @@ class FileStore:
             raise SettingsError([problem]) from None
 
     def write(self, text: str) -> bool:
-        """Replace the file. Always True, because `lock` keeps others from writing."""
+        """Replace the file. Always True, because `lock` prevents other writers."""
         try:
             self._replace(text)
         except OSError as error:
@@ -94,7 +94,7 @@ class FileStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Wait for the lock and hold it. The lock of a process that dies is released."""
+        """Acquire the lock for the block. The system releases the lock of a process that dies."""
         path = self._path.resolve()
         try:
             lock = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)

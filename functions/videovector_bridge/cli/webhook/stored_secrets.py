@@ -56,7 +56,7 @@ class StoredSecrets:
         return lines + self.secrets.render()
 
     def has_secret_of(self, webhook_id: str, now: datetime) -> bool:
-        """Whether the newest secret is this webhook's. A secret without an owner counts as its."""
+        """Whether the newest secret is this webhook's. A secret without an owner counts too."""
         return (
             bool(self.secrets.current(now))
             and not self.request
@@ -80,7 +80,7 @@ class StoredSecrets:
         return replace(self, secrets=secrets, name=name, request=nonce, requested_at=requested_at)
 
     def without_request(self) -> Self:
-        """Forget the unfinished request, so that the next one gets another nonce."""
+        """Remove the unfinished request, so that the next one gets another nonce."""
         return replace(self, request="", requested_at=None)
 
     def with_secret(

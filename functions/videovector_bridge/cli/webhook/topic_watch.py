@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from videovector_bridge.backends.embedded.message_log import MessageLog
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.settings.cli import WatchedTopic
 
 _POLL_SECONDS = 0.1
@@ -65,7 +65,7 @@ def open_watch(watched: WatchedTopic) -> Iterator[Watch]:
 
 
 def topic_path(watched: WatchedTopic) -> str:
-    """The full name of the topic, `projects/P/topics/T`."""
+    """Return the full name of the topic, `projects/P/topics/T`."""
     if "/" in watched.topic:
         return watched.topic
     return f"projects/{watched.backend.project}/topics/{watched.topic}"

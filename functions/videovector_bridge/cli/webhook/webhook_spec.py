@@ -51,7 +51,7 @@ class Plan:
 
 
 def display_name(name: str) -> str:
-    """The name under which VideoVector lists a webhook of the bridge. Its prefix is reserved."""
+    """Return the name under which VideoVector lists the webhook. Its prefix is reserved."""
     return f"{MANAGER}:{name}"
 
 
@@ -169,7 +169,7 @@ def split_words(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _normalize_url(url: str) -> str:
-    """The URL as servers write it: host in lower case, no default port, a path."""
+    """Write the URL as servers do: host in lower case, no default port, a path."""
     try:
         parts = urlsplit(url)
         port = parts.port

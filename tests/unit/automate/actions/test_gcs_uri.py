@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.actions.gcs_uri import allowed_uri
+from videovector_bridge.automate.actions.gcs_uri import parse_allowed_uri
 from videovector_bridge.errors import PermanentError
 
 ALLOWED = frozenset({"allowed"})
@@ -23,7 +23,7 @@ ALLOWED = frozenset({"allowed"})
 )
 def test_addresses_in_allowed_buckets_are_allowed(gcs_uri: str) -> None:
     """Object names may have nearly any character."""
-    assert allowed_uri(gcs_uri, ALLOWED) == ("allowed", gcs_uri.removeprefix("gs://allowed/"))
+    assert parse_allowed_uri(gcs_uri, ALLOWED) == ("allowed", gcs_uri.removeprefix("gs://allowed/"))
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_addresses_in_allowed_buckets_are_allowed(gcs_uri: str) -> None:
 def test_no_other_address_is(gcs_uri: str) -> None:
     """A URI with another reading is refused."""
     with pytest.raises(PermanentError):
-        allowed_uri(gcs_uri, ALLOWED)
+        parse_allowed_uri(gcs_uri, ALLOWED)
     with pytest.raises(PermanentError):
-        allowed_uri("gs://allowed/x", frozenset())
+        parse_allowed_uri("gs://allowed/x", frozenset())
 
 
 @given(st.text(alphabet="gs:/alowed.@\\?#%\n\x00 AÅ", max_size=30) | st.text(max_size=20))
@@ -70,7 +70,7 @@ def test_any_text_is_an_allowed_address_or_refused(text: str) -> None:
     """A valid URI has an allowed bucket, and no `.`, `..` or control character."""
     for candidate in (text, "gs://allowed" + text, "gs://allowed/" + text):
         try:
-            uri = allowed_uri(candidate, ALLOWED)
+            uri = parse_allowed_uri(candidate, ALLOWED)
         except PermanentError:
             continue
         assert candidate == f"gs://{uri.bucket}/{uri.name}"

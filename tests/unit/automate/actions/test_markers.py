@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.action import MAX_STATE_BYTES, Cause, TargetState, checked_state
+from videovector_bridge.automate.action import MAX_STATE_BYTES, Cause, TargetState, check_state
 from videovector_bridge.automate.actions import markers
 from videovector_bridge.automate.received import parse_event
 from videovector_bridge.errors import PermanentError
@@ -25,7 +25,7 @@ def marker(fields: Mapping[str, Any]) -> TargetState:
         stated_time="2026-01-01T00:00:00Z",
         now=datetime(2026, 1, 1, tzinfo=UTC),
     )
-    return checked_state(markers.UPSERT.target_state(fields, Cause("a", received)))
+    return check_state(markers.UPSERT.target_state(fields, Cause("a", received)))
 
 
 def test_the_body_holds_what_was_given() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.event_messages import nested
-from videovector_bridge.automate.actions.search import match_key, trimmed
+from videovector_bridge.automate.actions.search import match_key, trim_match
 
 
 def test_a_match_without_an_id_is_named_by_its_place() -> None:
@@ -39,7 +39,7 @@ def test_what_no_message_holds_is_left_out(large: object) -> None:
     """A match is published without its pictures, wherever they are."""
     match = {"result_id": "r", "large": large, "text_content": "y" * 19_990}
 
-    assert trimmed(match) == {"result_id": "r", "text_content": "y" * 19_990}
+    assert trim_match(match) == {"result_id": "r", "text_content": "y" * 19_990}
 
 
 def test_a_match_of_many_fields_is_cut_down_to_its_identity() -> None:
@@ -47,4 +47,4 @@ def test_a_match_of_many_fields_is_cut_down_to_its_identity() -> None:
     pad = {f"field_{number}": "x" * 15_000 for number in range(100)}
     identity = {"result_id": "r", "result_type": "segment", "video_id": "v", "start_time": 1.5}
 
-    assert trimmed(pad | identity) == identity
+    assert trim_match(pad | identity) == identity

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from videovector_bridge.automate.actions.media_id import MAX_ID_CHARACTERS, media_id
+from videovector_bridge.automate.actions.media_id import MAX_ID_CHARACTERS, parse_media_id
 from videovector_bridge.errors import PermanentError
 
 
 @pytest.mark.parametrize("value", ["v", "../a b/ü", "v" * MAX_ID_CHARACTERS])
 def test_any_text_is_an_id(value: str) -> None:
     """VideoVector decides which ids are valid."""
-    assert media_id(value, "video_id") == value
+    assert parse_media_id(value, "video_id") == value
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_any_text_is_an_id(value: str) -> None:
 def test_what_is_no_id_is_rejected(value: Any, words: str) -> None:
     """The message names the object, the field and the problem."""
     with pytest.raises(PermanentError) as raised:
-        media_id(value, "segment_id")
+        parse_media_id(value, "segment_id")
 
     assert str(raised.value).startswith("There is no segment to act on: segment_id ")
     assert words in str(raised.value)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.automate.actions.snapshot import Rows, rows_by_video, snapshot
+from videovector_bridge.automate.actions.snapshot import Rows, build_snapshot, group_rows
 
 NO_MARKER = {"marker_id": None, "color": None, "note": None, "updated_at": None}
 RED = {"marker_id": "m1", "color": "red", "note": "n", "updated_at": "2026-01-01T00:00:00Z"}
@@ -49,9 +49,9 @@ SEGMENTS = {
 
 def test_what_a_web_app_reads() -> None:
     """Status, runs, counts of segments and markers, without pictures."""
-    rows = rows_by_video(["v1"], [VIDEO], [STATUS], [SEGMENTS])["v1"]
+    rows = group_rows(["v1"], [VIDEO], [STATUS], [SEGMENTS])["v1"]
 
-    assert snapshot("v1", rows) == {
+    assert build_snapshot("v1", rows) == {
         "video_id": "v1",
         "found": True,
         "title": "A title",
@@ -74,10 +74,10 @@ def test_what_a_web_app_reads() -> None:
 
 def test_a_video_that_videovector_does_not_know() -> None:
     """The document has `found: false`, and the same form."""
-    document = snapshot("v1", Rows())
+    document = build_snapshot("v1", Rows())
 
     assert document["found"] is False
-    assert document.keys() == snapshot("v1", Rows(VIDEO, STATUS, SEGMENTS)).keys()
+    assert document.keys() == build_snapshot("v1", Rows(VIDEO, STATUS, SEGMENTS)).keys()
     assert (document["status"], document["runs"], document["segments"]["total"]) == (None, [], 0)
 
 
@@ -86,7 +86,7 @@ def test_lists_are_bounded() -> None:
     status = STATUS | {"processing_status": [RUN] * 150}
     marked = {"segment_id": "s", "segment_status": "x", "marker": RED | {"note": "n" * 300}}
     segments = SEGMENTS | {"segments": [marked] * 700}
-    document = snapshot("v1", Rows(VIDEO, status, segments))
+    document = build_snapshot("v1", Rows(VIDEO, status, segments))
 
     assert (len(document["runs"]), document["runs_total"]) == (100, 150)
     assert (len(document["segment_markers"]), document["segment_markers_total"]) == (500, 700)
@@ -98,7 +98,7 @@ def test_lists_of_large_items_are_shorter() -> None:
     marked = {"marker": RED | {"note": "n" * 5_000}}
     segments = [marked | {"segment_id": str(number)} for number in range(700)]
     rows = Rows(VIDEO, {"processing_status": runs}, {"segments": segments})
-    document = snapshot("v1", rows)
+    document = build_snapshot("v1", rows)
 
     markers = document["segment_markers"]
     assert [each["segment_id"] for each in markers] == [str(n) for n in range(len(markers))]
@@ -112,7 +112,7 @@ def test_texts_are_cut() -> None:
     """A title and a note after 1,000 characters, a URI after 2,000, a word after 100."""
     long = "x" * 3_000
     marker = dict.fromkeys(RED, long)
-    document = snapshot("v1", Rows(dict.fromkeys(VIDEO, long) | {"marker": marker}))
+    document = build_snapshot("v1", Rows(dict.fromkeys(VIDEO, long) | {"marker": marker}))
 
     assert {name: len(value) for name, value in document.items() if isinstance(value, str)} == {
         "video_id": 2,
@@ -131,7 +131,7 @@ def test_segments_of_many_statuses() -> None:
     statuses: list[Any] = ["completed"] * 3 + ["failed"] * 2 + [None, ["x"], 5]
     statuses += [f"made up {number}" for number in range(100)]
     segments = [{"segment_status": each} for each in statuses]
-    counts = snapshot("v1", Rows(segments={"segments": segments}))["segments"]["by_status"]
+    counts = build_snapshot("v1", Rows(segments={"segments": segments}))["segments"]["by_status"]
 
     assert len(counts) == 21
     assert Counter(counts).total() == len(segments)
@@ -146,7 +146,7 @@ def test_what_is_no_text_is_null_where_text_is_documented(odd: Any) -> None:
     video = dict.fromkeys(VIDEO, odd)
     run = dict.fromkeys(RUN, odd)
     marked = {"segment_id": odd, "marker": {"marker_id": odd, "color": "red"}}
-    document = snapshot(
+    document = build_snapshot(
         "v1",
         Rows(video, {"processing_status": [run]}, {"run_id": odd, "segments": [marked]}),
     )
@@ -164,7 +164,7 @@ def test_what_is_no_text_is_null_where_text_is_documented(odd: Any) -> None:
 def test_what_is_no_count_is_null_where_a_count_is_documented(odd: Any) -> None:
     """A count is a whole number that a document and JavaScript can represent."""
     status = {"processing_status": [RUN | {"total_segments": odd}]}
-    (run,) = snapshot("v1", Rows(status=status))["runs"]
+    (run,) = build_snapshot("v1", Rows(status=status))["runs"]
 
     assert (run["total_segments"], run["successful_segments"]) == (None, 2)
 
@@ -173,14 +173,14 @@ def test_what_is_no_count_is_null_where_a_count_is_documented(odd: Any) -> None:
 def test_lists_of_no_objects_are_empty(odd: Any) -> None:
     """Of segments and of runs."""
     rows = Rows(VIDEO, {"processing_status": odd}, {"segments": odd})
-    document = snapshot("v1", rows)
+    document = build_snapshot("v1", rows)
 
     assert (document["runs"], document["runs_total"], document["segments"]["total"]) == ([], 0, 0)
 
 
 def test_each_row_is_that_of_its_video() -> None:
     """In any order, and with missing rows."""
-    rows = rows_by_video(["a", "b"], [{"video_id": "b"}], [{"video_id": "a"}], [])
+    rows = group_rows(["a", "b"], [{"video_id": "b"}], [{"video_id": "a"}], [])
 
     assert rows == {
         "a": Rows(status={"video_id": "a"}),
@@ -191,7 +191,7 @@ def test_each_row_is_that_of_its_video() -> None:
 @pytest.mark.parametrize("odd", [{}, {"video_id": None}, {"video_id": ["a"]}, {"video_id": {}}])
 def test_a_row_of_no_video_is_ignored(odd: dict[str, Any]) -> None:
     """The row is ignored, and the others keep their videos."""
-    rows = rows_by_video(["a"], [odd, {"video_id": "a"}], [odd], [{"video_id": "a"}, odd])
+    rows = group_rows(["a"], [odd, {"video_id": "a"}], [odd], [{"video_id": "a"}, odd])
 
     assert rows == {"a": Rows(video={"video_id": "a"}, segments={"video_id": "a"})}
 
@@ -258,7 +258,7 @@ def test_any_rows_give_a_document_that_firestore_holds(
     video: dict[str, Any], status: dict[str, Any], segments: dict[str, Any]
 ) -> None:
     """Less than 500,000 bytes, at most 4 levels, whole numbers of 64 bits, short names."""
-    document = snapshot("v" * 1_000, Rows(video, status, segments))
+    document = build_snapshot("v" * 1_000, Rows(video, status, segments))
 
     assert len(orjson.dumps(document)) < 500_000  # which refuses larger numbers, too
     assert levels(document) <= 4
@@ -271,7 +271,7 @@ def test_the_largest_document_is_below_its_limit() -> None:
     marker = dict.fromkeys(RED, costly)
     segment = {"segment_id": costly, "marker": marker}
     segments = [segment | {"segment_status": f"{n:02}{costly}"} for n in range(600)]
-    document = snapshot(
+    document = build_snapshot(
         "\x01" * 1_000,
         Rows(
             dict.fromkeys(VIDEO, costly) | {"marker": marker},
@@ -286,6 +286,6 @@ def test_the_largest_document_is_below_its_limit() -> None:
 @pytest.mark.parametrize("status", [None, "processing"])
 def test_the_status_helper_goes_before_the_details(status: str | None) -> None:
     """Its status is more specific."""
-    document = snapshot("v1", Rows(VIDEO | {"status": "processed"}, {"status": status}))
+    document = build_snapshot("v1", Rows(VIDEO | {"status": "processed"}, {"status": status}))
 
     assert document["status"] == (status or "processed")

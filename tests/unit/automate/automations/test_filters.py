@@ -8,7 +8,12 @@ import pytest
 from infra.local.topology import FILE
 from tests.support.commands import run_command
 from tests.support.pubsub_filter import lets_through
-from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES, NOTHING, filters
+from videovector_bridge.automate.actions import ACTIONS
+from videovector_bridge.automate.automations.filters import (
+    MAX_FILTER_BYTES,
+    NOTHING,
+    derive_filters,
+)
 from videovector_bridge.automate.automations.reader import read_automations
 
 
@@ -19,7 +24,7 @@ def filter_of(*ons: list[str], channel: str = "") -> str:
         '[automation.upsert_marker]\ntarget_type = "run"\ntarget_id = "r"\n'
         for number, on in enumerate(ons)
     )
-    return filters(read_automations(text, "a.toml"))["upsert_marker"]
+    return derive_filters(read_automations(text, "a.toml"))["upsert_marker"]
 
 
 def test_each_type_is_named() -> None:
@@ -104,8 +109,7 @@ def test_an_action_that_is_not_known_is_named(tmp_path: Path) -> None:
     assert ran.status == 2
     assert (
         "function 'upsert-markers' has the action 'upsert_markers', which is not known; known are "
-        "upsert_marker, delete_marker, issue_signed_url, store_preview, snapshot_media, search; "
-        "did you mean upsert_marker?"
+        f"{', '.join(ACTIONS)}; did you mean upsert_marker?"
     ) in ran.err
     assert "function 'run-searches' has the action 5, which is not known; known are " in ran.err
     assert "KeyError" not in ran.err

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.automation_problems import BAD_LINES, problems, read
 from tests.support.automations import GOOD, SHIPPED
+from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.automate.cel.event_values import EventValues
 from videovector_bridge.errors import PermanentError
@@ -215,16 +216,15 @@ def test_an_action_must_be_there_once_and_known() -> None:
     assert reported == [
         (
             "a.toml:2: automation 'none': automation: there must be exactly one action: "
-            "upsert_marker, delete_marker, issue_signed_url, store_preview, snapshot_media, search"
+            f"{', '.join(ACTIONS)}"
         ),
         (
             "a.toml:9: automation 'unknown': set_marker: is not known; known are name, on, "
-            "channel, when, upsert_marker, delete_marker, issue_signed_url, store_preview, "
-            "snapshot_media, search; did you mean upsert_marker?"
+            f"channel, when, {', '.join(ACTIONS)}; did you mean upsert_marker?"
         ),
         (
             "a.toml:6: automation 'unknown': automation: there must be exactly one action: "
-            "upsert_marker, delete_marker, issue_signed_url, store_preview, snapshot_media, search"
+            f"{', '.join(ACTIONS)}"
         ),
         (
             "a.toml:16: automation 'two': issue_signed_url: there must be exactly one action, not "
@@ -258,7 +258,7 @@ def test_names_must_differ() -> None:
         ("[[automation]\n", "a.toml:1: is not TOML: Expected ']]'"),
         ('\n[automation]\nname = "x"\n', "a.toml:2: automation: must be written [[automation]]"),
         ("automation = [1]\n", "a.toml:1: automation: must be written [[automation]]"),
-        ("\n[[automations]]\n", "a.toml:2: automations: is not known; the file holds [[auto"),
+        ("\n[[automations]]\n", "a.toml:2: automations: is not known; the file has only [[auto"),
         ("name = 'x'\n", "a.toml:1: name: is not known"),
         ("a = " + "[" * 5_000 + "]" * 5_000, "a.toml:1: is not TOML"),
         ("a = " + "1" * 5_000, "a.toml:1: is not TOML: Exceeds the limit"),

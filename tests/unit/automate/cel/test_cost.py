@@ -17,14 +17,14 @@ from videovector_bridge.errors import PermanentError
 def cost(source: str, **payload: Any) -> int:
     """The cost of an expression for an event with this payload."""
     expression = compile_expression(source)
-    return expression.cost.of(EventValues({"payload": payload}).excerpt(expression.paths))
+    return expression.cost.estimate(EventValues({"payload": payload}).extract(expression.paths))
 
 
 def cost_by_size(source: str, items: int, weight: int) -> int:
     """The cost of an expression if each list that it uses has this size."""
     expression = compile_expression(source)
     sizes = {path: Size(weight, items) for path in expression.paths}
-    return expression.cost.of(Excerpt({}, sizes, weight * len(sizes)))
+    return expression.cost.estimate(Excerpt({}, sizes, weight * len(sizes)))
 
 
 ROW = 55  # what an object with seven fields weighs

@@ -30,7 +30,7 @@ FIELDS: dict[str, Any] = {
 
 def taken(source: str) -> Excerpt:
     """The excerpt that an expression uses of the event above."""
-    return EventValues(FIELDS).excerpt(compile_expression(source).paths)
+    return EventValues(FIELDS).extract(compile_expression(source).paths)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_length_of_a_value_is_that_of_its_longest_list_or_object() -> None:
     """At any level."""
     values = EventValues({"payload": {"a": [1, {"b": 1, "c": [1, 2, 3, None, 5]}]}})
 
-    assert values.excerpt((("payload", "a"),)).sizes["payload", "a"].length == 5
+    assert values.extract((("payload", "a"),)).sizes["payload", "a"].length == 5
 
 
 def test_nothing_of_the_event_is_changed() -> None:
@@ -156,13 +156,13 @@ def test_texts_are_rendered_only_when_they_are_asked_for(conversions: list[Any])
 def test_conversions_are_forgotten_before_they_take_too_much_memory() -> None:
     """Many expressions over large parts of one event do not keep all copies."""
     values = EventValues({"payload": dict.fromkeys("abc", "x" * 200)}, max_cached=100)
-    first = values.excerpt((("payload", "a"),))
-    again = values.excerpt((("payload", "a"),))
-    second = values.excerpt((("payload", "b"),))
+    first = values.extract((("payload", "a"),))
+    again = values.extract((("payload", "a"),))
+    second = values.extract((("payload", "b"),))
 
     assert first is again
-    assert values.excerpt((("payload", "b"),)) is second
-    assert values.excerpt((("payload", "a"),)) is not first
+    assert values.extract((("payload", "b"),)) is second
+    assert values.extract((("payload", "a"),)) is not first
 
 
 @pytest.mark.parametrize("levels", [MAX_LEVELS + 1, 900])

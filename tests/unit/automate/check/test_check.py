@@ -1,5 +1,6 @@
 """The check of an automations file reports more than the mistakes that stop a subscriber."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.support.automations import GOOD, SHIPPED
 from videovector_bridge.automate.automations.reader import read_automations
-from videovector_bridge.automate.cel.expressions import event_fields
+from videovector_bridge.automate.cel.expressions import find_event_fields
 from videovector_bridge.automate.check.check import CheckResult, check_automations
 from videovector_bridge.automate.received import parse_event
 from videovector_bridge.automate.vocabulary import EVENT_FIELDS
@@ -33,7 +34,8 @@ def test_the_shipped_file_is_in_order() -> None:
     text = Path(SHIPPED).read_text(encoding="utf-8")
     result = check(text, SIGNED_URL_BUCKETS="media", PREVIEW_BUCKET="previews")
 
-    assert (result.automations, result.mistakes, result.warnings) == (11, (), ())
+    assert result.automations == len(re.findall(r"^\[\[automation", text, re.MULTILINE)) > 0
+    assert (result.mistakes, result.warnings) == ((), ())
 
 
 @pytest.mark.parametrize("channel", ["stream", "webhook"])
@@ -115,7 +117,7 @@ def test_unknown_fields_are_found_at_every_depth() -> None:
 )
 def test_what_an_expression_asks_of_an_event(source: str, fields: tuple[str, ...]) -> None:
     """Only its own fields: no inner fields, and none of a macro's variable `event`."""
-    assert event_fields(source) == fields
+    assert find_event_fields(source) == fields
 
 
 def test_undocumented_types_are_a_warning() -> None:

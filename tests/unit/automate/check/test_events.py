@@ -5,7 +5,7 @@ import json
 import pytest
 
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.glob_problems import find_problem
+from videovector_bridge.automate.automations.glob_problems import find_glob_problem
 from videovector_bridge.automate.check.check import check_automations
 
 
@@ -53,7 +53,7 @@ REGEX = "looks like a regular expression; `on` has globs, where * is any text an
 )
 def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
     """The message has the equivalent globs, if there are any."""
-    assert find_problem(glob) == (REGEX, f"write {write}" if write else "")
+    assert find_glob_problem(glob) == (REGEX, f"write {write}" if write else "")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
 )
 def test_a_glob_that_matches_no_type_is_a_mistake(glob: str, what: str, write: str) -> None:
     """Several types in one text are a list."""
-    reason, fix = find_problem(glob)
+    reason, fix = find_glob_problem(glob)
 
     assert reason.startswith(what)
     assert fix == write
@@ -79,7 +79,7 @@ def test_a_glob_that_matches_no_type_is_a_mistake(glob: str, what: str, write: s
 )
 def test_a_glob_is_no_mistake(glob: str) -> None:
     """Globs may use the whole syntax of `fnmatch`."""
-    assert find_problem(glob) == ("", "")
+    assert find_glob_problem(glob) == ("", "")
 
 
 def test_a_mistake_names_the_glob() -> None:

@@ -12,7 +12,7 @@ from videovector_bridge.automate.effects.parts import (
     PartsRefusedError,
     Progress,
     apply_parts,
-    joined_failures,
+    join_failures,
 )
 from videovector_bridge.automate.effects.record import ClaimHeldError, Parts, Record
 from videovector_bridge.errors import BackendError, PermanentError, TransientError
@@ -194,7 +194,7 @@ def test_progress_survives_its_record() -> None:
     for key in keys:
         progress.note(key, done=key != "a")
 
-    fields = progress.note_in(Record(None)).fields()
+    fields = progress.note_in(Record(None)).to_fields()
     again = Progress(Record.from_fields(fields).parts)
 
     assert all(again.has(key) for key in keys)
@@ -207,9 +207,9 @@ def test_the_worst_of_many_failures_is_raised() -> None:
     """A bug, so that it is visible; else a held claim, so that the response waits."""
     bug, claimed = ValueError("a bug"), ClaimHeldError("held")
 
-    assert joined_failures([BUSY], "parts") is BUSY
-    assert joined_failures([BUSY, bug, claimed], "parts") is bug
-    both = joined_failures([BUSY, claimed], "parts")
+    assert join_failures([BUSY], "parts") is BUSY
+    assert join_failures([BUSY, bug, claimed], "parts") is bug
+    both = join_failures([BUSY, claimed], "parts")
     assert isinstance(both, ClaimHeldError)
     assert str(both) == "2 parts failed. The first: busy"
-    assert type(joined_failures([BUSY, BUSY], "parts")) is TransientError
+    assert type(join_failures([BUSY, BUSY], "parts")) is TransientError

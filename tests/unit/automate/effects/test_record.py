@@ -22,10 +22,10 @@ def test_a_record_survives_its_document() -> None:
     parts = Parts(frozenset("ab"), frozenset("c"))
     record = Record(old, None, {"e": 12.5}, {"f": refusal}, True, "mrk_1", parts)
     model = EffectsModel(Random(1), Odds())
-    stored = model.write("effects", "x", record.fields(), replaces=None, timeout=1)
+    stored = model.write("effects", "x", record.to_fields(), replaces=None, timeout=1)
 
     assert record == Record.from_fields(stored.fields)
-    assert Record(None) == Record.from_fields(Record(None).fields())
+    assert Record(None) == Record.from_fields(Record(None).to_fields())
 
 
 def test_a_record_of_version_0_1_is_read() -> None:

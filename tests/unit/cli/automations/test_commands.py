@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import ROOT
 from tests.support.commands import run_command
-from videovector_bridge.automate.automations.schema import schema_text
+from videovector_bridge.automate.automations.schema import render_schema
 from videovector_bridge.cli.context import CommandContext
 
 SHIPPED = ROOT / "functions" / "automations.toml"
@@ -324,8 +324,8 @@ def test_exactly_one_event_is_explained() -> None:
 
 def test_the_schema_is_printed() -> None:
     """It equals the file beside the shipped automations."""
-    assert run_command("automations", "schema").out == schema_text()
-    assert SHIPPED.with_suffix(".schema.json").read_text(encoding="utf-8") == schema_text()
+    assert run_command("automations", "schema").out == render_schema()
+    assert SHIPPED.with_suffix(".schema.json").read_text(encoding="utf-8") == render_schema()
 
 
 @pytest.mark.parametrize("command", ["check", "test", "explain", "schema"])

@@ -11,7 +11,7 @@ from infra.local.processes.functions import ROOT
 from infra.local.topology import FILE, Subscription, Topology, read_topology
 from main import INGEST, subscribers
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.filters import filters
+from videovector_bridge.automate.automations.filters import derive_filters
 from videovector_bridge.automate.automations.reader import read_automations
 from videovector_bridge.errors import SettingsError
 
@@ -98,7 +98,7 @@ def test_dead_letters_are_kept() -> None:
 def test_filters_are_derived_from_the_shipped_automations() -> None:
     """`videovector-bridge automations filters --topology ... --write` writes them."""
     text = (ROOT / "functions" / "automations.toml").read_text(encoding="utf-8")
-    needed = filters(read_automations(text, "automations.toml"))
+    needed = derive_filters(read_automations(text, "automations.toml"))
     by_function = {each.function: each.filter for each in TOPOLOGY.subscriptions if each.function}
 
     assert by_function == {

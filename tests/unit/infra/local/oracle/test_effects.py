@@ -21,7 +21,7 @@ from infra.local.oracle.expected import (
     SignedUrl,
     VideoDocument,
 )
-from infra.local.oracle.observation import Observation, markers_by_target
+from infra.local.oracle.observation import Observation, index_markers
 from infra.local.oracle.oracle import Oracle
 from infra.local.oracle.progress import Progress
 from infra.local.oracle.published import read_event
@@ -146,7 +146,7 @@ def observe(
     progress.note_events(list(messages))
     progress.note_urls(list(urls))
     oracle = Oracle(cast("Any", cloud or Cloud()), cast("Any", api))
-    return Observation(progress, markers_by_target(markers), oracle)
+    return Observation(progress, index_markers(markers), oracle)
 
 
 def counts(effects: Effects, kind: str) -> tuple[int, int]:

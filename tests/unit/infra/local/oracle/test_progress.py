@@ -118,7 +118,7 @@ def test_the_bridges_own_events_have_their_own_count() -> None:
 
     progress.note_events([own, own, event("a")])
 
-    assert (progress.messages, len(progress.webhooks), progress.own["o"]) == (1, 0, 2)
+    assert (progress.messages, len(progress.webhooks), progress.bridge_events["o"]) == (1, 0, 2)
     assert one(progress, "o").channel == "bridge"
     assert progress.previews == {("auto", "a"): at(2)}
 

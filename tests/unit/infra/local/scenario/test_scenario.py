@@ -106,11 +106,11 @@ def test_a_batch_that_ends_before_a_window_is_killed_is_followed_by_another(
 ) -> None:
     """So a window is killed on a slow machine too."""
     batches = Batches(observed_in)
-    each: Any = batches
+    fake: Any = batches
     stack: Any = SimpleNamespace(
         configuration=SimpleNamespace(drain=SimpleNamespace(streams={})), drain=batches
     )
-    run = StandInRun(stack, batches.progress, each, each)
+    run = StandInRun(stack, batches.progress, fake, fake)
 
     run.kill_a_window(math.inf)
 

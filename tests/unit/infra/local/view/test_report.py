@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from infra.local.oracle.effects import KINDS, Effects
 from infra.local.oracle.failure_report import ExpectedRejection, FailureReport
 from infra.local.oracle.observer import WebhookSummary
 from infra.local.oracle.progress import Progress, UrlKey
-from infra.local.view import report
+from infra.local.view import report, tables
 from infra.local.view.live import live_view
 from tests.support.local_run import LOST_CALL, START, at, drain_call, event, snapshot
 
@@ -51,7 +50,7 @@ def good() -> Progress:
 
 def test_keys_are_those_that_scripts_rely_on() -> None:
     """Every promised key exists, with JSON values."""
-    result = report.result(snapshot(good()), "embedded", START, "")
+    result = report.build_result(snapshot(good()), "embedded", START, "")
 
     assert set(result) >= KEYS
     assert set(result["effect_ms"]) == {"p50", "p99"}
@@ -60,7 +59,7 @@ def test_keys_are_those_that_scripts_rely_on() -> None:
 
 def test_a_good_run() -> None:
     """The run is ok, and its numbers are the topics' counts."""
-    result = report.result(snapshot(good()), "embedded", START, "")
+    result = report.build_result(snapshot(good()), "embedded", START, "")
 
     assert result["ok"] is True
     assert (result["emitted"], result["published"], result["repeats"], result["lost"]) == (
@@ -88,7 +87,7 @@ def test_a_good_run() -> None:
 )
 def test_anything_missing_fails_the_run(changes: dict[str, Any], sentence: str) -> None:
     """A lost event, a missing effect or an untested resume fails the run, with a sentence."""
-    result = report.result(snapshot(good(), **changes), "embedded", START, "")
+    result = report.build_result(snapshot(good(), **changes), "embedded", START, "")
 
     assert result["ok"] is False
     assert sentence in " ".join(result["problems"])
@@ -98,7 +97,7 @@ def test_a_long_list_is_shortened() -> None:
     """The sentence has the first five items, and the number of the others."""
     missing = tuple(f"evt{n}" for n in range(12))
 
-    assert report.problems(snapshot(good(), missing=missing, emitted=12)) == [
+    assert report.find_problems(snapshot(good(), missing=missing, emitted=12)) == [
         "12 of 12 events were not published: evt0, evt1, evt2, evt3, evt4 and 7 more."
     ]
 
@@ -108,7 +107,7 @@ def test_an_unexpected_rejection_fails_the_run() -> None:
     progress = good()
     progress.note_rejected([rejected(code="bucket_not_allowed", detail="Add it.")])
 
-    assert report.problems(snapshot(progress)) == [
+    assert report.find_problems(snapshot(progress)) == [
         "1 messages were rejected unexpectedly.",
         "The first rejection (bucket_not_allowed): Add it.",
     ]
@@ -121,12 +120,12 @@ def test_expected_rejections_are_no_problem() -> None:
     progress = good()
     progress.note_rejected([rejected(**names), rejected(**names)])
     failures = FailureReport(rejections=(expected,))
-    assert report.problems(snapshot(progress, failures=failures)) == []
+    assert report.find_problems(snapshot(progress, failures=failures)) == []
 
     for name in names:
         progress = good()
         progress.note_rejected([rejected(**names | {name: "other"})])
-        assert report.problems(snapshot(progress, failures=failures))
+        assert report.find_problems(snapshot(progress, failures=failures))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +140,7 @@ def test_a_failure_without_its_outcome_fails_the_run(counts: dict[str, Any], sen
     """The problem has the counts, and so has the result."""
     failures = FailureReport(**counts)
 
-    result = report.result(snapshot(good(), failures=failures), "embedded", START, "")
+    result = report.build_result(snapshot(good(), failures=failures), "embedded", START, "")
 
     assert result["problems"] == [sentence]
     assert not failures.complete
@@ -159,7 +158,7 @@ def test_a_url_with_two_ids_fails_the_run() -> None:
     progress = good()
     progress.renamed_urls.add(UrlKey("auto", "a", "", "gs://b/o"))
 
-    assert report.problems(snapshot(progress)) == [
+    assert report.find_problems(snapshot(progress)) == [
         "1 URLs were published with more than one ce-id: gs://b/o."
     ]
 
@@ -168,8 +167,10 @@ def test_effects_that_are_not_checked_have_no_numbers() -> None:
     """The result has null, and the table has the reason."""
     console = Console(width=160, record=True)
 
-    result = report.result(snapshot(good(), unchecked="they are yours"), "embedded", START, "")
-    console.print(report.table(result))
+    result = report.build_result(
+        snapshot(good(), unchecked="they are yours"), "embedded", START, ""
+    )
+    console.print(tables.build_result_table(result))
 
     assert result["ok"] is True
     assert {result[kind] for kind in (*KINDS, *(f"{kind}_expected" for kind in KINDS))} == {None}
@@ -182,8 +183,10 @@ def test_a_failed_window_alone_does_not_fail_a_run_over_the_stand_in() -> None:
     progress = good()
     progress.note_call(drain_call("failed", message="Unreachable."))
 
-    assert report.problems(snapshot(progress)) == []
-    assert "A window failed: Unreachable." in report.problems(snapshot(progress, missing=("x",)))
+    assert report.find_problems(snapshot(progress)) == []
+    assert "A window failed: Unreachable." in report.find_problems(
+        snapshot(progress, missing=("x",))
+    )
 
 
 def test_over_a_real_api_the_last_window_decides() -> None:
@@ -191,15 +194,15 @@ def test_over_a_real_api_the_last_window_decides() -> None:
     progress = good()
     real = {"emitted": None, "killed_windows": 0}
 
-    assert report.problems(snapshot(progress, **real)) == []
+    assert report.find_problems(snapshot(progress, **real)) == []
     progress.note_call(drain_call("failed", message="Unreachable."))
-    assert report.problems(snapshot(progress, **real)) == ["A window failed: Unreachable."]
-    assert report.result(snapshot(progress, **real), "gcp", START, "")["lost"] is None
+    assert report.find_problems(snapshot(progress, **real)) == ["A window failed: Unreachable."]
+    assert report.build_result(snapshot(progress, **real), "gcp", START, "")["lost"] is None
 
 
 def test_a_crash_is_the_first_problem() -> None:
     """The sentence about the process comes before all others."""
-    assert report.problems(snapshot(good()), "The stand-in ended.") == ["The stand-in ended."]
+    assert report.find_problems(snapshot(good()), "The stand-in ended.") == ["The stand-in ended."]
 
 
 @pytest.mark.parametrize(
@@ -212,17 +215,7 @@ def test_a_crash_is_the_first_problem() -> None:
 )
 def test_percentiles(values: tuple[float, ...], expected: tuple[float, float]) -> None:
     """The median and the 99th percentile, also of few values."""
-    assert report.percentiles(values) == expected
-
-
-def test_result_replaces_the_last_one(tmp_path: Path) -> None:
-    """The file is written in one step, with its folder, and no draft is left."""
-    file = tmp_path / "build" / "run.json"
-    for number in (1, 2):
-        report.write({"number": number}, file)
-
-    assert json.loads(file.read_text()) == {"number": 2}
-    assert list(file.parent.iterdir()) == [file]
+    assert report.compute_percentiles(values) == expected
 
 
 def test_costs_are_shown_by_action() -> None:
@@ -230,8 +223,8 @@ def test_costs_are_shown_by_action() -> None:
     console = Console(width=160, record=True)
     costs = {"search": {"events": 2, "api_calls": 1.5, "reads": 20, "writes": 3.25}}
 
-    result = report.result(snapshot(good()), "embedded", START, "", costs)
-    console.print(report.cost_table(result))
+    result = report.build_result(snapshot(good()), "embedded", START, "", costs)
+    console.print(tables.build_cost_table(result))
 
     assert result["costs"] == costs
     assert re.search(r"search\W+2\W+1\.5\W+20\W+3\.25", console.export_text())
@@ -246,7 +239,7 @@ def test_people_see_the_numbers(*, terminal: bool) -> None:
     with live_view(console) as show:
         show(current)
         show(current)
-    console.print(report.table(report.result(current, "embedded", START, "")))
+    console.print(tables.build_result_table(report.build_result(current, "embedded", START, "")))
 
     text = console.export_text()
     assert "4321" in text

@@ -1,4 +1,4 @@
-"""Names of documents and files: any text, safely and readably."""
+"""`backends.names`: any text becomes a safe and readable name."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videovector_bridge.backends.naming import safe_name
+from videovector_bridge.backends.names import safe_name
 
 # Names in the neighbourhood of the encoding's own marks, and anything else.
 TRICKY = st.text(st.sampled_from("%-_./2E5F\u00e9\ud800"), max_size=12)
@@ -14,8 +14,8 @@ ANY = st.one_of(TRICKY, st.text(max_size=60), st.characters().map(lambda c: c * 
 
 
 @pytest.mark.parametrize("name", ["default", "marker:run:abc-1_2", "v1.2", "me@example.com"])
-def test_plain_names_stay_as_they_are(name: str) -> None:
-    """What people look for in the console is there under its own name."""
+def test_plain_names_are_unchanged(name: str) -> None:
+    """An operator can look for them in the console."""
     assert safe_name(name) == name
 
 
@@ -32,7 +32,7 @@ def test_plain_names_stay_as_they_are(name: str) -> None:
     ],
 )
 def test_other_names_are_encoded_readably(text: str, name: str) -> None:
-    """Frozen: these names are in databases."""
+    """These names are in databases, so they must not change."""
     assert safe_name(text) == name
 
 
@@ -49,12 +49,12 @@ def test_every_name_is_legal(text: str, limit: int) -> None:
 
 @given(ANY, ANY)
 def test_different_texts_have_different_names(one: str, other: str) -> None:
-    """No two documents fall together."""
+    """No two documents have the same name."""
     assert (safe_name(one) == safe_name(other)) == (one == other)
 
 
 def test_long_names_keep_their_start_and_differ() -> None:
-    """A long name is readable at its start, and its end counts too."""
+    """A long name is readable at its start, and its end matters too."""
     one, other = safe_name("run/" + "x" * 2_000), safe_name("run/" + "x" * 1_999 + "y")
 
     assert one.startswith("run%2Fxxx")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from videovector_bridge.automate.actions import ACTIONS
-from videovector_bridge.automate.automations.filters import filters
+from videovector_bridge.automate.automations.filters import derive_filters
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations.input_files import File, read_chosen_file, read_text
@@ -42,9 +42,11 @@ def filters_command(
     """
     if write and not topology:
         raise SettingsError(["--write needs --topology FILE"])
-    needed = filters(read_chosen_file(file, ctx.ensure_object(CommandContext).environ))
+    needed = derive_filters(read_chosen_file(file, ctx.ensure_object(CommandContext).environ))
     deployed = _read_topology(topology) if topology else {}
-    stale = sorted(name for name, each in deployed.items() if each["filter"] != needed[name])
+    stale = sorted(
+        name for name, subscription in deployed.items() if subscription["filter"] != needed[name]
+    )
     if as_json:
         print_json({"filters": needed, "stale": stale})
     else:
@@ -65,14 +67,19 @@ def _read_topology(file: str) -> dict[str, dict[str, str]]:
     try:
         topology = json.loads(read_text(file))
         actions = {
-            name: each["action"] for name, each in topology["functions"].items() if "action" in each
+            name: function["action"]
+            for name, function in topology["functions"].items()
+            if "action" in function
         }
         problems = list(_check_actions(file, actions))
         if not problems:
             return {
-                actions[each["function"]]: {"subscription": name, "filter": each.get("filter", "")}
-                for name, each in topology["subscriptions"].items()
-                if each.get("function") in actions
+                actions[subscription["function"]]: {
+                    "subscription": name,
+                    "filter": subscription.get("filter", ""),
+                }
+                for name, subscription in topology["subscriptions"].items()
+                if subscription.get("function") in actions
             }
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise SettingsError([f"{file!r} is not a topology: {error!r}"]) from None
@@ -94,7 +101,7 @@ def _write(
     file: Path, deployed: Mapping[str, Mapping[str, str]], needed: Mapping[str, str]
 ) -> None:
     topology = json.loads(file.read_text(encoding="utf-8"))
-    for action, each in deployed.items():
-        topology["subscriptions"][each["subscription"]]["filter"] = needed[action]
+    for action, subscription in deployed.items():
+        topology["subscriptions"][subscription["subscription"]]["filter"] = needed[action]
     text = json.dumps(topology, indent=2, ensure_ascii=False)
     file.write_text(text + "\n", encoding="utf-8")

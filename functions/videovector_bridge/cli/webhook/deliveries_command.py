@@ -51,29 +51,35 @@ def deliveries_command(
         status, page = ("failed" if failed else None), min(limit, 100)
         records = client.deliveries(webhook_id, status=status, page_size=page)
         # It is undocumented whether the API applies the filter.
-        matching = (each for each in records if not failed or each.status == "failed")
-        shown = list(islice(matching, limit))
+        matching = (record for record in records if not failed or record.status == "failed")
+        selected = list(islice(matching, limit))
         outcomes: list[RetryOutcome] = []
-        error = _retry(client, shown, outcomes) if retry else None
+        error = _retry(client, selected, outcomes) if retry else None
     if as_json:
-        result = {"webhook_id": webhook_id, "deliveries": [asdict(each) for each in shown]}
-        print_json(result | ({"retried": [asdict(each) for each in outcomes]} if retry else {}))
+        result = {
+            "webhook_id": webhook_id,
+            "deliveries": [asdict(delivery) for delivery in selected],
+        }
+        print_json(
+            result | ({"retried": [asdict(outcome) for outcome in outcomes]} if retry else {})
+        )
     else:
-        rows = [asdict(each) for each in shown]
+        rows = [asdict(delivery) for delivery in selected]
         print_table(_COLUMNS, [[row[column] for column in _COLUMNS] for row in rows])
-    for each in outcomes:
-        print_message(f"{each.delivery_id}: {each.refused or f'sent again, now {each.status}'}")
+    for outcome in outcomes:
+        result_text = outcome.refused or f"sent again, now {outcome.status}"
+        print_message(f"{outcome.delivery_id}: {result_text}")
     if error is not None:
         raise error
-    if refused := sum(each.refused is not None for each in outcomes):
+    if refused := sum(outcome.refused is not None for outcome in outcomes):
         raise NotReachedError(f"{refused} of {len(outcomes)} deliveries were not sent again.")
 
 
 def _retry(
-    client: WebhooksClient, shown: Iterable[Delivery], outcomes: list[RetryOutcome]
+    client: WebhooksClient, selected: Iterable[Delivery], outcomes: list[RetryOutcome]
 ) -> ApiError | None:
-    """Retry failed deliveries and append their outcomes; return the error that stopped it."""
-    for delivery in shown:
+    """Retry failed deliveries and append their outcomes; return the error that ended this early."""
+    for delivery in selected:
         if delivery.status != "failed":
             continue
         try:
