@@ -6,7 +6,7 @@ one, so compare the rows with each other. Two rows are upper limits: `parse only
 memory with the bridge's libraries, and `publish only` sends prepared requests to the same emulator.
 
 The rows of a subscriber are for one instance, and CPU is for one message. Reads, writes and API are
-the documents and requests of one message, from the log. The stand-in takes 50 ms for each request.
+the documents and requests of one message, from the log. The stand-in delays each request by 50 ms.
 With the emulators, Firestore's is the limit: 110 to 230 writes/s, and a message needs two.
 `python -m tests.bench.compare` measures each action with 1, 8, 16 and 32 messages at once.
 """
@@ -84,7 +84,7 @@ def _webhooks(console: Console, emulators: Emulators | None) -> list[Row]:
 
 
 def _subscriber(console: Console, upstream: Upstream, emulators: Emulators | None) -> list[Row]:
-    console.print(f"Messages to a subscriber, VideoVector takes {API_SECONDS * 1_000:g} ms...")
+    console.print(f"Messages to a subscriber, with API requests of {API_SECONDS * 1_000:g} ms...")
     return list(push_messages(CASES["upsert_marker"], _MESSAGES, upstream, emulators))
 
 

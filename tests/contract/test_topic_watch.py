@@ -4,7 +4,7 @@ import pytest
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from tests.support.delivered import Subscriber
+from tests.support.topic_subscriber import Subscriber
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.ports import Message

@@ -12,9 +12,9 @@ from google.pubsub_v1.types import PublishRequest, PubsubMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.delivered import Subscriber
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.peers import dead_server, stalled_server
+from tests.support.topic_subscriber import Subscriber
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.gcp import topics

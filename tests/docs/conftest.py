@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.support.deployed_function import deploy, deploy_embedded, deploy_gcp, standin
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.subscribing import deploy, deploy_embedded, deploy_gcp, standin
 from videovector_bridge.backends import open_backend
 
 __all__ = ["deploy", "deploy_embedded", "deploy_gcp", "standin"]

@@ -11,9 +11,9 @@ from jsonschema import Draft7Validator
 
 from tests.support import ROOT
 from tests.support.commands import run_command
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
 from tests.support.pages import find_code
-from tests.support.subscribing import Deployed
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.schema import build_schema
 
@@ -47,7 +47,7 @@ def row() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("row")
-def test_a_redelivery_changes_nothing(deploy: Callable[[str], Deployed]) -> None:
+def test_a_redelivery_changes_nothing(deploy: Callable[[str], DeployedFunction]) -> None:
     """The host serves its entry point; the document is written once."""
     counts = deploy("count_segments")
     counts.automations(COUNT)

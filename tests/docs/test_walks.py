@@ -13,9 +13,9 @@ import pytest
 
 from infra.standin import StandIn
 from tests.support import ROOT
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
 from tests.support.hosting import host
-from tests.support.subscribing import Deployed
 from tests.support.webhooks import delivery, environment, headers
 from tests.support.webhooks import deploy as deploy_receiver
 from videovector_bridge.backends import BackendSettings
@@ -189,7 +189,9 @@ def test_a_delivery_passes_the_files_of_the_second_walk(
     check_walk(2, trace, backend_settings.kind, in_order=True)
 
 
-def test_an_event_passes_the_files_of_the_third_walk(deploy: Callable[[str], Deployed]) -> None:
+def test_an_event_passes_the_files_of_the_third_walk(
+    deploy: Callable[[str], DeployedFunction],
+) -> None:
     """The second event of an instance, which sets a marker that no event has set before."""
     markers = deploy("upsert_markers")
     markers.automations(FAILED_RUNS_ARE_RED)

@@ -1,1 +1,1 @@
-"""What goes wrong on the way, and that nothing is lost by it."""
+"""Tests of failures: of networks, stores, processes and clocks. No failure loses an event."""

@@ -1,5 +1,5 @@
 """Fixtures of tests of faults."""
 
-from tests.support.subscribing import deploy, standin
+from tests.support.deployed_function import deploy, standin
 
 __all__ = ["deploy", "standin"]

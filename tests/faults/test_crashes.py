@@ -1,7 +1,7 @@
-"""Invariants 1 to 6 after every death of every window: once, twice, on either backend's semantics.
+"""Invariants 1 to 6 after one or two deaths at any step, with the semantics of either backend.
 
-A schedule says at which step each window dies, or stands still, or which of its calls goes wrong.
-All schedules of a short history are tried; their number is in the summary of the test run.
+A schedule says at which step each window dies or pauses, or which of its calls fails. All schedules
+of a short history are tried; their number is in the summary of the test run.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,12 +13,19 @@ from tests.support.crash_history import HISTORIES, History
 from tests.support.crash_ports import SEMANTICS, Semantics
 from tests.support.crash_state import State
 from tests.support.crash_zombies import pause_each_step
-from tests.support.crashes import Watch, die, go_wrong, really_die, run_window, small_windows
+from tests.support.crashes import (
+    Watch,
+    fail_each_call,
+    kill_at,
+    kill_each_step,
+    run_window,
+    small_windows,
+)
 from tests.support.watched_ports import WatchedTopics, watched
 from tests.support.windows import document
 from videovector_bridge.backends import Backend
 
-# Counted in schedules, not in seconds: a machine that is busy may take its time.
+# The limit is the number of schedules, so a busy machine may need much longer.
 pytestmark = pytest.mark.timeout(900)
 
 Record = Callable[[str, object], None]
@@ -55,7 +62,7 @@ def test_a_window_may_die_at_any_step_and_so_may_the_next(
     """
     watch = Watch(state := State(history))
     run_window(state, semantics, step=watch)
-    tried = die(history, semantics, times=2)
+    tried = kill_each_step(history, semantics, times=2)
 
     # All of them: a death at each step of the first window, and each of those with a death at each
     # step of the second.
@@ -75,12 +82,12 @@ def _steps(left: State, semantics: Semantics) -> int:
 
 
 def test_a_dead_process_changes_nothing(history: History, semantics: Semantics) -> None:
-    """The schedules assume it: a window that is really stopped changes nothing after that."""
+    """As the schedules assume, a window that is really killed changes nothing afterwards."""
     watch = Watch(state := State(history))
     run_window(state, semantics, step=watch)
     expected = [left.fingerprint() for left in watch.states]
     for at in count(1):
-        left = really_die(history, semantics, at)
+        left = kill_at(history, semantics, at)
         if left is None:
             break
         assert left.fingerprint() == expected[at - 1]
@@ -88,19 +95,19 @@ def test_a_dead_process_changes_nothing(history: History, semantics: Semantics) 
     assert at - 1 == len(expected)
 
 
-def test_any_call_may_go_wrong_and_the_window_die_later(
+def test_any_call_may_fail_and_the_window_die_later(
     history: History, semantics: Semantics, record_property: Record
 ) -> None:
     """Refused, done in part, done twice, or done with the response lost: no event is lost.
 
     So too if the window dies at any step after that.
     """
-    failures = go_wrong(history, semantics)
+    failures = fail_each_call(history, semantics)
 
     assert failures.alone >= 7
     record_property(
         "summary",
-        f"{history.name}, {semantics.name}: {failures.alone:,} calls that go wrong, "
+        f"{history.name}, {semantics.name}: {failures.alone:,} calls that fail, "
         f"{failures.deaths:,} with a death later",
     )
 
@@ -109,7 +116,7 @@ def test_a_paused_window_does_no_harm_later(
     history: History, semantics: Semantics, record_property: Record
 ) -> None:
     """Another window takes its lease over; it publishes nothing after that and moves no cursor."""
-    # Without a bucket nothing else is at stake, and it takes as long again.
+    # Without a bucket the mixed schedules test nothing more, and they double the time.
     overlaps = pause_each_step(history, semantics, mixed=history.bucket)
 
     assert overlaps.whole == len(overlaps.steps)
@@ -118,7 +125,6 @@ def test_a_paused_window_does_no_harm_later(
     record_property(
         "summary",
         f"{history.name}, {semantics.name}: {overlaps.whole:,} paused windows, "
-        f""
         f"{overlaps.mixed:,} that continue between the calls of another, "
         f"{overlaps.dying:,} after its death there",
     )

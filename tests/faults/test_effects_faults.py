@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.automations import BY_EVENT
 from tests.support.contexts import with_topics
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
 from tests.support.markers import PUT, Deploy
 from tests.support.overlapping_pushes import (
@@ -19,7 +20,6 @@ from tests.support.overlapping_pushes import (
     stop_clock,
 )
 from tests.support.signed_urls import POST, key_of, stored_uri
-from tests.support.subscribing import Deployed
 
 LINK = """
 [[automation]]
@@ -64,7 +64,7 @@ def test_markers_end_as_one_pass_in_order_leaves_them(deploy: Deploy, seed: int)
     }
 
 
-def processed(deployed: Deployed) -> dict[str, Any]:
+def processed(deployed: DeployedFunction) -> dict[str, Any]:
     """An event about an object that the stand-in has."""
     gcs_uri = stored_uri(deployed)
     deployed.set("SIGNED_URL_BUCKETS", gcs_uri.split("/")[2])

@@ -46,7 +46,7 @@ class Stream:
         documents: dict[str, Callable[[int], None]] | None = None,
         **limits: Any,
     ) -> WindowReport:
-        """One window with these hooks, after the lease of the one before has run out."""
+        """Run a window with these hooks, after the lease of the previous window has expired."""
         watched_topics = WatchedTopics(self._backend.topics, **(topics or {}))
         watched_topics.stored = self.topics.stored
         state = _Checked(self, older_by=LEASE_IS_OVER, **(documents or {}))
@@ -66,13 +66,13 @@ class Stream:
         return self._backend
 
     def check(self, cursor: str | None) -> None:
-        """Everything up to the cursor is published."""
+        """Check that everything up to the cursor is published."""
         passed = self.ids[: self.ids.index(cursor) + 1] if cursor else []
         missing = set(passed) - set(self.topics.ids())
         assert not missing, f"cursor {cursor} passed {missing}"
 
     def check_end(self, windows: int, committed: str | None = None) -> None:
-        """All is published, the cursor is at the end; nothing up to `committed` was repeated."""
+        """Check that all is published, once up to `committed`; the cursor is at the end."""
         counts = Counter(self.topics.ids())
         once = self.ids.index(committed) + 1 if committed else 0
         assert sorted(counts) == self.ids
@@ -118,8 +118,8 @@ def test_a_kill_at_any_call_loses_nothing(backend: Backend, call: str, moment: s
     under_test.check_end(1)
 
 
-def test_a_kill_in_every_window_still_gets_there(backend: Backend) -> None:
-    """Windows that each die a few publishes later make progress, and repeat no more than that."""
+def test_windows_that_all_die_make_progress(backend: Backend) -> None:
+    """Windows that each die after a few requests make progress, and repeat only these requests."""
     under_test = Stream(backend, "progress")
     windows = 0
     while document(backend, "progress").get("cursor") != under_test.ids[-1]:
@@ -149,7 +149,7 @@ def test_a_cancelled_window_loses_nothing_and_leaves_nothing_running(
             def cancel(at: int) -> None:
                 if at == number:
                     loop.call_soon_threadsafe(task.cancel)
-                    done.wait(0.05)  # so that the cancellation comes first
+                    done.wait(0.05)  # so that the cancellation is first
 
             hook: dict[str, Any] = {"before": cancel}
             topics = WatchedTopics(backend.topics, **(hook if call == "publish" else {}))
@@ -210,7 +210,7 @@ def test_failing_lanes_stop_the_cursor(backend: Backend, lanes_that_fail: set[in
 
 
 def test_garbage_between_kills_is_not_lost(backend: Backend) -> None:
-    """What cannot be an event is rejected at least once, wherever the window dies."""
+    """An invalid event is rejected at least once, wherever the window dies."""
     upstream = [event(n) for n in range(1, 13)]
     good = {f"evt-{n:04d}" for n in range(1, 13)} - {"evt-0005"}
     for number in range(1, 9):

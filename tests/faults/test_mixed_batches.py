@@ -5,16 +5,16 @@ from collections import Counter
 import pytest
 
 from tests.support.automations import coloring
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of
 from tests.support.markers import PUT, Deploy
-from tests.support.subscribing import Deployed
 
 TARGETS = ("run_a", "run_b", "run_c", "run_d")
 EVENT = event("evt_1", 1, payload={"color": "red"})
 
 
 @pytest.fixture
-def markers(deploy: Deploy) -> Deployed:
+def markers(deploy: Deploy) -> DeployedFunction:
     """`upsert_markers` over each backend in turn, with four automations on the same events."""
     deployed = deploy("upsert_markers")
     deployed.set("API_TIMEOUT_SECONDS", "0.3")
@@ -22,14 +22,14 @@ def markers(deploy: Deploy) -> Deployed:
     return deployed
 
 
-def set_status(deployed: Deployed, target: str, status: int) -> None:
+def set_status(deployed: DeployedFunction, target: str, status: int) -> None:
     """Let VideoVector return this status to every request about a target."""
     deployed.standin.control.faults(
         {"on": PUT, "kind": "status", "status": status, "times": None, "containing": target}
     )
 
 
-def test_a_target_that_is_down_for_ever_delays_no_other(markers: Deployed) -> None:
+def test_a_target_that_is_down_for_ever_delays_no_other(markers: DeployedFunction) -> None:
     """The first delivery does all other effects. Redeliveries repeat only that one."""
     set_status(markers, "run_b", 503)
     done = {target: "red" for target in TARGETS if target != "run_b"}
@@ -49,7 +49,7 @@ def test_a_target_that_is_down_for_ever_delays_no_other(markers: Deployed) -> No
 
 
 def test_refused_and_failing_effects_of_one_event_have_outcomes_of_their_own(
-    markers: Deployed,
+    markers: DeployedFunction,
 ) -> None:
     """The first delivery reports the refusal. Its redrive does not wait for the others."""
     set_status(markers, "run_a", 422)
@@ -73,7 +73,7 @@ def test_refused_and_failing_effects_of_one_event_have_outcomes_of_their_own(
     assert len(markers.published("rejected")) == 1
 
 
-def test_events_of_one_id_and_two_sources_have_effects_apart(markers: Deployed) -> None:
+def test_events_of_one_id_and_two_sources_have_effects_apart(markers: DeployedFunction) -> None:
     """Webhook and stream report the same change. Each has its own refusal."""
     first = message_of(EVENT)
     second = message_of({**EVENT, "payload": {"color": "blue"}})

@@ -10,7 +10,7 @@ from tests.support.crash_history import HISTORIES, History
 from tests.support.crash_ports import EMBEDDED, GCP
 from tests.support.crash_state import InvariantBroken
 from tests.support.crash_zombies import pause_each_step
-from tests.support.crashes import die, go_wrong, small_windows
+from tests.support.crashes import fail_each_call, kill_each_step, small_windows
 from videovector_bridge.backends.ports import Document, Message
 from videovector_bridge.events import Event
 from videovector_bridge.ingest import lease as lease_module
@@ -30,7 +30,7 @@ def _small_windows() -> Iterator[None]:
 
 
 def find(*searches: Callable[[], object]) -> str:
-    """What the crash test says of the bug; each search alone must find it."""
+    """Return the report of the crash test about a bug, which each search alone must find."""
     reports = []
     for search in searches:
         with pytest.raises(InvariantBroken) as broken:
@@ -49,7 +49,9 @@ def test_a_commit_before_the_acknowledgement_is_found(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Publisher, "_publish_in_order", early)
 
-    assert "past evt-0003" in find(lambda: die(BUCKET, GCP, 0), lambda: die(BUCKET, EMBEDDED, 0))
+    assert "past evt-0003" in find(
+        lambda: kill_each_step(BUCKET, GCP, 0), lambda: kill_each_step(BUCKET, EMBEDDED, 0)
+    )
 
 
 def test_a_batch_that_does_not_wait_for_the_one_before_is_found(
@@ -63,8 +65,8 @@ def test_a_batch_that_does_not_wait_for_the_one_before_is_found(
 
     monkeypatch.setattr(Publisher, "_publish_in_order", alone)
 
-    assert "moves the cursor past" in find(lambda: go_wrong(BUCKET, EMBEDDED))
-    assert "moves the cursor past" in find(lambda: go_wrong(BUCKET, GCP))
+    assert "moves the cursor past" in find(lambda: fail_each_call(BUCKET, EMBEDDED))
+    assert "moves the cursor past" in find(lambda: fail_each_call(BUCKET, GCP))
 
 
 @pytest.mark.parametrize("history", [BUCKET, REFUSED], ids=lambda history: history.name)
@@ -96,12 +98,12 @@ def test_a_lease_without_a_new_token_is_found(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(lease_module, "claim_fields", same_token)
 
-    assert "without a new token" in find(lambda: die(REFUSED, EMBEDDED, 1))
+    assert "without a new token" in find(lambda: kill_each_step(REFUSED, EMBEDDED, 1))
 
 
 @pytest.mark.parametrize("history", [BUCKET, NO_BUCKET], ids=lambda history: history.name)
 def test_a_dropped_reject_is_found(monkeypatch: pytest.MonkeyPatch, history: History) -> None:
-    """What cannot be an event is counted, and not published."""
+    """An invalid event is counted, and not published."""
 
     async def drop(self: Publisher, rejected: Any) -> bool:
         self.rejected += len(rejected)
@@ -109,7 +111,9 @@ def test_a_dropped_reject_is_found(monkeypatch: pytest.MonkeyPatch, history: His
 
     monkeypatch.setattr(Publisher, "_publish_rejected", drop)
 
-    assert "past evt-0004" in find(lambda: die(history, GCP, 0), lambda: die(history, EMBEDDED, 0))
+    assert "past evt-0004" in find(
+        lambda: kill_each_step(history, GCP, 0), lambda: kill_each_step(history, EMBEDDED, 0)
+    )
 
 
 def test_a_reject_that_is_dropped_after_a_failure_only_is_found(
@@ -126,7 +130,7 @@ def test_a_reject_that_is_dropped_after_a_failure_only_is_found(
 
     monkeypatch.setattr(Publisher, "_in_thread", careless)
 
-    assert "past evt-0004" in find(lambda: go_wrong(BUCKET, EMBEDDED))
+    assert "past evt-0004" in find(lambda: fail_each_call(BUCKET, EMBEDDED))
 
 
 def test_a_claim_before_its_object_is_complete_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +148,7 @@ def test_a_claim_before_its_object_is_complete_is_found(monkeypatch: pytest.Monk
     monkeypatch.setattr(LargeFramePublisher, "_store_part", early)
 
     assert "before its object is complete" in find(
-        lambda: die(BUCKET, GCP, 0), lambda: die(BUCKET, EMBEDDED, 0)
+        lambda: kill_each_step(BUCKET, GCP, 0), lambda: kill_each_step(BUCKET, EMBEDDED, 0)
     )
 
 
@@ -162,8 +166,8 @@ def test_a_gap_event_after_the_abandoned_cursor_is_found(
 
     monkeypatch.setattr(Batcher, "start_over", late)
 
-    assert "before the gap event" in find(lambda: go_wrong(history, EMBEDDED))
-    assert "before the gap event" in find(lambda: go_wrong(history, GCP))
+    assert "before the gap event" in find(lambda: fail_each_call(history, EMBEDDED))
+    assert "before the gap event" in find(lambda: fail_each_call(history, GCP))
 
 
 def test_publishing_without_the_lease_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +195,7 @@ def test_a_lane_that_continues_after_a_failure_is_found(monkeypatch: pytest.Monk
     monkeypatch.setattr(Publisher, "_in_thread", keep_publishing)
 
     assert "was never published" in find(
-        lambda: go_wrong(BUCKET, EMBEDDED), lambda: go_wrong(BUCKET, GCP)
+        lambda: fail_each_call(BUCKET, EMBEDDED), lambda: fail_each_call(BUCKET, GCP)
     )
 
 
@@ -204,7 +208,9 @@ def test_a_window_that_forgets_the_cursor_is_found(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(lease_module, "claim_fields", forget)
 
-    assert "moves the cursor while it takes the lease" in find(lambda: die(BUCKET, EMBEDDED, 1))
+    assert "moves the cursor while it acquires the lease" in find(
+        lambda: kill_each_step(BUCKET, EMBEDDED, 1)
+    )
 
 
 def test_a_publish_that_ends_before_its_response_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,4 +223,4 @@ def test_a_publish_that_ends_before_its_response_is_found(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Publisher, "_in_thread", no_response)
 
-    find(lambda: die(BUCKET, GCP, 0), lambda: go_wrong(BUCKET, EMBEDDED))
+    find(lambda: kill_each_step(BUCKET, GCP, 0), lambda: fail_each_call(BUCKET, EMBEDDED))

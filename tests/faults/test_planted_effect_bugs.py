@@ -131,7 +131,7 @@ def test_a_redelivery_that_only_reports_is_found(monkeypatch: pytest.MonkeyPatch
 def test_a_refusal_that_forgets_its_own_event_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After a refusal a handler accepts an older desired state in place of its own."""
+    """After a refusal a handler accepts an older desired state instead of its own."""
     honest = steps.join
 
     def content(record: Record, own: State) -> Record:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.support.automations import BY_EVENT
 from tests.support.contexts import Publish, with_topics
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
 from tests.support.markers import PUT, Deploy
 from tests.support.overlapping_pushes import (
@@ -16,7 +17,6 @@ from tests.support.overlapping_pushes import (
     push_until_acknowledged,
     stop_clock,
 )
-from tests.support.subscribing import Deployed
 from videovector_bridge.backends.ports import Message, Timeout, Topics
 from videovector_bridge.errors import BackendError
 
@@ -60,7 +60,7 @@ def failing_at_times(random: Random) -> Publish:
     return publish
 
 
-def pending_ids(deployed: Deployed, run_id: str) -> set[str]:
+def pending_ids(deployed: DeployedFunction, run_id: str) -> set[str]:
     """The events that are pending on the marker of a run."""
     pending = deployed.record(f"marker:run:{run_id}").fields["pending"]
     return {key.partition("@")[0] for key in pending}

@@ -1,7 +1,7 @@
 """Faults of the stand-in, over real sockets: every event is published.
 
-So the time is real too. How long it takes is no matter: windows end by a number of events, or are
-repeated, the next one with twice the idle time, until the cursor is where it should be.
+In real time, but independent of the machine's speed: windows end by a number of events, or are
+repeated with twice the idle time until the cursor is as expected.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 
 IDLE = 0.4
-WHATEVER_IT_TAKES = 600.0  # seconds, for windows that another limit ends
+LONG_SECONDS = 600.0  # for windows that another limit ends
 
 
 class Scene:
@@ -39,9 +39,9 @@ class Scene:
         }
 
     def window(self, **limits: Any) -> WindowReport:
-        """One window, as long as it takes to reach `limits`."""
+        """Run a window until it reaches `limits`."""
         settings = make_settings(**self.environ)
-        limits = {"window_seconds": WHATEVER_IT_TAKES, "idle_seconds": WHATEVER_IT_TAKES} | limits
+        limits = {"window_seconds": LONG_SECONDS, "idle_seconds": LONG_SECONDS} | limits
         return asyncio.run(
             drain_window(settings, only_stream(settings, **limits), self._backend, tuning=NO_JITTER)
         )
@@ -56,7 +56,7 @@ class Scene:
             idle *= 2
 
     def cursor(self) -> object:
-        """Where the stream stands."""
+        """The stream's cursor."""
         return document(self._backend)["cursor"]
 
     def happen(self, count: int) -> list[str]:
@@ -110,7 +110,7 @@ def of_topic(topics: WatchedTopics, name: str) -> list[Message]:
 
 @pytest.mark.parametrize("max_frame_bytes", [4_194_304, 33_554_432], ids=["in parts", "at once"])
 def test_a_large_event_is_stored_whole(backend: Backend, max_frame_bytes: int) -> None:
-    """12 MB: its data is in the blob store, as large as it was sent, and says who it is."""
+    """12 MB: the blob store has its data unchanged, with its event id."""
     assert backend.blobs is not None
     with scene(backend) as it:
         it.environ["MAX_FRAME_BYTES"] = str(max_frame_bytes)
@@ -122,7 +122,7 @@ def test_a_large_event_is_stored_whole(backend: Backend, max_frame_bytes: int) -
 
         assert claim.attributes["ce-datasize"] == "12000000"
         assert claim.attributes["ce-runid"] == "run-0"
-        data = backend.blobs.get(claim.attributes["ce-dataref"], timeout=WHATEVER_IT_TAKES)
+        data = backend.blobs.get(claim.attributes["ce-dataref"], timeout=LONG_SECONDS)
         assert len(data) == 12_000_000
         assert orjson.loads(data)["event_id"] == ids[0]
 

@@ -36,7 +36,7 @@ WINDOW = 6.0
 
 IDLE = 2.0
 
-SLACK = 1.0  # what the invariant allows
+SLACK = 1.0  # allowed by the invariant
 
 ONE_EVENT = Tuning(batch_events=1, random=lambda: 0.0)
 """Batches of one event."""
@@ -95,7 +95,7 @@ def test_the_deadline_holds(embedded_backend: Backend, ending: Ending, *, cursor
 
 @pytest.mark.parametrize("ending", [heartbeats, silence, drip])
 def test_the_idle_timeout_holds(embedded_backend: Backend, ending: Ending) -> None:
-    """Without events a window ends after the idle time, heartbeats or not."""
+    """Without events a window ends after the idle time, with or without heartbeats."""
     report = run_window(
         embedded_backend,
         Upstream(event_stream([sse(event(1), "1")], then=ending)),
@@ -132,7 +132,7 @@ def test_only_events_keep_a_window_open(
     ids=["events", "bytes"],
 )
 def test_a_flood_stops_at_its_limits(backend: Backend, limits: dict[str, Any], reason: str) -> None:
-    """Exactly so many events, at most so many bytes; the rest is not read."""
+    """The limit of events is reached exactly, and that of bytes is never exceeded."""
     topics = WatchedTopics(backend.topics)
     report = run_window(watched(backend, topics), Upstream(event_stream(then=flood)), **limits)
 

@@ -1,4 +1,4 @@
-"""Invariant 6: leases and stores that stall keep no window open."""
+"""Invariant 6: no window outlasts its limits because a lease or a store stalls."""
 
 import asyncio
 import itertools
@@ -48,7 +48,7 @@ EVENTS = [event(n, run_id=f"run-{n}") for n in range(1, 201)]
 def test_a_store_that_stalls_ends_with_the_window(
     embedded_backend: Backend, since: str, ending: Ending
 ) -> None:
-    """Firestore that accepts requests and never responds keeps no window open."""
+    """A window ends on time although Firestore accepts requests and never responds."""
     number = {"the start": 0, "the lease": 1, "the first commit": 2}[since]
     time = VirtualTime()
 

@@ -1,4 +1,4 @@
-"""Markers that are deleted: what one function sets the other deletes, and the newest wins."""
+"""Deleted markers: `delete_markers` deletes the markers of `upsert_markers`; the newest wins."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an event costs, by action: the table of docs/automations.md has the counts of real runs."""
+"""The cost of an event by action: the table in docs/automations.md has the counts of real runs."""
 
 import json
 import re
@@ -11,14 +11,14 @@ import pytest
 from infra.standin import MEDIA_BUCKET, Library, StandIn, StandInConfig
 from tests.support import ROOT
 from tests.support.contexts import with_documents
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
-from tests.support.subscribing import Deployed
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.backends.ports import Document, Documents
 
 DOCUMENT: Final = ROOT / "docs" / "automations.md"
 HEAD: Final = "| Action | First delivery | Delivered again | An older event | Refused |"
-Deploy = Callable[[str], Deployed]
+Deploy = Callable[[str], DeployedFunction]
 
 CONFIG: Final = StandInConfig(videos=1, playground_videos=1)
 LIBRARY: Final = Library(CONFIG)
@@ -93,7 +93,7 @@ def standin() -> Iterator[StandIn]:
 
 
 class Meter:
-    """Counts what each push to a function costs."""
+    """Counts the reads, writes and requests of each push to a function."""
 
     def __init__(self, deploy: Deploy, capsys: pytest.CaptureFixture[str]) -> None:
         self._deploy = deploy
@@ -102,7 +102,7 @@ class Meter:
         self.reads = 0
         self.writes = 0
 
-    def deployed(self, action: str, automation: str) -> Deployed:
+    def deployed(self, action: str, automation: str) -> DeployedFunction:
         """The function of an action, with one automation."""
         deployed = self._deploy(ACTIONS[action].entry_point)
         deployed.set("SIGNED_URL_BUCKETS", MEDIA_BUCKET)
@@ -112,7 +112,7 @@ class Meter:
             self._counts = True
         return deployed
 
-    def push(self, deployed: Deployed, run: str, second: int) -> str:
+    def push(self, deployed: DeployedFunction, run: str, second: int) -> str:
         """Deliver an event about a run; requests, reads and writes, in the form of the table.
 
         The log agrees, where it has the outcome.
@@ -128,7 +128,7 @@ class Meter:
                 assert (line["api_calls"], line["store_reads"], line["store_writes"]) == counts
         return " / ".join(map(str, counts))
 
-    def _requests(self, deployed: Deployed) -> int:
+    def _requests(self, deployed: DeployedFunction) -> int:
         return sum(deployed.standin.control.journal(ids=False)["requests"].values())
 
 

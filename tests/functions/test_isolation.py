@@ -1,4 +1,4 @@
-"""What one test does to the process is gone before the next."""
+"""A test leaves no changes of the process to the next test."""
 
 import sys
 

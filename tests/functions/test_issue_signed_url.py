@@ -7,6 +7,7 @@ import pytest
 
 from infra.standin import MEDIA_BUCKET
 from tests.support.contexts import with_signer, with_topics
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import message_of
 from tests.support.signed_urls import (
     LINK,
@@ -17,24 +18,23 @@ from tests.support.signed_urls import (
     processed,
     stored_uri,
 )
-from tests.support.subscribing import Deployed
 from videovector_bridge.backends.ports import Message, SignedObject, Timeout, Topics
 from videovector_bridge.errors import BackendError
 
 
 @pytest.fixture
-def links(deploy: Deploy) -> Deployed:
+def links(deploy: Deploy) -> DeployedFunction:
     """The function over each backend in turn."""
     return deploy_links(deploy)
 
 
 @pytest.fixture
-def embedded(deploy_embedded: Deploy) -> Deployed:
+def embedded(deploy_embedded: Deploy) -> DeployedFunction:
     """The function over the embedded backend."""
     return deploy_links(deploy_embedded)
 
 
-def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
+def test_a_url_is_published_on_its_topic(links: DeployedFunction) -> None:
     """The message has the URL, its expiry, the ids of the event, and a stable id."""
     uri = stored_uri(links)
 
@@ -55,7 +55,7 @@ def test_a_url_is_published_on_its_topic(links: Deployed) -> None:
     assert "".join(message.attributes.values()).isascii()
 
 
-def test_redelivery_issues_no_second_url(links: Deployed) -> None:
+def test_redelivery_issues_no_second_url(links: DeployedFunction) -> None:
     """Repeated deliveries of an event issue one URL."""
     for _ in range(3):
         assert links.push(processed(stored_uri(links))) == 200
@@ -65,7 +65,7 @@ def test_redelivery_issues_no_second_url(links: Deployed) -> None:
 
 
 def test_a_url_and_the_key_are_seen_nowhere_else(
-    links: Deployed, capsys: pytest.CaptureFixture[str]
+    links: DeployedFunction, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Logs, records and rejected messages have no credentials."""
     links.push(processed(stored_uri(links)))
@@ -101,7 +101,7 @@ class FailingOnce:
 
 
 def test_a_failure_to_publish_costs_no_second_grant(
-    links: Deployed, capsys: pytest.CaptureFixture[str]
+    links: DeployedFunction, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The repeated request has the same idempotency key, and so gets the same URL."""
     links.change(with_topics(FailingOnce()))
@@ -118,7 +118,7 @@ def test_a_failure_to_publish_costs_no_second_grant(
     assert "Signature" not in capsys.readouterr().out
 
 
-def test_a_repetition_asks_for_what_was_asked_at_first(embedded: Deployed) -> None:
+def test_a_repetition_asks_for_what_was_asked_at_first(embedded: DeployedFunction) -> None:
     """One idempotency key belongs to one request, even if the automation is edited."""
     uri = stored_uri(embedded)
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
@@ -132,7 +132,7 @@ def test_a_repetition_asks_for_what_was_asked_at_first(embedded: Deployed) -> No
     assert embedded.standin.control.journal(ids=False)["signed_urls"] == 1
 
 
-def test_a_lost_response_costs_no_second_grant(embedded: Deployed) -> None:
+def test_a_lost_response_costs_no_second_grant(embedded: DeployedFunction) -> None:
     """A POST whose response was lost is repeated later with the same key."""
     embedded.standin.control.faults({"on": POST, "kind": "drop", "act": True})
     assert embedded.push(processed(stored_uri(embedded))) == 503
@@ -151,7 +151,7 @@ def test_a_lost_response_costs_no_second_grant(embedded: Deployed) -> None:
 @pytest.mark.parametrize(
     ("buckets", "code"), [("", "bucket_not_allowed"), ("other", "bucket_not_allowed")]
 )
-def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -> None:
+def test_a_bucket_must_be_allowed(embedded: DeployedFunction, buckets: str, code: str) -> None:
     """Without its bucket in the list, no URL is requested. An empty list allows none."""
     embedded.set("SIGNED_URL_BUCKETS", buckets)
 
@@ -163,7 +163,7 @@ def test_a_bucket_must_be_allowed(embedded: Deployed, buckets: str, code: str) -
     assert "SIGNED_URL_BUCKETS" in rejected.attributes["detail"]
 
 
-def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
+def test_a_corrected_list_of_buckets_is_enough(links: DeployedFunction) -> None:
     """After the correction, the redrive of the rejected message has its effect."""
     uri = stored_uri(links)
     links.set("SIGNED_URL_BUCKETS", "other")
@@ -183,7 +183,7 @@ def test_a_corrected_list_of_buckets_is_enough(links: Deployed) -> None:
 
 
 @pytest.mark.parametrize("gcs_uri", ["", "gs://allowed/x\ny", 5, ["gs://allowed/x"]])
-def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None:
+def test_an_odd_address_is_rejected(embedded: DeployedFunction, gcs_uri: object) -> None:
     """For an invalid URI the reason is `user`."""
     assert embedded.push(processed(gcs_uri)) == 200
 
@@ -191,7 +191,7 @@ def test_an_odd_address_is_rejected(embedded: Deployed, gcs_uri: object) -> None
     assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "bad_gcs_uri")
 
 
-def test_an_object_that_is_not_there_is_rejected(embedded: Deployed) -> None:
+def test_an_object_that_is_not_there_is_rejected(embedded: DeployedFunction) -> None:
     """A 404 is final."""
     assert embedded.push(processed(f"gs://{MEDIA_BUCKET}/none.mp4")) == 200
 
@@ -200,7 +200,7 @@ def test_an_object_that_is_not_there_is_rejected(embedded: Deployed) -> None:
 
 
 def test_a_response_of_another_form_is_not_shown(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    embedded: DeployedFunction, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """For an invalid response the reason is `vendor`, and no message has its values."""
     monkeypatch.setattr(
@@ -218,7 +218,7 @@ def test_a_response_of_another_form_is_not_shown(
 
 
 class RecordingSigner:
-    """A `Signer` that records what it signs."""
+    """A `Signer` that records its requests."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, int]] = []
@@ -229,7 +229,7 @@ class RecordingSigner:
         return SignedObject(f"gs://{bucket}/{name}", "https://x/y?X-Goog-Signature=1", "soon")
 
 
-def test_storage_signs_for_buckets_of_ones_own(links: Deployed) -> None:
+def test_storage_signs_for_buckets_of_ones_own(links: DeployedFunction) -> None:
     """No request is sent to VideoVector. The setting determines the lifetime."""
     links.automations(LINK + 'signer = "storage"\n')
     links.set("SIGNED_URL_SECONDS", "120")
@@ -246,7 +246,7 @@ def test_storage_signs_for_buckets_of_ones_own(links: Deployed) -> None:
     assert links.requests(POST) == 0
 
 
-def test_storage_signs_for_no_other_bucket(embedded: Deployed) -> None:
+def test_storage_signs_for_no_other_bucket(embedded: DeployedFunction) -> None:
     """The list of buckets applies to it too."""
     embedded.automations(LINK + 'signer = "storage"\n')
 
@@ -257,7 +257,7 @@ def test_storage_signs_for_no_other_bucket(embedded: Deployed) -> None:
 
 
 def test_without_credentials_the_event_is_redelivered(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+    embedded: DeployedFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing permission loses nothing, and the response has a hint."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "")

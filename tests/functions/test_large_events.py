@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.automations import GREEN, RED
 from tests.support.contexts import with_limits
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of
 from tests.support.markers import PUT, Deploy
-from tests.support.subscribing import Deployed
 from videovector_bridge.backends import Backend
 
 
@@ -19,7 +19,7 @@ def claim(backend: Backend, data: bytes) -> dict[str, str]:
     return {**message_of(event()).attributes, "ce-dataref": uri}
 
 
-def test_data_in_cloud_storage_is_fetched(markers: Deployed) -> None:
+def test_data_in_cloud_storage_is_fetched(markers: DeployedFunction) -> None:
     """A claim check has the effect of its event."""
     data = json.dumps(event(payload={"pad": "x" * 50})).encode()
 
@@ -29,7 +29,7 @@ def test_data_in_cloud_storage_is_fetched(markers: Deployed) -> None:
     assert markers.markers() == {"run_1": "red"}
 
 
-def test_a_claim_check_is_rejected_with_its_data(markers: Deployed) -> None:
+def test_a_claim_check_is_rejected_with_its_data(markers: DeployedFunction) -> None:
     """The rejected message has the data."""
     status, _ = markers.post(b"", claim(markers.backend, b"not JSON"))
 
@@ -38,7 +38,7 @@ def test_a_claim_check_is_rejected_with_its_data(markers: Deployed) -> None:
     assert rejected.data == b"not JSON"
 
 
-def test_a_claim_check_that_cannot_be_read_is_redelivered(markers: Deployed) -> None:
+def test_a_claim_check_that_cannot_be_read_is_redelivered(markers: DeployedFunction) -> None:
     """A missing object does not lose the event."""
     attributes = claim(markers.backend, b"{}")
     attributes["ce-dataref"] += "x"
@@ -49,7 +49,9 @@ def test_a_claim_check_that_cannot_be_read_is_redelivered(markers: Deployed) -> 
     assert markers.published("rejected") == []
 
 
-def test_a_claim_that_is_too_large_is_rejected_without_being_fetched(markers: Deployed) -> None:
+def test_a_claim_that_is_too_large_is_rejected_without_being_fetched(
+    markers: DeployedFunction,
+) -> None:
     """The message states the size of the data, so the data is not read."""
     markers.set("MAX_EVENT_BYTES", "1024")
     attributes = claim(markers.backend, b"{}") | {"ce-datasize": "1025"}
@@ -65,7 +67,9 @@ def test_a_claim_that_is_too_large_is_rejected_without_being_fetched(markers: De
 
 
 @pytest.mark.parametrize("claimed", [False, True], ids=["in the message", "in a bucket"])
-def test_data_that_is_too_large_is_rejected_as_it_came(markers: Deployed, *, claimed: bool) -> None:
+def test_data_that_is_too_large_is_rejected_as_it_came(
+    markers: DeployedFunction, *, claimed: bool
+) -> None:
     """Even if the message does not state the size."""
     markers.set("MAX_EVENT_BYTES", "1024")
     data = json.dumps(event(payload={"pad": "x" * 1024})).encode()
@@ -80,7 +84,9 @@ def test_data_that_is_too_large_is_rejected_as_it_came(markers: Deployed, *, cla
 
 
 @pytest.mark.parametrize("claimed", [False, True], ids=["in the message", "in a bucket"])
-def test_events_share_the_memory_of_an_instance(embedded: Deployed, *, claimed: bool) -> None:
+def test_events_share_the_memory_of_an_instance(
+    embedded: DeployedFunction, *, claimed: bool
+) -> None:
     """While other events use all of it, an event is redelivered, and its data is not read."""
     embedded.change(with_limits(memory_wait=0.0))
     large = event(pad="x" * 100_000)
@@ -96,7 +102,7 @@ def test_events_share_the_memory_of_an_instance(embedded: Deployed, *, claimed: 
     assert embedded.post(b"" if claimed else data, attributes)[0] == 200
 
 
-def test_no_large_event_makes_small_ones_wait(embedded: Deployed) -> None:
+def test_no_large_event_makes_small_ones_wait(embedded: DeployedFunction) -> None:
     """While one large event is handled, others are redelivered, and small ones are handled."""
     embedded.change(with_limits(memory_wait=0.0))
     context = embedded.context

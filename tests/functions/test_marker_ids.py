@@ -1,4 +1,4 @@
-"""Which marker is deleted: by the remembered id, else by the list, and only what was set here."""
+"""The marker that is deleted: by its recorded id, else by the list; only the bridge's own."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.automations import GONE, RED
 from tests.support.contexts import Change, with_api, with_list_lock
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
 from tests.support.markers import DELETE, LIST, PUT, Deploy, MarkerFunctions, completed
-from tests.support.subscribing import Deployed
 from tests.support.webhooks import delivery
 from videovector_bridge.api import Marker
 from videovector_bridge.automate.actions.markers import TARGET_KEYS
@@ -35,19 +35,19 @@ def without_target(marker: Marker) -> Marker:
     return replace(marker, fields=fields)
 
 
-def colors(deployed: Deployed) -> list[str | None]:
+def colors(deployed: DeployedFunction) -> list[str | None]:
     """The colours of all markers in the stand-in."""
     return [marker.color for marker in deployed.standin.state.markers.all()]
 
 
-def put_by_hand(deployed: Deployed, target_id: str, color: str) -> str:
+def put_by_hand(deployed: DeployedFunction, target_id: str, color: str) -> str:
     """Set a marker on a run as another client does. Returns its id."""
     state = deployed.standin.state
     marker = state.markers.put(("run", target_id, None), color, None, state.next_timestamp())
     return marker.marker_id
 
 
-def rejected_code(deployed: Deployed) -> tuple[str, str]:
+def rejected_code(deployed: DeployedFunction) -> tuple[str, str]:
     """Owner and code of the only rejected message."""
     (message,) = deployed.published("rejected")
     return message.attributes["reason"], message.attributes["code"]

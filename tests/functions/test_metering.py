@@ -1,4 +1,4 @@
-"""What one message costs is counted by the thread that handles it."""
+"""The cost of a message is counted by the thread that handles it."""
 
 import threading
 

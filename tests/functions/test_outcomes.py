@@ -9,15 +9,15 @@ import pytest
 
 from tests.support.automations import coloring
 from tests.support.contexts import with_api, with_topics
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of, nested
-from tests.support.subscribing import Deployed
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
 
 PUT = "PUT /markers"
 REFUSED = {"on": PUT, "kind": "status", "status": 422, "code": "no_such_color"}
-Deploy = Callable[[str], Deployed]
+Deploy = Callable[[str], DeployedFunction]
 
 
 def colored(name: str, second: int, color: str) -> dict[str, Any]:
@@ -26,19 +26,19 @@ def colored(name: str, second: int, color: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def markers(deploy: Deploy) -> Deployed:
+def markers(deploy: Deploy) -> DeployedFunction:
     """`upsert_markers` over each backend in turn."""
     deployed = deploy("upsert_markers")
     deployed.automations(coloring("color"))
     return deployed
 
 
-def rejections(deployed: Deployed) -> list[Message]:
+def rejections(deployed: DeployedFunction) -> list[Message]:
     """The messages on `rejected`."""
     return deployed.published("rejected")
 
 
-def test_a_refusal_whose_report_fails_is_reported_at_redelivery(markers: Deployed) -> None:
+def test_a_refusal_whose_report_fails_is_reported_at_redelivery(markers: DeployedFunction) -> None:
     """The event stays pending until it is on `rejected`. No second request is sent."""
     markers.standin.control.faults(REFUSED)
 
@@ -63,7 +63,7 @@ def test_a_refusal_whose_report_fails_is_reported_at_redelivery(markers: Deploye
     assert (refusal["code"], refusal["reported"]) == ("validation_refused", True)
 
 
-def test_a_rejected_message_that_is_redriven_is_applied(markers: Deployed) -> None:
+def test_a_rejected_message_that_is_redriven_is_applied(markers: DeployedFunction) -> None:
     """A redrive repeats the attempt."""
     markers.standin.control.faults(REFUSED)
     assert markers.push(colored("evt_1", 1, "red")) == 200
@@ -76,7 +76,7 @@ def test_a_rejected_message_that_is_redriven_is_applied(markers: Deployed) -> No
     assert len(rejections(markers)) == 1
 
 
-def test_a_refused_newest_event_hides_no_older_one(markers: Deployed) -> None:
+def test_a_refused_newest_event_hides_no_older_one(markers: DeployedFunction) -> None:
     """An older event that arrives after a refused one is applied."""
     markers.standin.control.faults(REFUSED)
     assert markers.push(colored("evt_2", 2, "blue")) == 200
@@ -86,7 +86,7 @@ def test_a_refused_newest_event_hides_no_older_one(markers: Deployed) -> None:
     assert markers.markers() == {"run_1": "red"}
 
 
-def test_a_redriven_event_does_not_undo_a_newer_one(markers: Deployed) -> None:
+def test_a_redriven_event_does_not_undo_a_newer_one(markers: DeployedFunction) -> None:
     """A newer event may be accepted before the redrive."""
     markers.standin.control.faults(REFUSED)
     markers.push(colored("evt_1", 1, "red"))
@@ -98,7 +98,7 @@ def test_a_redriven_event_does_not_undo_a_newer_one(markers: Deployed) -> None:
     assert markers.markers() == {"run_1": "blue"}
 
 
-def test_a_failing_automation_does_not_stop_the_others(markers: Deployed) -> None:
+def test_a_failing_automation_does_not_stop_the_others(markers: DeployedFunction) -> None:
     """After a transient failure of one automation, the others are done in the same delivery."""
     markers.automations(coloring("one", "run_a"), coloring("two", "run_b"))
     markers.standin.control.faults({"on": PUT, "kind": "status", "status": 401})
@@ -110,7 +110,7 @@ def test_a_failing_automation_does_not_stop_the_others(markers: Deployed) -> Non
     assert markers.markers() == {"run_a": "red", "run_b": "red"}
 
 
-def test_a_bug_in_one_automation_does_not_stop_the_others(markers: Deployed) -> None:
+def test_a_bug_in_one_automation_does_not_stop_the_others(markers: DeployedFunction) -> None:
     """After the others are done, the response is 500."""
     markers.automations(coloring("one", "run_a"), coloring("two", "run_b"))
 
@@ -126,7 +126,7 @@ def test_a_bug_in_one_automation_does_not_stop_the_others(markers: Deployed) -> 
     assert markers.markers() == {"run_b": "red"}
 
 
-def test_an_event_from_the_future_is_rejected_and_blocks_nothing(markers: Deployed) -> None:
+def test_an_event_from_the_future_is_rejected_and_blocks_nothing(markers: DeployedFunction) -> None:
     """A wrong clock must not make an event the newest for years."""
     ahead = (datetime.now(UTC) + timedelta(days=400)).isoformat()
 
@@ -138,7 +138,7 @@ def test_an_event_from_the_future_is_rejected_and_blocks_nothing(markers: Deploy
     assert markers.markers() == {"run_1": "red"}
 
 
-def test_events_of_two_sources_may_have_one_id(markers: Deployed) -> None:
+def test_events_of_two_sources_may_have_one_id(markers: DeployedFunction) -> None:
     """The identity of an event is its source and its id."""
     first = message_of(colored("evt_1", 1, "red"))
     other = message_of(event("evt_1", 1, run_id="run_1", payload={"color": "blue"}))
@@ -151,7 +151,7 @@ def test_events_of_two_sources_may_have_one_id(markers: Deployed) -> None:
     assert markers.markers() == {"run_1": "blue"}  # of the same time and id, the later source
 
 
-def test_the_record_keeps_what_was_accepted(markers: Deployed) -> None:
+def test_the_record_keeps_what_was_accepted(markers: DeployedFunction) -> None:
     """The record has the accepted state, its version, and the id of the marker."""
     markers.push(colored("evt_1", 1, "red"))
     markers.standin.control.faults(REFUSED)
@@ -165,7 +165,9 @@ def test_the_record_keeps_what_was_accepted(markers: Deployed) -> None:
     assert json.dumps(fields)  # JSON, as every document is
 
 
-def test_a_state_that_no_record_holds_is_rejected_before_it_is_applied(markers: Deployed) -> None:
+def test_a_state_that_no_record_holds_is_rejected_before_it_is_applied(
+    markers: DeployedFunction,
+) -> None:
     """A redelivery would fail in the same way."""
     body = 'target = "x"\nbody.a.b.c.d.e.f.g = "{event.payload.deep}"'
     markers.automations(coloring("deep").partition("target_type")[0] + body)

@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.automations import RED
 from tests.support.contexts import with_api, with_effects, with_limits
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of
+from tests.support.log_lines import log_lines
 from tests.support.markers import PUT
-from tests.support.subscribing import Deployed, log_lines
 
 
 def fault(**fields: Any) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def fault(**fields: Any) -> dict[str, Any]:
     ids=lambda one: "-".join(map(str, list(one.values())[2:])),
 )
 def test_transient_trouble_is_redelivered(
-    embedded: Deployed, capsys: pytest.CaptureFixture[str], trouble: dict[str, Any]
+    embedded: DeployedFunction, capsys: pytest.CaptureFixture[str], trouble: dict[str, Any]
 ) -> None:
     """A failure at VideoVector leads to 503 with a sentence, and rejects nothing."""
     embedded.standin.control.faults(trouble)
@@ -54,7 +55,7 @@ def test_transient_trouble_is_redelivered(
     assert embedded.published("rejected") == []
 
 
-def test_an_event_whose_response_was_lost_has_its_effect_later(embedded: Deployed) -> None:
+def test_an_event_whose_response_was_lost_has_its_effect_later(embedded: DeployedFunction) -> None:
     """After a lost response the event waits until the request cannot take effect any more."""
     embedded.standin.control.faults({"on": PUT, "kind": "drop", "act": True})
 
@@ -68,7 +69,7 @@ def test_an_event_whose_response_was_lost_has_its_effect_later(embedded: Deploye
     assert embedded.requests(PUT) == 2
 
 
-def test_a_wrong_key_or_scope_is_redelivered(embedded: Deployed) -> None:
+def test_a_wrong_key_or_scope_is_redelivered(embedded: DeployedFunction) -> None:
     """The same message succeeds once the key is corrected."""
     for key in ("sk_wrong_0123456789", embedded.standin.keys["read"]):
         embedded.set("VIDEO_VECTOR_API_KEY", key)
@@ -81,7 +82,7 @@ def test_a_wrong_key_or_scope_is_redelivered(embedded: Deployed) -> None:
     assert embedded.push(event()) == 200
 
 
-def test_an_unreachable_api_is_redelivered(embedded: Deployed) -> None:
+def test_an_unreachable_api_is_redelivered(embedded: DeployedFunction) -> None:
     """A refused connection is transient. The next attempt may follow at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -92,7 +93,7 @@ def test_an_unreachable_api_is_redelivered(embedded: Deployed) -> None:
     assert embedded.push(event()) == 200
 
 
-def broken(markers: Deployed, part: str) -> None:
+def broken(markers: DeployedFunction, part: str) -> None:
     """Make the document store, or the topics, unreachable."""
     if markers.settings.kind == "embedded":
         blocked = Path(markers.settings.embedded_dir) / f"{part}.sqlite3"
@@ -106,7 +107,7 @@ def broken(markers: Deployed, part: str) -> None:
 
 
 def test_a_store_that_is_down_is_redelivered(
-    markers: Deployed, capsys: pytest.CaptureFixture[str]
+    markers: DeployedFunction, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without the record no request is sent."""
     markers.change(with_effects(store_seconds=0.5))
@@ -118,7 +119,7 @@ def test_a_store_that_is_down_is_redelivered(
     assert [one["event"] for one in log_lines(capsys)] == ["upsert_marker.retry"]
 
 
-def test_a_rejection_that_cannot_be_published_is_redelivered(markers: Deployed) -> None:
+def test_a_rejection_that_cannot_be_published_is_redelivered(markers: DeployedFunction) -> None:
     """The message is acknowledged only after it is on `rejected`."""
     markers.change(with_limits(publish=0.5))
     broken(markers, "messages")
@@ -130,7 +131,7 @@ def test_a_rejection_that_cannot_be_published_is_redelivered(markers: Deployed) 
 
 @pytest.mark.parametrize("text", [None, b"[[automation]]\nname = 5", b"\xff", b"[["])
 def test_a_wrong_automations_file_loses_nothing(
-    embedded: Deployed, capsys: pytest.CaptureFixture[str], text: bytes | None
+    embedded: DeployedFunction, capsys: pytest.CaptureFixture[str], text: bytes | None
 ) -> None:
     """Events are redelivered until the file is corrected. A critical log line names it."""
     embedded.file.unlink()
@@ -151,7 +152,7 @@ def test_a_wrong_automations_file_loses_nothing(
 
 
 def test_wrong_settings_lose_nothing(
-    embedded: Deployed, capsys: pytest.CaptureFixture[str]
+    embedded: DeployedFunction, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every wrong variable is named at once, and the event is redelivered."""
     embedded.set("API_TIMEOUT_SECONDS", "soon")
@@ -164,7 +165,7 @@ def test_wrong_settings_lose_nothing(
 
 
 def test_a_bug_is_redelivered_and_leaks_nothing(
-    embedded: Deployed, capsys: pytest.CaptureFixture[str]
+    embedded: DeployedFunction, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An unexpected exception is logged with its traceback, without secrets."""
     key = embedded.standin.keys["write"]

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tests.support.automations import RED
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of, message_of_delivery
 from tests.support.markers import PUT
-from tests.support.subscribing import Deployed
 from tests.support.webhooks import delivery
 
 
-def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: Deployed) -> None:
+def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: DeployedFunction) -> None:
     """Messages of channel webhook are rejected like all others."""
     attributes = message_of_delivery(delivery()).attributes
 
@@ -22,7 +22,7 @@ def test_a_delivery_that_is_no_event_is_rejected_byte_for_byte(embedded: Deploye
     assert (rejected.data, rejected.attributes["code"]) == (b"[]", "not_an_event")
 
 
-def test_an_event_that_always_fails_is_rejected_byte_for_byte(markers: Deployed) -> None:
+def test_an_event_that_always_fails_is_rejected_byte_for_byte(markers: DeployedFunction) -> None:
     """The rejected message has the bytes, the attributes, the reason and the code."""
     junk = bytes(range(256))
     attributes = message_of(event()).attributes
@@ -81,7 +81,7 @@ def test_an_event_that_always_fails_is_rejected_byte_for_byte(markers: Deployed)
     ],
 )
 def test_each_permanent_problem_has_its_reason(
-    embedded: Deployed, fields: dict[str, Any], automation: str, reason: str, code: str
+    embedded: DeployedFunction, fields: dict[str, Any], automation: str, reason: str, code: str
 ) -> None:
     """The reason says who can correct the problem. The event is acknowledged."""
     embedded.automations(automation)
@@ -97,7 +97,7 @@ def test_each_permanent_problem_has_its_reason(
 @pytest.mark.parametrize("data", [b"", b"[]", b"5", b"null", b"{", b"\xff\xfe", b'{"a": \xff}'])
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", ""])
 def test_data_that_is_no_event_is_rejected(
-    embedded: Deployed, data: bytes, content_type: str
+    embedded: DeployedFunction, data: bytes, content_type: str
 ) -> None:
     """For any data but a JSON object, of any content type, the reason is `vendor`."""
     attributes = {**message_of(event()).attributes, "content-type": content_type}
@@ -109,8 +109,8 @@ def test_data_that_is_no_event_is_rejected(
     assert (data, "not_an_event") == (rejected.data, rejected.attributes["code"])
 
 
-def test_a_wrapped_push_is_not_lost(embedded: Deployed) -> None:
-    """A subscription must not wrap its messages, and the rejection says so."""
+def test_a_wrapped_push_is_not_lost(embedded: DeployedFunction) -> None:
+    """A wrapped message is rejected: the subscription must not wrap its messages."""
     wrapped = {"message": {"data": "e30=", "messageId": "1"}, "subscription": "projects/p/s/s"}
     body = json.dumps(wrapped).encode()
 
@@ -140,7 +140,7 @@ def without(*names: str) -> dict[str, str]:
     ids=["id", "type", "source", "specversion", "version 9.9"],
 )
 def test_a_request_that_is_no_cloud_event_is_rejected(
-    embedded: Deployed, attributes: dict[str, str]
+    embedded: DeployedFunction, attributes: dict[str, str]
 ) -> None:
     """A message without the attributes of a CloudEvent fails on every redelivery."""
     data = message_of(event()).data
@@ -152,7 +152,7 @@ def test_a_request_that_is_no_cloud_event_is_rejected(
     assert (rejected.data, rejected.attributes["code"]) == (data, "foreign_type")
 
 
-def test_one_automation_that_is_rejected_does_not_stop_the_next(embedded: Deployed) -> None:
+def test_one_automation_that_is_rejected_does_not_stop_the_next(embedded: DeployedFunction) -> None:
     """Each automation has its own outcome."""
     wrong = RED.replace("{event.run_id}", "{event.payload.id}").replace('"red"', '"wrong"')
     embedded.automations(wrong, RED)
@@ -164,7 +164,7 @@ def test_one_automation_that_is_rejected_does_not_stop_the_next(embedded: Deploy
     assert rejected.attributes["automation"] == "wrong"
 
 
-def test_an_event_without_a_time_is_rejected(embedded: Deployed) -> None:
+def test_an_event_without_a_time_is_rejected(embedded: DeployedFunction) -> None:
     """Without `created_at` the attribute is used; without both the event is rejected."""
     data = json.dumps(event() | {"created_at": None}).encode()
     assert embedded.post(data, {**without("ce-time"), "ce-time": "2026-01-01T00:00:09Z"})[0] == 200

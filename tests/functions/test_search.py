@@ -10,15 +10,15 @@ import pytest
 
 from infra.standin import StandIn, StandInConfig
 from tests.support.contexts import with_api, with_limits, with_topics
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import SOURCE, event, message_of, nested
-from tests.support.subscribing import Deployed
 from videovector_bridge.api.errors import ValidationRefused
 from videovector_bridge.automate.actions.search import match_key
 from videovector_bridge.automate.effects.record import Record, State, Version
 from videovector_bridge.backends.ports import Message, Timeout, Topics
 from videovector_bridge.errors import BackendError, PermanentError
 
-Deploy = Callable[[str], Deployed]
+Deploy = Callable[[str], DeployedFunction]
 TEXT = """
 [[automation]]
 name = "cars"
@@ -46,7 +46,7 @@ def standin() -> Any:
 
 
 @pytest.fixture
-def searches(deploy: Deploy) -> Deployed:
+def searches(deploy: Deploy) -> DeployedFunction:
     """`run_searches` over each backend in turn."""
     deployed = deploy("run_searches")
     deployed.automations(TEXT)
@@ -54,7 +54,7 @@ def searches(deploy: Deploy) -> Deployed:
 
 
 @pytest.fixture
-def embedded(deploy_embedded: Deploy) -> Deployed:
+def embedded(deploy_embedded: Deploy) -> DeployedFunction:
     """The function over the embedded backend."""
     deployed = deploy_embedded("run_searches")
     deployed.automations(TEXT)
@@ -66,17 +66,17 @@ def completed(name: str = "evt_1", second: int = 0, query: Any = "a an two") -> 
     return event(name, second, event_type="prompt_run.completed", payload={"query": query})
 
 
-def matches(deployed: Deployed) -> list[dict[str, Any]]:
+def matches(deployed: DeployedFunction) -> list[dict[str, Any]]:
     """The matches that were published."""
     return deployed.announced("search.matched")
 
 
-def all_segments(deployed: Deployed) -> set[str]:
+def all_segments(deployed: DeployedFunction) -> set[str]:
     """The segments that the stand-in's playground has."""
     return set(deployed.standin.state.library.segments)
 
 
-def test_each_match_is_published(searches: Deployed) -> None:
+def test_each_match_is_published(searches: DeployedFunction) -> None:
     """The event has the search, the match, and the match's ids in the fields of an event."""
     assert searches.push(completed()) == 200
 
@@ -89,7 +89,7 @@ def test_each_match_is_published(searches: Deployed) -> None:
     assert one["event_id"] == f"search.matched:{match_key('cars', one['payload']['match'])}"
 
 
-def test_a_match_is_published_once(searches: Deployed) -> None:
+def test_a_match_is_published_once(searches: DeployedFunction) -> None:
     """Neither a redelivery nor a later search reports it again."""
     searches.push(completed())
     count = len(matches(searches))
@@ -102,7 +102,7 @@ def test_a_match_is_published_once(searches: Deployed) -> None:
     assert len(matches(searches)) == count
 
 
-def test_what_is_new_is_published(searches: Deployed) -> None:
+def test_what_is_new_is_published(searches: DeployedFunction) -> None:
     """A later search publishes only matches that earlier searches did not have."""
     searches.automations(TEXT.replace("top_k = 50", "top_k = 1"))
     searches.push(completed())
@@ -115,7 +115,7 @@ def test_what_is_new_is_published(searches: Deployed) -> None:
     assert sorted(segment_ids) == sorted(all_segments(searches))
 
 
-def test_each_automation_remembers_for_itself(embedded: Deployed) -> None:
+def test_each_automation_remembers_for_itself(embedded: DeployedFunction) -> None:
     """The same match is new to another search."""
     embedded.automations(TEXT, TEXT.replace('"cars"', '"more cars"'))
 
@@ -124,7 +124,7 @@ def test_each_automation_remembers_for_itself(embedded: Deployed) -> None:
     assert len(matches(embedded)) == 2 * len(all_segments(embedded))
 
 
-def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
+def test_a_filter_search_reads_all_pages(searches: DeployedFunction) -> None:
     """In either style of VideoVector's pagination."""
     searches.automations(CONDITIONS)
 
@@ -134,7 +134,7 @@ def test_a_filter_search_reads_all_pages(searches: Deployed) -> None:
     assert searches.requests(FILTER) >= 1
 
 
-def test_a_search_that_failed_half_way_is_continued(embedded: Deployed) -> None:
+def test_a_search_that_failed_half_way_is_continued(embedded: DeployedFunction) -> None:
     """The redelivery publishes the rest, and repeats the last match with the same id."""
     count = 0
 
@@ -160,7 +160,7 @@ def record_of(key: str, until: float) -> Record:
     return Record(State({"match": key}, version), None, {version.key: until}, created=True)
 
 
-def test_a_claimed_match_stops_no_other(searches: Deployed) -> None:
+def test_a_claimed_match_stops_no_other(searches: DeployedFunction) -> None:
     """The others are published. A redelivery after the end of the claim publishes it."""
     until = time.time() + 1_000
     segment_id = sorted(all_segments(searches))[3]
@@ -179,14 +179,14 @@ def test_a_claimed_match_stops_no_other(searches: Deployed) -> None:
     assert searches.published("rejected") == []
 
 
-def key_of_segment(deployed: Deployed, segment_id: str) -> str:
+def key_of_segment(deployed: DeployedFunction, segment_id: str) -> str:
     """The key of the match for a segment of the stand-in."""
     rows = deployed.context.api.playground_search("a an two", 50)
     (row,) = [row for row in rows if row["segment_id"] == segment_id]
     return match_key("cars", row)
 
 
-def test_a_match_that_is_refused_is_reported_alone(embedded: Deployed) -> None:
+def test_a_match_that_is_refused_is_reported_alone(embedded: DeployedFunction) -> None:
     """The report has its key. A redrive publishes it, and no other match again."""
     segment_id = sorted(all_segments(embedded))[3]
     key = key_of_segment(embedded, segment_id)
@@ -206,7 +206,7 @@ def test_a_match_that_is_refused_is_reported_alone(embedded: Deployed) -> None:
     assert sorted(one["segment_id"] for one in matches(embedded)) == sorted(all_segments(embedded))
 
 
-def test_a_page_that_is_refused_loses_no_match_before_it(embedded: Deployed) -> None:
+def test_a_page_that_is_refused_loses_no_match_before_it(embedded: DeployedFunction) -> None:
     """They are published, a claimed one by the redelivery. Then the event is rejected."""
     embedded.automations(CONDITIONS)
     rows = [{"result_id": f"r{number}"} for number in range(3)]
@@ -233,7 +233,7 @@ def test_a_page_that_is_refused_loses_no_match_before_it(embedded: Deployed) -> 
 
 
 def test_matches_that_are_done_cost_nothing_at_a_redelivery(
-    embedded: Deployed, capsys: pytest.CaptureFixture[str]
+    embedded: DeployedFunction, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The record of the event has the matches that are done. Their records are not read."""
     count = itertools.count(1)
@@ -257,7 +257,7 @@ def test_matches_that_are_done_cost_nothing_at_a_redelivery(
     assert (line["api_calls"], line["store_reads"], line["store_writes"]) == (1, 2, 5)
 
 
-def test_a_search_that_takes_too_long_is_continued(embedded: Deployed) -> None:
+def test_a_search_that_takes_too_long_is_continued(embedded: DeployedFunction) -> None:
     """The redelivery continues it."""
     with embedded.changed(with_limits(parts=-1.0)):
         assert embedded.push(completed()) == 503
@@ -271,7 +271,9 @@ def test_a_search_that_takes_too_long_is_continued(embedded: Deployed) -> None:
     ("query", "code"),
     [(None, "expression_failed"), ("", "bad_search"), ("  ", "bad_search"), (5, "bad_search")],
 )
-def test_a_search_for_nothing_is_rejected(embedded: Deployed, query: object, code: str) -> None:
+def test_a_search_for_nothing_is_rejected(
+    embedded: DeployedFunction, query: object, code: str
+) -> None:
     """A query must be a text that is not empty."""
     assert embedded.push(completed(query=query)) == 200
 
@@ -280,7 +282,7 @@ def test_a_search_for_nothing_is_rejected(embedded: Deployed, query: object, cod
     assert embedded.requests(POST) == 0
 
 
-def test_what_videovector_refuses_is_rejected(embedded: Deployed) -> None:
+def test_what_videovector_refuses_is_rejected(embedded: DeployedFunction) -> None:
     """VideoVector refuses an unknown condition."""
     embedded.automations(CONDITIONS.replace("greater_than", "much_greater"))
 
@@ -291,7 +293,7 @@ def test_what_videovector_refuses_is_rejected(embedded: Deployed) -> None:
 
 
 @pytest.mark.parametrize("other", ["evt_2", "of another source"])
-def test_events_of_their_own_search_for_themselves(embedded: Deployed, other: str) -> None:
+def test_events_of_their_own_search_for_themselves(embedded: DeployedFunction, other: str) -> None:
     """Another event searches again, but publishes no match of the first one again."""
     message = message_of(completed())
     changed = message_of(completed("evt_2", 1)) if other == "evt_2" else message
@@ -306,7 +308,7 @@ def test_events_of_their_own_search_for_themselves(embedded: Deployed, other: st
 
 
 @pytest.mark.parametrize("levels", [240, 250, 252, 260, 1_000])
-def test_a_match_of_any_depth_is_published(embedded: Deployed, levels: int) -> None:
+def test_a_match_of_any_depth_is_published(embedded: DeployedFunction, levels: int) -> None:
     """Without the fields that are nested too deeply."""
     row = {"result_id": "r", "video_id": "ключ" * 500, "deep": nested(levels)}
     embedded.change(with_api(playground_search=lambda *_, **__: [row]))

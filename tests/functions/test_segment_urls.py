@@ -16,8 +16,8 @@ from tests.support.contexts import (
     with_list_lock,
     with_topics,
 )
+from tests.support.deployed_function import DeployedFunction
 from tests.support.signed_urls import POST, Deploy, deploy_links, key_of, processed
-from tests.support.subscribing import Deployed
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.backends.ports import Document, Documents, Message, Timeout, Topics
 
@@ -37,24 +37,24 @@ ATTEMPTS = 4
 
 
 @pytest.fixture
-def links(deploy: Deploy) -> Deployed:
+def links(deploy: Deploy) -> DeployedFunction:
     """The function over each backend in turn."""
     return deploy_links(deploy, SEGMENTS)
 
 
 @pytest.fixture
-def embedded(deploy_embedded: Deploy) -> Deployed:
+def embedded(deploy_embedded: Deploy) -> DeployedFunction:
     """The function over the embedded backend."""
     return deploy_links(deploy_embedded, SEGMENTS)
 
 
-def segments(deployed: Deployed) -> dict[str, str]:
+def segments(deployed: DeployedFunction) -> dict[str, str]:
     """The segments of a video of the stand-in, with their URIs."""
     (video, *_) = deployed.standin.state.library.videos.values()
     return {each.segment_id: each.gcs_uri for each in video.segments}
 
 
-def of_video(deployed: Deployed, name: str = "evt_1") -> dict[str, Any]:
+def of_video(deployed: DeployedFunction, name: str = "evt_1") -> dict[str, Any]:
     """An event about a video of the stand-in, without a run."""
     return {
         **processed("", name),
@@ -63,7 +63,7 @@ def of_video(deployed: Deployed, name: str = "evt_1") -> dict[str, Any]:
     }
 
 
-def change_segments(deployed: Deployed, *changes: dict[str, Any]) -> None:
+def change_segments(deployed: DeployedFunction, *changes: dict[str, Any]) -> None:
     """Let VideoVector list the first segments of the video with other values."""
 
     def changed(api: VideoVectorClient, targets: Any) -> Any:
@@ -76,19 +76,19 @@ def change_segments(deployed: Deployed, *changes: dict[str, Any]) -> None:
     assert len(segments(deployed)) > len(changes)
 
 
-def issued(deployed: Deployed) -> list[str]:
+def issued(deployed: DeployedFunction) -> list[str]:
     """The segments that have URLs, in the order of publishing."""
     return [json.loads(one.data)["segment_id"] for one in deployed.published("media-urls")]
 
 
-def refused_parts(deployed: Deployed) -> list[str]:
+def refused_parts(deployed: DeployedFunction) -> list[str]:
     """The segments on `rejected`, one for each message."""
     rejected = deployed.published("rejected")
     assert all(one.attributes["automation"] == "segments" for one in rejected)
     return [one.attributes["target-part"] for one in rejected]
 
 
-def test_every_segment_of_a_video_has_a_url(links: Deployed) -> None:
+def test_every_segment_of_a_video_has_a_url(links: DeployedFunction) -> None:
     """Each segment has a message with its id. A redelivery publishes nothing."""
     assert links.push(of_video(links)) == 200
     assert links.push(of_video(links)) == 200
@@ -119,7 +119,7 @@ class RecordingDocuments:
         return self._real.write(collection, document_id, *args, **named)
 
 
-def test_an_event_has_one_record_for_all_segments(links: Deployed) -> None:
+def test_an_event_has_one_record_for_all_segments(links: DeployedFunction) -> None:
     """A first delivery writes it at the claim and at the end, and reads nothing."""
     calls: list[tuple[str, str]] = []
     links.change(with_documents(lambda real: RecordingDocuments(real, calls)))
@@ -131,7 +131,7 @@ def test_an_event_has_one_record_for_all_segments(links: Deployed) -> None:
     assert (len(fields["parts_done"]), fields["pending"]) == (len(segments(links)), {})
 
 
-def test_a_failure_half_way_stops_no_other_segment(embedded: Deployed) -> None:
+def test_a_failure_half_way_stops_no_other_segment(embedded: DeployedFunction) -> None:
     """The redelivery requests only the one that failed."""
     first, second, third, *others = segments(embedded)
     embedded.standin.control.faults(FINE, FINE, *[DOWN] * ATTEMPTS)
@@ -150,7 +150,7 @@ class DeathError(BaseException):
     """The process ends here."""
 
 
-def test_a_crash_half_way_costs_only_what_was_not_noted(embedded: Deployed) -> None:
+def test_a_crash_half_way_costs_only_what_was_not_noted(embedded: DeployedFunction) -> None:
     """A redelivery after the end of the claim continues from the saved progress."""
     embedded.change(with_effects(save_seconds=-1.0))
     first, second, *others = segments(embedded)
@@ -176,7 +176,7 @@ def test_a_crash_half_way_costs_only_what_was_not_noted(embedded: Deployed) -> N
     assert embedded.requests(POST) == asked + len(others)
 
 
-def test_a_refused_segment_is_reported_alone(embedded: Deployed) -> None:
+def test_a_refused_segment_is_reported_alone(embedded: DeployedFunction) -> None:
     """The report has its id. The others have URLs."""
     change_segments(
         embedded, {"gcs_uri": "gs://elsewhere/x"}, {"gcs_uri": f"gs://{MEDIA_BUCKET}/no"}
@@ -195,7 +195,9 @@ def test_a_refused_segment_is_reported_alone(embedded: Deployed) -> None:
     assert embedded.record(RECORD).fields["pending"] == {}
 
 
-def test_a_refusal_is_reported_once_though_another_segment_fails(embedded: Deployed) -> None:
+def test_a_refusal_is_reported_once_though_another_segment_fails(
+    embedded: DeployedFunction,
+) -> None:
     """The redelivery requests only the one that failed, and reports nothing."""
     change_segments(embedded, {"gcs_uri": "gs://elsewhere/x"})
     first, *others = segments(embedded)
@@ -210,7 +212,7 @@ def test_a_refusal_is_reported_once_though_another_segment_fails(embedded: Deplo
 
 
 def test_after_a_correction_only_refused_segments_are_asked_for(
-    links: Deployed, monkeypatch: pytest.MonkeyPatch
+    links: DeployedFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The redrive of the rejected message requests only the refused segment."""
     uri = "gs://elsewhere/x.mp4"
@@ -230,7 +232,7 @@ def test_after_a_correction_only_refused_segments_are_asked_for(
     assert len(links.published("rejected")) == 1
 
 
-def test_what_is_still_refused_is_reported_again(embedded: Deployed) -> None:
+def test_what_is_still_refused_is_reported_again(embedded: DeployedFunction) -> None:
     """A redrive without a correction leads to a new report."""
     change_segments(embedded, {"gcs_uri": "gs://elsewhere/x"})
     embedded.push(of_video(embedded))
@@ -242,7 +244,7 @@ def test_what_is_still_refused_is_reported_again(embedded: Deployed) -> None:
     assert embedded.requests(POST) == len(segments(embedded)) - 1
 
 
-def test_a_bug_with_one_segment_stops_no_other(embedded: Deployed) -> None:
+def test_a_bug_with_one_segment_stops_no_other(embedded: DeployedFunction) -> None:
     """The others are done. A redelivery after the end of the claim repeats that one."""
     first, *others = segments(embedded)
 
@@ -267,7 +269,9 @@ def test_a_bug_with_one_segment_stops_no_other(embedded: Deployed) -> None:
     [("s" * 500 + "1", "s" * 500 + "2"), ("s" * 2_000, "s" * 2_001), ("é", "e"), (" a", "a ")],
     ids=["long", "longer than an attribute", "not ASCII", "blanks"],
 )
-def test_ids_of_any_form_name_their_messages(embedded: Deployed, one: str, other: str) -> None:
+def test_ids_of_any_form_name_their_messages(
+    embedded: DeployedFunction, one: str, other: str
+) -> None:
     """An id that is invalid in an attribute is hashed there; the data has the id itself."""
     elsewhere = {"segment_id": one + "3", "gcs_uri": "gs://elsewhere/x"}
     change_segments(embedded, {"segment_id": one}, {"segment_id": other}, elsewhere)
@@ -285,7 +289,7 @@ def test_ids_of_any_form_name_their_messages(embedded: Deployed, one: str, other
 
 @pytest.mark.parametrize("values", [{"segment_id": None}, {"gcs_uri": None}, {"segment_id": ""}])
 def test_a_segment_without_id_or_address_is_left_out(
-    embedded: Deployed, values: dict[str, Any]
+    embedded: DeployedFunction, values: dict[str, Any]
 ) -> None:
     """VideoVector lists such segments while it processes a video."""
     change_segments(embedded, values)
@@ -295,7 +299,7 @@ def test_a_segment_without_id_or_address_is_left_out(
     assert issued(embedded) == list(segments(embedded))[1:]
 
 
-def test_segments_that_take_too_long_are_continued(embedded: Deployed) -> None:
+def test_segments_that_take_too_long_are_continued(embedded: DeployedFunction) -> None:
     """The redelivery continues at once: the claim has ended."""
     with embedded.changed(with_limits(parts=-1.0)):
         assert embedded.push(of_video(embedded)) == 503
@@ -305,7 +309,7 @@ def test_segments_that_take_too_long_are_continued(embedded: Deployed) -> None:
     assert issued(embedded) == list(segments(embedded))
 
 
-def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
+def test_the_segments_of_no_video_are_rejected(embedded: DeployedFunction) -> None:
     """An event without a video is rejected; the user can correct that."""
     assert embedded.push({**processed(""), "video_id": None}) == 200
 
@@ -313,7 +317,7 @@ def test_the_segments_of_no_video_are_rejected(embedded: Deployed) -> None:
     assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "no_target")
 
 
-def test_one_list_of_segments_is_read_at_a_time(embedded: Deployed) -> None:
+def test_one_list_of_segments_is_read_at_a_time(embedded: DeployedFunction) -> None:
     """Lists may be large. While another message reads one, this message is redelivered."""
     embedded.change(with_list_lock(wait_seconds=0.0))
 

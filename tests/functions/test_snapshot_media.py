@@ -1,4 +1,4 @@
-"""Snapshots: the document of a video, how few calls many take, and whose failure is whose."""
+"""Snapshots: the document of a video, the number of calls, and failures of single videos."""
 
 import json
 import threading
@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.support.contexts import Change, with_api, with_limits
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of
-from tests.support.subscribing import Deployed
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.api.calls import JSON_LIMIT
 from videovector_bridge.api.errors import (
@@ -28,7 +28,7 @@ from videovector_bridge.automate.context import Context
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import PermanentError
 
-Deploy = Callable[[str], Deployed]
+Deploy = Callable[[str], DeployedFunction]
 SNAPSHOT = """
 [[automation]]
 name = "documents"
@@ -39,7 +39,7 @@ video_id = "{event.video_id}"
 BATCHES = ("POST /videos/batch", "POST /videos/batch/status", "POST /videos/batch/segments")
 
 
-def ready(deploy: Deploy) -> Deployed:
+def ready(deploy: Deploy) -> DeployedFunction:
     """`snapshot_media` with its automation."""
     deployed = deploy("snapshot_media")
     deployed.automations(SNAPSHOT)
@@ -47,18 +47,18 @@ def ready(deploy: Deploy) -> Deployed:
 
 
 @pytest.fixture
-def snapshots(deploy: Deploy) -> Deployed:
+def snapshots(deploy: Deploy) -> DeployedFunction:
     """The function over each backend in turn."""
     return ready(deploy)
 
 
 @pytest.fixture
-def embedded(deploy_embedded: Deploy) -> Deployed:
+def embedded(deploy_embedded: Deploy) -> DeployedFunction:
     """The function over the embedded backend."""
     return ready(deploy_embedded)
 
 
-def videos(deployed: Deployed) -> list[str]:
+def videos(deployed: DeployedFunction) -> list[str]:
     """The videos that the stand-in has."""
     return list(deployed.standin.state.library.videos)
 
@@ -68,17 +68,17 @@ def about(video_id: Any, name: str = "evt_1", second: int = 0) -> dict[str, Any]
     return event(name, second, event_type="processing.video_completed", video_id=video_id)
 
 
-def stored(deployed: Deployed, video_id: str) -> Document | None:
+def stored(deployed: DeployedFunction, video_id: str) -> Document | None:
     """The document of a video."""
     return deployed.backend.documents.read("media", video_id, timeout=10)
 
 
-def calls(deployed: Deployed) -> list[int]:
+def calls(deployed: DeployedFunction) -> list[int]:
     """How often each of the three batch helpers was called."""
     return [deployed.requests(each) for each in BATCHES]
 
 
-def test_a_video_becomes_a_document(snapshots: Deployed) -> None:
+def test_a_video_becomes_a_document(snapshots: DeployedFunction) -> None:
     """The document has the data of the batch helpers, and the event."""
     video_id = videos(snapshots)[0]
 
@@ -98,7 +98,7 @@ def test_a_video_becomes_a_document(snapshots: Deployed) -> None:
     assert calls(snapshots) == [1, 1, 1]
 
 
-def test_a_redelivery_sends_no_request(snapshots: Deployed) -> None:
+def test_a_redelivery_sends_no_request(snapshots: DeployedFunction) -> None:
     """Neither a redelivery nor an older event sends a request."""
     video_id = videos(snapshots)[0]
     snapshots.push(about(video_id, "evt_2", 2))
@@ -114,7 +114,7 @@ def test_a_redelivery_sends_no_request(snapshots: Deployed) -> None:
     assert (after.fields, after.revision) == (before.fields, before.revision)
 
 
-def test_many_events_share_calls(embedded: Deployed) -> None:
+def test_many_events_share_calls(embedded: DeployedFunction) -> None:
     """Events that arrive at once share the calls, and each video has its document."""
     both = videos(embedded)
     assert len(both) == 2
@@ -129,7 +129,7 @@ def test_many_events_share_calls(embedded: Deployed) -> None:
 
 
 def test_first_events_share_one_batch_loader(
-    embedded: Deployed, monkeypatch: pytest.MonkeyPatch
+    embedded: DeployedFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Concurrent first events wait until the loader is open."""
     making: list[int] = []
@@ -155,7 +155,7 @@ def test_first_events_share_one_batch_loader(
     assert making == [1]
 
 
-def test_first_events_share_one_context(embedded: Deployed) -> None:
+def test_first_events_share_one_context(embedded: DeployedFunction) -> None:
     """The context, and with it the batch loader, is opened once."""
     opened: list[Context] = []
     together = threading.Barrier(8)
@@ -178,8 +178,8 @@ def test_first_events_share_one_context(embedded: Deployed) -> None:
     assert len(opened) == 1
 
 
-def test_a_video_that_is_not_there_has_a_document_too(snapshots: Deployed) -> None:
-    """It says that VideoVector does not know the video."""
+def test_a_video_that_is_not_there_has_a_document_too(snapshots: DeployedFunction) -> None:
+    """The document states that VideoVector does not know the video."""
     assert snapshots.push(about("vid_none")) == 200
 
     document = stored(snapshots, "vid_none")
@@ -187,7 +187,7 @@ def test_a_video_that_is_not_there_has_a_document_too(snapshots: Deployed) -> No
     assert document.fields["found"] is False
 
 
-def test_a_slow_older_response_does_not_replace_a_newer_one(snapshots: Deployed) -> None:
+def test_a_slow_older_response_does_not_replace_a_newer_one(snapshots: DeployedFunction) -> None:
     """After a write by another attempt, the data is requested again."""
     video_id = videos(snapshots)[0]
     responses: list[Any] = []
@@ -210,7 +210,7 @@ def test_a_slow_older_response_does_not_replace_a_newer_one(snapshots: Deployed)
     assert document.fields["title"].startswith("Recording")
 
 
-def test_a_failing_api_means_redelivery(embedded: Deployed) -> None:
+def test_a_failing_api_means_redelivery(embedded: DeployedFunction) -> None:
     """The redelivery writes the document."""
     video_id = videos(embedded)[0]
     embedded.standin.control.faults(
@@ -230,7 +230,7 @@ def in_one_batch(keys: int) -> Change:
     return with_limits(batch_linger=60.0, batch_keys=keys)
 
 
-def push_all(deployed: Deployed, video_ids: list[str]) -> list[int]:
+def push_all(deployed: DeployedFunction, video_ids: list[str]) -> list[int]:
     """Push an event about each video, all in one batch. Returns the statuses."""
     deployed.change(in_one_batch(len(video_ids)))
     app = deployed.app
@@ -245,7 +245,7 @@ def push_all(deployed: Deployed, video_ids: list[str]) -> list[int]:
 
 
 def change_helper(
-    deployed: Deployed, helper: str, rows: Callable[[list[str]], list[dict[str, Any]]]
+    deployed: DeployedFunction, helper: str, rows: Callable[[list[str]], list[dict[str, Any]]]
 ) -> None:
     """Let one of the batch helpers return other rows."""
     deployed.change(with_api(**{helper: lambda _, ids: rows(list(ids))}))
@@ -264,8 +264,7 @@ REFUSAL_CODES = {each.code for each in REFUSALS}
 @pytest.mark.parametrize("helper", ["batch_videos", "batch_status", "batch_segments"])
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.code)
 def test_a_refused_video_is_rejected_alone(
-    embedded: Deployed,
-    monkeypatch: pytest.MonkeyPatch,
+    embedded: DeployedFunction,
     helper: str,
     refusal: PermanentError,
 ) -> None:
@@ -300,7 +299,7 @@ RESPONSES = {
 
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
 def test_an_error_response_rejects_only_the_video_that_causes_it(
-    embedded: Deployed, response: httpx.Response
+    embedded: DeployedFunction, response: httpx.Response
 ) -> None:
     """An error response to any call with that video rejects only that video."""
 
@@ -328,7 +327,7 @@ def test_an_error_response_rejects_only_the_video_that_causes_it(
     assert titles == ["<v0>", "<v2>", "<v3>"]
 
 
-def test_videos_whose_rows_are_too_many_together(embedded: Deployed) -> None:
+def test_videos_whose_rows_are_too_many_together(embedded: DeployedFunction) -> None:
     """They are requested in smaller batches, and none is rejected."""
     video_ids = [f"v{number}" for number in range(5)]
 
@@ -346,7 +345,7 @@ def test_videos_whose_rows_are_too_many_together(embedded: Deployed) -> None:
     assert [each and each.fields["segments"]["total"] for each in documents] == [1] * 5
 
 
-def test_odd_rows_are_ignored(snapshots: Deployed) -> None:
+def test_odd_rows_are_ignored(snapshots: DeployedFunction) -> None:
     """Rows without a valid video_id are ignored, and invalid values are omitted."""
     odd: list[dict[str, Any]] = [{"title": "whose?"}, {"video_id": ["v0"]}, {"video_id": {"a": 1}}]
     deep: Any = 2**64
@@ -367,7 +366,7 @@ def test_odd_rows_are_ignored(snapshots: Deployed) -> None:
 
 
 @pytest.mark.parametrize("video_id", ["", 5, ["a"], "v" * 1_001])
-def test_a_snapshot_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
+def test_a_snapshot_of_nothing_is_rejected(embedded: DeployedFunction, video_id: object) -> None:
     """The automation has no valid video_id; the user can correct it."""
     embedded.automations(SNAPSHOT.replace("event.video_id", "event.payload.id"))
     one = {**about("v"), "payload": {"id": video_id}}

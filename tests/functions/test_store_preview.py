@@ -1,4 +1,4 @@
-"""Previews: what is stored where, how often it is written, and what is announced."""
+"""Previews: their content and names, the number of writes, and the announcements."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,8 +9,8 @@ import pytest
 
 from infra.standin.library import media
 from tests.support.contexts import Change, with_api, with_files, with_time
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import SOURCE, event
-from tests.support.subscribing import Deployed
 from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.api.models import Media
 from videovector_bridge.automate.action import Cause, effect_key
@@ -19,7 +19,7 @@ from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.backends.ports import Files, StoredFile
 from videovector_bridge.errors import ConflictError, PermanentError
 
-Deploy = Callable[[str], Deployed]
+Deploy = Callable[[str], DeployedFunction]
 GIF = """
 [[automation]]
 name = "gif"
@@ -38,7 +38,7 @@ name = "{event.payload.name}"
 GET = "GET /videos/{video_id}/gif"
 
 
-def ready(deploy: Deploy, *automations: str) -> Deployed:
+def ready(deploy: Deploy, *automations: str) -> DeployedFunction:
     """`store_previews` with its automations."""
     deployed = deploy("store_previews")
     deployed.automations(*(automations or (GIF, THUMBNAIL)))
@@ -46,29 +46,29 @@ def ready(deploy: Deploy, *automations: str) -> Deployed:
 
 
 @pytest.fixture
-def previews(deploy: Deploy) -> Deployed:
+def previews(deploy: Deploy) -> DeployedFunction:
     """The function over each backend in turn."""
     return ready(deploy)
 
 
 @pytest.fixture
-def embedded(deploy_embedded: Deploy) -> Deployed:
+def embedded(deploy_embedded: Deploy) -> DeployedFunction:
     """The function over the embedded backend."""
     return ready(deploy_embedded)
 
 
-def files(deployed: Deployed) -> Files:
+def files(deployed: DeployedFunction) -> Files:
     """The store of previews."""
     assert deployed.backend.files is not None
     return deployed.backend.files
 
 
-def video(deployed: Deployed) -> str:
+def video(deployed: DeployedFunction) -> str:
     """A video that the stand-in has."""
     return next(iter(deployed.standin.state.library.videos))
 
 
-def segment(deployed: Deployed) -> str:
+def segment(deployed: DeployedFunction) -> str:
     """A segment that the stand-in has."""
     return next(iter(deployed.standin.state.library.segments))
 
@@ -93,7 +93,7 @@ def segment_done(segment_id: Any, name: Any, video_id: str = "vid_1") -> dict[st
     )
 
 
-def test_the_gif_of_a_video_is_stored(previews: Deployed) -> None:
+def test_the_gif_of_a_video_is_stored(previews: DeployedFunction) -> None:
     """The file has the same bytes and content type. An event with its URI is published."""
     video_id = video(previews)
 
@@ -122,7 +122,7 @@ def test_the_gif_of_a_video_is_stored(previews: Deployed) -> None:
     }
 
 
-def test_the_thumbnail_of_a_segment_is_stored(previews: Deployed) -> None:
+def test_the_thumbnail_of_a_segment_is_stored(previews: DeployedFunction) -> None:
     """The automation sets the name of the file."""
     segment_id = segment(previews)
 
@@ -136,7 +136,7 @@ def test_the_thumbnail_of_a_segment_is_stored(previews: Deployed) -> None:
     assert (announced["segment_id"], announced["video_id"]) == (segment_id, "vid_1")
 
 
-def test_redelivery_stores_nothing_again(previews: Deployed) -> None:
+def test_redelivery_stores_nothing_again(previews: DeployedFunction) -> None:
     """It sends no request, and publishes no event."""
     for _ in range(3):
         assert previews.push(done(video(previews))) == 200
@@ -145,7 +145,7 @@ def test_redelivery_stores_nothing_again(previews: Deployed) -> None:
     assert len(previews.announced("media.preview_stored")) == 1
 
 
-def test_the_same_picture_is_not_written_again(previews: Deployed) -> None:
+def test_the_same_picture_is_not_written_again(previews: DeployedFunction) -> None:
     """A newer event is announced, but the file is not written."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
@@ -162,7 +162,7 @@ def test_the_same_picture_is_not_written_again(previews: Deployed) -> None:
     ]
 
 
-def test_another_picture_replaces_the_file(previews: Deployed) -> None:
+def test_another_picture_replaces_the_file(previews: DeployedFunction) -> None:
     """The name is the same, the generation another."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
@@ -179,7 +179,7 @@ def test_another_picture_replaces_the_file(previews: Deployed) -> None:
     assert files(previews).read(name, timeout=10) == media.jpeg(video_id)
 
 
-def test_a_slow_older_picture_does_not_replace_a_newer_one(previews: Deployed) -> None:
+def test_a_slow_older_picture_does_not_replace_a_newer_one(previews: DeployedFunction) -> None:
     """After a write by another attempt, the picture is fetched again."""
     video_id = video(previews)
     name = f"videos/{video_id}/preview.gif"
@@ -199,7 +199,7 @@ def test_a_slow_older_picture_does_not_replace_a_newer_one(previews: Deployed) -
     assert files(previews).read(name, timeout=10) == media.gif(video_id)
 
 
-def test_a_lost_response_writes_once(embedded: Deployed) -> None:
+def test_a_lost_response_writes_once(embedded: DeployedFunction) -> None:
     """The next try sees that the file has the same bytes."""
     written: list[StoredFile] = []
 
@@ -215,7 +215,7 @@ def test_a_lost_response_writes_once(embedded: Deployed) -> None:
     assert announced["payload"]["uri"] == written[0].uri
 
 
-def test_a_file_that_others_write_all_the_time_is_redelivered(embedded: Deployed) -> None:
+def test_a_file_that_others_write_all_the_time_is_redelivered(embedded: DeployedFunction) -> None:
     """After a few tries the message is redelivered."""
 
     def conflict(*_: Any, **__: Any) -> StoredFile:
@@ -235,7 +235,7 @@ EVENT_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 )
 @pytest.mark.parametrize("seconds", [-60, 0, 899.999])
 def test_a_picture_that_is_not_there_yet_is_redelivered(
-    embedded: Deployed, missing: dict[str, Any], seconds: float
+    embedded: DeployedFunction, missing: dict[str, Any], seconds: float
 ) -> None:
     """VideoVector may create it after the event: for 15 minutes a 404 is not final."""
     embedded.change(with_time(EVENT_TIME + timedelta(seconds=seconds)))
@@ -249,7 +249,7 @@ def test_a_picture_that_is_not_there_yet_is_redelivered(
     "missing", [done("vid_none"), segment_done("seg_none", "")], ids=["gif", "jpeg"]
 )
 def test_a_picture_that_is_still_not_there_is_rejected(
-    embedded: Deployed, missing: dict[str, Any]
+    embedded: DeployedFunction, missing: dict[str, Any]
 ) -> None:
     """15 minutes after the event a 404 is final."""
     embedded.change(with_time(EVENT_TIME))
@@ -262,7 +262,7 @@ def test_a_picture_that_is_still_not_there_is_rejected(
     assert (rejected.attributes["reason"], rejected.attributes["code"]) == ("user", "not_found")
 
 
-def test_a_picture_that_is_made_later_is_stored(embedded: Deployed) -> None:
+def test_a_picture_that_is_made_later_is_stored(embedded: DeployedFunction) -> None:
     """The redelivery stores it, and it is announced once."""
     embedded.change(with_time(EVENT_TIME + timedelta(minutes=1)))
     assert embedded.push(done("vid_later")) == 503
@@ -275,7 +275,7 @@ def test_a_picture_that_is_made_later_is_stored(embedded: Deployed) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_other_refusals_are_final_at_once(embedded: Deployed, status: int) -> None:
+def test_other_refusals_are_final_at_once(embedded: DeployedFunction, status: int) -> None:
     """Only a 404 may mean that there is no picture yet."""
     embedded.change(with_time(EVENT_TIME))
     embedded.standin.control.faults({"on": GET, "kind": "status", "status": status})
@@ -300,7 +300,7 @@ def test_without_a_bucket_previews_are_rejected(deploy_gcp: Deploy) -> None:
 
 
 @pytest.mark.parametrize("video_id", ["", 5, "v" * 1_001])
-def test_a_preview_of_nothing_is_rejected(embedded: Deployed, video_id: object) -> None:
+def test_a_preview_of_nothing_is_rejected(embedded: DeployedFunction, video_id: object) -> None:
     """The automation has no valid video_id; the user can correct it."""
     embedded.automations(GIF.replace("event.video_id", "event.payload.id"))
 
@@ -314,7 +314,9 @@ def test_a_preview_of_nothing_is_rejected(embedded: Deployed, video_id: object) 
     "name",
     ["/x", "a/../b", "..", ".", "a\nb", "x" * 1_025, "é" * 600, ".well-known/acme-challenge/x"],
 )
-def test_a_name_that_cloud_storage_refuses_is_rejected(embedded: Deployed, name: str) -> None:
+def test_a_name_that_cloud_storage_refuses_is_rejected(
+    embedded: DeployedFunction, name: str
+) -> None:
     """Names with `.` or `..` in a path are rejected too."""
     assert embedded.push(segment_done(segment(embedded), name)) == 200
 
@@ -341,7 +343,7 @@ def test_a_rejection_says_what_is_wrong_with_a_name(name: Any, words: str) -> No
     assert raised.value.code == "bad_file_name"
 
 
-def test_ids_cannot_leave_their_folder(embedded: Deployed) -> None:
+def test_ids_cannot_leave_their_folder(embedded: DeployedFunction) -> None:
     """An id with a slash is one part of the name."""
     embedded.change(with_gif(embedded.context.api.gif(video(embedded))))
 
@@ -351,7 +353,7 @@ def test_ids_cannot_leave_their_folder(embedded: Deployed) -> None:
 
 
 @pytest.mark.parametrize("name", ["n" * 1_024, "é" * 512, "😀" * 256])
-def test_the_longest_name_is_stored_and_announced(previews: Deployed, name: str) -> None:
+def test_the_longest_name_is_stored_and_announced(previews: DeployedFunction, name: str) -> None:
     """1,024 bytes, as Cloud Storage allows."""
     assert previews.push(segment_done(segment(previews), name)) == 200
 
@@ -361,7 +363,7 @@ def test_the_longest_name_is_stored_and_announced(previews: Deployed, name: str)
     assert announced["payload"]["uri"] == stored.uri
 
 
-def test_the_longest_ids_are_stored_and_announced(previews: Deployed) -> None:
+def test_the_longest_ids_are_stored_and_announced(previews: DeployedFunction) -> None:
     """With ids of 900 bytes, the limit of events, the announcement fits in a message."""
     previews.change(with_gif(previews.context.api.gif(video(previews))))
     names = ("event_id", "video_id", "run_id", "index_id", "user_id", "segment_id")
@@ -379,7 +381,7 @@ def test_the_longest_ids_are_stored_and_announced(previews: Deployed) -> None:
     "content_type", ["image/", "image/gif\x7f", "image/ü", "image/" + "x" * 200]
 )
 def test_a_content_type_that_no_file_can_have_is_rejected(
-    embedded: Deployed, content_type: str
+    embedded: DeployedFunction, content_type: str
 ) -> None:
     """Cloud Storage would refuse it on every redelivery."""
     embedded.change(with_gif(Media(b"GIF89a", content_type)))

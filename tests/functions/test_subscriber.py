@@ -10,14 +10,15 @@ from functions_framework import create_app
 
 from tests.support import ROOT
 from tests.support.automations import RED
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of
+from tests.support.log_lines import log_lines
 from tests.support.markers import PUT
-from tests.support.subscribing import Deployed, log_lines
 from tests.support.webhooks import delivery
 
 
 def test_an_event_has_its_effect_once(
-    markers: Deployed, capsys: pytest.CaptureFixture[str]
+    markers: DeployedFunction, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first delivery upserts the marker. The second sends no request."""
     assert markers.push(event()) == 200
@@ -32,7 +33,7 @@ def test_an_event_has_its_effect_once(
     ]
 
 
-def test_an_older_event_that_arrives_late_changes_nothing(markers: Deployed) -> None:
+def test_an_older_event_that_arrives_late_changes_nothing(markers: DeployedFunction) -> None:
     """The order of deliveries may differ from the order of events."""
     markers.push(event("evt_2", 2, event_type="prompt_run.completed"))
 
@@ -42,7 +43,7 @@ def test_an_older_event_that_arrives_late_changes_nothing(markers: Deployed) -> 
     assert markers.requests(PUT) == 1
 
 
-def test_a_delivery_has_its_effect_once(markers: Deployed) -> None:
+def test_a_delivery_has_its_effect_once(markers: DeployedFunction) -> None:
     """A webhook's delivery has the same effect as an event, and has it once."""
     body = delivery(data={"run_id": "run_1", "user_id": "u1"})
 
@@ -53,7 +54,7 @@ def test_a_delivery_has_its_effect_once(markers: Deployed) -> None:
     assert markers.published("rejected") == []
 
 
-def test_a_replayed_delivery_undoes_nothing(markers: Deployed) -> None:
+def test_a_replayed_delivery_undoes_nothing(markers: DeployedFunction) -> None:
     """A replayed delivery is older than later events."""
     old, new = delivery("evt_1", 1), delivery("evt_2", 2, event="prompt_run.completed")
     for body in (old, new, old, new, old):
@@ -63,7 +64,7 @@ def test_a_replayed_delivery_undoes_nothing(markers: Deployed) -> None:
     assert markers.requests(PUT) == 2
 
 
-def test_events_of_both_channels_have_one_order(markers: Deployed) -> None:
+def test_events_of_both_channels_have_one_order(markers: DeployedFunction) -> None:
     """The newest event wins, for any channel and order of delivery."""
     completed = {"event_type": "prompt_run.completed"}
     assert markers.push(event("evt_2", 2, **completed)) == 200
@@ -79,7 +80,7 @@ def test_events_of_both_channels_have_one_order(markers: Deployed) -> None:
     ("channel", "expected"), [("webhook", {"run_1": "red"}), ("stream", {"run_2": "red"})]
 )
 def test_an_automation_may_select_its_channel(
-    embedded: Deployed, channel: str, expected: dict[str, str]
+    embedded: DeployedFunction, channel: str, expected: dict[str, str]
 ) -> None:
     """With `channel`, it applies only to events of that channel."""
     embedded.automations(RED.replace("[automation.", f'channel = "{channel}"\n[automation.'))
@@ -90,14 +91,14 @@ def test_an_automation_may_select_its_channel(
     assert embedded.markers() == expected
 
 
-def test_events_without_an_automation_are_acknowledged(embedded: Deployed) -> None:
+def test_events_without_an_automation_are_acknowledged(embedded: DeployedFunction) -> None:
     """Subscriptions without a filter deliver every event."""
     assert embedded.push(event(event_type="prompt_run.progress")) == 200
 
     assert embedded.requests(PUT) == 0
 
 
-def test_only_post_is_allowed(embedded: Deployed) -> None:
+def test_only_post_is_allowed(embedded: DeployedFunction) -> None:
     """Other methods change nothing."""
     response = embedded.client.get("/")
 
@@ -106,7 +107,7 @@ def test_only_post_is_allowed(embedded: Deployed) -> None:
 
 
 @pytest.mark.parametrize("encoded", [False, True], ids=["data", "data_base64"])
-def test_structured_events_have_effects_too(embedded: Deployed, *, encoded: bool) -> None:
+def test_structured_events_have_effects_too(embedded: DeployedFunction, *, encoded: bool) -> None:
     """A CloudEvent whose attributes are in its body is the same event."""
     envelope: dict[str, Any] = {
         "specversion": "1.0",
@@ -130,7 +131,7 @@ def test_structured_events_have_effects_too(embedded: Deployed, *, encoded: bool
     assert stamp == "2026-01-01T00:00:07.000000+00:00"
 
 
-def test_of_two_automations_for_one_target_the_first_wins(embedded: Deployed) -> None:
+def test_of_two_automations_for_one_target_the_first_wins(embedded: DeployedFunction) -> None:
     """An event has one effect on a target: that of the first automation in the file."""
     blue = RED.replace('"red"', '"blue"')
     embedded.automations(blue, RED)
@@ -142,7 +143,7 @@ def test_of_two_automations_for_one_target_the_first_wins(embedded: Deployed) ->
     assert embedded.requests(PUT) == 1
 
 
-def test_automations_of_another_action_are_left_alone(embedded: Deployed) -> None:
+def test_automations_of_another_action_are_left_alone(embedded: DeployedFunction) -> None:
     """Each function runs only its own action."""
     link = '[[automation]]\nname = "l"\non = ["*"]\nissue_signed_url.gcs_uri = "gs://bucket/x"\n'
     embedded.automations(link, RED)
@@ -154,15 +155,15 @@ def test_automations_of_another_action_are_left_alone(embedded: Deployed) -> Non
 
 
 @pytest.mark.parametrize("payload", [None, {}, {"x": 2**63}, {"x": 10**300}, {"x": [[1], {}]}])
-def test_odd_payloads_do_no_harm(embedded: Deployed, payload: object) -> None:
+def test_odd_payloads_do_no_harm(embedded: DeployedFunction, payload: object) -> None:
     """An event with a null payload or numbers of any size has its effect or is rejected."""
     embedded.automations(RED.replace("with {event.payload}", "{event.run_id}"))
 
     assert embedded.push(event(payload=payload)) == 200
 
 
-def test_main_serves_the_function(embedded: Deployed) -> None:
-    """`main.py`, the deployed source file, opens what the environment says."""
+def test_main_serves_the_function(embedded: DeployedFunction) -> None:
+    """`main.py`, the deployed source file, reads its settings from the environment."""
     app: Flask = create_app("upsert_markers", str(ROOT / "functions" / "main.py"))  # type: ignore[no-untyped-call]  # it has no types
     message = message_of(event())
 

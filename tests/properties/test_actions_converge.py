@@ -58,11 +58,11 @@ class Api:
         return SignedUrl(gcs_uri, "https://storage.example/x", "2026-01-02T00:00:00Z")
 
     def gif(self, video_id: str) -> Media:
-        """A picture of its own for each video."""
+        """Return a different picture for each video."""
         return Media(f"GIF89a {video_id}".encode(), "image/gif")
 
     def thumbnail(self, segment_id: str) -> Media:
-        """A picture of its own for each segment."""
+        """Return a different picture for each segment."""
         return Media(f"JPEG {segment_id}".encode(), "image/jpeg")
 
     def batch_videos(self, ids: Sequence[str]) -> list[dict[str, Any]]:

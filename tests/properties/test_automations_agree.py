@@ -1,4 +1,4 @@
-"""What `automations check` passes, the subscribers' reader and the schema accept too."""
+"""Subscribers and the schema accept every file that passes `automations check`."""
 
 import json
 import tomllib

@@ -23,7 +23,7 @@ VALIDATOR = Draft7Validator(build_schema())
 FIELDS = sorted({name for action in ACTIONS.values() for name in action.fields})
 CONDITION = ("field", "operator", "type", "value")
 
-# What stands somewhere in a file that is in order, so that it also stands where it should not.
+# Valid values of some field; here they also occur in other fields.
 words = st.sampled_from(
     [
         *("", " ", "run", "equals", "string", "is_empty", "stream", "bridge", "gs://media/o", "*"),
@@ -49,7 +49,7 @@ values = st.recursive(
     max_leaves=8,
 )
 tables = st.dictionaries(keys, values, max_size=3)
-# One field is anything, the others are as they should be.
+# One field has any value, the others are valid.
 GOOD: dict[str, dict[str, Any]] = {
     "upsert_marker": {"target_type": "run", "target_id": "r", "color": "red", "note": "n"},
     "delete_marker": {"target_type": "run", "target_id": "r", "field_path": "f"},
@@ -166,8 +166,10 @@ compared = st.fixed_dictionaries(
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(compared, st.sampled_from(["upsert", "delete"]), markers), max_size=4))
-def test_what_is_said_to_be_overruled_has_no_effect(files: list[tuple[Any, str, Any]]) -> None:
-    """On every event for which the earlier automation is not rejected."""
+def test_an_automation_reported_as_overruled_has_no_effect(
+    files: list[tuple[Any, str, Any]],
+) -> None:
+    """No effect on any event for which the earlier automation is not rejected."""
     entries = [
         {"name": f"{place}", **each, f"{action}_marker": fields}
         for place, (each, action, fields) in enumerate(files)

@@ -51,7 +51,7 @@ def test_deleted_records_are_made_again(seed: int, each: int, overlap: int) -> N
 @settings(max_examples=EXAMPLES // 5)
 @given(seed=st.integers(0, 2**32 - 1), each=st.integers(1, 5), overlap=st.integers(1, 4))
 def test_a_deleted_record_is_no_bug(seed: int, each: int, overlap: int) -> None:
-    """With all else that goes wrong, each message still gets an outcome before it is acknowledged.
+    """Under all other failures, each message still has an outcome before it is acknowledged.
 
     What a handler that died did to its target is known to its record alone: that is not restored.
     """

@@ -72,7 +72,7 @@ def test_an_event_ends_whose_part_was_accepted_by_one_attempt_and_refused_by_ano
     check_records(model)
 
 
-def test_a_bug_with_one_part_does_not_repeat_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_with_one_part_does_not_repeat_the_others() -> None:
     """Parts that are done are noted, even if the attempt crashes."""
     model = PartsModel(Random(1), Odds())
     event = model.event("a", ["accepted"] * 3)

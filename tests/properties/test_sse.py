@@ -55,7 +55,7 @@ def frames_by_the_rules(body: bytes) -> list[Frame]:
 
 
 def frames_in_pieces(pieces: list[bytes], limit: int) -> list[Frame]:
-    """What the bridge reads when the body arrives in these pieces; large frames put together."""
+    """Return the frames that the bridge decodes from these pieces, with large frames joined."""
     decoder = FrameDecoder(limit, b"processing.stream_error", lambda _event, _data: None)
     frames: list[Frame] = []
     parts: list[FramePart] = []

@@ -1,7 +1,7 @@
 """Model-based: whole windows in a row, while settings, VideoVector and a person change.
 
-The model is a few fields: where the stream stands, or will begin, and who chose that. It says of
-each window what it must ask VideoVector for, what it must publish, and what the document must say.
+The model has a few fields: the stream's cursor or start, and who chose it. For each window it gives
+the expected requests, messages and document.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class Api(Upstream):
         self.busy = False
 
     def after(self, last_event_id: str | None) -> list[int] | None:
-        """The numbers of the events after an id; None: it is refused."""
+        """Return the numbers of the events after an id; None if it is refused."""
         if last_event_id is None:
             return []
         if last_event_id == "0":
@@ -56,7 +56,7 @@ class Api(Upstream):
         return list(range(number + 1, self.newest + 1))
 
     def respond(self, request: httpx.Request) -> Response:
-        """Return the response that the state of the API asks for."""
+        """Return the response for the state of the API."""
         last = request.headers.get("Last-Event-ID")
         if self.busy:
             return error_response(429, "slow down", Retry_After=str(WAIT_SECONDS))
@@ -114,8 +114,8 @@ class WindowsMachine(RuleBasedStateMachine):
         self.host = host
 
     @rule(count=st.integers(1, 3))
-    def happen(self, *, count: int) -> None:
-        """Events happen."""
+    def emit(self, *, count: int) -> None:
+        """VideoVector emits events."""
         self.api.newest += count
 
     @rule(count=st.integers(1, 4))
@@ -131,14 +131,14 @@ class WindowsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.begun)
     @rule(number=st.none() | st.integers(1, 6))
     def person_sets_the_cursor(self, *, number: int | None) -> None:
-        """Between two windows."""
+        """A person sets the cursor between two windows."""
         self.cursor = None if number is None else _id(number)
         self._edit(cursor=self.cursor)
 
     @precondition(lambda self: self.begun)
     @rule(number=st.integers(1, 6))
     def person_chooses_the_start(self, *, number: int) -> None:
-        """Between two windows; another one than the setting of the last."""
+        """A person sets a start other than the setting of the last window."""
         if document(self.backend).get("start_setting") != _id(number):
             self.chosen = _id(number)
             self._edit(start_from=self.chosen)
@@ -146,14 +146,14 @@ class WindowsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.begun)
     @rule()
     def person_empties_the_start(self) -> None:
-        """And the stream follows the setting again."""
+        """A person empties the start: the stream follows the setting again."""
         self.chosen = None
         self._edit(start_from="")
 
     @precondition(lambda self: self.begun)
     @rule(hours=st.sampled_from([0.1, 1.5, 30_000.0]))
     def person_sets_not_before(self, *, hours: float) -> None:
-        """Of which a time that no window asks for is ignored."""
+        """A time later than any window would set is ignored."""
         until = self.seconds + hours * 3_600
         self.not_before = until if hours < 2 else None
         self._edit(not_before=(NOW + timedelta(seconds=until)).isoformat())
@@ -170,35 +170,35 @@ class WindowsMachine(RuleBasedStateMachine):
         assert report.stop_reason == "rate_limited"
         self.not_before = self.seconds + WAIT_SECONDS
         if self._changed():
-            self._gave_up()
+            self._abandon_cursor()
 
     @rule()
     def drain(self) -> None:
-        """A window to the end of what there is."""
+        """A window that reads all events."""
         refused = self._refused_at_once()
         report = self._window()
         if self._expected_at_once(report, refused=refused):
             return
         if self._changed():
-            self._gave_up()
+            self._abandon_cursor()
         if self.api.after(self._position()) is None:
             if self.policy == "fail":
                 assert (report.stop_reason, report.http_status) == ("cursor_refused", 409)
                 assert self._ids() == []
                 self._agree()
                 return
-            self._gave_up()
+            self._abandon_cursor()
         numbers = self.api.after(self._position())
         assert numbers is not None
         assert self._ids() == [_id(number) for number in numbers]
         assert self.api.last_event_ids[-1] == (_id(numbers[-1]) if numbers else self._position())
         if numbers:
-            self._commits(_id(numbers[-1]))
+            self._commit(_id(numbers[-1]))
         self._agree()
 
     @rule(number=st.integers(1, 6))
     def person_sets_the_cursor_during_a_window(self, *, number: int) -> None:
-        """While a window publishes: what the person wrote stays, and the window says so."""
+        """A person's change during a window stays, and the window reports it."""
         aim = _id(number)
         refused = self._refused_at_once()
         changes = self._changed() or self.api.after(self._position()) in (None, [])
@@ -260,10 +260,10 @@ class WindowsMachine(RuleBasedStateMachine):
         start = {"latest": None, "earliest": "0"}.get(self._start(), self._start())
         return start if self.cursor is None else self.cursor
 
-    def _gave_up(self) -> None:
+    def _abandon_cursor(self) -> None:
         self.cursor, self.chosen, self.belongs = None, self.policy, self.host
 
-    def _commits(self, cursor: str) -> None:
+    def _commit(self, cursor: str) -> None:
         self.cursor, self.belongs = cursor, self.host
 
     def _ids(self) -> list[str]:
@@ -292,5 +292,5 @@ def run(examples: int, **named: Any) -> None:
 
 
 def test_windows_resume_where_the_model_says() -> None:
-    """Each asks for the right position, publishes what follows it and records the rest."""
+    """Each window requests the expected position, and publishes the events after it."""
     run(40)

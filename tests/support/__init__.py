@@ -1,4 +1,4 @@
-"""What several kinds of tests share. Nothing here is a test."""
+"""Helpers that several kinds of tests share. Only tests import them; nothing here is a test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A client of the API whose time is scripted, and whose upstream may be."""
+"""A client of the API in virtual time, for a real or a scripted upstream."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def client_of(
     key: Callable[[], str] = lambda: KEY,
     retry: RetryPolicy | None = None,
 ) -> VideoVectorClient:
-    """Return a client of an upstream that never really sleeps and draws the full jitter."""
+    """Return a client of an upstream. It never really sleeps, and draws the full jitter."""
     clock = clock or Clock()
     return VideoVectorClient(
         BASE_URL,

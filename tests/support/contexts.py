@@ -12,9 +12,9 @@ from videovector_bridge.automate.list_lock import ListLock
 from videovector_bridge.backends.ports import Documents, Files, Message, Signer, Timeout, Topics
 
 Change = Callable[[Context], Context]
-"""Takes a context that is open, and returns the one to use."""
+"""Takes the open context, and returns the context to use."""
 Publish = Callable[[Topics, str, Sequence[Message], Timeout], None]
-"""Publishes messages in place of the real topics, which it takes first."""
+"""Publishes messages instead of the real topics, which are its first argument."""
 
 
 def with_limits(**limits: float) -> Change:
@@ -28,17 +28,17 @@ def with_effects(**fields: Any) -> Change:
 
 
 def with_list_lock(wait_seconds: float) -> Change:
-    """Wait so long for the lock of lists."""
+    """Wait this long for the lock of lists."""
     return lambda context: replace(context, list_lock=ListLock(wait_seconds))
 
 
 def with_time(now: datetime) -> Change:
-    """Use this time, which does not pass."""
+    """Use a clock that stands at this time."""
     return lambda context: replace(context, now=lambda: now)
 
 
 def with_topics(publish: Publish) -> Change:
-    """Publish by `publish`."""
+    """Publish with the function `publish`."""
 
     def change(context: Context) -> Context:
         topics = _ChangedTopics(context.backend.topics, publish)
@@ -62,7 +62,7 @@ def with_documents(wrap: Callable[[Documents], Documents]) -> Change:
 
 
 def with_api(**methods: Callable[..., Any]) -> Change:
-    """Call these in place of the client's methods; each takes the real client first."""
+    """Replace methods of the client. The first argument of each is the real client."""
 
     def change(context: Context) -> Context:
         return replace(context, api=cast("VideoVectorClient", _Changed(context.api, methods)))
@@ -71,7 +71,7 @@ def with_api(**methods: Callable[..., Any]) -> Change:
 
 
 def with_files(**methods: Callable[..., Any]) -> Change:
-    """Call these in place of the methods of `Files`; each takes the real store first."""
+    """Replace methods of `Files`. The first argument of each is the real store."""
 
     def change(context: Context) -> Context:
         files = cast("Files", _Changed(context.backend.files, methods))
@@ -81,7 +81,7 @@ def with_files(**methods: Callable[..., Any]) -> Change:
 
 
 def with_signer(signer: Signer) -> Change:
-    """Sign URLs by `signer`."""
+    """Sign URLs with `signer`."""
     return lambda context: replace(context, backend=replace(context.backend, signer=signer))
 
 
@@ -95,7 +95,7 @@ class _ChangedTopics:
 
 
 class _Changed:
-    """An object of which some methods are replaced."""
+    """An object with some methods replaced."""
 
     def __init__(self, real: object, methods: dict[str, Callable[..., Any]]) -> None:
         self._real = real

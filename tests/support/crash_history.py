@@ -14,11 +14,11 @@ from videovector_bridge.events import Event, decode_event, lane
 
 LANES = 3
 MESSAGE_BYTES = 4_000
-"""In place of 9.5 MB: more than this is no message."""
+"""Instead of 9.5 MB: larger data does not fit in a message."""
 FRAME_BYTES = 5_000
 """MAX_FRAME_BYTES."""
 PART_BYTES = 4_000
-"""In place of 1 MiB."""
+"""Instead of 1 MiB."""
 
 Piece = tuple[str, int]
 """A frame's id, and the number of its part; `WHOLE` of an event."""
@@ -47,26 +47,26 @@ class Frame:
         return hashlib.sha256(self.data).hexdigest()
 
     def lane(self, *, bucket: bool) -> int | None:
-        """The lane of the event; None for what is rejected."""
+        """Return the lane of the event; None for a frame that is rejected."""
         if self.event is None or (len(self.data) > MESSAGE_BYTES and not bucket):
             return None
         return lane(self.event, LANES)
 
     @cached_property
     def parts(self) -> list[bytes]:
-        """The data as the messages on `rejected` have it."""
+        """The data as it is divided into messages on `rejected`."""
         size = PART_BYTES if len(self.data) > FRAME_BYTES else MESSAGE_BYTES
         return [self.data[at : at + size] for at in range(0, len(self.data), size)]
 
     def pieces(self, *, bucket: bool) -> set[Piece]:
-        """What must be acknowledged before the cursor may pass the frame."""
+        """Return the pieces that must be acknowledged before the cursor may pass the frame."""
         if self.lane(bucket=bucket) is not None:
             return {(self.id, WHOLE)}
         return {(self.id, number) for number in range(1, len(self.parts) + 1)}
 
 
 def frame(number: int, run: str, data_bytes: int = 0) -> Frame:
-    """An event of a run, of about so many bytes."""
+    """Return an event of a run, with a payload of `data_bytes`."""
     pad = {"n": number, "pad": "x" * data_bytes}
     return Frame(f"evt-{number:04d}", event(number, run_id=run, payload=pad))
 
@@ -75,8 +75,9 @@ def frame(number: int, run: str, data_bytes: int = 0) -> Frame:
 class History:
     """The frames of a stream, and its document when the first window begins.
 
-    `cursor` is what its document says then, None: there is no document. `policy` is that of the
-    stream; with another than `fail` the API refuses the cursor, or it belongs to other `filters`.
+    `cursor` is in this document; None means that there is no document. `policy` is the stream's
+    cursor policy. If it is not `fail`, the API refuses the cursor, or the cursor belongs to other
+    `filters`.
     """
 
     name: str
@@ -92,7 +93,7 @@ class History:
         return [one.id for one in self.frames]
 
     def passed(self, cursor: object) -> int:
-        """How many frames a cursor has passed."""
+        """Return how many frames a cursor has passed."""
         return self.ids.index(cursor) + 1 if cursor in self.ids else 0
 
     @cached_property
@@ -119,7 +120,7 @@ HISTORIES = (
     History("a refused cursor", _SHORT, cursor="evt-gone", policy="earliest"),
     History("other filters", _SHORT, cursor="evt-gone", filters="{}", policy="latest"),
 )
-"""Events of three runs; one that is no event, one in parts, and one as large as a claim check."""
+"""Events of three runs; an invalid event, one in parts, and one that needs a claim check."""
 
 
 class Source(Upstream):

@@ -18,11 +18,11 @@ T = TypeVar("T")
 class Semantics:
     """The behaviour of a backend where the ports allow several.
 
-    `atomic`: a publish request is stored whole or not at all; else message by message, and what a
-    process that dies has stored of it stays. `timed_blobs`: blobs have a timeout.
-    `faults` are what may happen to a call: `refused`, without effect; `lost`, done but the caller
-    gets an error; `retried`, done twice since the first response was lost; `half`, done in part.
-    `jobs` are times of the calls: the wait for a thread, and the time of the response.
+    `atomic`: a publish request is stored whole or not at all. Otherwise it is stored message by
+    message, and the messages that a process stored before its death remain. `timed_blobs`: blobs
+    have a timeout. `faults` of a call: `refused` has no effect; `lost` has an effect, but raises an
+    error; `retried` is done twice, as the first response was lost; `half` is done in part.
+    `jobs` are the seconds of each call: the wait for a thread, and the wait for the response.
     """
 
     name: str
@@ -103,27 +103,27 @@ class Process:
 
     def call(
         self,
-        what: str,
+        name: str,
         timeout: Timeout | None,
         effect: Callable[[bool, bool], T],
     ) -> T:
-        """Make a call; `effect` gets whether it is a retry, and whether it ends halfway."""
-        self.calls.append(what)
+        """Make a call. Passes `effect` whether it is a retry, and whether it ends halfway."""
+        self.calls.append(name)
         number = len(self.calls)
-        name = f"call {number} ({what})"
-        self.step(f"before {name}")
+        call = f"call {number} ({name})"
+        self.step(f"before {call}")
         if timeout is not None and seconds_left(timeout) <= 0:
             raise OutOfTimeError("no time was left")
-        if what == "publish":
+        if name == "publish":
             self.state.check_sending(self.number)
-        self.step(f"during {name}")
+        self.step(f"during {call}")
         fault = self._fault[1] if self._fault is not None and self._fault[0] == number else ""
         if fault == "refused":
-            raise BackendError("the store is in trouble")
+            raise BackendError("the store is unavailable")
         result = effect(False, fault == "half")
         if fault == "retried":
             result = effect(True, False)
-        self.step(f"after {name}")
+        self.step(f"after {call}")
         if fault in ("lost", "half"):
             raise BackendError("the response was lost")
         return result
@@ -198,7 +198,7 @@ class _Blobs:
     def open(self, name: str, _content_type: str) -> "_Writer":
         return _Writer(self._process, name)
 
-    def get(self, uri: str, *, timeout: Timeout) -> bytes:  # noqa: ARG002 - no window asks
+    def get(self, uri: str, *, timeout: Timeout) -> bytes:  # noqa: ARG002 - no window reads blobs
         return self._process.state.blobs[uri]
 
 
@@ -223,12 +223,12 @@ class _Writer:
 
 
 def blob_time(process: Process, timeout: Timeout) -> Timeout | None:
-    """The time that a call of a blob may take, if the backend asks for it."""
+    """Return the timeout of a call of a blob, if the backend has one."""
     return timeout if process.semantics.timed_blobs else None
 
 
 def store_blob(process: Process, name: str, data: bytes) -> str:
-    """Complete an object; a name that exists is left as it is."""
+    """Store a whole object, unless one of this name exists. Returns its URI."""
     state = process.state
     state.blobs.setdefault(f"blob:{name}", data)
     state.version += 1

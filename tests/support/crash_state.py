@@ -1,7 +1,7 @@
-"""The state outside a window: the store, the topics and the bucket, which outlive a process.
+"""The store, the topics and the bucket, which outlive the process of a window.
 
-A `State` checks the invariants at every request that reaches it, and records what is
-broken. It can be copied: a process that is killed leaves it as it is at that moment.
+A `State` checks the invariants at every request, and records each violation. A copy of it is the
+state that a process leaves when it is killed at that moment.
 """
 
 import copy
@@ -38,7 +38,7 @@ class StoredDocument:
 
 
 class State:
-    """Everything that outlives a window of the stream. `version` counts its changes."""
+    """The stored state of a stream. `version` counts its changes."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -59,7 +59,7 @@ class State:
             self.document = StoredDocument({"cursor": history.cursor} | known, 1, self.now)
 
     def copy(self) -> "State":
-        """The state as it is at this moment."""
+        """Return a copy of the state at this moment."""
         other = copy.copy(self)
         other.log = self.log.copy()
         other.acknowledged = self.acknowledged.copy()
@@ -69,15 +69,15 @@ class State:
         return other
 
     def fingerprint(self) -> Hashable:
-        """Equal for states in which every later window does the same, and is judged the same."""
+        """Return a value that is equal for states in which every later window does the same."""
         document = self.document
         fields = document and (repr(sorted(document.fields.items())), document.revision)
         sets = frozenset(self.acknowledged), frozenset(self.blobs)
         return self.windows, self.holder, fields, tuple(self.log), sets
 
-    def note(self, window: int, what: str) -> None:
+    def note(self, window: int, violation: str) -> None:
         """Record that an invariant is broken."""
-        self.broken.append(f"window {window}: {what}")
+        self.broken.append(f"window {window}: {violation}")
 
     # Messages
 
@@ -97,7 +97,7 @@ class State:
         return piece
 
     def acknowledge(self, pieces: set[Piece]) -> None:
-        """Record that the caller knows these to be stored."""
+        """Record that the caller knows that these pieces are stored."""
         if pieces:
             self.acknowledged |= pieces
             self.version += 1
@@ -133,7 +133,7 @@ class State:
         return self.history.frames[self.history.ids.index(id_)]
 
     def _check_order(self, window: int, id_: str) -> None:
-        """Invariant 4, as far as at-least-once goes, and that repeats begin at the cursor."""
+        """Invariant 4 under at-least-once delivery; and repetitions begin at the cursor."""
         history = self.history
         place = history.passed(id_)
         if place <= self.starts.get(window, 0):
@@ -158,10 +158,10 @@ class State:
             self._check_cursor(window, fields["cursor"])
         old = self.document
         if (old.revision if old is not None else None) != replaces:
-            raise ConflictError("written by another first")
+            raise ConflictError("another writer was first")
         before = old.fields if old is not None else {}
         if "fencing_token" in fields:
-            self._check_taking(window, before, fields)
+            self._check_acquiring(window, before, fields)
         elif self.holder != window:
             self.note(window, "writes under a token that is not the newest")
         for name in _COUNTERS:
@@ -173,22 +173,22 @@ class State:
         self.version += 1
         return written
 
-    def _check_taking(
+    def _check_acquiring(
         self, window: int, before: Mapping[str, Any], fields: Mapping[str, Any]
     ) -> None:
         """Invariant 2: one writer, and a token that grows by one each time."""
         if fields["fencing_token"] != before.get("fencing_token", 0) + 1:
-            self.note(window, "takes the lease without a new token")
+            self.note(window, "acquires the lease without a new token")
         # A window may acquire its own lease again: the response to its first write was lost.
         leased = self.document is not None and self.document.lease_left(self.now) > 0
         if leased and before.get("lease_owner") != fields["lease_owner"]:
-            self.note(window, "takes a lease that has not ended")
+            self.note(window, "acquires a lease that has not ended")
         if fields["cursor"] != before.get("cursor"):
-            self.note(window, "moves the cursor while it takes the lease")
+            self.note(window, "moves the cursor while it acquires the lease")
         self.starts[window] = self.history.passed(fields["cursor"])
 
     def _check_cursor(self, window: int, cursor: str | None) -> None:
-        """Invariant 1: what the cursor passes is acknowledged. It never goes back."""
+        """Invariant 1: the cursor passes only acknowledged frames, and never moves back."""
         history = self.history
         for frame in history.frames[: history.passed(cursor)]:
             if missing := frame.pieces(bucket=history.bucket) - self.acknowledged:
@@ -196,12 +196,12 @@ class State:
         before = self.document.fields.get("cursor") if self.document is not None else None
         if history.passed(cursor) < self.starts.get(window, 0):
             self.note(window, f"moves the cursor back to {cursor}")
-        gives_up = history.gap_id is not None and before == history.cursor != cursor
-        if gives_up and (history.gap_id, WHOLE) not in self.acknowledged:
-            self.note(window, "gives the cursor up before the gap event is acknowledged")
+        abandons = history.gap_id is not None and before == history.cursor != cursor
+        if abandons and (history.gap_id, WHOLE) not in self.acknowledged:
+            self.note(window, "abandons the cursor before the gap event is acknowledged")
 
     def check_end(self) -> None:
-        """Nothing was lost, and the cursor is at the end. Raises `InvariantBroken`."""
+        """Check that nothing is lost and the cursor is at the end. Raises `InvariantBroken`."""
         history = self.history
         fields = self.document.fields if self.document is not None else {}
         if fields.get("cursor") != history.ids[-1]:
@@ -212,7 +212,7 @@ class State:
         if missing := needed - self.acknowledged:
             self.note(self.windows, f"leaves unpublished: {missing}")
         if fields.get("fencing_token") != fields.get("windows"):
-            self.note(self.windows, "counts windows and tokens apart")
+            self.note(self.windows, "has different numbers of windows and tokens")
         self.check()
 
     def check(self) -> None:

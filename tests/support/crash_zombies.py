@@ -95,7 +95,7 @@ def pause_each_step(history: History, semantics: Semantics, *, mixed: bool = Tru
 
     With `mixed`, and if that is during a call, let it also continue during each call of the other
     window, which then either continues or dies: so the late call reaches the state between any two
-    calls of the other.
+    calls of the other window.
     Raises `InvariantBroken`.
     """
     watch = Watch(state := State(history))

@@ -1,9 +1,9 @@
-"""Let windows of a short history die at every step, one after another.
+"""Kill windows of a short history at every step, one after another.
 
-A process that is killed leaves the state as it is: so a window that runs to its end passes through
-every state that its death could leave, one at each step. A step is a callback of the event loop
-(each await of each task), or a moment before, during or after a call of a port. The windows that
-follow depend on the state alone; where many deaths leave the same state, they run once.
+A killed process leaves the state as it is. So one window that runs to its end passes through every
+state that its death could leave, one at each step. A step is a callback of the event loop (each
+await of each task), or a moment before, during or after a call of a port. The following windows
+depend on the state alone, so they run once for each different state.
 """
 
 import uuid
@@ -42,7 +42,7 @@ Step = Callable[[str], None]
 
 @contextmanager
 def small_windows() -> Iterator[None]:
-    """Small messages and parts, and ids that are the same at every run."""
+    """Use small messages and parts, and the same ids in every run."""
 
     def next_id() -> uuid.UUID:
         loop = events._get_running_loop()
@@ -60,7 +60,7 @@ def small_windows() -> Iterator[None]:
 
 
 class _WindowLoop(StepLoop):
-    """Makes the same ids at every run; a message is acknowledged when the loop has the result."""
+    """Generates the same ids in every run; acknowledges a message when the loop has the result."""
 
     def __init__(self, process: Process) -> None:
         super().__init__(
@@ -70,7 +70,7 @@ class _WindowLoop(StepLoop):
         self._ids = 0
 
     def learn(self) -> Callable[[], None]:
-        """Acknowledge what the job has published."""
+        """Return a function that acknowledges the pieces that the job has published."""
         pieces, self._process.learned = self._process.learned, set()
         return lambda: self._process.state.acknowledge(pieces)
 
@@ -151,16 +151,16 @@ class Watch:
 
 
 def check_resumed(state: State, report: WindowReport) -> None:
-    """Check a state that a window has drained without a fault."""
+    """Check a state after a window has drained it without a fault."""
     if report.outcome not in ("drained", "idle") or report.cursor_after != state.history.ids[-1]:
-        state.note(state.windows, f"ends as {report.stop_reason}: {report.message}")
+        state.note(state.windows, f"ends with {report.stop_reason}: {report.message}")
     if report.published + report.rejected != report.events:
         state.note(state.windows, f"counts wrongly: {report}")
     state.check_end()
 
 
 class Resume:
-    """Lets a window drain a state and checks the result; equal states only once."""
+    """Drains a state in a window, and checks the result; equal states only once."""
 
     def __init__(self, semantics: Semantics) -> None:
         self._semantics = semantics
@@ -178,7 +178,7 @@ class Resume:
 
     @property
     def states(self) -> int:
-        """How many different states there were."""
+        """How many different states it has drained."""
         return len(self._visited)
 
 
@@ -191,7 +191,7 @@ def check_busy(state: State, semantics: Semantics) -> None:
     report, process = run_window(state := state.copy(), semantics, starts_at=state.now)
     assert state.document is not None
     if (report.outcome, process.calls) != ("busy", ["read"]) or state.document.revision != before:
-        state.note(state.windows, f"does not leave the lease alone: {report}")
+        state.note(state.windows, f"changes the lease of another window: {report}")
     state.check()
 
 
@@ -203,8 +203,8 @@ class Tried:
     states: list[int] = field(default_factory=list)
 
 
-def die(history: History, semantics: Semantics, times: int) -> Tried:
-    """Let up to so many windows die, each at every step; each time, let the next one resume.
+def kill_each_step(history: History, semantics: Semantics, times: int) -> Tried:
+    """Kill up to `times` windows, each at every step. Each time, let the next window resume.
 
     Raises `InvariantBroken`.
     """
@@ -230,8 +230,8 @@ def die(history: History, semantics: Semantics, times: int) -> Tried:
     return tried
 
 
-def really_die(history: History, semantics: Semantics, at: int) -> State | None:
-    """The state after a window was stopped at a step; None if it ended before that step.
+def kill_at(history: History, semantics: Semantics, at: int) -> State | None:
+    """Return the state after a window was killed at a step; None if it ended before that step.
 
     The tasks of the window are then cancelled, and their handlers reach nothing.
     """
@@ -249,7 +249,7 @@ def really_die(history: History, semantics: Semantics, at: int) -> State | None:
     with suppress(Died):
         run_window(state, semantics, step=step)
     if left is not None and state.fingerprint() != left.fingerprint():
-        state.note(state.windows, "does something after its death")
+        state.note(state.windows, "changes the state after its death")
     state.check()
     return left
 
@@ -263,7 +263,7 @@ class Failures:
     states: int = 0
 
 
-def go_wrong(history: History, semantics: Semantics) -> Failures:
+def fail_each_call(history: History, semantics: Semantics) -> Failures:
     """Let each call of a window fail in each way; let the window live, or die at any later step.
 
     Raises `InvariantBroken`.

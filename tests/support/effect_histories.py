@@ -1,4 +1,4 @@
-"""Histories of events on targets, delivered while everything fails, and what must hold then."""
+"""Random histories of events, delivered under failures, and the check of the promises."""
 
 from random import Random
 from typing import Any

@@ -117,7 +117,7 @@ class EffectsModel:
             sleep=self.sleep,
         )
 
-    # What the effects use: a clock, a store (the port `Documents`) and an API.
+    # For the effects: a clock, a store (the port `Documents`) and an API.
 
     def clock(self) -> float:
         """The current time, never the same twice."""
@@ -167,7 +167,7 @@ class EffectsModel:
         self.step()
         self.fail_sometimes()
         if self.chance(self.odds.store):
-            raise ConflictError("our own write, seen by its repetition")
+            raise ConflictError("the retry of our own write")
         return Document(dict(fields), revision, 0.0)
 
     def apply(self, target: str, task: Task) -> None:
@@ -189,7 +189,7 @@ class EffectsModel:
             fates = ("unavailable", "lost", "late", "late", "late", "no response")
             fate = self.random.choice(fates)
         if fate == "late":
-            # Its sender stops to wait at any time, and the request takes effect soon after that.
+            # Its sender stops waiting at any time, and the request takes effect soon afterwards.
             waits = self.random.uniform(0, REQUEST_SECONDS - LEFT_SECONDS)
             left = self.random.uniform(0, LEFT_SECONDS)
             if response != "refused":
@@ -226,17 +226,17 @@ class EffectsModel:
             self.targets[target] = desired
 
     def response_to(self, target: str, desired: Mapping[str, Any]) -> Response:
-        """How VideoVector responds to the state at this attempt."""
+        """Return how VideoVector responds to the state at this attempt."""
         events = self.ledger.events.values()
-        asked = (each for each in events if (each.target, each.desired) == (target, desired))
-        response: Response = next((each.response for each in asked), "accepted")
+        asking = (event for event in events if (event.target, event.desired) == (target, desired))
+        response: Response = next((event.response for event in asking), "accepted")
         if response not in ("refused until corrected", "refused at times"):
             return response
         refused = not self.corrected and (response != "refused at times" or self.chance(0.5))
         return "refused" if refused else "accepted"
 
     def report(self, event: Event) -> None:
-        """Publish to `rejected`, which may fail before or after it has the message."""
+        """Publish to `rejected`, which may fail before or after it stores the message."""
         if self.reports_fail:
             raise BackendError("the topic did not respond")
         self.pass_time(self.report_seconds)
@@ -257,7 +257,7 @@ class EffectsModel:
         """Whether an event of this probability happens now."""
         return self.random.random() < odds
 
-    # Which handler runs, and when.
+    # The scheduling of handlers.
 
     def step(self) -> None:
         """Stop the handler that runs here, until the test moves it or kills it."""
@@ -310,7 +310,7 @@ class EffectsModel:
         return handler
 
     def converge(self, message: Message) -> Outcome:
-        """Do the work of one handler, without a thread."""
+        """Run a handler to its end in this thread."""
         event = message.event
 
         def apply(task: Task) -> None:

@@ -31,9 +31,9 @@ BUCKETS = ("claims", "previews")
 
 
 class SharedEmulators:
-    """In the process that starts pytest-xdist's workers: emulators for all of them.
+    """Starts the emulators for all workers, in the process that starts these workers.
 
-    Each worker would start its own otherwise: two Java programs, and seconds of CPU time.
+    Otherwise each worker would start its own: two Java programs, and seconds of CPU time.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class SharedEmulators:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Stop them, after all workers have ended."""
+        """Stop the emulators after all workers have ended."""
         self._starting.stop()
         if isinstance(self._outcome, Emulators):
             self._outcome.stop()
@@ -92,7 +92,7 @@ def emulators(_emulators_or_reason: Emulators | Unavailable) -> Emulators:
 
 @pytest.fixture
 def gcp_settings(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> BackendSettings:
-    """Settings of a new project with our topics and buckets, on the emulators."""
+    """Settings of a new project with the bridge's topics and buckets, on the emulators."""
     for variable, host in emulators.environment.items():
         monkeypatch.setenv(variable, host)
     # Project ids have 6 to 30 characters.
@@ -135,5 +135,5 @@ def backend_settings(request: pytest.FixtureRequest) -> BackendSettings:
 
 @pytest.fixture
 def backend(backend_settings: BackendSettings) -> Backend:
-    """Each backend in turn: the contract's scenarios run over both."""
+    """Each backend in turn."""
     return open_backend(backend_settings)

@@ -1,4 +1,4 @@
-"""The source file that the host loads in tests, in place of `functions/main.py`."""
+"""The source file of hosted functions in tests, in place of `functions/main.py`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Functions that a test makes, in their real host: functions-framework."""
+"""Run any handler in functions-framework, which loads a source file and looks its target up."""
 
 import os
 from collections.abc import Callable
@@ -11,14 +11,17 @@ from flask import Flask
 from tests.support import ROOT
 
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {}
-"""What `hosted_main` serves, by name."""
+"""The handlers that `hosted_main.py` offers as targets, by name."""
 
 _SOURCE: Final = str(ROOT / "tests" / "support" / "hosted_main.py")
 
 
 def host(function: Callable[..., Any]) -> Flask:
-    """Return the app of the host for an HTTP function, loaded as the host loads `main.py`."""
+    """Return the app of the host with this HTTP function as its target.
+
+    The host loads `hosted_main.py` as it loads `functions/main.py` of a deployment.
+    """
     FUNCTIONS[function.__name__] = function
-    with patch.dict(os.environ):  # the host writes its own variables
+    with patch.dict(os.environ):  # the host sets variables of its own
         app: Flask = functions_framework.create_app(function.__name__, _SOURCE)  # type: ignore[no-untyped-call]
     return app

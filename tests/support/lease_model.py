@@ -1,8 +1,8 @@
-"""A stream's document, the drains that want its lease, and a person: what must hold between them.
+"""A model of a stream's document, the drains that compete for its lease, and a person who edits it.
 
 The model performs every request to the store, so it knows what was accepted, and checks each
-accepted write and each response against its own history. It reads only one thing
-out of documents: what a person wrote there.
+accepted write and each response against its own history. Of the documents it reads only the fields
+that a person wrote.
 """
 
 import json
@@ -25,7 +25,7 @@ TIMEOUT: Final = 5.0
 HOUR: Final = 3_600.0
 DAY: Final = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
 REMOVED: Final = "(removed)"
-"""In an edit: the field is taken out of the document."""
+"""In an edit: the field is removed."""
 
 Doing = Literal["acquire", "commit", "release"]
 Fate = Literal["ok", "fails", "response lost", "lands late", "retried"]
@@ -33,7 +33,7 @@ Fate = Literal["ok", "fails", "response lost", "lands late", "retried"]
 
 @dataclass(frozen=True)
 class Intent:
-    """What a commit says of the position: its cursor, and the start where a policy chose one."""
+    """The position in a commit: the cursor, and the start if a policy chose one."""
 
     cursor: str | None
     start_from: str
@@ -55,8 +55,8 @@ class Drain:
     intent: Intent | None = None
     stored: Intent | None = None
     lease: Lease | None = None
-    begun: Intent | None = None  # the position that it continues from
-    disturbed: bool = False  # a person changed what its lease depends on
+    begun: Intent | None = None  # the position from which it continues
+    disturbed: bool = False  # a person changed a field on which its lease depends
     conflicts: int = 0
     expected: type | None = None  # what acquire must return for the document that it read
     may_have_written: set[str | None] = field(default_factory=set)
@@ -73,7 +73,7 @@ class Late:
 
 
 class LeaseStore:
-    """The store of one stream's document, and all that happens around it."""
+    """The store of one stream's document, with its drains and late requests."""
 
     def __init__(self, documents: SqliteDocuments, name: str) -> None:
         self._documents = documents
@@ -90,12 +90,12 @@ class LeaseStore:
         self.belongs: tuple[str | None, str | None] = (None, None)  # the cursor: host, filters
         self.not_before: datetime | None = None
 
-    # What drains do.
+    # Actions of drains.
 
     def acquire(
         self, origin: Origin, *, lease_seconds: float, clock_ahead: float, day_ahead: float
     ) -> Drain:
-        """A new window asks for the lease."""
+        """A new window tries to acquire the lease."""
         self._owners += 1
         drain = Drain(
             f"owner-{self._owners}", origin, lease_seconds, clock_ahead, timedelta(days=day_ahead)
@@ -126,7 +126,7 @@ class LeaseStore:
         self._begin(drain, "commit", intent, lambda: lease.commit(changes, timeout=TIMEOUT))
 
     def release(self, drain: Drain, intent: Intent | None, wait_seconds: float | None) -> None:
-        """A window writes its last position and `not_before`, and gives the lease up."""
+        """A window writes its last position and `not_before`, and releases the lease."""
         lease = drain.lease
         assert lease is not None
         not_before = None
@@ -136,7 +136,7 @@ class LeaseStore:
         self._begin(drain, "release", intent, lambda: lease.release(changes, timeout=TIMEOUT))
 
     def proceed(self, drain: Drain, fate: Fate = "ok") -> None:
-        """The request that a drain waits for meets its fate, and the drain continues."""
+        """Perform the request that a drain waits for, or let it fail; then the drain continues."""
         call = drain.call
         assert call is not None
         request = call.request
@@ -177,10 +177,10 @@ class LeaseStore:
                 self.late.append(Late(drain, drain.doing, drain.intent, request))
             drain.call.kill()
 
-    # What a person does.
+    # Actions of a person.
 
     def edit(self, changes: Mapping[str, Any]) -> None:
-        """A person changes fields of the document, or takes them out."""
+        """A person changes or removes fields of the document."""
         if self.document is None or self._looks_like_the_writer(changes):
             return
         before = self.document.fields
@@ -221,11 +221,11 @@ class LeaseStore:
         self.belongs = (None, None)
         self._disturb()
 
-    # What must hold.
+    # Checks.
 
     def check(self) -> None:
         """At most one window trusts its lease."""
-        sure = [
+        trusting = [
             drain.owner
             for drain in self.drains
             if drain.lease is not None
@@ -233,17 +233,17 @@ class LeaseStore:
             and not drain.disturbed
             and drain.lease.expires_at > self.now + drain.clock_ahead
         ]
-        assert len(sure) <= 1, f"{sure} believe that they hold the lease"
+        assert len(trusting) <= 1, f"several windows trust their lease: {trusting}"
 
     def _check_acquired(self, drain: Drain, before: Mapping[str, Any], age: float) -> None:
         assert self.document is not None
         after = self.document.fields
         holder = str(before.get("lease_owner") or "")
         if holder not in ("", drain.owner):
-            assert age >= lease_length(before), "a lease was taken before it ended"
-        assert not self._backs_off(drain), "a stream that backs off was taken"
+            assert age >= lease_length(before), "a lease was acquired before it ended"
+        assert not self._backs_off(drain), "a stream that backs off was acquired"
         assert after["fencing_token"] > self.highest_token, "the token did not grow"
-        assert after["cursor"] == text(before.get("cursor")), "taking the lease moved the cursor"
+        assert after["cursor"] == text(before.get("cursor")), "acquiring the lease moved the cursor"
         if after["cursor"] is None:
             start = drain.origin.start_from if self.start is None else self.start
             assert after["start_from"] == start, "the stream would begin elsewhere"
@@ -280,12 +280,12 @@ class LeaseStore:
             self.writer = None
 
     def _after(self, drain: Drain, *, read: bool) -> None:
-        """Check what a call answered, if it is over; and what it asks after a read, if not."""
+        """Check the result of a call that has ended, or its request after a read."""
         call = drain.call
         assert call is not None
         if drain.doing == "acquire" and read and not self._out_of_time(call):
-            answered = None if call.request is not None else type(call.result)
-            assert answered == drain.expected, f"acquire: {answered}, not {drain.expected}"
+            result = None if call.request is not None else type(call.result)
+            assert result == drain.expected, f"acquire: {result}, not {drain.expected}"
         if call.request is not None:
             return
         drain.call = None
@@ -405,16 +405,16 @@ class LeaseStore:
         return isinstance(call.error, BackendError)
 
 
-# How a value is meant that a person typed. Not shared with the product on purpose.
+# The meaning of values that a person typed. Not shared with the product on purpose.
 
 
 def text(value: object) -> str | None:
-    """A text or None, of what the console made of it."""
+    """Parse a text; None if it is empty."""
     return None if value in (None, "", REMOVED) else str(value)
 
 
 def number(value: object) -> float:
-    """A number, or 0."""
+    """Parse a number; 0 for anything else."""
     try:
         parsed = float(str(value))
     except ValueError:
@@ -423,10 +423,10 @@ def number(value: object) -> float:
 
 
 def whole(value: object) -> int:
-    """A whole number, or 0."""
+    """Parse a whole number; 0 for anything else."""
     return int(number(value)) if isfinite(number(value)) else 0
 
 
 def lease_length(fields: Mapping[str, Any]) -> float:
-    """The lease's seconds; never more than may be set, so that a slip of the hand ends."""
+    """Return the seconds of a lease, at most the largest setting: a typing error must not last."""
     return min(number(fields.get("lease_seconds")), HOUR)

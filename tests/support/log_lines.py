@@ -7,8 +7,10 @@ import pytest
 
 
 def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Return the lines logged since the last call."""
-    return [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
+    """Return the lines logged since the last call. Each is JSON, and no traceback is printed."""
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return [orjson.loads(line) for line in out.splitlines()]
 
 
 def only_log_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

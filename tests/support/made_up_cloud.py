@@ -1,4 +1,4 @@
-"""Fake `gcloud` and `terraform` for tests: they record their calls and what they create.
+"""Fake `gcloud` and `terraform`, which record their calls and the resources that they create.
 
 `put_on_path` writes two scripts that run `made_up_cloud.py FOLDER NAME ARGUMENTS...`. Each created
 resource is a file in FOLDER. A file `refuse` there has words that make a call fail.

@@ -1,14 +1,14 @@
-"""The two functions that write markers, and what VideoVector has of them."""
+"""The two functions that write markers, and the markers that VideoVector then has."""
 
 from collections.abc import Callable
 from typing import Any
 
 from tests.support.automations import GONE, RED
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
-from tests.support.subscribing import Deployed
 
 LIST, PUT, DELETE = "GET /markers", "PUT /markers", "DELETE /markers/{marker_id}"
-Deploy = Callable[[str], Deployed]
+Deploy = Callable[[str], DeployedFunction]
 
 
 def completed(name: str = "evt_9", second: int = 9, **fields: Any) -> dict[str, Any]:
@@ -24,11 +24,11 @@ class MarkerFunctions:
         self.deletes = deploy("delete_markers")
         self.deletes.automations(*(automations or (RED, GONE)))
 
-    def push(self, one: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
-        """Deliver events to both. Returns the markers that exist then."""
-        for each in (one, *more):
-            assert self.upserts.push(each) == 200
-            assert self.deletes.push(each) == 200
+    def push(self, *events: dict[str, Any]) -> dict[str, Any]:
+        """Deliver events to both functions. Returns the markers that exist then."""
+        for pushed in events:
+            assert self.upserts.push(pushed) == 200
+            assert self.deletes.push(pushed) == 200
         return self.deletes.markers()
 
     def lose_the_response(self) -> None:

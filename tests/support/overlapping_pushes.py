@@ -7,9 +7,9 @@ from typing import Any
 
 from infra.standin import StandIn
 from tests.support.contexts import with_effects
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import message_of
 from tests.support.markers import PUT
-from tests.support.subscribing import Deployed
 
 THREADS = 6
 TIMEOUT_SECONDS = 0.2
@@ -30,7 +30,7 @@ class Clock:
         return self.now + self._tick * 1e-6
 
 
-def stop_clock(deployed: Deployed) -> Clock:
+def stop_clock(deployed: DeployedFunction) -> Clock:
     """Let the effects of a function use a clock that the test moves."""
     clock = Clock()
     deployed.change(with_effects(now=clock))
@@ -48,7 +48,7 @@ def let_everything_land(standin: StandIn) -> None:
     asyncio.run_coroutine_threadsafe(wait, standin._server.loop).result()
 
 
-def push_at_once(deployed: Deployed, events: list[dict[str, Any]]) -> list[int]:
+def push_at_once(deployed: DeployedFunction, events: list[dict[str, Any]]) -> list[int]:
     """Deliver events by several threads at once. Returns the statuses in order."""
     app = deployed.app
 
@@ -86,7 +86,7 @@ def newest_by_run(events: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def push_until_acknowledged(
-    deployed: Deployed, events: list[dict[str, Any]], random: Random, clock: Clock
+    deployed: DeployedFunction, events: list[dict[str, Any]], random: Random, clock: Clock
 ) -> None:
     """Deliver every event in random order, twice and overlapping, until it is acknowledged."""
     waiting = events

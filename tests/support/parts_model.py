@@ -1,4 +1,4 @@
-"""A model of states with many parts, and what must hold of them."""
+"""A model of states with many parts, and the checks of their outcomes."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ RESPONSES: tuple[Response, ...] = (
 
 
 class PartsLedger(Ledger):
-    """Knows the parts of each event, which are events of their own here."""
+    """A ledger of events with parts; each part is an event here."""
 
     def __init__(self) -> None:
         super().__init__()

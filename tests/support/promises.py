@@ -1,4 +1,4 @@
-"""The promises of effects, checked from outside: by the requests to VideoVector and `rejected`.
+"""Check the promises of effects from outside: by the requests to VideoVector and `rejected`.
 
 This module is independent of `effects.py`. It reads the pending and refused events of a record, the
 number of reports of an event on `rejected`, and the states that VideoVector accepted.

@@ -1,4 +1,4 @@
-"""Reading an event stream as a window does, with the frames collected instead of batched."""
+"""Read an event stream as a window does, but collect the frames instead of batching them."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence

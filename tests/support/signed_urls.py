@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.standin import MEDIA_BUCKET
+from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import SOURCE, event
-from tests.support.subscribing import Deployed
 from videovector_bridge.automate.action import effect_key
 from videovector_bridge.automate.effects.record import Version
 
@@ -17,10 +17,10 @@ on = ["processing.video_completed"]
 [automation.issue_signed_url]
 gcs_uri = "{event.payload.gcs_uri}"
 """
-Deploy = Callable[[str], Deployed]
+Deploy = Callable[[str], DeployedFunction]
 
 
-def deploy_links(deploy: Deploy, *automations: str) -> Deployed:
+def deploy_links(deploy: Deploy, *automations: str) -> DeployedFunction:
     """`issue_signed_urls`, allowed for the stand-in's bucket."""
     deployed = deploy("issue_signed_urls")
     deployed.set("SIGNED_URL_BUCKETS", f"other, gs://{MEDIA_BUCKET}/")
@@ -33,7 +33,7 @@ def key_of(automation: str, event_id: str = "evt_1") -> str:
     return effect_key(automation, Version("", event_id, SOURCE))
 
 
-def stored_uri(deployed: Deployed) -> str:
+def stored_uri(deployed: DeployedFunction) -> str:
     """The address of an object that the stand-in has."""
     return next(iter(deployed.standin.state.library.objects))
 

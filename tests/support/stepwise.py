@@ -1,4 +1,4 @@
-"""Calls that stop at each request to a store, so that a test decides what happens in between.
+"""Calls that stop at each request to a store, so that a test controls their interleaving.
 
 A call runs in its own thread, and only while the test waits for it: the same decisions give
 the same run. The test performs the request, or lets it fail, and responds.
@@ -31,7 +31,7 @@ class Call:
     def __init__(self, action: Callable[[], Any], store: "StepwiseDocuments") -> None:
         self._action = action
         self._store = store
-        self._answered = threading.Semaphore(0)
+        self._responded = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
         self._response: Document | BaseException | None = None
         self.request: Request | None = None
@@ -45,7 +45,7 @@ class Call:
         """Respond to the request, and wait until the call makes another or has ended."""
         assert self.request is not None
         self.request, self._response = None, response
-        self._answered.release()
+        self._responded.release()
         self._stopped.acquire()
 
     def kill(self) -> None:
@@ -57,7 +57,7 @@ class Call:
         """Wait for the response to a request; in the thread of the call."""
         self.request = request
         self._stopped.release()
-        self._answered.acquire()
+        self._responded.acquire()
         if isinstance(self._response, BaseException):
             raise self._response
         return self._response

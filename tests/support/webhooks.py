@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from flask import Flask
 
-from tests.support.delivered import Subscriber
 from tests.support.hosting import host
+from tests.support.topic_subscriber import Subscriber
 from tests.support.upstream import BASE_URL
 from tests.support.watched_ports import Hook, WatchedTopics, nothing
 from videovector_bridge.backends import BackendSettings, open_backend

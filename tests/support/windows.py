@@ -1,4 +1,4 @@
-"""Draining one stream for one window, in virtual time, against an upstream of the test."""
+"""Drain one stream for one window, in virtual time, from an upstream of the test."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -13,8 +13,8 @@ from videovector import VideoVector
 
 from infra.local.processes.functions import Function
 from infra.standin import StandIn, StandInConfig
-from tests.support.delivered import Subscriber
 from tests.support.patience import PATIENCE_SECONDS, until
+from tests.support.topic_subscriber import Subscriber
 from tests.support.webhooks import environment
 from videovector_bridge.backends import BackendSettings
 

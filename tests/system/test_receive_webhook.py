@@ -14,8 +14,8 @@ import pytest
 from infra.local.processes.functions import Function
 from infra.local.topology import read_topology
 from tests.bench.row import measure_session
-from tests.support.delivered import Subscriber
 from tests.support.patience import until
+from tests.support.topic_subscriber import Subscriber
 from tests.support.webhooks import delivery, environment, headers
 from videovector_bridge.backends import BackendSettings
 

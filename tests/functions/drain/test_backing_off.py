@@ -1,4 +1,4 @@
-"""`not_before`: what VideoVector asks for outlives the window that was asked."""
+"""`not_before`: a delay that VideoVector asks for also delays later windows."""
 
 import itertools
 from datetime import timedelta

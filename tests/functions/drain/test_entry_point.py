@@ -1,7 +1,7 @@
 """`ingest.drain` through its real host: statuses, one log line each, and streams side by side.
 
 Over real sockets, so in real time. Windows end by `MAX_EVENTS`, which does not depend on the
-machine's speed, or by the idle time once the stand-in has responseed.
+machine's speed, or by the idle time once the stand-in has responded.
 """
 
 import logging
@@ -16,10 +16,10 @@ import pytest
 from flask import Flask
 
 from infra.standin import StandIn, StandInConfig
-from tests.support.delivered import Subscriber
 from tests.support.hosting import host
 from tests.support.log_lines import log_lines, only_log_line
 from tests.support.peers import dead_server
+from tests.support.topic_subscriber import Subscriber
 from tests.support.windows import NO_JITTER
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.ingest.drain import Endpoint, entry_point

@@ -36,7 +36,7 @@ def test_a_new_stream_has_a_document_at_once(backend: Backend) -> None:
 
 
 def test_others_are_busy_while_a_lease_lasts(backend: Backend) -> None:
-    """While the lease lasts no other owner gets it; the result says how long it lasts."""
+    """While the lease is valid, no other owner gets it; the result has the seconds left."""
     acquired(backend.documents)
     other = try_acquire(backend.documents, "two")
 
@@ -235,7 +235,7 @@ def test_a_stream_that_backs_off_has_no_lease(backend: Backend) -> None:
 def test_a_cursor_belongs_to_a_host_and_filters(
     backend: Backend, changed: dict[str, str], reason: str
 ) -> None:
-    """`acquire` keeps what the cursor belongs to, so a change is detected; no cursor, no change."""
+    """`acquire` keeps the host and filters of a cursor, if there is one, to detect a change."""
     origin = replace(ORIGIN, **changed)
     acquired(backend.documents).release({}, timeout=TIMEOUT)
     without = acquired(backend.documents, origin=origin)

@@ -96,7 +96,7 @@ def batch(backend: Backend, *frames: bytes, lanes: int = 4) -> Batch:
 
 
 def test_every_event_and_every_rejection_is_published(backend: Backend) -> None:
-    """Events go to their topic under their lane's key; what is rejected to the other."""
+    """Events are published to `events` with their lane's ordering key, others to `rejected`."""
     topics = WatchedTopics(backend.topics)
     frames = [*(event(n) for n in range(1, 40)), b"{", b"[]"]
     one = batch(backend, *frames)
@@ -147,7 +147,7 @@ def test_a_bug_counts_as_a_failure(backend: Backend) -> None:
 
 
 class Slow(WatchedTopics):
-    """Publishing that takes some seconds of virtual time for each request of some lanes."""
+    """Topics that are slow for some lanes: each request lasts some seconds of virtual time."""
 
     def __init__(self, real: Any, time: VirtualTime, seconds: dict[str, float]) -> None:
         super().__init__(real)
@@ -256,7 +256,7 @@ def test_after_the_deadline_nothing_is_sent(backend: Backend) -> None:
 
 
 def test_a_large_event_is_published_as_a_claim_check(backend: Backend) -> None:
-    """An event over the limit is stored, and its message says where."""
+    """An event over the limit is stored, and its message has the URI."""
     assert backend.blobs is not None
     large = event(1, payload={"pad": "x" * 12_000_000})
     topics = WatchedTopics(backend.topics)

@@ -190,7 +190,7 @@ def test_a_start_from_the_earliest_survives_the_window(backend: Backend) -> None
 
 
 def test_a_cursor_lost_within_a_window_keeps_what_was_read(backend: Backend) -> None:
-    """What was read before the refusal is published before the stream starts over."""
+    """Events read before the refusal are published before the stream starts over."""
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(
         event_stream([sse(event(1), "1"), sse(event(2), "2")], then=cut),

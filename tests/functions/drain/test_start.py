@@ -1,4 +1,4 @@
-"""Where a stream begins: recorded in its document, asked for until there is a cursor."""
+"""The start of a stream: recorded in its document, and requested until there is a cursor."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A window of `drain`: what it publishes, and where its cursor is after that."""
+"""A window of `drain`: the messages that it publishes, and its cursor afterwards."""
 
 import pytest
 

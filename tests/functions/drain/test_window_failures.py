@@ -47,7 +47,7 @@ def clear_backoff(backend: Backend) -> None:
 def test_failures_have_their_reason_and_status(
     backend: Backend, response: Response, reason: str, status: int
 ) -> None:
-    """A window without events that failed says why, here and in the document."""
+    """A failed window without events has its reason in the report and in the document."""
     report = run_window(backend, Upstream(response), max_frame_bytes=2_000)
 
     assert (report.outcome, report.stop_reason, report.http_status) == ("failed", reason, status)
@@ -68,7 +68,7 @@ def test_a_transient_error_after_events_is_no_failure(backend: Backend) -> None:
 
 
 def test_events_before_a_lasting_failure_are_kept(backend: Backend) -> None:
-    """What was read before a credential was refused is published and committed."""
+    """Events read before a credential was refused are published and committed."""
     topics = WatchedTopics(backend.topics)
     upstream = Upstream(event_stream([sse(event(1), "evt-0001")]), error_response(401, "no"))
     report = run_window(watched(backend, topics), upstream)

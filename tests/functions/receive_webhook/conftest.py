@@ -10,13 +10,13 @@ from videovector_bridge.backends import BackendSettings
 
 @pytest.fixture
 def receiver(backend_settings: BackendSettings) -> Deployment:
-    """Over each backend in turn."""
+    """A deployment over each backend in turn."""
     return Deployment(backend_settings)
 
 
 @pytest.fixture
 def embedded(embedded_settings: BackendSettings) -> Deployment:
-    """Where the backend makes no difference."""
+    """A deployment over the embedded backend."""
     return Deployment(embedded_settings)
 
 

@@ -1,4 +1,4 @@
-"""What `receive_webhook` checks before it reads a body."""
+"""The checks of `receive_webhook` before it reads a body."""
 
 from typing import Any
 
@@ -102,7 +102,7 @@ def test_a_request_that_is_not_admitted_is_not_read(
 
 
 def test_the_order_of_admission(embedded: Deployment) -> None:
-    """Each check comes before those that cost more: method, length, signature, webhook, budget."""
+    """Checks run in the order of their cost: method, length, signature, webhook, budget."""
     embedded.set(WEBHOOK_IDS="wh_1", MAX_WEBHOOK_BYTES="2000")
     embedded.change(budget=ByteBudget(0))
     body = Unread()

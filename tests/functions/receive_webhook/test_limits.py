@@ -1,4 +1,4 @@
-"""What one instance of `receive_webhook` reads and publishes at once."""
+"""The limits of one instance of `receive_webhook` on concurrent deliveries."""
 
 import socket
 import threading
@@ -102,7 +102,7 @@ class BlockingBody:
         self._size = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return all that is asked for but the last byte, which arrives when `finish` is set."""
+        """Return one byte less than requested; the last byte arrives when `finish` is set."""
         if size == 1:
             self._all.block()
             return self._all.count(1)

@@ -1,4 +1,4 @@
-"""What is common to all actions: the names of effects, and the limits of a state."""
+"""Common rules of all actions: the names of effects, and the limits of a state."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -44,7 +44,7 @@ def test_the_key_of_an_effect_fits_a_header(automation: str, event_id: str, part
 
 @given(names, ids, parts)
 def test_different_effects_have_different_keys(automation: str, event_id: str, part: str) -> None:
-    """Another automation, event, source or part gives another key."""
+    """Each automation, event, source and part has a different key."""
     key = effect_key(automation, version(event_id))
 
     assert key != effect_key(automation + "x", version(event_id))

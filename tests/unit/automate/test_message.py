@@ -188,6 +188,6 @@ def test_the_data_is_not_shown() -> None:
 def test_any_request_is_a_message_or_refused(
     mode: dict[str, str], headers: dict[str, str], body: bytes
 ) -> None:
-    """Any headers and body give a message or this error."""
+    """Any headers and body are parsed to a message, or raise this error."""
     with contextlib.suppress(PermanentError):
         parse_message({**headers, **mode}, body)

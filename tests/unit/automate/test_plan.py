@@ -1,7 +1,8 @@
-"""What each automation does on an event: only what concerns the action is looked at."""
+"""The plan for an event: only automations with targets of the action's kind are checked."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from tests.support.event_messages import event
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.reader import read_automations
-from videovector_bridge.automate.plan import Automation, AutomationPlan, plan
+from videovector_bridge.automate.cel.event_values import EventValues
+from videovector_bridge.automate.plan import Automation, AutomationPlan, Verdict, plan
 from videovector_bridge.automate.received import ReceivedEvent, parse_event
 
 FILE = """
@@ -67,18 +69,28 @@ def outcomes(planned: list[AutomationPlan]) -> dict[str, str]:
     return {one.automation.name: one.outcome for one in planned}
 
 
-@pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The automations whose globs and conditions are checked."""
-    names: list[str] = []
-    judge = Automation.judge
+class RecordingAutomation(Automation):
+    """An automation that records its name when its globs and condition are checked."""
 
-    def noting(self: Automation, *arguments: Any, **others: Any) -> Any:
-        names.append(self.name)
-        return judge(self, *arguments, **others)
+    judged: ClassVar[list[str]] = []
 
-    monkeypatch.setattr(Automation, "judge", noting)
-    return names
+    def judge(self, values: EventValues) -> Verdict:
+        """Record the name."""
+        self.judged.append(self.name)
+        return super().judge(values)
+
+
+class BuggyAutomation(Automation):
+    """An automation with a bug: it cannot compute its fields."""
+
+    def render(self, _values: EventValues) -> dict[str, Any]:
+        """Raise an error that no automation raises."""
+        raise ValueError(f"a bug of {self.name}")
+
+
+def copy_to(kind: type[Automation], automation: Automation) -> Automation:
+    """Copy an automation to a subclass."""
+    return kind(**{each.name: getattr(automation, each.name) for each in fields(automation)})
 
 
 @pytest.mark.parametrize(
@@ -90,13 +102,13 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("", ["gone", "link", "red", "other type"]),
     ],
 )
-def test_automations_with_other_targets_cost_nothing(
-    judged: list[str], kind: str, names: list[str]
-) -> None:
+def test_automations_with_other_targets_cost_nothing(kind: str, names: list[str]) -> None:
     """Their globs are not checked. Actions with the same targets are planned together."""
-    planned = plan(AUTOMATIONS, received(gone=False), target_kind=kind)
+    automations = [copy_to(RecordingAutomation, automation) for automation in AUTOMATIONS]
+    RecordingAutomation.judged.clear()
+    planned = plan(automations, received(gone=False), target_kind=kind)
 
-    assert judged == names == [one.automation.name for one in planned]
+    assert RecordingAutomation.judged == names == [each.automation.name for each in planned]
 
 
 def test_the_kind_of_a_marker_target_is_that_of_both_actions() -> None:
@@ -123,20 +135,13 @@ def test_the_first_automation_of_a_target_has_the_effect(
     assert outcomes(plan(AUTOMATIONS, received(gone=gone), target_kind="marker")) == expected
 
 
-def test_a_bug_in_one_automation_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_one_automation_stops_no_other() -> None:
     """Its error is raised at `outcome`."""
-    bug = ValueError("a bug")
-    render = Automation.render
+    gone, *others = AUTOMATIONS
+    automations = [copy_to(BuggyAutomation, gone), *others]
 
-    def failing(self: Automation, *arguments: Any, **others: Any) -> Any:
-        if self.name == "gone":
-            raise bug
-        return render(self, *arguments, **others)
-
-    monkeypatch.setattr(Automation, "render", failing)
-
-    crashed, red, _ = plan(AUTOMATIONS, received(gone=True), target_kind="marker")
+    crashed, red, _ = plan(automations, received(gone=True), target_kind="marker")
 
     assert red.outcome == "effect"
-    with pytest.raises(ValueError, match="a bug"):
+    with pytest.raises(ValueError, match="a bug of gone"):
         _ = crashed.outcome

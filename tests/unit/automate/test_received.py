@@ -45,7 +45,7 @@ def code(raw: bytes, **others: Any) -> str:
 
 
 def test_both_channels_have_one_shape() -> None:
-    """A webhook's delivery gives the same fields as the event of the stream."""
+    """A webhook's delivery has the same fields as the event of the stream."""
     data = {"user_id": "u1", **IDS, "n": 5}
     made_at = "2026-01-01T00:00:00.000Z"
     stream = orjson.dumps(event(**IDS, payload=data, created_at=made_at))

@@ -1,4 +1,4 @@
-"""`ingest.batcher`: what is published together, and the checkpoint that each batch carries."""
+"""`ingest.batcher`: the events of a batch, and its checkpoint."""
 
 import asyncio
 import hashlib

@@ -22,14 +22,14 @@ ENOUGH = 3_600.0
 
 
 class Pieces:
-    """A body that arrives in these pieces, for any size asked for."""
+    """A body that arrives in these pieces, for any requested size."""
 
     def __init__(self, *pieces: bytes | Exception) -> None:
         self._pieces = list(pieces)
         self.sizes: list[int] = []
 
     def read(self, size: int) -> bytes:
-        """The next piece, or what it raises."""
+        """Return the next piece, or raise it if it is an error."""
         self.sizes.append(size)
         piece = self._pieces.pop(0) if self._pieces else b""
         if isinstance(piece, Exception):

@@ -264,7 +264,7 @@ TOO_MANY = b'"n":[' + b"[]," * (MAX_VALUES // 2) + b"1],"
 
 
 def test_too_many_values_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decoded they take 80 bytes each: only what is before them is read."""
+    """Decoded values need 80 bytes each, so only the text before them is decoded."""
     body = delivery().replace(b'"run_id"', TOO_MANY + b'"run_id"')
     monkeypatch.setattr(orjson, "loads", only_small(orjson.loads))
 

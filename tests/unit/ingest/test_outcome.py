@@ -1,4 +1,4 @@
-"""`ingest.outcome`: what a stop means for the scheduler and for people."""
+"""`ingest.outcome`: the status and message of each stop reason."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""`ingest.stream_document`: what the fields of a stream's document mean."""
+"""`ingest.stream_document`: the meaning of the fields of a stream's document."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

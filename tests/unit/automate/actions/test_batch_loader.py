@@ -1,4 +1,4 @@
-"""Lookups of many threads: how few calls they take, and that each key has an outcome of its own."""
+"""Lookups of many threads share calls, and each key has its own outcome."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Addresses of objects: what is one, and which are allowed."""
+"""URIs of objects: valid forms, and allowed buckets."""
 
 import pytest
 from hypothesis import given

@@ -95,7 +95,7 @@ targets = st.tuples(parts, parts, st.one_of(st.none(), parts))
 def test_different_targets_have_different_records(
     one: tuple[str, str, str | None], other: tuple[str, str, str | None]
 ) -> None:
-    """No choice of ids and paths gives two targets the same record."""
+    """Two targets never share a record, for any ids and paths."""
 
     def record(target: tuple[str, str, str | None]) -> str:
         names = ("target_type", "target_id", "field_path")

@@ -1,4 +1,4 @@
-"""A match of a saved search: its identity, and what of it a message holds."""
+"""A match of a saved search: its key, and its data in a message."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Ids of media: what an automation's field may come out as."""
+"""Ids of media: the valid values of an automation's field."""
 
 from typing import Any
 

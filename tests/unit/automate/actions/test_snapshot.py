@@ -73,7 +73,7 @@ def test_what_a_web_app_reads() -> None:
 
 
 def test_a_video_that_videovector_does_not_know() -> None:
-    """The document says so, in the same form."""
+    """The document has `found: false`, and the same form."""
     document = build_snapshot("v1", Rows())
 
     assert document["found"] is False

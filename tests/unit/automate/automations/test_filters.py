@@ -1,4 +1,4 @@
-"""Filters of subscriptions: what must pass, what need not, and how they stay within the limit."""
+"""Filters of subscriptions: the events that pass, and the limit of their length."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The automations file: what it means, and how each mistake in it reads."""
+"""The automations file: its automations, and the message about each mistake."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ def test_an_automation_applies_by_type_channel_and_condition(
         ("true", True),
     ],
 )
-def test_a_condition_on_nothing_does_not_hold(when: str, *, holds: bool) -> None:
+def test_a_condition_on_a_missing_value_is_false(when: str, *, holds: bool) -> None:
     """A condition on a missing item or a null is false."""
     (automation,) = read(GOOD.replace("event.payload.n > 3", when))
 
@@ -101,7 +101,7 @@ def test_a_condition_that_gives_no_boolean_is_rejected(when: str) -> None:
 
 
 def test_a_body_is_rendered_to_its_depth() -> None:
-    """A body may hold any JSON; every string in it may hold expressions."""
+    """A body may be any JSON, with expressions in every string."""
     (automation,) = read(
         """
         [[automation]]

@@ -1,4 +1,4 @@
-"""What an expression may cost for an event, before it is evaluated."""
+"""The maximum cost of an expression for an event, before it is evaluated."""
 
 from typing import Any
 

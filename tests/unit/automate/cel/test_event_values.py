@@ -1,4 +1,4 @@
-"""What expressions see of an event: only what they ask for, without nulls, converted once."""
+"""The values of an event for expressions: only the used fields, without nulls, converted once."""
 
 from typing import Any
 
@@ -96,7 +96,7 @@ def test_the_length_of_a_value_is_that_of_its_longest_list_or_object() -> None:
 
 
 def test_nothing_of_the_event_is_changed() -> None:
-    """The event itself keeps its nulls."""
+    """The event itself still has its nulls."""
     before = orjson.dumps(FIELDS)
     taken("event")
 

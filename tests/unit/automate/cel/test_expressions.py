@@ -1,7 +1,8 @@
-"""CEL in automations: what compiles, what it gives, and how its mistakes read."""
+"""CEL in automations: valid expressions, their values, and the messages about mistakes."""
 
 import contextlib
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import cel
 import pytest
@@ -289,8 +290,7 @@ def test_a_panic_of_the_library_is_an_error_like_others() -> None:
         def execute(self, _: object) -> object:
             raise PanicException("index out of range")
 
-    expression = compile_expression("event")
-    object.__setattr__(expression, "program", Panicking())
+    expression = replace(compile_expression("event"), program=cast("cel.Program", Panicking()))
 
     with pytest.raises(PermanentError, match="index out of range"):
         expression.evaluate(EventValues(EVENT))

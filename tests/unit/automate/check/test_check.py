@@ -1,4 +1,4 @@
-"""Checking an automations file: what is reported beyond what stops a subscriber."""
+"""The check of an automations file reports more than the mistakes that stop a subscriber."""
 
 import re
 from datetime import UTC, datetime

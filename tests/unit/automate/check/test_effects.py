@@ -30,7 +30,7 @@ def overruled(first: str, later: str) -> bool:
 
 
 def test_an_automation_that_is_always_overruled_is_a_warning() -> None:
-    """It names the earlier one, and says what to do."""
+    """The warning names the earlier automation and the correction."""
     checked = check(automation("all", MARKER), automation("failed", MARKER, '"prompt_run.failed"'))
 
     assert [str(each) for each in checked.warnings] == [
@@ -129,7 +129,7 @@ def test_another_target_or_other_events_are_not_overruled(
         ("[automation.search]\nquery = '{'' + '''}'", "query is ''"),
     ],
 )
-def test_what_is_rejected_on_every_event_is_a_mistake(fields: str, what: str) -> None:
+def test_fields_rejected_on_every_event_are_a_mistake(fields: str, what: str) -> None:
     """The outcome is known if it does not depend on the event."""
     action = fields.partition("]")[0].removeprefix("[automation.").partition(".")[0]
     (mistake,) = check(automation("a", fields.replace("'{'' + '''}'", "\"{'' + ''}\""))).mistakes

@@ -66,7 +66,7 @@ def test_a_regular_expression_is_a_mistake(glob: str, write: str) -> None:
         ("[ab", "has a [ without its ]", ""),
     ],
 )
-def test_what_no_type_has_is_a_mistake(glob: str, what: str, write: str) -> None:
+def test_a_glob_that_matches_no_type_is_a_mistake(glob: str, what: str, write: str) -> None:
     """Several types in one text are a list."""
     reason, fix = find_glob_problem(glob)
 

@@ -7,7 +7,7 @@ from videovector_bridge.automate.check.check import check_automations
 
 
 def reported_by(action: str, fields: str) -> list[str]:
-    """What is wrong with these fields of an action, each after its line and automation."""
+    """Return the mistakes in these fields of an action, each with its line and automation."""
     start = "automation 'a': "
     return [one.partition(start)[2] for one in problems(f"{HEAD}[automation.{action}]\n{fields}\n")]
 

@@ -56,7 +56,7 @@ class Work:
         self.reported.append(key)
 
     def run(self) -> Fate:
-        """Apply all parts once; what that raises."""
+        """Apply all parts once. Returns the error that this raises."""
         self.applied.clear()
         try:
             apply_parts(self.parts(), self.apply, self.report, self.progress, clock=self.clock)
@@ -156,8 +156,8 @@ def test_parts_that_take_too_long_are_continued_by_the_next_attempt() -> None:
     assert (work.run(), work.applied) == (None, ["3"])
 
 
-def test_more_parts_than_a_record_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that it holds are done; a failure among them is tried again first."""
+def test_more_parts_than_fit_in_a_record_are_refused() -> None:
+    """The parts that fit are done; a failed one among them is retried first."""
     work = Work(None, BUSY, None, None)
     work.progress = Progress(max_parts=2)
 
@@ -169,7 +169,7 @@ def test_more_parts_than_a_record_holds_are_refused(monkeypatch: pytest.MonkeyPa
     assert error.code == "too_many_parts"
 
 
-def test_progress_is_saved_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_saved_on_the_way() -> None:
     """So after a crash only the parts of a few seconds are repeated."""
     saved: list[Parts] = []
     work = Work(None, REFUSED)

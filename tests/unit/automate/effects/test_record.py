@@ -37,7 +37,7 @@ def test_a_record_of_version_0_1_is_read() -> None:
 
 
 def test_a_held_claim_says_how_long() -> None:
-    """A claim that still holds has the seconds that are left of it."""
+    """A claim that has not ended reports the seconds that are left."""
     record = Record(State({}, OLD.version), None, {OLD.key: 50.0})
 
     assert ClaimHeld(8.0) == claim(record, State({}, OLD.version), now=42.0, until=80.0)
@@ -57,7 +57,7 @@ def test_a_record_forgets_what_pubsub_no_longer_has() -> None:
 
 
 def test_a_record_has_room_for_so_many_events() -> None:
-    """A target with too many pending events takes no more, so that its document stays small."""
+    """A target with too many pending events accepts no more, so its document stays small."""
     record = Record(None, None, {str(number): 5.0 for number in range(MAX_PENDING)})
 
     assert TooManyPending() == claim(record, State({}, OLD.version), now=9.0, until=10.0)

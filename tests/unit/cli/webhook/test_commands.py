@@ -150,7 +150,7 @@ def test_surplus_webhooks_are_mentioned(cli: WebhookCommands) -> None:
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ReadTimeout("late")])
 def test_no_response_is_a_failure(cli: WebhookCommands, error: httpx.TransportError) -> None:
-    """Status 1, and the message says what to do."""
+    """The exit status is 1, and the message names the correction."""
 
     def fail(_what: str) -> None:
         raise error

@@ -1,4 +1,4 @@
-"""The command `webhook deliveries`: what it shows, and retries."""
+"""The command `webhook deliveries`: its report, and its retries."""
 
 import httpx
 
@@ -52,7 +52,7 @@ def test_only_failed_deliveries_are_retried(cli: WebhookCommands) -> None:
 
 
 def test_retries_that_stop_early_report_what_was_done(cli: WebhookCommands) -> None:
-    """The outcomes come first, then the error that stopped them."""
+    """The command prints the outcomes first, then the error that stopped it."""
     cli.add()
     cli.api.records = [delivery("d1"), delivery("d2")]
 

@@ -73,7 +73,7 @@ def test_which_events_match(*, changes: dict[str, str], fits: bool) -> None:
     ],
 )
 def test_a_refusal_is_explained(response: dict[str, object], words: str) -> None:
-    """The message says what to check."""
+    """The message names the settings to check."""
     api = WebhookApi([webhook("w1")])
     api.test_response = response
 
@@ -82,6 +82,6 @@ def test_a_refusal_is_explained(response: dict[str, object], words: str) -> None
 
 
 def test_an_event_that_does_not_arrive_is_explained() -> None:
-    """When the time has passed, the message says what to check."""
+    """After the timeout, the message names the settings to check."""
     with pytest.raises(NotReachedError, match=r"returned 204.*topics/x within 10 s.*EVENTS_TOPIC"):
         wait(WebhookApi([webhook("w1")]))

@@ -1,4 +1,4 @@
-"""Receive the messages of a topic, from the emulator or from the embedded message log."""
+"""Receive the messages of a topic: from the emulator, or from the log of the embedded backend."""
 
 import time
 import uuid
@@ -17,7 +17,7 @@ from videovector_bridge.backends.ports import Message
 
 
 class Subscriber:
-    """Receives the messages that are published to a topic after its creation."""
+    """Receives everything published to one topic after its creation."""
 
     def __init__(self, settings: BackendSettings, topic: str) -> None:
         self._settings = settings
@@ -35,23 +35,24 @@ class Subscriber:
             )
 
     def receive(self, count: int) -> list[Message]:
-        """Return the first `count` messages in order; fewer if none arrives for long."""
+        """Return the first `count` messages in order; fewer if no more arrive for a long time."""
         if self._settings.kind == "embedded":
             stored = MessageLog(Path(self._settings.embedded_dir)).read(self._topic, limit=count)
-            return [one.message for one in stored]
+            return [record.message for record in stored]
         received: list[Message] = []
-        last_at = time.monotonic()
-        while len(received) < count and time.monotonic() < last_at + PATIENCE_SECONDS:
+        arrived_at = time.monotonic()
+        while len(received) < count and time.monotonic() < arrived_at + PATIENCE_SECONDS:
             # A pull from an empty subscription ends with a timeout.
             with suppress(google_errors.DeadlineExceeded):
                 response = self._client.pull(
                     subscription=self._name, max_messages=1_000, timeout=2.0, retry=None
                 )
-                for one in response.received_messages:
-                    attributes = dict(one.message.attributes)
-                    received.append(Message(one.message.data, attributes, one.message.ordering_key))
-                ids = [one.ack_id for one in response.received_messages]
+                for delivery in response.received_messages:
+                    pulled = delivery.message
+                    attributes = dict(pulled.attributes)
+                    received.append(Message(pulled.data, attributes, pulled.ordering_key))
+                ids = [delivery.ack_id for delivery in response.received_messages]
                 if ids:
-                    last_at = time.monotonic()
+                    arrived_at = time.monotonic()
                     self._client.acknowledge(subscription=self._name, ack_ids=ids)
         return received

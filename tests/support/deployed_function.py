@@ -5,7 +5,6 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,34 +12,31 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from functions_framework import create_app
 
 from infra.standin import StandIn, StandInConfig
 from tests.support.contexts import Change, with_effects, with_limits
-from tests.support.delivered import Subscriber
 from tests.support.event_messages import message_of, message_of_delivery
+from tests.support.hosting import host
+from tests.support.topic_subscriber import Subscriber
 from videovector_bridge.automate.context import Context
+from videovector_bridge.automate.subscriber import entry_points
 from videovector_bridge.automate.wiring import Instance, open_instance
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Document, Message
 
-SOURCE_FILE = Path(__file__).with_name("hosted_functions.py")
 SENTINEL = b"the end"
 TOPICS = ("events", "rejected", "media-urls")
 
 # A busy machine fails no test, and no test pauses.
 _PATIENT = (with_effects(store_seconds=60.0), with_limits(publish=60.0, claim_pause=0.0))
 
-INSTANCE: ContextVar[PerProcess[Instance]] = ContextVar("instance")
-"""What the functions use that the source file is about to define."""
-
 
 @dataclass
 class Environment:
-    """What the functions of one test share: variables, the automations file, and changes.
+    """The variables, automations file and changes that the functions of one test share.
 
-    `revision` counts what was set: a function that runs with an older revision starts again.
+    `revision` counts the changes: a function with an older revision restarts.
     """
 
     setenv: Callable[[str, str], None]
@@ -54,17 +50,17 @@ class Environment:
         self.revision += 1
 
     def open(self) -> Instance:
-        """Open the context that the variables say, with the changes."""
+        """Open the context as the variables configure it, with the changes."""
         context, automations = open_instance()
         for change in (*_PATIENT, *self.changes):
             context = change(context)
         return Instance(context, automations)
 
 
-class Deployed:
-    """One function. It starts again after every change of its settings.
+class DeployedFunction:
+    """One function in its host. It restarts after every change of its settings.
 
-    `published` reads topics from when this was made.
+    `published` has the messages since the creation of this object.
     """
 
     def __init__(
@@ -123,7 +119,7 @@ class Deployed:
 
     @property
     def app(self) -> Flask:
-        """The host of the function, with its settings of now."""
+        """The app of the host, with the current settings."""
         return self._run()[1]
 
     @property
@@ -133,17 +129,14 @@ class Deployed:
 
     @property
     def context(self) -> Context:
-        """What the function uses."""
+        """The context of the running function."""
         return self._run()[2].get().context
 
     def _run(self) -> tuple[int, Flask, PerProcess[Instance]]:
         revision = self._environment.revision
         if self._running is None or self._running[0] != revision:
             instance = PerProcess(self._environment.open)
-            token = INSTANCE.set(instance)
-            app: Flask = create_app(self._target, str(SOURCE_FILE))  # type: ignore[no-untyped-call]  # it has no types
-            INSTANCE.reset(token)
-            self._running = (revision, app, instance)
+            self._running = (revision, host(entry_points(instance)[self._target]), instance)
         return self._running
 
     def push(self, event: Mapping[str, Any]) -> int:
@@ -173,51 +166,44 @@ class Deployed:
         return self.post(rejected.data, {**attributes, "content-type": "application/json"})[0]
 
     def requests(self, endpoint: str) -> int:
-        """How many requests an endpoint of the API has had."""
+        """Return how many requests an endpoint of the API has received."""
         counts = self.standin.control.journal(ids=False)["requests"]
         return int(counts.get(endpoint, 0))
 
     def markers(self) -> dict[str, Any]:
-        """The colour of each target."""
+        """Return the colour of the marker of each target."""
         markers = self.standin.control.journal(ids=False)["markers"]
-        return {each["target_id"]: each["color"] for each in markers}
+        return {marker["target_id"]: marker["color"] for marker in markers}
 
     def announced(self, event_type: str) -> list[dict[str, Any]]:
-        """The bridge's own events of a type, as subscribers receive them."""
+        """Return the bridge's own events of a type, as subscribers receive them."""
         messages = [
-            each
-            for each in self.published("events")
-            if each.attributes["ce-type"].endswith(event_type)
+            message
+            for message in self.published("events")
+            if message.attributes["ce-type"].endswith(event_type)
         ]
-        assert all(each.attributes["ce-channel"] == "bridge" for each in messages)
-        return [json.loads(each.data) for each in messages]
+        assert all(message.attributes["ce-channel"] == "bridge" for message in messages)
+        return [json.loads(message.data) for message in messages]
 
     def record(self, target: str) -> Document:
-        """The record of a target, which must exist."""
+        """Return the record of a target, which must exist."""
         document = self.backend.documents.read("effects", target, timeout=10)
         assert document is not None
         return document
 
     def published(self, topic: str) -> list[Message]:
-        """Everything published to a topic."""
+        """Return everything published to a topic."""
         end = SENTINEL + uuid.uuid4().bytes
         self.backend.topics.publish(topic, [Message(end)], timeout=10)
         messages: list[Message] = []
-        while not any(each.data == end for each in messages):
+        while not any(message.data == end for message in messages):
             more = self._topics[topic].receive(len(messages) + 1)
             assert more, "the topic holds less than was published"
             messages = more if self.settings.kind == "embedded" else [*messages, *more]
         if self.settings.kind == "gcp":  # it delivers each message once
             self._received[topic] += messages
             messages = self._received[topic]
-        return [each for each in messages if not each.data.startswith(SENTINEL)]
-
-
-def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """The log so far: each line on standard output is JSON."""
-    out, err = capsys.readouterr()
-    assert "Traceback" not in err
-    return [json.loads(line) for line in out.splitlines()]
+        return [message for message in messages if not message.data.startswith(SENTINEL)]
 
 
 @pytest.fixture
@@ -233,7 +219,7 @@ def deploy(
     backend_settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Iterator[Callable[[str], Deployed]]:
+) -> Iterator[Callable[[str], DeployedFunction]]:
     """Deploy a function over each backend in turn."""
     yield from deploying(standin, backend_settings, monkeypatch, tmp_path)
 
@@ -244,7 +230,7 @@ def deploy_embedded(
     embedded_settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Iterator[Callable[[str], Deployed]]:
+) -> Iterator[Callable[[str], DeployedFunction]]:
     """Deploy a function where the backend makes no difference."""
     yield from deploying(standin, embedded_settings, monkeypatch, tmp_path)
 
@@ -255,7 +241,7 @@ def deploy_gcp(
     gcp_settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Iterator[Callable[[str], Deployed]]:
+) -> Iterator[Callable[[str], DeployedFunction]]:
     """Deploy a function over Google's emulators."""
     yield from deploying(standin, gcp_settings, monkeypatch, tmp_path)
 
@@ -265,13 +251,13 @@ def deploying(
     settings: BackendSettings,
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
-) -> Iterator[Callable[[str], Deployed]]:
-    """The body of these fixtures. Restores the environment at the end."""
+) -> Iterator[Callable[[str], DeployedFunction]]:
+    """Yield the function `deploy` of these fixtures. Restores the environment at the end."""
     before = set(os.environ)
     environment = Environment(monkeypatch.setenv, folder / "automations.toml")
 
-    def deploy(target: str) -> Deployed:
-        return Deployed(target, standin, settings, environment)
+    def deploy(target: str) -> DeployedFunction:
+        return DeployedFunction(target, standin, settings, environment)
 
     yield deploy
     for name in set(os.environ) - before:
