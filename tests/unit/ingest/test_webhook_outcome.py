@@ -17,22 +17,22 @@ from videovector_bridge.ingest.webhook_outcome import (
     unverified,
 )
 
-SECRET = "a detail for the log only"
+PRIVATE = "a detail for the log only"
 
 
 @pytest.mark.parametrize(
     ("outcome", "status", "name", "retry_after"),
     [
-        (refused(413, "WARNING", "too_large", SECRET), 413, "refused", None),
+        (refused(413, "WARNING", "too_large", PRIVATE), 413, "refused", None),
         (unverified(Refusal(401, "wrong_signature")), 401, "refused", None),
         (unverified(Refusal(503, "no_secret", retry_after=5)), 503, "no_secret", "5"),
         (unverified(Refusal(503, "rotating", retry_after=1)), 503, "rotating", "1"),
-        (unreadable(UnreadableBody(SECRET)), 400, "refused", None),
-        (unreadable(UnreadableBody(SECRET, slow=True)), 503, "slow_body", "1"),
-        (overloaded(SECRET), 503, "overloaded", "1"),
-        (unpublished(BackendError(SECRET)), 503, "publish_failed", "5"),
-        (misconfigured(SettingsError([SECRET])), 503, "settings_wrong", "30"),
-        (crashed(ValueError(SECRET)), 503, "crashed", "30"),
+        (unreadable(UnreadableBody(PRIVATE)), 400, "refused", None),
+        (unreadable(UnreadableBody(PRIVATE, slow=True)), 503, "slow_body", "1"),
+        (overloaded(PRIVATE), 503, "overloaded", "1"),
+        (unpublished(BackendError(PRIVATE)), 503, "publish_failed", "5"),
+        (misconfigured(SettingsError([PRIVATE])), 503, "settings_wrong", "30"),
+        (crashed(ValueError(PRIVATE)), 503, "crashed", "30"),
     ],
 )
 def test_a_response_has_a_status_and_an_error_code_only(
@@ -44,7 +44,7 @@ def test_a_response_has_a_status_and_an_error_code_only(
     assert (response.status_code, outcome.name) == (status, name)
     assert response.headers.get("Retry-After") == retry_after
     assert response.get_json().keys() == {"error"}
-    assert SECRET not in response.get_data(as_text=True)
+    assert PRIVATE not in response.get_data(as_text=True)
 
 
 def test_405_names_the_allowed_method() -> None:
