@@ -20,6 +20,7 @@ from tests.support.upstream import (
     event_stream,
     heartbeats,
     silence,
+    trickle,
 )
 from tests.support.vendor_events import event, sse
 from tests.support.virtual_time import VirtualTime
@@ -54,19 +55,6 @@ async def drip(_request: httpx.Request) -> AsyncIterator[bytes]:
     while True:
         await asyncio.sleep(0.01)
         yield b"x"
-
-
-def trickle(seconds: float) -> Ending:
-    """Send an event every so many seconds, and heartbeats between them."""
-
-    async def send(_request: httpx.Request) -> AsyncIterator[bytes]:
-        for number in itertools.count(1):
-            for _ in range(2):
-                await asyncio.sleep(seconds / 2)
-                yield b": heartbeat\n\n"
-            yield sse(event(number), f"{number}")
-
-    return send
 
 
 def with_cursor(backend: Backend, cursor: str = "evt-0001") -> None:

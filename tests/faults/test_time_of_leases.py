@@ -1,10 +1,7 @@
 """Invariant 6: no window outlasts its limits because a lease or a store stalls."""
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from tests.support.upstream import (
@@ -13,6 +10,7 @@ from tests.support.upstream import (
     Upstream,
     event_stream,
     heartbeats,
+    trickle,
 )
 from tests.support.vendor_events import event, sse
 from tests.support.virtual_time import VirtualTime
@@ -25,19 +23,6 @@ SLACK = 1.0  # what the invariant allows
 
 ONE_EVENT = Tuning(batch_events=1, random=lambda: 0.0)
 """Batches of one event."""
-
-
-def trickle(seconds: float) -> Ending:
-    """Send an event every so many seconds, and heartbeats between them."""
-
-    async def send(_request: httpx.Request) -> AsyncIterator[bytes]:
-        for number in itertools.count(1):
-            for _ in range(2):
-                await asyncio.sleep(seconds / 2)
-                yield b": heartbeat\n\n"
-            yield sse(event(number), f"{number}")
-
-    return send
 
 
 EVENTS = [event(n, run_id=f"run-{n}") for n in range(1, 201)]

@@ -5,6 +5,7 @@ the script fails the test.
 """
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from tests.support.vendor_events import sse
+from tests.support.vendor_events import event, sse
 
 BASE_URL: Final = "https://api.example.test/api/v2"
 EVENT_STREAM: Final = {"Content-Type": "text/event-stream; charset=utf-8"}
@@ -87,6 +88,19 @@ async def heartbeats(_request: httpx.Request) -> AsyncIterator[bytes]:
     while True:
         await asyncio.sleep(0.02)
         yield b": heartbeat\n\n"
+
+
+def trickle(seconds: float) -> Ending:
+    """Send an event every so many seconds, and heartbeats between them."""
+
+    async def send(_request: httpx.Request) -> AsyncIterator[bytes]:
+        for number in itertools.count(1):
+            for _ in range(2):
+                await asyncio.sleep(seconds / 2)
+                yield b": heartbeat\n\n"
+            yield sse(event(number), f"{number}")
+
+    return send
 
 
 class Upstream(httpx.BaseTransport, httpx.AsyncBaseTransport):
