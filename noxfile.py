@@ -11,6 +11,8 @@ SUPPORTED = ("3.11", "3.13")  # the oldest, and the one that the functions are d
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 LOCK = "tests/requirements.txt"
 PARALLEL = ("-q", "-n", "3", "--dist", "worksteal", "--share-emulators")
+# A thread that starts while another one installs its trace function dies there (docs/quirks.md).
+LOSES_TRACED_THREADS = ("3.11",)
 WITHOUT_WHOLE_STACK = (
     "tests/unit",
     "tests/functions",
@@ -40,20 +42,27 @@ os.environ["PATH"] = os.pathsep.join(
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run all tests, or those that the arguments after `--` choose, on the Python of `.venv`."""
-    pytest = (sys.executable, "-m", "pytest", *PARALLEL)
-    if session.posargs:
-        session.run(*pytest, *session.posargs)
-        return
-    coverage = ["--cov", "--cov-report=term"]
-    if shutil.which("gcloud") is None:
-        session.warn("No gcloud: tests on emulators are skipped, so coverage has no minimum.")
-        coverage.append("--cov-fail-under=0")
-    session.run(*pytest, "--ignore=tests/infra", *coverage)  # which `make test-infra` runs
+    # `make test-infra` runs tests/infra.
+    chosen = session.posargs or ["--ignore=tests/infra", *_coverage_options(session, HERE)]
+    session.run(sys.executable, "-m", "pytest", *PARALLEL, *chosen)
 
 
 @nox.session(python=[version for version in SUPPORTED if version != HERE])
 def others(session: nox.Session) -> None:
     """Run the tests that need no whole stack on the other supported Pythons."""
     session.install("--require-hashes", "-r", LOCK)
-    chosen = session.posargs or WITHOUT_WHOLE_STACK
+    version = str(session.python)
+    chosen = session.posargs or [*WITHOUT_WHOLE_STACK, *_coverage_options(session, version)]
     session.run("python", "-m", "pytest", *PARALLEL, *chosen)
+
+
+def _coverage_options(session: nox.Session, version: str) -> list[str]:
+    """Return the options of pytest that measure coverage; none on a Python that cannot."""
+    if version in LOSES_TRACED_THREADS:
+        session.log(f"Coverage is not measured on Python {version}.")
+        return []
+    options = ["--cov", "--cov-report=term"]
+    if shutil.which("gcloud") is None:
+        session.warn("No gcloud: tests on emulators are skipped, so coverage has no minimum.")
+        options.append("--cov-fail-under=0")
+    return options
