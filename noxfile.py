@@ -51,6 +51,7 @@ def tests(session: nox.Session) -> None:
 def others(session: nox.Session) -> None:
     """Run the tests that need no whole stack on the other supported Pythons."""
     session.install("--require-hashes", "-r", LOCK)
+    session.install("--no-deps", "--no-build-isolation", "-e", ".")
     version = str(session.python)
     chosen = session.posargs or [*WITHOUT_WHOLE_STACK, *_coverage_options(session, version)]
     session.run("python", "-m", "pytest", *PARALLEL, *chosen)

@@ -17,7 +17,7 @@ EVENT = event("evt_1", 1, payload={"color": "red"})
 def markers(deploy: Deploy) -> DeployedFunction:
     """`upsert_markers` over each backend in turn, with four automations on the same events."""
     deployed = deploy("upsert_markers")
-    deployed.set("API_TIMEOUT_SECONDS", "0.3")
+    deployed.set("API_TIMEOUT_SECONDS", "5")
     deployed.automations(*(coloring(f"mark {target}", target) for target in TARGETS))
     return deployed
 

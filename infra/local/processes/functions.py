@@ -1,6 +1,6 @@
 """Functions, each in a process of its own under functions-framework, as deployed."""
 
-import select
+import selectors
 import socket
 import sys
 import threading
@@ -57,9 +57,13 @@ class Function:
     def wait(self) -> None:
         """Return when it responds. Raises `FunctionFailedError` if it ends or takes too long."""
         deadline = time.monotonic() + _START_SECONDS
-        with socket.create_connection(self._socket.getsockname()) as connection:
+        with (
+            socket.create_connection(self._socket.getsockname()) as connection,
+            selectors.DefaultSelector() as selector,
+        ):
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            while not select.select([connection], [], [], 0.02)[0]:
+            selector.register(connection, selectors.EVENT_READ)
+            while not selector.select(0.02):
                 process = self._process
                 if process is None or process.ended() or time.monotonic() > deadline:
                     last_line = process.last_line() if process else "it was not started"

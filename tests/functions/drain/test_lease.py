@@ -94,7 +94,7 @@ def test_a_zombie_loses_after_the_newer_owner_released(backend: Backend) -> None
 
 def test_each_commit_renews_the_lease(backend: Backend) -> None:
     """A commit without changes is a new version, and the lease ends later."""
-    clock = iter(float(n) for n in range(100))
+    clock = iter(n / 100 for n in range(1_000))
     lease = acquired(backend.documents, clock=lambda: next(clock))
     before, revision = lease.expires_at, document(backend.documents).revision
     lease.commit({}, timeout=TIMEOUT)
