@@ -7,23 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support.automations import GOOD, SHIPPED
 from tests.support.commands import run_command
 from videovector_bridge.automate.automations.schema import render_schema
 from videovector_bridge.cli.context import CommandContext
 
-SHIPPED = ROOT / "functions" / "automations.toml"
-AUTOMATION = """\
-[[automation]]
-name = "red"
-on = ["prompt_run.failed", "processing.*failed"]
-channel = "stream"
-when = "event.payload.n > 3"
-[automation.upsert_marker]
-target_type = "run"
-target_id = "{event.run_id}"
-color = "red"
-"""
 FAILED: dict[str, Any] = {
     "event_id": "e1",
     "event_type": "processing.run_failed",
@@ -82,7 +70,7 @@ def test_the_shipped_file_has_no_mistakes() -> None:
 
 def test_each_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
     """Of the file that the argument names."""
-    file = write_file(tmp_path, AUTOMATION.replace("color", "colour"))
+    file = write_file(tmp_path, GOOD.replace("color", "colour"))
     ran = run_command("automations", "check", file)
 
     assert ran.status == 1
@@ -94,7 +82,7 @@ def test_each_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
 
 def test_each_mistake_is_reported_as_json(tmp_path: Path) -> None:
     """Of the file that AUTOMATIONS_FILE names, because no argument does."""
-    file = write_file(tmp_path, AUTOMATION.replace("color", "colour"))
+    file = write_file(tmp_path, GOOD.replace("color", "colour"))
     context = CommandContext(environ={"AUTOMATIONS_FILE": file})
     ran = run_command("automations", "check", "--json", context=context)
 
@@ -119,7 +107,7 @@ def test_each_mistake_is_reported_as_json(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_wrong_usage(tmp_path: Path) -> None:
     """For each command. Only `check` accepts automations with mistakes."""
     (tmp_path / "binary").write_bytes(b"\xff")
-    bad = write_file(tmp_path, AUTOMATION.replace("color", "colour"))
+    bad = write_file(tmp_path, GOOD.replace("color", "colour"))
 
     assert run_command("automations", "check", str(tmp_path / "none")).status == 2
     assert run_command("automations", "check", str(tmp_path / "binary")).status == 2
@@ -191,7 +179,7 @@ def test_effects_are_rows_of_a_table() -> None:
 
 def test_the_first_automation_of_a_target_wins(tmp_path: Path) -> None:
     """The second is shown with the name of the first."""
-    file = write_file(tmp_path, AUTOMATION + AUTOMATION.replace('"red"', '"blue"'))
+    file = write_file(tmp_path, GOOD + GOOD.replace('"red"', '"blue"'))
     ran = run_command("automations", "test", "-", "--file", file, stdin=lines(FAILED))
 
     assert "'red' comes first on marker:run:r1" in ran.out
@@ -255,7 +243,7 @@ def test_it_is_explained_why_an_automation_applies_or_not(
     tmp_path: Path, change: dict[str, Any], verdict: dict[str, Any], shown: str
 ) -> None:
     """The event type decides first, then the condition."""
-    file = write_file(tmp_path, AUTOMATION)
+    file = write_file(tmp_path, GOOD)
     explanation = explain(FAILED | change, file)
 
     assert explanation["verdict"] == explanation["verdict"] | {"applies": False} | verdict
@@ -270,7 +258,7 @@ def test_it_is_explained_why_an_automation_applies_or_not(
 
 def test_another_channel_is_explained(tmp_path: Path) -> None:
     """An automation for the stream does not apply to a webhook delivery."""
-    file = write_file(tmp_path, AUTOMATION)
+    file = write_file(tmp_path, GOOD)
     explanation = explain(DELIVERED, file)
 
     assert (explanation["verdict"]["decided_by"], explanation["outcome"]) == ("channel", "none")
@@ -282,16 +270,16 @@ def test_another_channel_is_explained(tmp_path: Path) -> None:
     ("text", "shown"),
     [
         (
-            AUTOMATION.replace("event.payload.n > 3", "event.payload.n"),
+            GOOD.replace("event.payload.n > 3", "event.payload.n"),
             "expression_failed: The condit",
         ),
         (
-            AUTOMATION.replace("event.run_id", "event.payload.x"),
+            GOOD.replace("event.run_id", "event.payload.x"),
             "expression_failed: The expression",
         ),
-        (AUTOMATION.replace("{event.run_id}", "{''}"), "no_target: The marker has no"),
+        (GOOD.replace("{event.run_id}", "{''}"), "no_target: The marker has no"),
         (
-            AUTOMATION.partition("[automation.u")[0] + "issue_signed_url.gcs_uri = 'http://b/o'",
+            GOOD.partition("[automation.u")[0] + "issue_signed_url.gcs_uri = 'http://b/o'",
             "bad_gcs_uri: 'http://b/o' is not",
         ),
     ],
