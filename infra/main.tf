@@ -1,43 +1,50 @@
-# The topology, from topology.json, which the local stack reads too.
+# One deployment of the bridge.
 
-data "google_project" "this" {
-  project_id = var.project_id
+provider "google" {
+  project = var.project_id
+  region  = var.region
+
+  # Google's API for budgets refuses a user's credentials without a project that pays for the requests.
+  user_project_override = var.budget != null
+  billing_project       = var.budget == null ? null : var.project_id
 }
 
-locals {
-  topology = jsondecode(file("${path.module}/topology.json"))
+module "package" {
+  source = "./modules/package"
 
-  push_functions     = { for name, each in local.topology.functions : name => each if each.trigger == "push" }
-  push_subscriptions = { for name, each in local.topology.subscriptions : name => each if contains(keys(each), "function") }
-  pull_subscriptions = { for name, each in local.topology.subscriptions : name => each if !contains(keys(each), "function") }
-
-  # Pub/Sub's service agent, which Google creates for a project.
-  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
-
-  # Bucket names are global, so they start with the project id.
-  claims_bucket   = "${var.project_id}-${var.prefix}videovector-claims"
-  previews_bucket = coalesce(var.previews.bucket, "${var.project_id}-${var.prefix}videovector-previews")
-  archive_bucket  = "${var.project_id}-${var.prefix}videovector-archive"
-  source_bucket   = "${var.project_id}-${var.prefix}videovector-source"
+  automations_file = var.automations_file
 }
 
-resource "google_project_service" "this" {
-  for_each = toset(concat(var.bigquery == null ? [] : ["bigquery.googleapis.com"], var.budget == null ? [] : ["billingbudgets.googleapis.com"], [
-    "artifactregistry.googleapis.com",
-    "cloudbuild.googleapis.com",
-    "cloudfunctions.googleapis.com",
-    "cloudscheduler.googleapis.com",
-    "firestore.googleapis.com",
-    "iam.googleapis.com",
-    "iamcredentials.googleapis.com",
-    "logging.googleapis.com",
-    "monitoring.googleapis.com",
-    "pubsub.googleapis.com",
-    "run.googleapis.com",
-    "secretmanager.googleapis.com",
-    "storage.googleapis.com",
-  ]))
+module "bridge" {
+  source = "./modules/bridge"
 
-  service            = each.key
-  disable_on_destroy = false
+  source_archive = module.package.archive
+  topology       = module.package.topology
+
+  alert_emails          = var.alert_emails
+  alerts                = var.alerts
+  api_base_url          = var.api_base_url
+  api_key_secret        = var.api_key_secret
+  archive               = var.archive
+  bigquery              = var.bigquery
+  budget                = var.budget
+  deletion_protection   = var.deletion_protection
+  environment           = var.environment
+  firestore             = var.firestore
+  functions             = var.functions
+  grant_wait_seconds    = var.grant_wait_seconds
+  keep_data_in_region   = var.keep_data_in_region
+  kms_key               = var.kms_key
+  kms_key_grants        = var.kms_key_grants
+  labels                = var.labels
+  notification_channels = var.notification_channels
+  prefix                = var.prefix
+  previews              = var.previews
+  project_id            = var.project_id
+  region                = var.region
+  signed_url_buckets    = var.signed_url_buckets
+  storage_regions       = var.storage_regions
+  streams               = var.streams
+  webhook               = var.webhook
+  webhook_ids           = var.webhook_ids
 }

@@ -8,13 +8,7 @@ terraform {
     }
     google = {
       source  = "hashicorp/google"
-      version = "~> 7.0"
+      version = "~> 7.45"
     }
   }
-}
-
-provider "google" {
-  project        = var.project_id
-  region         = var.region
-  default_labels = var.labels
 }

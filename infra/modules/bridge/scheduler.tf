@@ -1,6 +1,7 @@
 # A Cloud Scheduler job for each stream.
 
 resource "google_service_account" "scheduler" {
+  project      = var.project_id
   account_id   = "${var.prefix}drain-scheduler"
   display_name = "Cloud Scheduler calls drain"
 
@@ -10,6 +11,7 @@ resource "google_service_account" "scheduler" {
 resource "google_cloud_scheduler_job" "drain" {
   for_each = var.streams
 
+  project          = var.project_id
   name             = "${var.prefix}drain-${each.key}"
   description      = "Drains the stream ${each.key} for ${each.value.window_seconds} seconds at most"
   region           = var.region
@@ -24,13 +26,15 @@ resource "google_cloud_scheduler_job" "drain" {
 
   http_target {
     http_method = "POST"
-    uri         = module.function["drain"].uri
+    uri         = google_cloudfunctions2_function.this["drain"].service_config[0].uri
     body        = base64encode(jsonencode({ stream = each.key }))
     headers     = { "Content-Type" = "application/json" }
 
     oidc_token {
       service_account_email = google_service_account.scheduler.email
-      audience              = module.function["drain"].uri
+      audience              = google_cloudfunctions2_function.this["drain"].service_config[0].uri
     }
   }
+
+  depends_on = [google_cloud_run_v2_service_iam_member.invoker]
 }

@@ -1,9 +1,11 @@
 # Buckets: the functions' source, events too large for a message, and previews.
 
 resource "google_storage_bucket" "source" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record access; usage logs would need another bucket
+  #checkov:skip=CKV_GCP_62:Usage logs would need another bucket; a project can turn on Data Access audit logs instead
   #checkov:skip=CKV_GCP_78:A source has the hash of its content as its name, so it is never overwritten
+  project                     = var.project_id
   name                        = local.source_bucket
+  labels                      = var.labels
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -17,14 +19,16 @@ resource "google_storage_bucket" "source" {
     }
   }
 
-  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+  depends_on = [google_project_service.this, terraform_data.key_usable]
 }
 
 # Claim checks. They are kept longer than Pub/Sub keeps the messages that refer to them.
 resource "google_storage_bucket" "claims" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record access; usage logs would need another bucket
+  #checkov:skip=CKV_GCP_62:Usage logs would need another bucket; a project can turn on Data Access audit logs instead
   #checkov:skip=CKV_GCP_78:An event is written once, and deleted after its retention
+  project                     = var.project_id
   name                        = local.claims_bucket
+  labels                      = var.labels
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -48,13 +52,15 @@ resource "google_storage_bucket" "claims" {
     }
   }
 
-  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+  depends_on = [google_project_service.this, terraform_data.key_usable]
 }
 
 resource "google_storage_bucket" "previews" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record access; usage logs would need another bucket
+  #checkov:skip=CKV_GCP_62:Usage logs would need another bucket; a project can turn on Data Access audit logs instead
   #checkov:skip=CKV_GCP_78:VideoVector can create a preview again at any time
+  project                     = var.project_id
   name                        = local.previews_bucket
+  labels                      = var.labels
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -82,7 +88,7 @@ resource "google_storage_bucket" "previews" {
     }
   }
 
-  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+  depends_on = [google_project_service.this, terraform_data.key_usable]
 }
 
 locals {
@@ -101,12 +107,12 @@ locals {
 
 resource "google_storage_bucket_iam_member" "function" {
   for_each = merge([
-    for function, each in local.topology.functions : {
+    for function, each in var.topology.functions : {
       for use in each.buckets : "${function}/${use}" => { function = function, use = use }
     }
   ]...)
 
   bucket = local._buckets[split(":", each.value.use)[0]]
   role   = local._bucket_roles[each.value.use]
-  member = module.function[each.value.function].member
+  member = google_service_account.function[each.value.function].member
 }

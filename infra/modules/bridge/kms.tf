@@ -11,10 +11,18 @@ locals {
     secretmanager    = "service-${data.google_project.this.number}@gcp-sa-secretmanager.iam.gserviceaccount.com" # pragma: allowlist secret
     storage          = "service-${data.google_project.this.number}@gs-project-accounts.iam.gserviceaccount.com"
   }
+
+  # BigQuery's agent encrypts only if there are copies in BigQuery.
+  key_agents = {
+    for name, email in local._kms_agents : name => email
+    if var.kms_key != null && var.kms_key_grants && (name != "bigquery" || var.bigquery != null)
+  }
 }
 
+# The agents are of the project, so several bridges with one key share these grants: see the variable
+# kms_key_grants.
 resource "google_kms_crypto_key_iam_member" "agent" {
-  for_each = { for name, email in local._kms_agents : name => email if var.kms_key != null && (name != "bigquery" || var.bigquery != null) }
+  for_each = local.key_agents
 
   crypto_key_id = var.kms_key
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"

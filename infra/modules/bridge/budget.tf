@@ -14,6 +14,7 @@ resource "google_billing_budget" "this" {
     specified_amount {
       currency_code = var.budget.currency
       units         = tostring(floor(var.budget.amount))
+      nanos         = var.budget.amount == floor(var.budget.amount) ? null : floor((var.budget.amount - floor(var.budget.amount)) * 1000000000)
     }
   }
 
@@ -26,10 +27,10 @@ resource "google_billing_budget" "this" {
   }
 
   dynamic "all_updates_rule" {
-    for_each = length(var.notification_channels) > 0 ? [1] : []
+    for_each = length(local.notification_channels) > 0 ? [1] : []
 
     content {
-      monitoring_notification_channels = slice(var.notification_channels, 0, min(5, length(var.notification_channels)))
+      monitoring_notification_channels = slice(local.notification_channels, 0, min(5, length(local.notification_channels)))
     }
   }
 

@@ -3,12 +3,13 @@
 resource "google_firestore_database" "this" {
   count = var.firestore.create ? 1 : 0
 
-  name                              = var.firestore.database
-  location_id                       = coalesce(var.firestore.location, var.region)
+  project                           = var.project_id
+  name                              = local.database
+  location_id                       = local.database_region
   type                              = "FIRESTORE_NATIVE"
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
   delete_protection_state           = var.deletion_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
-  deletion_policy                   = var.deletion_protection ? "ABANDON" : "DELETE"
+  deletion_policy                   = "DELETE"
 
   dynamic "cmek_config" {
     for_each = var.kms_key[*]
@@ -18,12 +19,13 @@ resource "google_firestore_database" "this" {
     }
   }
 
-  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agent]
+  depends_on = [google_project_service.this, terraform_data.key_usable]
 }
 
 # Firestore deletes effect records that concern a single event, by their TTL.
 resource "google_firestore_field" "expiry" {
-  database   = var.firestore.database
+  project    = var.project_id
+  database   = local.database
   collection = "effects"
   field      = "expire_at"
 
@@ -32,17 +34,24 @@ resource "google_firestore_field" "expiry" {
   # No query uses it.
   index_config {}
 
+  # It belongs to the database, and is deleted with it.
+  deletion_policy = "ABANDON"
+
   depends_on = [google_firestore_database.this, google_project_service.this]
 }
 
 # No query uses a field of the records. An index on increasing times would limit the collection to
 # 500 writes a second: https://firebase.google.com/docs/firestore/solutions/shard-timestamp
 resource "google_firestore_field" "no_indexes" {
-  database   = var.firestore.database
+  project    = var.project_id
+  database   = local.database
   collection = "effects"
   field      = "*" # all fields, at any depth, that have no configuration of their own
 
   index_config {}
+
+  # It belongs to the database, and is deleted with it.
+  deletion_policy = "ABANDON"
 
   depends_on = [google_firestore_database.this, google_project_service.this]
 }
@@ -53,11 +62,11 @@ resource "google_project_iam_member" "state" {
 
   project = var.project_id
   role    = "roles/datastore.user"
-  member  = module.function[each.key].member
+  member  = google_service_account.function[each.key].member
 
   condition {
     title       = "one-database"
     description = "Only in the database of the VideoVector bridge"
-    expression  = "resource.name == \"projects/${var.project_id}/databases/${var.firestore.database}\""
+    expression  = "resource.name == \"projects/${var.project_id}/databases/${local.database}\""
   }
 }

@@ -107,6 +107,7 @@ locals {
 resource "google_logging_metric" "count" {
   for_each = local._metrics
 
+  project          = var.project_id
   name             = local._metric_names[each.key]
   description      = each.value.description
   filter           = "resource.type=\"cloud_run_revision\" AND ${each.value.filter}"
@@ -131,6 +132,7 @@ resource "google_logging_metric" "count" {
 }
 
 resource "google_logging_metric" "cursor_age" {
+  project          = var.project_id
   name             = local._metric_names["cursor_age"]
   description      = "Age of the newest drained event at the end of a window"
   filter           = "resource.type=\"cloud_run_revision\" AND jsonPayload.event=\"drain.window_closed\" AND jsonPayload.lag_seconds>=0"
@@ -163,10 +165,11 @@ resource "google_logging_metric" "cursor_age" {
 resource "google_monitoring_alert_policy" "this" {
   for_each = local._alerts
 
+  project               = var.project_id
   display_name          = "${var.prefix}videovector: ${each.value.title}"
   combiner              = "OR"
   severity              = each.value.severity
-  notification_channels = var.notification_channels
+  notification_channels = local.notification_channels
   user_labels           = var.labels
 
   conditions {
@@ -192,4 +195,20 @@ resource "google_monitoring_alert_policy" "this" {
   }
 
   depends_on = [google_logging_metric.count, google_logging_metric.cursor_age]
+}
+
+resource "google_monitoring_notification_channel" "email" {
+  for_each = var.alert_emails
+
+  project      = var.project_id
+  display_name = "${var.prefix}VideoVector bridge: ${each.key}"
+  type         = "email"
+  labels       = { email_address = each.key }
+  user_labels  = var.labels
+
+  depends_on = [google_project_service.this]
+}
+
+locals {
+  notification_channels = concat(var.notification_channels, [for each in google_monitoring_notification_channel.email : each.name])
 }

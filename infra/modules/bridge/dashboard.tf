@@ -14,26 +14,30 @@ locals {
 }
 
 resource "google_monitoring_dashboard" "this" {
+  project = var.project_id
   dashboard_json = jsonencode({
     displayName = "${var.prefix}VideoVector bridge"
     mosaicLayout = {
       columns = 48
       tiles = [
-        for index, chart in local._charts : {
-          xPos   = index % 2 * 24
-          yPos   = floor(index / 2) * 16
-          width  = 24
-          height = 16
-          widget = {
-            title = chart.title
-            xyChart = {
-              dataSets = [{
-                plotType        = "LINE"
-                timeSeriesQuery = { prometheusQuery = chart.query }
-              }]
+        for index, chart in local._charts : merge(
+          # Google returns no position that is 0, which would be a change at every plan.
+          index % 2 == 0 ? {} : { xPos = 24 },
+          index < 2 ? {} : { yPos = floor(index / 2) * 16 },
+          {
+            width  = 24
+            height = 16
+            widget = {
+              title = chart.title
+              xyChart = {
+                dataSets = [{
+                  plotType        = "LINE"
+                  timeSeriesQuery = { prometheusQuery = chart.query }
+                }]
+              }
             }
-          }
-        }
+          },
+        )
       ]
     }
   })

@@ -1,0 +1,36 @@
+# The topology, with the defaults of optional fields and the settings of this deployment.
+
+locals {
+  push_functions = { for name, each in var.topology.functions : name => each if each.trigger == "push" }
+
+  functions = {
+    for name, each in var.topology.functions : name => merge(
+      { environment = {}, public = false, signs = false },
+      each,
+      {
+        resources = merge(
+          each.resources,
+          # `drain` runs as long as the longest window, and for every stream at once.
+          name == "drain" ? {
+            max_instances   = max(each.resources.max_instances, length(var.streams) + 1)
+            timeout_seconds = local.drain_seconds
+          } : {},
+          { for key, value in lookup(var.functions, name, {}) : key => value if value != null },
+        )
+      },
+    )
+  }
+
+  _window_seconds = max([for each in values(var.streams) : each.window_seconds]...)
+  drain_seconds   = max(var.topology.functions.drain.resources.timeout_seconds, ceil(local._window_seconds) + 40)
+
+  # Pub/Sub cannot change the filter of a subscription. A key has the hash of the filter, so a
+  # changed filter makes another subscription.
+  push_subscriptions = {
+    for name, each in var.topology.subscriptions :
+    "${name}-${substr(sha1(each.filter), 0, 8)}" => each if contains(keys(each), "function")
+  }
+  pull_subscriptions = {
+    for name, each in var.topology.subscriptions : name => each if !contains(keys(each), "function")
+  }
+}
