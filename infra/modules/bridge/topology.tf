@@ -15,7 +15,7 @@ locals {
             max_instances   = max(each.resources.max_instances, length(var.streams) + 1)
             timeout_seconds = local.drain_seconds
           } : {},
-          { for key, value in lookup(var.functions, name, {}) : key => value if value != null },
+          { for key, value in try(var.functions[name], {}) : key => value if value != null },
         )
       },
     )
