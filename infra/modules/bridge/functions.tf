@@ -20,7 +20,7 @@ locals {
     {
       CLAIM_BUCKET          = google_storage_bucket.claims.name
       EVENTS_TOPIC          = google_pubsub_topic.this["events"].name
-      FIRESTORE_DATABASE    = local.database
+      FIRESTORE_DATABASE    = var.firestore.create ? google_firestore_database.this[0].name : local.database
       GOOGLE_CLOUD_PROJECT  = var.project_id
       MEDIA_URLS_TOPIC      = google_pubsub_topic.this["media-urls"].name
       REJECTED_TOPIC        = google_pubsub_topic.this["rejected"].name

@@ -26,6 +26,9 @@ resource "terraform_data" "identity" {
     region          = var.region
   }
 
+  # An apply that cannot create the database remembers nothing.
+  depends_on = [google_firestore_database.this]
+
   lifecycle {
     ignore_changes = [input]
 
