@@ -53,17 +53,17 @@ resource "terraform_data" "identity" {
     }
 
     postcondition {
-      condition     = self.output.database == local.database
+      condition     = self.output.database == local.database || self.output.prefix != var.prefix
       error_message = "The Firestore database is ${local.database}, but this bridge has its cursors in ${self.output.database}. Set firestore = { database = \"${self.output.database}\" }, or see infra/README.md, Migrations."
     }
 
     postcondition {
-      condition     = self.output.database_region == local.database_region
+      condition     = self.output.database_region == local.database_region || self.output.region != var.region
       error_message = "The Firestore location is ${local.database_region}, but this bridge has its database in ${self.output.database_region}. Set firestore = { location = \"${self.output.database_region}\" }, or see infra/README.md, Migrations."
     }
 
     postcondition {
-      condition     = self.output.previews_bucket == local.previews_bucket
+      condition     = self.output.previews_bucket == local.previews_bucket || self.output.prefix != var.prefix
       error_message = "The bucket of previews is ${local.previews_bucket}, but this bridge has its previews in ${self.output.previews_bucket}. Set previews = { bucket = \"${self.output.previews_bucket}\" }, or see infra/README.md, Migrations."
     }
   }
