@@ -29,6 +29,10 @@ def destroy(settings: Settings) -> None:
     if not resources:
         raise FailedError(f"{_describe_empty(deployment, place)}: there is nothing to destroy.")
     if not keep_data.is_protected(resources):
+        shared = keep_data.find_shared(resources)
+        if shared:
+            # Without an approval this has no effect: the next apply makes the same grants.
+            run_step(terraform.forget(shared), "Leaving the grants on kms_key to other bridges")
         _delete(settings, Selection((), ()), "Destroy all of this?")
         print(_describe_end(deployment, place, resources))
         return

@@ -26,6 +26,15 @@ def is_protected(resources: Sequence[Resource]) -> bool:
     return any(resource.protected and resource.data is not None for resource in resources)
 
 
+def find_shared(resources: Sequence[Resource]) -> tuple[str, ...]:
+    """Return the addresses of what other bridges in the project may use too.
+
+    The grants on a customer's key are for Google's service agents, which belong to the project.
+    """
+    kind = "google_kms_crypto_key_iam_member"
+    return tuple(sorted({each.all_instances for each in resources if each.type == kind}))
+
+
 def select(resources: Sequence[Resource]) -> Selection:
     """Keep what holds data and what that depends on, in several steps too; delete all else."""
     kept = [

@@ -92,6 +92,11 @@ def pull_state() -> Command:
     return ("terraform", "state", "pull")
 
 
+def forget(addresses: Sequence[str]) -> Command:
+    """Remove resources from the state, and leave them in Google Cloud."""
+    return ("terraform", "state", "rm", *addresses)
+
+
 def move(source: str, target: str) -> Command:
     """Rename a resource in the state."""
     return ("terraform", "state", "mv", source, target)

@@ -100,6 +100,23 @@ def test_unprotected_data_is_deleted(deployed: MadeUpDeployment) -> None:
     assert "database (default) for about five minutes" in completed.stdout
 
 
+def test_grants_on_a_key_are_left_to_other_bridges(deployed: MadeUpDeployment) -> None:
+    """Google's service agents belong to the project, so another bridge needs the same grants."""
+    state = read_unprotected_state()
+    kind, name = "google_kms_crypto_key_iam_member", "agent"
+    grant = {"mode": "managed", "type": kind, "name": name, "module": "module.bridge"}
+    instances: list[object] = [{"index_key": each, "attributes": {}} for each in ("pubsub", "run")]
+    state["resources"].append({**grant, "instances": instances})
+    deployed.respond("state", state)
+
+    completed = deployed.make("destroy")
+
+    assert completed.returncode == 0, completed.stderr
+    lines = deployed.command_lines(" state rm ", " plan ")
+    assert lines[0] == f"terraform state rm module.bridge.{kind}.{name}"
+    assert lines[1].startswith("terraform plan ")
+
+
 def test_a_state_of_an_earlier_version_is_upgraded_first(deployed: MadeUpDeployment) -> None:
     """Its addresses are not those of the configuration."""
     deployed.respond("state", read_recorded("state_0_1_0"))
