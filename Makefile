@@ -22,13 +22,13 @@ standin: $(VENV)/local.done #! run only the stand-in VideoVector API
 	@$(BIN)/python -m infra.standin
 
 # Make passes variables of its command line to these commands; infra/README.md lists the variables.
-plan: $(VENV)/local.done #! show the changes of a deployment: PROJECT=... REGION=...
+plan: $(VENV)/deploy.done #! show the changes of a deployment: PROJECT=... REGION=...
 	@$(BIN)/python -m infra.deploy plan
 
-deploy: $(VENV)/local.done #! deploy the bridge to a Google Cloud project: PROJECT=... REGION=...
+deploy: $(VENV)/deploy.done #! deploy the bridge to a Google Cloud project: PROJECT=... REGION=...
 	@$(BIN)/python -m infra.deploy deploy
 
-destroy: $(VENV)/local.done #! delete the bridge from the project: PROJECT=... REGION=...
+destroy: $(VENV)/deploy.done #! delete the bridge from the project: PROJECT=... REGION=...
 	@$(BIN)/python -m infra.deploy destroy
 
 test: $(VENV)/dev.done #! run every test, on every supported Python that is installed
@@ -57,6 +57,8 @@ lock: $(VENV)/dev.done #! update the pins of every dependency, with hashes
 	$(LOCK) pyproject.toml --upgrade --output-file functions/requirements.txt
 	$(LOCK) pyproject.toml --constraint functions/requirements.txt --group local \
 	  --output-file infra/local/requirements.txt
+	$(LOCK) --constraint infra/local/requirements.txt --group deploy \
+	  --output-file infra/deploy/requirements.txt
 	$(LOCK) pyproject.toml --constraint infra/local/requirements.txt --group dev \
 	  --output-file tests/requirements.txt
 	$(LOCK) --group scan --output-file tests/infra/requirements.txt
@@ -73,6 +75,14 @@ $(VENV)/bin/python:
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The command line, from the sources; nothing is downloaded.
 SELF := $(PIP) --no-deps --no-build-isolation -e .
+
+# What was installed for `make run` or the tests has all of this.
+$(VENV)/deploy.done: infra/deploy/requirements.txt | $(VENV)/bin/python
+	@if ! [ $(VENV)/local.done -nt infra/local/requirements.txt ]; then \
+	  echo "Installing (hashed requirements, into $(VENV))..."; \
+	  $(PIP) --require-hashes -r $< && $(SELF); \
+	fi
+	@touch $@
 
 $(VENV)/local.done: infra/local/requirements.txt | $(VENV)/bin/python
 	@echo "Installing (hashed requirements, into $(VENV))..."

@@ -1,175 +1,175 @@
-"""Runs a deployment: checks, the API key's secret, the state's bucket, then Terraform."""
+"""`make plan` and `make deploy`: prepare the project, plan, check the plan, apply it, verify."""
 
-import getpass
 import json
 import shlex
-import shutil
-import subprocess
-import sys
+import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infra.deploy import commands
-from infra.deploy.commands import BACKEND_MARK, Command, Deployment
-from videovector_bridge.settings import is_api_key
+from infra.deploy import filter_changes, gcloud, plan_checks, prepare, state, terraform
+from infra.deploy.filter_changes import Replacement
+from infra.deploy.old_addresses import find_moves
+from infra.deploy.planner import Planned, Planner
+from infra.deploy.processes import FailedError, read_output, run_step
+from infra.deploy.resources import list_resources
+from infra.deploy.settings import Deployment, Settings
+from infra.deploy.source_check import Stale, find_addresses, find_stale
+from infra.deploy.state import Place
 
-INFRA = Path(__file__).resolve().parents[1]
-
-
-class FailedError(Exception):
-    """A step failed; the message has its name and the reason."""
-
-
-def run(verb: str, deployment: Deployment, *, key_file: Path | None, approved: bool) -> None:
-    """Plan, deploy or destroy. Raises `FailedError` if a step fails, and undoes no earlier step."""
-    _check_tools()
-    _read_output(commands.describe_project(deployment))
-    if verb != "destroy":
-        _check_filters(deployment)
-    if verb == "deploy":
-        _run_step(commands.enable_apis(deployment), "Enabling APIs")
-        _prepare_secret(deployment, key_file)
-    has_state = _prepare_state(deployment, create=verb == "deploy")
-    if verb == "destroy" and not has_state:
-        raise FailedError(
-            f"No state in gs://{deployment.state_bucket}: there is nothing to destroy."
-        )
-    _run_step(commands.terraform_init(), "Terraform: init")
-    if verb == "deploy":
-        _apply(deployment, approved=approved)
-    else:
-        _run_step(commands.terraform(deployment, verb, approved=approved), f"Terraform: {verb}")
-    if verb == "destroy":
-        print(_describe_remaining(deployment))
+_CONTINUE = (
+    "Nothing needs a repair by hand: the same command continues where this one stopped. A grant or "
+    "an API that is a minute old may not be effective yet, and a build may fail for a moment."
+)
 
 
-def _apply(deployment: Deployment, *, approved: bool) -> None:
-    started = datetime.now(UTC)
-    before = _read_subscriptions()
-    _run_step(commands.terraform(deployment, "apply", approved=approved), "Terraform: apply")
-    print("Deployed. For webhooks, run the command in the output webhook_command.")
-    for name, subscription in _read_subscriptions().items():
-        if before.get(name, subscription) != subscription:
-            seek = commands.seek(deployment, subscription, started.strftime("%Y-%m-%dT%H:%M:%SZ"))
-            print(
-                f"The filter of {name} changed: {subscription} replaces {before[name]}.\n"
-                f"Messages that {before[name]} had not delivered were deleted with it. Redeliver\n"
-                f"them with the time of the oldest one (completed effects are not repeated):\n"
-                f"  {shlex.join(seek)}"
-            )
+def plan(settings: Settings) -> None:
+    """Show the changes of a deployment, and what would refuse it. Changes nothing.
 
-
-def _read_subscriptions() -> dict[str, str]:
-    """Return function name -> push subscription; empty before the first apply."""
-    completed = subprocess.run(
-        commands.read_subscriptions(), cwd=INFRA, capture_output=True, text=True, check=False
-    )
-    return dict(json.loads(completed.stdout)) if completed.returncode == 0 else {}
-
-
-def _check_tools() -> None:
-    missing = [name for name in ("gcloud", "terraform") if shutil.which(name) is None]
-    if missing:
-        raise FailedError(f"{' and '.join(missing)} not found: see infra/README.md, quick start.")
-
-
-def _check_filters(deployment: Deployment) -> None:
-    """Check that no subscription filter excludes an event that an automation needs."""
-    file = ["--file", str(deployment.automations_file)] if deployment.automations_file else []
-    arguments = ["automations", "filters", *file, "--topology", str(INFRA / "topology.json")]
-    completed = subprocess.run(
-        [str(Path(sys.executable).parent / "videovector-bridge"), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if completed.returncode:
-        raise FailedError(
-            "The subscriptions' filters do not match the automations.\n"
-            f"{completed.stderr.strip()}\n"
-            f"Update them with: videovector-bridge {shlex.join(arguments)} --write"
-        )
-
-
-def _prepare_secret(deployment: Deployment, key_file: Path | None) -> None:
-    """Store the API key in its secret if it has none. It is in no argument, log or state."""
-    name = deployment.api_key_secret
-    if not _succeeds(commands.describe_secret(deployment)):
-        _run_step(commands.create_secret(deployment), f"Creating the secret {name}")
-    if _read_output(commands.list_versions(deployment)):
-        if key_file:
-            print(
-                f"The secret {name} already has a key, so {key_file} was not read. To replace it: "
-                f"gcloud secrets versions add {name} --data-file={key_file}"
-            )
-        return
-    key = _read_key(name, key_file)
-    _run_step(commands.add_version(deployment), f"Storing the API key in {name}", stdin=key)
-
-
-def _read_key(name: str, file: Path | None) -> str:
-    if file is not None:
-        key = file.read_text(encoding="utf-8").strip()
-        source = str(file)
-    elif sys.stdin.isatty():
-        key = getpass.getpass(f"VideoVector's API key, for the secret {name}: ").strip()
-        source = "the input"
-    else:
-        raise FailedError(f"The secret {name} has no key yet. Set API_KEY_FILE=path.")
-    if not is_api_key(key):
-        raise FailedError(f"The API key must be one line of ASCII without blanks; {source} is not.")
-    return key
-
-
-def _prepare_state(deployment: Deployment, *, create: bool) -> bool:
-    """Configure Terraform's state; return False if it has no bucket and `create` is False.
-
-    Does not change a backend.tf that the user wrote.
+    Raises `FailedError` if a step fails, or if `deploy` would refuse the plan.
     """
-    file = INFRA / "backend.tf"
-    if file.exists() and not file.read_text(encoding="utf-8").startswith(BACKEND_MARK):
-        print(f"State: as configured in {file}.")
-        return True
-    if not _succeeds(commands.describe_bucket(deployment)):
-        if not create:
-            file.unlink(missing_ok=True)
-            print("State: none yet, so this is the plan of an empty project.")
-            return False
-        _run_step(commands.create_bucket(deployment), f"Creating gs://{deployment.state_bucket}")
-    if create:
-        _run_step(commands.enable_versioning(deployment), "Enabling versions of the state")
-    file.write_text(commands.render_backend(deployment), encoding="utf-8")
-    print(f"State: gs://{deployment.state_bucket}/{deployment.state_prefix}")
-    return True
+    deployment = settings.deployment
+    prepare.check(settings)
+    prepare.check_filters(deployment)
+    place = state.prepare(deployment, create=False)
+    if place is Place.NOWHERE:
+        print("State: none yet, so this is the plan of an empty project.")
+    run_step(terraform.init(), "Terraform: init")
+    moves = find_moves(list_resources(state.read()))
+    with tempfile.TemporaryDirectory(prefix="videovector-plan-") as folder:
+        planned = _make_planner(deployment, Path(folder), place).plan()
+    if moves:
+        print(
+            f"`make deploy` first renames {len(moves)} resources of an earlier version in the "
+            "state, so its plan has fewer changes than this one. A filter of your own makes a "
+            "subscription look deleted and created here."
+        )
+    _announce(deployment, planned, datetime.now(UTC))
 
 
-def _describe_remaining(deployment: Deployment) -> str:
-    project, bucket = deployment.project, deployment.state_bucket
-    return (
-        "Destroyed. These remain; remove them with:\n"
-        f"  the API key     gcloud secrets delete {deployment.api_key_secret} --project={project}\n"
-        f"  the state       gcloud storage rm --recursive gs://{bucket}\n"
-        "With deletion_protection, the Firestore database remains too."
+def deploy(settings: Settings) -> None:
+    """Deploy. Raises `FailedError` if a step fails; the same command continues then."""
+    deployment = settings.deployment
+    prepare.check_approver(settings)
+    prepare.check(settings)
+    prepare.check_filters(deployment)
+    run_step(gcloud.enable_apis(deployment), "Enabling APIs")
+    prepare.prepare_secret(settings)
+    place = state.prepare(deployment, create=True)
+    run_step(terraform.init(), "Terraform: init")
+    moves = find_moves(list_resources(state.read()))
+    if moves:
+        state.rename(moves)
+    with tempfile.TemporaryDirectory(prefix="videovector-plan-") as folder:
+        planner = _make_planner(deployment, Path(folder), place)
+        planned = planner.plan()
+        if planned.has_changes:
+            _apply(settings, planner, planned)
+        _verify(planner, planned)
+    print(
+        "Deployed. For webhooks, run the command in the output webhook_command "
+        "(`pip install '.[cli]'` installs what it needs)."
     )
 
 
-def _run_step(command: Command, title: str, *, stdin: str | None = None) -> None:
-    print(f"== {title}", flush=True)
-    completed = subprocess.run(command, cwd=INFRA, input=stdin, text=True, check=False)
-    if completed.returncode:
+def _make_planner(deployment: Deployment, folder: Path, place: Place) -> Planner:
+    others = state.read_others(deployment) if place is Place.BUCKET else {}
+    return Planner(deployment, folder, others)
+
+
+def _apply(settings: Settings, planner: Planner, planned: Planned) -> None:
+    """Ask, apply, try once more if it may be repeated, and redeliver what subscriptions lost."""
+    deployment, started = settings.deployment, datetime.now(UTC)
+    replacements = _announce(deployment, planned, started)
+    prepare.ask(settings, "Apply this plan?")
+    # The grants on the key fail as long as Google has not created the agents.
+    if plan_checks.creates(planned.content, "google_kms_crypto_key_iam_member"):
+        bigquery = plan_checks.read_variable(planned.content, "bigquery") is not None
+        prepare.create_agents(deployment, bigquery=bigquery)
+    try:
+        run_step(terraform.apply(planned.file), "Terraform: apply")
+    except FailedError as error:
+        if not settings.approved:
+            raise _make_failure(error, deployment, replacements, started) from None
+        print(f"{error} {_CONTINUE}\nTrying once more in {settings.retry_seconds} s.", flush=True)
+        time.sleep(settings.retry_seconds)
+        try:
+            replacements += _apply_again(planner, planned)
+        except FailedError as second:
+            raise _make_failure(second, deployment, replacements, started) from None
+    for replacement in dict.fromkeys(replacements):
+        _redeliver(deployment, replacement, started)
+
+
+def _apply_again(planner: Planner, first: Planned) -> list[Replacement]:
+    """Plan and apply without another question; return the subscriptions that this replaces too."""
+    planned = planner.plan(first)
+    if planned.has_changes:
+        run_step(terraform.apply(planned.file), "Terraform: apply")
+    return filter_changes.find_replacements(planned.content)
+
+
+def _make_failure(
+    error: FailedError, deployment: Deployment, replacements: list[Replacement], started: datetime
+) -> FailedError:
+    """Say how to continue after a failed apply, and what to run then."""
+    commands = "".join(
+        f"\n  {shlex.join(filter_changes.redeliver(deployment, replacement, started))}"
+        for replacement in replacements
+    )
+    seek = f"\nWhen it has succeeded, redeliver events with:{commands}" if commands else ""
+    return FailedError(f"{error} {_CONTINUE}{seek}")
+
+
+def _redeliver(deployment: Deployment, replacement: Replacement, started: datetime) -> None:
+    command = filter_changes.redeliver(deployment, replacement, started)
+    try:
+        run_step(command, f"Redelivering to {replacement.new}")
+    except FailedError as error:
         raise FailedError(
-            f"{title}: `{shlex.join(command[:3])}` ended with {completed.returncode}."
+            f"{error} The apply has succeeded; to redeliver, run:\n  {shlex.join(command)}"
+        ) from None
+
+
+def _announce(deployment: Deployment, planned: Planned, started: datetime) -> list[Replacement]:
+    """Print what needs attention before the apply; return the replaced subscriptions."""
+    replacements = filter_changes.find_replacements(planned.content)
+    for replacement in replacements:
+        print(filter_changes.announce(deployment, replacement, started))
+    if planned.losses:
+        lines = "".join(f"\n  {loss.sentence}" for loss in planned.losses)
+        print(f"deletion_protection is false, and this plan deletes data:{lines}")
+    return replacements
+
+
+def _verify(planner: Planner, planned: Planned) -> None:
+    """Check that each function runs the deployed source; apply once more if one does not."""
+    deployment = planner.deployment
+    print("== Checking the source of each function", flush=True)
+    stale = _find_stale(deployment)
+    if stale:
+        print(f"Not as deployed: {_list(stale)}. Applying once more.")
+        _apply_again(planner, planned)
+        stale = _find_stale(deployment)
+    if stale:
+        addresses = find_addresses(list_resources(state.read()))
+        commands = "".join(
+            f"\n  {shlex.join(terraform.replace(deployment, addresses[each.name]))}"
+            for each in stale
+            if each.name in addresses
+        )
+        raise FailedError(
+            f"Not as deployed after a second apply: {_list(stale)}. The other functions are. Read "
+            "the log of the function's build in Cloud Build. To create a function again, which "
+            f"loses no event:{commands}"
         )
 
 
-def _succeeds(command: Command) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+def _find_stale(deployment: Deployment) -> list[Stale]:
+    outputs = json.loads(read_output(terraform.read_outputs()))
+    listed = json.loads(read_output(gcloud.list_functions(deployment)) or "[]")
+    return find_stale(outputs, listed)
 
 
-def _read_output(command: Command) -> str:
-    completed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if completed.returncode:
-        raise FailedError(
-            f"`{shlex.join(command)}` ended with {completed.returncode}: {completed.stderr.strip()}"
-        )
-    return completed.stdout.strip()
+def _list(stale: list[Stale]) -> str:
+    return ", ".join(f"{each.name} ({each.reason})" for each in stale)

@@ -10,13 +10,15 @@ from tests.checks.sources import ROOT, list_tracked
 BIN = Path(sys.executable).parent
 LOCKS = {
     "functions/requirements.txt": ("pyproject.toml",),
+    "infra/deploy/requirements.txt": ("--group", "deploy"),
     "infra/local/requirements.txt": ("pyproject.toml", "--group", "local"),
     "tests/requirements.txt": ("pyproject.toml", "--group", "dev"),
     "tests/infra/requirements.txt": ("--group", "scan"),  # alone: its pins would rule ours
 }
-# Keys and passwords in tests, and the trace ids of the W3C's own example.
+# Keys and passwords in tests, the trace ids of the W3C's own example, and the name of a secret.
 MADE_UP = (
-    r"^(sk_(wrong|x|live_1234)|two\\nlines|pw$|hidden-word$|deadbeefcafe|0af7651916cd|b7ad6b716920)"
+    r"^(sk_(wrong|x|live_1234)|two\\nlines|pw$|hidden-word$|deadbeefcafe|0af7651916cd|b7ad6b716920"
+    r"|(vv-)?videovector-webhook-secrets$)"
 )
 
 
