@@ -67,7 +67,7 @@ class RefreshedSecret:
 
     def _refresh(self, last: _Reading | None) -> _Reading:
         """Read again. If another thread does so already, return `last` or wait for that thread."""
-        if last is None or not self._may_go_on(last):
+        if last is None or not self._is_usable(last):
             self._lock.acquire()
         elif not self._lock.acquire(blocking=False):
             return last
@@ -79,7 +79,7 @@ class RefreshedSecret:
         finally:
             self._lock.release()
 
-    def _may_go_on(self, last: _Reading) -> bool:
+    def _is_usable(self, last: _Reading) -> bool:
         return last.value is not None and self._clock() < last.due_at + READ_SECONDS
 
     def _read_after(self, last: _Reading | None) -> _Reading:

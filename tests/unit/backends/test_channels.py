@@ -57,7 +57,7 @@ def test_missing_credentials_are_explained(monkeypatch: pytest.MonkeyPatch) -> N
     """The error says how to get some."""
 
     def create_channel(_host: str, **_options: Any) -> grpc.Channel:
-        raise auth_errors.GoogleAuthError("none")
+        raise auth_errors.GoogleAuthError("none")  # type: ignore[no-untyped-call]
 
     monkeypatch.delenv(EMULATOR, raising=False)
     monkeypatch.setattr(PublisherGrpcTransport, "create_channel", create_channel)

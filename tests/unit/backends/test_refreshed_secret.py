@@ -187,7 +187,7 @@ def test_the_first_requests_wait_for_one_read(blocking: Blocking) -> None:
     assert blocking.reads == 1
 
 
-def test_other_requests_go_on_during_a_read(blocking: Blocking) -> None:
+def test_other_requests_do_not_wait_for_a_read(blocking: Blocking) -> None:
     """They use the last value; the reader gets the new one."""
     with ThreadPoolExecutor(1) as pool:
         with blocking.read_by_another_thread(pool):
