@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 # A file that changed this recently may change again with an identical `stat`.
 _SETTLED_SECONDS: Final = 3.0
@@ -22,6 +22,17 @@ class _Reading:
     stamp: _Stamp
     read_at: float
     settled: bool
+
+
+class SecretSource(Protocol):
+    """Where the text of a secret comes from."""
+
+    def current(self) -> str:
+        """Return the current text; an empty one if there is none yet.
+
+        Raises `OSError`, `UnicodeDecodeError` or `BackendError` if it cannot be read.
+        """
+        ...
 
 
 class Secret:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.secret import Secret
+from videovector_bridge.secret import SecretSource
 
 _SECRET: Final = re.compile(r"(\S+)(?:\s+#\s*until\s+(\S+))?")
 _ANNOUNCEMENT: Final = re.compile(r"#\s*rotating\s+until\b\s*(.*)")
@@ -101,14 +101,14 @@ class WebhookSecrets:
 
 
 class CurrentSecrets:
-    """The current secrets of a value or a file, parsed once per change. Thread-safe.
+    """The current secrets of a source, parsed once per change. Thread-safe.
 
-    `name` is the variable in errors.
+    `name` is the variable in errors, with its value if it names a place.
     """
 
-    def __init__(self, source: Secret, name: str) -> None:
+    def __init__(self, source: SecretSource, name: str) -> None:
         self._source = source
-        self._name = name
+        self.name = name
         # One reference, so that no thread reads the secrets of another text.
         self._parsed: tuple[str, WebhookSecrets] | None = None
 
@@ -116,14 +116,14 @@ class CurrentSecrets:
         """Return the secrets; none if the file does not exist yet.
 
         Raises `SettingsError` for a file that cannot be read, for every wrong line, and for a
-        secret that is too short.
+        secret that is too short; `BackendError` for a secret in Secret Manager that cannot be read.
         """
         try:
             text = self._source.current()
         except FileNotFoundError:
             return WebhookSecrets()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError([f"{self._name} cannot be read: {error}"]) from None
+            raise SettingsError([f"{self.name} cannot be read: {error}"]) from None
         parsed = self._parsed
         if parsed is None or parsed[0] != text:
             self._parsed = parsed = (text, self._parse(text))
@@ -133,10 +133,10 @@ class CurrentSecrets:
         try:
             secrets = WebhookSecrets.parse(text)
         except SettingsError as error:
-            problems = [f"{self._name}: {problem}" for problem in error.problems]
+            problems = [f"{self.name}: {problem}" for problem in error.problems]
             raise SettingsError(problems) from None
         problems = [
-            f"{self._name}: secret {number} has {len(each.value)} characters, fewer than "
+            f"{self.name}: secret {number} has {len(each.value)} characters, fewer than "
             f"{SHORTEST_SECRET}: too short to be a secret"
             for number, each in enumerate(secrets.secrets, 1)
             if len(each.value) < SHORTEST_SECRET

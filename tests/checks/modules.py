@@ -16,6 +16,7 @@ NEVER_TOO_SMALL = re.compile(r"(__init__|__main__|conftest|test_\w+)\.py")
 SMALL_ON_PURPOSE: Mapping[str, str] = {
     "tests/support/documents.py": "two contract suites share it",
     "tests/support/hosted_main.py": "functions-framework loads it as the source file",
+    "tests/support/impatient_main.py": "functions-framework loads it as the source file",
     "tests/support/log_lines.py": "tests of many functions read log lines",
     "tests/support/patience.py": "all kinds of tests share this one limit",
     "tests/support/pubsub_filter.py": "one topic, which nothing else in support has",

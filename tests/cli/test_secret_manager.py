@@ -115,3 +115,17 @@ def test_ensure_explains_a_missing_secret(cli: WebhookCommands, manager: FakeSec
 
     assert ran.status == 1
     assert "gcloud secrets create" in ran.err
+
+
+def test_a_disabled_latest_version_is_explained(manager: FakeSecretManager) -> None:
+    """The message has the commands that lead on; nothing is written over it."""
+    store().write("word\n")
+    manager.states[f"{SECRET}/versions/1"] = "DISABLED"
+
+    with pytest.raises(BackendError, match="gcloud secrets versions enable NUMBER"):
+        store().read()
+
+
+def test_receivers_have_a_version_before_the_next_one_is_needed() -> None:
+    """The time that a command waits covers how long a receiver uses a version."""
+    assert store().propagation_seconds == 35

@@ -19,8 +19,8 @@ SETTINGS: Mapping[str, Callable[[Mapping[str, str]], object]] = {
     "drain": drain_settings,
     "receive-webhook": webhook_settings,
 }
-# Read by functions-framework, not by our settings.
-FRAMEWORK_VARIABLES = {"THREADS"}
+# Read by functions-framework and by the C library, not by our settings.
+FRAMEWORK_VARIABLES = {"MALLOC_ARENA_MAX", "THREADS"}
 # In Google Cloud these are files; here they are values.
 SECRETS = {
     "VIDEO_VECTOR_API_KEY": "made-up",  # pragma: allowlist secret

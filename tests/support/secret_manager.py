@@ -1,4 +1,4 @@
-"""A fake of the Secret Manager methods that the command line uses, over gRPC on loopback."""
+"""A fake of the Secret Manager methods that the bridge uses, over gRPC on loopback."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,23 +16,32 @@ PERMISSIONS = ("secretmanager.versions.access", "secretmanager.versions.add")
 
 @dataclass
 class FakeSecretManager:
-    """Secrets by name, each a list of versions. Each call first raises the next of `failures`."""
+    """Secrets by name, each a list of versions. Each call first raises the next of `failures`.
+
+    `states` has the versions that are not enabled, by their full names.
+    """
 
     address: str = ""
+    stop: Callable[[], Any] = lambda: None
+    states: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, list[bytes]] = field(default_factory=dict)
     permissions: tuple[str, ...] = PERMISSIONS
     failures: list[grpc.StatusCode] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
     def access(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Return the latest version."""
+        """Return the latest version, which counts even if it is not enabled, as at Google."""
         secret, _, version = request.name.partition("/versions/")
         assert version == "latest"
         versions = self._versions(secret, context)
         if not versions:
             context.abort(grpc.StatusCode.NOT_FOUND, "it has no versions")
+        name = f"{secret}/versions/{len(versions)}"
+        if state := self.states.get(name):
+            message = f"Secret Version [{name}] is in {state} state."
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, message)
         return types.AccessSecretVersionResponse(
-            name=f"{secret}/versions/{len(versions)}",
+            name=name,
             payload=types.SecretPayload(data=versions[-1]),
         )
 
@@ -89,7 +98,8 @@ def serving_secrets() -> Iterator[FakeSecretManager]:
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(_SERVICE, methods)])
     fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
+    fake.stop = lambda: server.stop(None).wait()
     try:
         yield fake
     finally:
-        server.stop(None).wait()
+        fake.stop()

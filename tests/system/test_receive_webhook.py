@@ -348,9 +348,9 @@ def large_request(kind: str) -> tuple[bytes, bytes]:
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The function with the limits and threads of its deployment."""
-    threads = read_topology().environments["receive-webhook"]["THREADS"]
-    made = Running(tmp_path_factory.mktemp("deployed"), THREADS=threads)
+    """The function with the environment of its deployment."""
+    variables = read_topology().environments["receive-webhook"]
+    made = Running(tmp_path_factory.mktemp("deployed"), **variables)
     made.function.start()
     try:
         made.function.wait()

@@ -4,7 +4,10 @@
 use the ports. It imports settings and events, never `api`.
 """
 
+from collections.abc import Callable
+
 from videovector_bridge.backends.ports import Backend
+from videovector_bridge.backends.refreshed_secret import RefreshedSecret
 from videovector_bridge.settings import BackendSettings
 
 
@@ -23,4 +26,15 @@ def open_backend(settings: BackendSettings) -> Backend:
     return open_gcp(settings)
 
 
-__all__ = ["Backend", "BackendSettings", "open_backend"]
+def open_secret(name: str, report: Callable[[str], None]) -> RefreshedSecret:
+    """Return a secret in Secret Manager, `projects/PROJECT/secrets/NAME`; import its library.
+
+    It connects to nothing yet. `report` receives why the secret cannot be read again while its last
+    value stays valid.
+    """
+    from videovector_bridge.backends.gcp.secret_manager import LatestVersion  # noqa: PLC0415 - only here
+
+    return RefreshedSecret(LatestVersion(name).read, report)
+
+
+__all__ = ["Backend", "BackendSettings", "open_backend", "open_secret"]

@@ -12,7 +12,7 @@ from typing import Final
 
 from flask import Request, Response
 
-from videovector_bridge.backends import open_backend
+from videovector_bridge.backends import open_backend, open_secret
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Backend, Message
 from videovector_bridge.byte_budget import ByteBudget
@@ -42,6 +42,7 @@ from videovector_bridge.ingest.webhook_outcome import (
     misconfigured,
     overloaded,
     refused,
+    secrets_unreadable,
     unpublished,
     unreadable,
     unverified,
@@ -50,6 +51,7 @@ from videovector_bridge.messages import rejected_messages
 from videovector_bridge.redact import clean_text
 from videovector_bridge.settings import WebhookSettings, webhook_settings
 from videovector_bridge.telemetry import log
+from videovector_bridge.webhook_secrets import CurrentSecrets
 
 _LENGTH: Final = re.compile(r"[0-9]+")
 
@@ -63,6 +65,7 @@ class Receiver:
     """
 
     settings: WebhookSettings
+    secrets: CurrentSecrets
     backend: Backend
     budget: ByteBudget
     publish_slots: threading.BoundedSemaphore
@@ -74,11 +77,24 @@ def open_receiver(environ: Mapping[str, str]) -> Receiver:
     settings = webhook_settings(environ)
     return Receiver(
         settings,
+        _open_secrets(settings.secrets),
         open_backend(settings.backend),
         ByteBudget(IN_FLIGHT_BYTES, small_bytes=SMALL_BYTES, small_share=SMALL_SHARE_BYTES),
         threading.BoundedSemaphore(settings.max_deliveries),
         threading.Lock(),
     )
+
+
+def _open_secrets(secrets: CurrentSecrets | str) -> CurrentSecrets:
+    """Return the secrets of the settings, or those in the secret of this name."""
+    if isinstance(secrets, CurrentSecrets):
+        return secrets
+
+    def report(problem: str) -> None:
+        message = f"The last secrets stay in use, because {secrets} cannot be read. {problem}"
+        log("WARNING", "webhook.secrets_stale", message)
+
+    return CurrentSecrets(open_secret(secrets, report), f"WEBHOOK_SECRETS_NAME {secrets!r}")
 
 
 def _utc_now() -> datetime:
@@ -110,6 +126,8 @@ class Endpoint:
             outcome = self._receive(request)
         except SettingsError as error:
             outcome = misconfigured(error)
+        except BackendError as error:  # `_publish` handles those of Pub/Sub
+            outcome = secrets_unreadable(error)
         except Exception as error:  # noqa: BLE001  # the edge: a bug must not lose the delivery
             outcome = crashed(error)
         # The host would read the rest of a refused body into memory, however large it is.
@@ -141,12 +159,12 @@ class Endpoint:
         delivery = admit(
             request.headers.get("X-Webhook-Signature"),
             request.headers.get("X-Webhook-ID"),
-            secrets=receiver.settings.secrets.get(),
+            secrets=receiver.secrets.get(),
             now=self._now(),
             allowed=receiver.settings.ids,
         )
         if isinstance(delivery, Refusal):
-            return unverified(delivery)
+            return unverified(delivery, receiver.secrets.name)
         with receiver.budget.reserve(length) as reserved:
             if not reserved:
                 busy = f"{length:,} bytes exceed the memory that this instance has left for bodies."
@@ -160,9 +178,9 @@ class Endpoint:
         body = self._bodies.read(request.stream, length, _connection(request))
         if isinstance(body, UnreadableBody):
             return unreadable(body)
-        delivery = verify(admitted, body, secrets=settings.secrets.get(), now=self._now())
+        delivery = verify(admitted, body, secrets=receiver.secrets.get(), now=self._now())
         if isinstance(delivery, Refusal):
-            return unverified(delivery)
+            return unverified(delivery, receiver.secrets.name)
         with receiver.decoding:
             event = decode_delivery(delivery.body)
         if isinstance(event, Rejection):

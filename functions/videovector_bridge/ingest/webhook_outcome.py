@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from flask import Response
 
-from videovector_bridge.errors import SettingsError
+from videovector_bridge.errors import BackendError, SettingsError
 from videovector_bridge.ingest.body import UnreadableBody
 from videovector_bridge.ingest.delivery import Refusal
 from videovector_bridge.redact import redact
@@ -49,10 +49,13 @@ def refused(status: int, severity: Severity, code: str, why: str) -> Outcome:
     return Outcome(status, "refused", severity, f"Refused: {why}", facts={"code": code})
 
 
-def unverified(refusal: Refusal) -> Outcome:
-    """Return the outcome of a delivery that is not verified."""
+def unverified(refusal: Refusal, secrets: str) -> Outcome:
+    """Return the outcome of a delivery that is not verified. `secrets` names their place."""
     if refusal.code == "no_secret":
-        message = "No secret to verify with is set yet: see WEBHOOK_SECRETS and its file."
+        message = (
+            f"{secrets} does not exist or has no valid secret: store one with `videovector-bridge "
+            "webhook ensure`."
+        )
         return Outcome(503, "no_secret", "ERROR", message, refusal.retry_after)
     if refusal.code == "rotating":
         message = "Signed with none of our secrets during a rotation: the sender may retry."
@@ -88,6 +91,12 @@ def misconfigured(error: SettingsError) -> Outcome:
         _MUCH_LATER_SECONDS,
         facts={"problems": error.problems},
     )
+
+
+def secrets_unreadable(error: BackendError) -> Outcome:
+    """Return the outcome of requests while an instance has not been able to read its secrets."""
+    message = f"No secrets to verify with. {error}"
+    return Outcome(503, "secrets_unreadable", "ERROR", message, _LATER_SECONDS)
 
 
 def crashed(error: Exception) -> Outcome:

@@ -12,6 +12,9 @@ LANES: Final = (16, 1, 256)
 
 # Google's rules, without the reserved words. Emulators take shorter project ids.
 _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+SECRET_NAME: Final = re.compile(rf"projects/{_PROJECT.pattern}/secrets/[A-Za-z0-9_-]{{1,255}}")
+"""The full name of a secret in Secret Manager, `projects/PROJECT/secrets/NAME`."""
+
 # https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 _TOPIC: Final = re.compile(
     rf"(?:projects/{_PROJECT.pattern}/topics/)?(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{{2,254}}"
@@ -20,6 +23,11 @@ _TOPIC_RULE: Final = (
     "a topic: 3 to 255 letters, digits and -_.~+%, beginning with a letter and not with goog, or "
     "projects/PROJECT/topics/TOPIC"
 )
+# https://cloud.google.com/pubsub/docs/reference/service_apis_overview#pubsub_endpoints
+_ENDPOINT: Final = re.compile(
+    r"(?=.{1,260}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}(?::[0-9]{1,5})?"
+)
+_ENDPOINT_RULE: Final = "a host, or host:port, without https://"
 # https://cloud.google.com/firestore/docs/manage-databases
 _DATABASE: Final = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 
@@ -29,6 +37,7 @@ class BackendSettings:
     """The settings of the backend. A bucket's name is empty if there is none.
 
     `signing_account` is the service account that signs URLs; empty: the function's own.
+    `pubsub_endpoint` is the host that messages are published through; empty: Pub/Sub's global one.
     """
 
     kind: Literal["gcp", "embedded"]
@@ -38,6 +47,7 @@ class BackendSettings:
     preview_bucket: str = ""
     firestore_database: str = "(default)"
     signing_account: str = ""
+    pubsub_endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ def read_backend(env: Environment) -> BackendSettings:
         read_bucket(env, "CLAIM_BUCKET"),
         read_bucket(env, "PREVIEW_BUCKET"),
         env.matching("FIRESTORE_DATABASE", "(default)", _DATABASE, "the id of a database"),
+        pubsub_endpoint=env.matching("PUBSUB_ENDPOINT", "", _ENDPOINT, _ENDPOINT_RULE),
     )
 
 

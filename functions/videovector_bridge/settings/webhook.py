@@ -11,6 +11,7 @@ from videovector_bridge.events import MAX_DATA_BYTES
 from videovector_bridge.secret import Secret
 from videovector_bridge.settings.api import host_of, read_base_url
 from videovector_bridge.settings.cloud import (
+    SECRET_NAME,
     BackendSettings,
     TopicNames,
     read_backend,
@@ -21,20 +22,23 @@ from videovector_bridge.webhook_secrets import CurrentSecrets
 
 # The id of a webhook becomes part of a URL and of a log line.
 WEBHOOK_ID: Final = re.compile(r"[!-~]{1,200}")
+# Where the secrets are: a text, a file, or Secret Manager.
+_SECRETS: Final = ("WEBHOOK_SECRETS", "WEBHOOK_SECRETS_FILE", "WEBHOOK_SECRETS_NAME")
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
     """The settings of `receive_webhook`.
 
-    `secrets` are read again when they change. `ids` are the allowed webhooks; empty: any.
+    `secrets` are read again when they change; a text is the full name of a secret in Secret
+    Manager that has them. `ids` are the allowed webhooks; empty: any.
     `max_deliveries` is how many deliveries one instance publishes at once.
     """
 
     api_host: str
     backend: BackendSettings
     topics: TopicNames
-    secrets: CurrentSecrets
+    secrets: CurrentSecrets | str
     ids: frozenset[str]
     lanes: int
     max_bytes: int
@@ -45,7 +49,8 @@ class WebhookSettings:
 def webhook_settings(environ: Mapping[str, str]) -> WebhookSettings:
     """Read the settings of `receive_webhook`. Raises `SettingsError` naming every wrong variable.
 
-    A missing or empty file of secrets is not wrong: it may be written a moment later.
+    A missing or empty file of secrets is not wrong: it may be written a moment later. A secret in
+    Secret Manager is not read here.
     """
     env = Environment(environ)
     base_url = read_base_url(env)
@@ -79,12 +84,21 @@ def _read_ids(env: Environment) -> frozenset[str]:
     return ids
 
 
-def _read_secrets(env: Environment) -> CurrentSecrets:
-    value, file = env.text("WEBHOOK_SECRETS"), env.text("WEBHOOK_SECRETS_FILE")
-    name = f"WEBHOOK_SECRETS_FILE {file!r}" if file else "WEBHOOK_SECRETS"
-    secrets = CurrentSecrets(Secret(value, file), name)
-    if not value and not file:
-        env.problems.append("WEBHOOK_SECRETS is not set (nor WEBHOOK_SECRETS_FILE)")
+def _read_secrets(env: Environment) -> CurrentSecrets | str:
+    places = {name: env.text(name) for name in _SECRETS}
+    used = [name for name, text in places.items() if text]
+    if not used:
+        env.problems.append(f"{_SECRETS[0]} is not set (nor {' nor '.join(_SECRETS[1:])})")
+    if len(used) > 1:
+        env.problems.append(f"{' and '.join(used)} are set: remove all but one")
+    value, file, name = places.values()
+    if name:
+        rule = "projects/PROJECT/secrets/NAME"
+        return env.check_match("WEBHOOK_SECRETS_NAME", name, "", SECRET_NAME, rule)
+    secrets = CurrentSecrets(
+        Secret(value, file), f"WEBHOOK_SECRETS_FILE {file!r}" if file else "WEBHOOK_SECRETS"
+    )
+    if not used:
         return secrets
     try:
         if not secrets.get().secrets and not file:

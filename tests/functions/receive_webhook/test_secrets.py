@@ -3,13 +3,19 @@
 import logging
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
-from tests.support.log_lines import only_log_line
+from tests.support.log_lines import log_lines, only_log_line
+from tests.support.secret_manager import serving_secrets
 from tests.support.webhooks import SECRET, Deployment, delivery, headers, signature
+from videovector_bridge.backends import refreshed_secret
 from videovector_bridge.ingest.webhook import open_receiver
 from videovector_bridge.webhook_secrets import WebhookSecrets
+
+NAME = "projects/p/secrets/webhook"
 
 
 def test_until_a_secret_is_there_deliveries_are_503(
@@ -46,6 +52,38 @@ def test_a_file_with_a_wrong_line_is_503(
     assert (response.status_code, line["event"]) == (503, "webhook.settings_wrong")
     assert "line 1" in line["message"]
     assert SECRET not in str(line) + response.text
+
+
+def test_a_lost_permission_stops_new_instances_only(
+    embedded: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """503 without secrets; with secrets from before, 204 and a warning. Both lines say why."""
+    monkeypatch.setattr(refreshed_secret, "TRUSTED_SECONDS", 0.0)
+    with serving_secrets() as manager:
+        monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", manager.address)
+        manager.secrets[NAME] = [SECRET.encode()]
+
+        def post_after_a_refusal() -> tuple[int, list[dict[str, Any]]]:
+            manager.failures = [grpc.StatusCode.PERMISSION_DENIED]
+            return embedded.post(delivery()).status_code, log_lines(capsys)
+
+        embedded.set(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_NAME=NAME)
+        new, (refused,) = post_after_a_refusal()
+        embedded.set()
+        assert embedded.post(delivery()).status_code == 204
+        capsys.readouterr()
+        old, (stale, accepted) = post_after_a_refusal()
+
+    assert (new, refused["severity"], refused["event"]) == (
+        503,
+        "ERROR",
+        "webhook.secrets_unreadable",
+    )
+    assert (old, stale["severity"], stale["event"]) == (204, "WARNING", "webhook.secrets_stale")
+    assert accepted["event"] == "webhook.accepted"
+    for line in (refused, stale):
+        assert f"Grant roles/secretmanager.secretAccessor on {NAME}" in line["message"]
+        assert SECRET not in str(line)
 
 
 def test_a_rotation_refuses_nothing_valid(

@@ -108,6 +108,20 @@ def test_blank_values_count_as_not_set() -> None:
         ({"EVENTS_TOPIC": "projects/p/subscriptions/s-1"}, "EVENTS_TOPIC must be a topic"),
         ({"GOOGLE_CLOUD_PROJECT": "projects/p"}, "GOOGLE_CLOUD_PROJECT must be the id"),
         ({"FIRESTORE_DATABASE": "default"[:3]}, "FIRESTORE_DATABASE must be the id"),
+        *(
+            ({"PUBSUB_ENDPOINT": endpoint}, "PUBSUB_ENDPOINT must be a host, or host:port")
+            for endpoint in (
+                "https://europe-west1-pubsub.googleapis.com",
+                "europe-west1-pubsub.googleapis.com/",
+                "europe-west1-pubsub.googleapis.com:",
+                "europe-west1-pubsub.googleapis.com:443443",
+                "europe-west1",
+                "a..b",
+                "-a.example.com",
+                "a@b.example.com",
+                "a" * 64 + ".example.com",
+            )
+        ),
         ({"CLAIM_BUCKET": "gs://claims"}, "CLAIM_BUCKET must be the name of a bucket"),
         ({"PREVIEW_BUCKET": "Previews"}, "PREVIEW_BUCKET must be the name of a bucket"),
         ({"EARLIEST_EVENT_ID": "é"}, "EARLIEST_EVENT_ID must be 1 to 900 printable ASCII"),
@@ -197,6 +211,8 @@ def test_all_wrong_variables_are_reported_together() -> None:
         {"GOOGLE_CLOUD_PROJECT": "123456789012"},
         {"GOOGLE_CLOUD_PROJECT": "example.com:project-1"},
         {"CLAIM_BUCKET": "0a_b.c-d1", "PREVIEW_BUCKET": "abc", "FIRESTORE_DATABASE": "db-1"},
+        {"PUBSUB_ENDPOINT": "europe-west1-pubsub.googleapis.com:443"},
+        {"PUBSUB_ENDPOINT": "pubsub.me-central2.rep.googleapis.com"},
         {"EVENTS_TOPIC": "events\n", "VIDEO_VECTOR_API_KEY": "sk_live_1234\r\n"},
         {"MAX_FRAME_BYTES": "67108864", "VIDEO_VECTOR_API_KEY": "k" * 1_000},
     ],

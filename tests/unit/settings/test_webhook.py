@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import WebhookSettings, drain_settings, webhook_settings
-from videovector_bridge.webhook_secrets import WebhookSecret, WebhookSecrets
+from videovector_bridge.webhook_secrets import CurrentSecrets, WebhookSecret, WebhookSecrets
 
 GOOD = {"WEBHOOK_SECRETS": "hidden-word", "GOOGLE_CLOUD_PROJECT": "project"}
 
@@ -16,6 +16,12 @@ GOOD = {"WEBHOOK_SECRETS": "hidden-word", "GOOGLE_CLOUD_PROJECT": "project"}
 def read(**environ: str) -> WebhookSettings:
     """Return the settings of a good environment with these variables added."""
     return webhook_settings(GOOD | environ)
+
+
+def secrets_of(settings_: WebhookSettings) -> WebhookSecrets:
+    """Return the secrets of a text or a file."""
+    assert isinstance(settings_.secrets, CurrentSecrets)
+    return settings_.secrets.get()
 
 
 def problems(**environ: str) -> list[str]:
@@ -32,7 +38,7 @@ def test_a_secret_and_a_project_are_required() -> None:
 
     assert read_settings.api_host == "api.vectormethods.com"
     assert read_settings.ids == frozenset()
-    assert read_settings.secrets.get() == WebhookSecrets((WebhookSecret("hidden-word"),))
+    assert secrets_of(read_settings) == WebhookSecrets((WebhookSecret("hidden-word"),))
     assert (read_settings.topics.events, read_settings.topics.rejected) == ("events", "rejected")
     assert (
         read_settings.max_bytes,
@@ -114,7 +120,55 @@ def test_a_file_may_be_written_later(tmp_path: Path, content: str | None) -> Non
     read_settings = read(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_FILE=str(file))
     file.write_text("written-later")
 
-    assert read_settings.secrets.get() == WebhookSecrets((WebhookSecret("written-later"),))
+    assert secrets_of(read_settings) == WebhookSecrets((WebhookSecret("written-later"),))
+
+
+@pytest.mark.parametrize(
+    "name", ["projects/a-project/secrets/webhook", "projects/1234/secrets/A_b-9" + "x" * 249]
+)
+def test_a_secret_in_secret_manager_is_named_and_not_read(name: str) -> None:
+    """Reading it belongs to requests: it may have its first version a moment later."""
+    assert read(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_NAME=name).secrets == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "webhook",
+        "projects/p/secrets/",
+        "projects/p/secrets/s/versions/latest",
+        "projects//secrets/s",
+        "projects/p/locations/l/secrets/s",
+        "projects/p/secrets/" + "x" * 256,
+        "//secretmanager.googleapis.com/projects/p/secrets/s",
+    ],
+)
+def test_a_wrong_name_of_a_secret_is_a_problem(name: str) -> None:
+    """The problem says which form it has."""
+    (problem,) = problems(WEBHOOK_SECRETS="", WEBHOOK_SECRETS_NAME=name)
+
+    assert problem.startswith("WEBHOOK_SECRETS_NAME must be projects/PROJECT/secrets/NAME, not ")
+
+
+@pytest.mark.parametrize("more", ["WEBHOOK_SECRETS_FILE", "WEBHOOK_SECRETS_NAME"])
+def test_the_secrets_have_one_place(more: str, tmp_path: Path) -> None:
+    """With two places, one of them would be out of date without notice."""
+    places = {
+        "WEBHOOK_SECRETS_FILE": str(tmp_path / "secrets"),
+        "WEBHOOK_SECRETS_NAME": "projects/p/secrets/s",  # pragma: allowlist secret
+    }
+    problem = f"WEBHOOK_SECRETS and {more} are set: remove all but one"
+
+    assert problem in problems(**{more: places[more]})
+
+
+def test_no_place_of_the_secrets_is_a_problem() -> None:
+    """The problem names every way to set them."""
+    (problem,) = problems(WEBHOOK_SECRETS="")
+
+    assert problem == (
+        "WEBHOOK_SECRETS is not set (nor WEBHOOK_SECRETS_FILE nor WEBHOOK_SECRETS_NAME)"
+    )
 
 
 @pytest.mark.parametrize(

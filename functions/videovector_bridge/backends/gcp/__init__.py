@@ -28,7 +28,7 @@ def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:
 
         files = StorageFiles(settings.project, settings.preview_bucket, retry)
     return Backend(
-        topics=PubSubTopics(settings.project, retry),
+        topics=PubSubTopics(settings.project, retry, settings.pubsub_endpoint),
         documents=FirestoreDocuments(settings.project, retry, settings.firestore_database),
         blobs=blobs,
         files=files,

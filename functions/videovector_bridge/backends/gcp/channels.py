@@ -21,17 +21,18 @@ OPTIONS = [
 ]
 
 
-def open_transport(transport: Any, emulator_variable: str) -> Any:
+def open_transport(transport: Any, emulator_variable: str, endpoint: str = "") -> Any:
     """Return an instance of the generated `transport` class, for its service or its emulator.
 
-    `emulator_variable` names the environment variable with the emulator's `host:port`. Raises
+    `emulator_variable` names the environment variable with the emulator's `host:port`. Without an
+    emulator, `endpoint` is the host of the service; empty: the service's global one. Raises
     `BackendError` without an emulator and without credentials.
     """
     emulator = os.environ.get(emulator_variable)
     if emulator:
         return transport(host=emulator, channel=grpc.insecure_channel(emulator, options=OPTIONS))
     try:
-        channel = transport.create_channel(transport.DEFAULT_HOST, options=OPTIONS)
+        channel = transport.create_channel(endpoint or transport.DEFAULT_HOST, options=OPTIONS)
     except auth_errors.GoogleAuthError as error:
         raise BackendError(
             "There are no Google Cloud credentials here: run as a service account, or "

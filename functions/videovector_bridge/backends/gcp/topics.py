@@ -1,6 +1,7 @@
 """Publishing to Pub/Sub: whole requests through the generated client."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from google.api_core import exceptions as google_errors
 from google.pubsub_v1 import PublisherClient
@@ -20,12 +21,15 @@ _RawRequest = PublishRequest.pb()
 
 
 class PubSubTopics:
-    """The `Topics` port on Pub/Sub. A topic is a short id in `project`, or a full path."""
+    """The `Topics` port on Pub/Sub. A topic is a short id in `project`, or a full path.
 
-    def __init__(self, project: str, retry: Retry) -> None:
+    `endpoint` is the host to publish through; empty: Pub/Sub's global one.
+    """
+
+    def __init__(self, project: str, retry: Retry, endpoint: str = "") -> None:
         self._project = project
         self._retry = retry
-        self._client = PerProcess(_open_client)
+        self._client = PerProcess(partial(_open_client, endpoint))
 
     def publish(self, topic: str, messages: Sequence[Message], *, timeout: Timeout) -> None:
         """Publish one request; return when Pub/Sub has acknowledged every message of it.
@@ -60,8 +64,8 @@ class PubSubTopics:
             )
 
 
-def _open_client() -> PublisherClient:
-    transport = open_transport(PublisherGrpcTransport, "PUBSUB_EMULATOR_HOST")
+def _open_client(endpoint: str) -> PublisherClient:
+    transport = open_transport(PublisherGrpcTransport, "PUBSUB_EMULATOR_HOST", endpoint)
     return PublisherClient(transport=transport)
 
 

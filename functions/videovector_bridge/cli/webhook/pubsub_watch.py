@@ -30,10 +30,12 @@ class PubSubWatch:
     """The `Watch` port on Pub/Sub, with a temporary subscription or with `subscription`.
 
     The temporary one is deleted at the end. On an existing one only test events are acknowledged;
-    other messages are nacked at the end.
+    other messages are nacked at the end. `endpoint` is the host of Pub/Sub; empty: the global one.
     """
 
-    def __init__(self, topic: str, project: str, subscription: str = "") -> None:
+    def __init__(
+        self, topic: str, project: str, subscription: str = "", endpoint: str = ""
+    ) -> None:
         self._topic = topic
         self._is_temporary = not subscription
         temporary = f"projects/{project}/subscriptions/videovector-bridge-test-{token_hex(6)}"
@@ -41,7 +43,7 @@ class PubSubWatch:
         self._retry = Retry()
         self._since = datetime.now(UTC) - _MAX_CLOCK_SKEW
         self._to_nack: list[str] = []
-        transport = open_transport(SubscriberGrpcTransport, "PUBSUB_EMULATOR_HOST")
+        transport = open_transport(SubscriberGrpcTransport, "PUBSUB_EMULATOR_HOST", endpoint)
         self._client = SubscriberClient(transport=transport)
 
     def __enter__(self) -> Self:

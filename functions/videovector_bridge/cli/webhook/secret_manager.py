@@ -1,23 +1,20 @@
 """A store in Google's Secret Manager: a write adds a version, a read returns the latest."""
 
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from google.api_core import exceptions as google_errors
 from google.cloud.secretmanager_v1 import SecretManagerServiceClient, SecretPayload
-from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
-    SecretManagerServiceGrpcTransport,
-)
 
-from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.retry import Retry
+from videovector_bridge.backends.gcp.secret_manager import explain_access, open_client
+from videovector_bridge.backends.refreshed_secret import READ_SECONDS, TRUSTED_SECONDS
 from videovector_bridge.errors import BackendError, SettingsError
+from videovector_bridge.settings.cloud import SECRET_NAME
 
 T = TypeVar("T")
 
-_SECRET = re.compile(r"projects/[a-z0-9:._-]+/secrets/[A-Za-z0-9_-]{1,255}")
 _SECONDS = 30.0
 _NEEDED = ("secretmanager.versions.access", "secretmanager.versions.add")
 
@@ -29,12 +26,12 @@ class SecretManagerStore:
     names a server to use instead of Google's.
     """
 
-    # A mounted volume does not report changes: the receiver reads it every 30 s (`secret.Secret`).
-    propagation_seconds = 35.0
+    # A receiver uses a version for this long, and while it reads the next one.
+    propagation_seconds = TRUSTED_SECONDS + READ_SECONDS
 
     def __init__(self, secret: str, retry: Retry | None = None) -> None:
         """Raise `SettingsError` for a name in another form. Connects on the first call."""
-        if not _SECRET.fullmatch(secret):
+        if not SECRET_NAME.fullmatch(secret):
             raise SettingsError([f"--secret must be projects/PROJECT/secrets/NAME, not {secret!r}"])
         self._secret = secret
         self._retry = retry or Retry()
@@ -111,16 +108,13 @@ class SecretManagerStore:
 
     def _open_client(self) -> SecretManagerServiceClient:
         if self._client is None:
-            transport = open_transport(
-                SecretManagerServiceGrpcTransport, "SECRET_MANAGER_EMULATOR_HOST"
-            )
-            self._client = SecretManagerServiceClient(transport=transport)
+            self._client = open_client()
         return self._client
 
     def _explain(self, error: Exception) -> str | None:
         if isinstance(error, google_errors.NotFound | google_errors.PermissionDenied):
             return f"({error.message}) {self._advice()}"
-        return None
+        return explain_access(error, self._secret)
 
     def _advice(self) -> str:
         _, project, _, name = self._secret.split("/")

@@ -60,7 +60,10 @@ def open_watch(watched: WatchedTopic) -> Iterator[Watch]:
         return
     from videovector_bridge.cli.webhook.pubsub_watch import PubSubWatch  # noqa: PLC0415 - 200 ms
 
-    with PubSubWatch(topic_path(watched), watched.backend.project, watched.subscription) as watch:
+    backend = watched.backend
+    with PubSubWatch(
+        topic_path(watched), backend.project, watched.subscription, backend.pubsub_endpoint
+    ) as watch:
         yield watch
 
 
