@@ -10,6 +10,9 @@ from videovector_bridge.errors import SettingsError
 
 FILE = Path(__file__).resolve().parents[1] / "topology.json"
 
+LOCAL_ATTEMPTS = 20
+"""At most so many deliveries of a message here, where a person waits for its dead letter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -104,5 +107,5 @@ def _parse_subscription(name: str, fields: Mapping[str, Any]) -> Subscription:
         fields.get("filter", ""),
         fields["ack_deadline_seconds"],
         dead_letter.get("topic", ""),
-        dead_letter.get("max_delivery_attempts", 0),
+        min(dead_letter.get("max_delivery_attempts", 0), LOCAL_ATTEMPTS),
     )

@@ -14,6 +14,8 @@ from infra.readme.tables import (
 
 INFRA = Path(__file__).resolve().parents[1]
 FILE = INFRA / "README.md"
+BRIDGE = INFRA / "modules" / "bridge"
+PACKAGE = INFRA / "modules" / "package"
 _PART = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 
@@ -23,9 +25,11 @@ def render(text: str) -> str:
     parts = {
         "picture": f"```mermaid\n{draw_picture(topology)}\n```",
         "functions": build_functions_table(topology),
-        "alerts": build_alerts_table(INFRA / "monitoring.tf", INFRA / "variables.tf"),
-        "variables": build_variables_table(INFRA / "variables.tf"),
-        "outputs": build_outputs_table(INFRA / "outputs.tf"),
+        "alerts": build_alerts_table(BRIDGE / "alerts.tf", BRIDGE / "variables.tf"),
+        "variables": build_variables_table(
+            INFRA / "variables.tf", (BRIDGE / "variables.tf", PACKAGE / "variables.tf")
+        ),
+        "outputs": build_outputs_table(INFRA / "outputs.tf", BRIDGE / "outputs.tf"),
     }
     return _PART.sub(lambda part: f"{part[1]}{parts[part['name']]}\n{part[3]}", text)
 

@@ -10,20 +10,34 @@ import hcl2
 _OBJECT = re.compile(r"object\({(.*)}\)")
 
 
-def build_variables_table(file: Path) -> str:
-    """Return the table of the variables in a Terraform file, required ones first."""
-    blocks = sorted(_blocks(file, "variable"), key=lambda block: "default" in block[1])
+def build_variables_table(root: Path, modules: Iterable[Path]) -> str:
+    """Return the table of the root's variables as the modules describe them, required ones first.
+
+    Raises `KeyError` for a variable that no module describes.
+    """
+    described = {name: block for file in modules for name, block in _blocks(file, "variable")}
+    blocks = [(name, described[name]) for name, _ in _blocks(root, "variable")]
     return _table(
         ("Variable", "Default", "Meaning"),
-        ((f"`{name}`", _default(block), _meaning(block)) for name, block in blocks),
+        (
+            (f"`{name}`", _default(block), _meaning(block))
+            for name, block in sorted(blocks, key=lambda block: "default" in block[1])
+        ),
     )
 
 
-def build_outputs_table(file: Path) -> str:
-    """Return the table of the outputs in a Terraform file."""
+def build_outputs_table(root: Path, module: Path) -> str:
+    """Return the table of the root's outputs as the module describes them.
+
+    Raises `KeyError` for an output that the module does not describe.
+    """
+    described = dict(_blocks(module, "output"))
     return _table(
         ("Output", "Meaning"),
-        ((f"`{name}`", _text(block["description"])) for name, block in _blocks(file, "output")),
+        (
+            (f"`{name}`", _text(described[name]["description"]))
+            for name, _ in _blocks(root, "output")
+        ),
     )
 
 
@@ -47,21 +61,29 @@ def build_functions_table(topology: Mapping[str, Any]) -> str:
     )
 
 
-def build_alerts_table(monitoring: Path, variables: Path) -> str:
-    """Return the table of alerts with their first action; variables have their defaults."""
-    (policies,) = (block["_alerts"] for block in _load(monitoring)["locals"] if "_alerts" in block)
+def build_alerts_table(alerts: Path, variables: Path) -> str:
+    """Return the table of alerts with their first action; variables have their defaults.
+
+    A title links to its section of docs/operating.md.
+    """
+    (policies,) = (block["_alerts"] for block in _load(alerts)["locals"] if "_alerts" in block)
     defaults = {name: block.get("default", "...") for name, block in _blocks(variables, "variable")}
     return _table(
         ("Alert", "Severity", "First action"),
         (
             (
-                _text(policy["title"]),
+                f"[{_text(policy['title'])}](../docs/operating.md#{_anchor(policy['runbook'])})",
                 _text(policy["severity"]).lower(),
                 _with_defaults(_text(policy["todo"]), defaults),
             )
             for policy in policies.values()
         ),
     )
+
+
+def _anchor(runbook: str) -> str:
+    """Return the anchor of a section's heading, as GitHub generates it."""
+    return re.sub(r"[^\w -]", "", _text(runbook).lower()).replace(" ", "-")
 
 
 def _with_defaults(text: str, defaults: Mapping[str, str]) -> str:
@@ -99,7 +121,7 @@ def _default(variable: Mapping[str, Any]) -> str:
     value = variable["default"]
     if value is None:
         return "`null`"
-    if value == {} and _OBJECT.search(variable["type"]) and "map(" not in variable["type"]:
+    if value == {} and variable["type"].removeprefix("${").startswith("object("):
         return "see fields"
     return f"`{_expression(value)}`"
 

@@ -1,11 +1,16 @@
-"""docs/operating.md: the stop reasons have the statuses that the page states."""
+"""docs/operating.md: stop reasons and outcomes of deliveries have the statuses of the page."""
 
 import re
 
 import pytest
 
 from tests.support import ROOT
-from videovector_bridge.ingest.outcome import WindowReport
+from tests.support.outcomes_in_code import (
+    find_refusals,
+    find_stop_reasons,
+    find_webhook_outcomes,
+)
+from videovector_bridge.ingest.outcome import Stop, WindowReport, classify_stop
 
 PAGE = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 # These end a request before a window opens, or instead of its report.
@@ -23,3 +28,20 @@ def test_a_failed_window_has_the_documented_status(reason: str) -> None:
     report = WindowReport("default", "failed", reason, "")
 
     assert report.http_status == STATUSES[reason]
+
+
+def test_every_failure_of_a_window_is_documented() -> None:
+    """The table has each stop reason whose window fails without events."""
+    reports = {reason: classify_stop(Stop(reason), 0) for reason in find_stop_reasons()}
+    failed = {reason for reason, outcome in reports.items() if outcome == "failed"}
+
+    assert failed - {"busy", "backing_off"} == STATUSES.keys() - WITHOUT_A_WINDOW
+
+
+def test_every_outcome_of_a_delivery_is_documented() -> None:
+    """The table has each event with its statuses, and nothing else."""
+    rows = re.findall(r"^\| ([\d, ]+) \| `webhook\.(\w+)` \|", PAGE, re.MULTILINE)
+    documented = {(int(status), event) for each, event in rows for status in each.split(", ")}
+    refused = {(status, "refused") for status, _ in find_refusals() if status != 503}
+
+    assert documented == find_webhook_outcomes() | refused

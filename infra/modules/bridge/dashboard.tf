@@ -3,13 +3,13 @@
 locals {
   _charts = [
     { title = "Age of the newest event, by stream (s)", query = "histogram_quantile(0.95, sum by (stream, le) (rate(${local._promql.cursor_age}_bucket{${local._from_logs}}[5m])))" },
-    { title = "Windows, by outcome", query = "sum by (outcome, stop_reason) (increase(${local._promql.windows}{${local._from_logs}}[5m]))" },
-    { title = "Messages published, by topic", query = "sum by (topic_id) (rate(pubsub_googleapis_com:topic_send_message_operation_count{monitored_resource=\"pubsub_topic\"}[5m]))" },
-    { title = "Webhook deliveries, by status", query = "sum by (status) (increase(${local._promql.deliveries}{${local._from_logs}}[5m]))" },
-    { title = "Age of the oldest unacknowledged message, by subscription (s)", query = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=~\"${local._pushed}\"})" },
-    { title = "Pushes, by response", query = "sum by (subscription_id, response_class) (rate(pubsub_googleapis_com:subscription_push_request_count{monitored_resource=\"pubsub_subscription\"}[5m]))" },
-    { title = "Rejected messages, by code", query = "sum by (code) (increase(${local._promql.rejected}{${local._from_logs}}[5m]))" },
-    { title = "Dead letters", query = "max by (subscription_id) (pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.pull["dead-letters"].name}\"})" },
+    { title = "Windows, by outcome", query = "sum by (stream, outcome, stop_reason) (sum_over_time(${local._series.windows}}[5m]))" },
+    { title = "Messages published, by topic", query = "sum by (topic_id) (rate(pubsub_googleapis_com:topic_send_message_operation_count{${local._topics}}[5m]))" },
+    { title = "Webhook deliveries, by outcome", query = "sum by (event, status) (sum_over_time(${local._series.deliveries}}[5m]))" },
+    { title = "Age of the oldest unacknowledged message, by subscription (s)", query = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local._subscriptions}})" },
+    { title = "Pushes, by response", query = "sum by (subscription_id, response_class) (rate(pubsub_googleapis_com:subscription_push_request_count{${local._push}}[5m]))" },
+    { title = "Rejected messages, by code", query = "sum by (code) (sum_over_time(${local._series.rejected}}[5m]))" },
+    { title = "Dead letters", query = "max by (subscription_id) (pubsub_googleapis_com:subscription_num_undelivered_messages{${local._dead_letters}})" },
   ]
 }
 

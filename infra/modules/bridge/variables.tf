@@ -11,19 +11,27 @@ variable "alert_emails" {
 }
 
 variable "alerts" {
-  description = "Thresholds of alerts: age of the newest drained event and of the oldest unacknowledged message (seconds), rejected messages and refused deliveries in 10 minutes."
+  description = "Thresholds of alerts: age of the newest drained event, of the oldest unacknowledged message and of the oldest event without a copy (seconds); rejected messages, refused deliveries (401) and failed deliveries (5xx) in 10 minutes. `intervals_seconds`: the longest expected time between two windows, by stream; default: derived from its schedule."
   type = object({
-    cursor_age_seconds     = optional(number, 900)
-    unacked_seconds        = optional(number, 1800)
-    rejected_in_10_minutes = optional(number, 20)
-    refused_in_10_minutes  = optional(number, 50)
+    cursor_age_seconds        = optional(number, 900)
+    unacked_seconds           = optional(number, 1800)
+    copies_seconds            = optional(number, 3600)
+    rejected_in_10_minutes    = optional(number, 20)
+    refused_in_10_minutes     = optional(number, 50)
+    unavailable_in_10_minutes = optional(number, 5)
+    intervals_seconds         = optional(map(number), {})
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = alltrue([for value in values(var.alerts) : value > 0])
+    condition     = alltrue([for name, value in var.alerts : value > 0 if name != "intervals_seconds"])
     error_message = "Every threshold of an alert must be above 0."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.alerts.intervals_seconds), keys(var.streams))) == 0 && alltrue([for value in values(var.alerts.intervals_seconds) : value >= 60])
+    error_message = "intervals_seconds of the alerts must name streams, with 60 seconds or more for each."
   }
 }
 

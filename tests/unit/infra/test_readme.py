@@ -19,7 +19,7 @@ def test_it_is_current() -> None:
 
 def test_the_files_that_terraform_names_exist() -> None:
     """Alerts and descriptions of variables refer to Markdown files of the repository."""
-    sources = "".join(file.read_text(encoding="utf-8") for file in INFRA.glob("*.tf"))
+    sources = "".join(file.read_text(encoding="utf-8") for file in INFRA.rglob("*.tf"))
     names = set(re.findall(r"[\w/-]+\.md", sources))
 
     assert names > {"docs/configuration.md", "docs/operating.md"}

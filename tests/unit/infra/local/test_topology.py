@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.local.processes.functions import ROOT
-from infra.local.topology import FILE, Subscription, Topology, read_topology
+from infra.local.topology import FILE, LOCAL_ATTEMPTS, Subscription, Topology, read_topology
 from main import INGEST, subscribers
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.filters import derive_filters
@@ -84,6 +84,30 @@ def test_values_are_within_the_limits_of_pubsub(name: str) -> None:
     assert len(raw.get("filter", "").encode()) <= 256
     if "dead_letter" in raw:
         assert 5 <= raw["dead_letter"]["max_delivery_attempts"] <= 100
+
+
+PUSHED = [name for name, each in BY_NAME.items() if each.function]
+
+
+@pytest.mark.parametrize("name", PUSHED)
+def test_redelivery_outlasts_an_outage_of_half_a_day(name: str) -> None:
+    """The pauses before the last attempt double from the minimum to the maximum: 12 hours or more.
+
+    https://cloud.google.com/pubsub/docs/handling-failures#exponential_backoff
+    """
+    raw = RAW["subscriptions"][name]
+    shortest, longest = raw["retry_seconds"]["minimum"], raw["retry_seconds"]["maximum"]
+    attempts = raw["dead_letter"]["max_delivery_attempts"]
+
+    pauses = [min(longest, shortest * 2**number) for number in range(attempts - 1)]
+
+    assert sum(pauses) >= 12 * 3_600
+
+
+@pytest.mark.parametrize("name", PUSHED)
+def test_a_dead_letter_takes_minutes_here(name: str) -> None:
+    """The local clouds pause up to 10 seconds: with the attempts of the cloud, a quarter hour."""
+    assert BY_NAME[name].max_delivery_attempts == LOCAL_ATTEMPTS
 
 
 def test_dead_letters_are_kept() -> None:

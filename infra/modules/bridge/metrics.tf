@@ -1,0 +1,148 @@
+# Log-based metrics of this deployment's functions and schedules, and their names in PromQL.
+#
+# A filter names the functions or the jobs, because several bridges may share a project. Patterns have
+# `[.]` for a dot: a backslash would need escapes in HCL and in the query language of Cloud Logging.
+
+locals {
+  _services = [for name in keys(local.functions) : "${var.prefix}${name}"]
+  # Lines of the functions, and lines of Cloud Run about them.
+  _of_functions = join(" AND ", [
+    "resource.type=\"cloud_run_revision\"",
+    "resource.labels.location=\"${var.region}\"",
+    "resource.labels.service_name=~\"^(${join("|", local._services)})$\"",
+  ])
+  # The jobs have the names of their streams.
+  _of_jobs = join(" AND ", [
+    "resource.type=\"cloud_scheduler_job\"",
+    "resource.labels.location=\"${var.region}\"",
+    "resource.labels.job_id=~\"^${var.prefix}drain-(${join("|", keys(var.streams))})$\"",
+  ])
+
+  _metrics = {
+    windows = {
+      description = "Windows of VideoVector's stream"
+      filter      = "${local._of_functions} AND jsonPayload.event=\"drain.window_closed\""
+      labels = {
+        outcome     = "EXTRACT(jsonPayload.outcome)"
+        stop_reason = "EXTRACT(jsonPayload.stop_reason)"
+        stream      = "EXTRACT(jsonPayload.stream)"
+      }
+    }
+    attempts = {
+      description = "Calls of drain by Cloud Scheduler"
+      filter      = "${local._of_jobs} AND jsonPayload.\"@type\"=\"type.googleapis.com/google.cloud.scheduler.logging.AttemptFinished\""
+      labels      = { stream = "REGEXP_EXTRACT(resource.labels.job_id, \"^${var.prefix}drain-(.+)$\")" }
+    }
+    rejected = {
+      description = "Rejected messages"
+      filter      = "${local._of_functions} AND jsonPayload.event=~\"[.]rejected$\""
+      labels = {
+        action = "EXTRACT(jsonPayload.action)"
+        code   = "EXTRACT(jsonPayload.code)"
+        reason = "EXTRACT(jsonPayload.reason)"
+      }
+    }
+    deliveries = {
+      description = "Deliveries of VideoVector's webhooks"
+      filter      = "${local._of_functions} AND jsonPayload.event=~\"^webhook[.]\" AND jsonPayload.status>=100"
+      labels = {
+        event  = "EXTRACT(jsonPayload.event)"
+        status = "EXTRACT(jsonPayload.status)"
+      }
+    }
+    faults = {
+      description = "Wrong settings and bugs of the bridge"
+      filter      = "${local._of_functions} AND jsonPayload.event=~\"[.](settings_wrong|crashed)$\""
+      labels      = { event = "EXTRACT(jsonPayload.event)" }
+    }
+    # A process that ends so logs nothing of ours. Cloud Run writes these lines, and gunicorn the last.
+    crashes = {
+      description = "Processes of functions that died"
+      filter = join("", [
+        local._of_functions,
+        " AND textPayload=~\"^Memory limit of .* exceeded|^Uncaught signal|^Container called exit[(][1-9]",
+        "|^Container terminated on signal (4|6|7|8|9|11)[^0-9]|Worker [(]pid:[0-9]+[)] was sent SIG(ABRT|BUS|KILL|SEGV)\"",
+      ])
+      labels = {}
+    }
+  }
+
+  metric_names = { for name in concat(keys(local._metrics), ["cursor_age"]) : name => "${var.prefix}videovector_${name}" }
+  _promql      = { for name, id in local.metric_names : name => "logging_googleapis_com:user_${replace(id, "-", "_")}" }
+
+  # A project may see the metrics of others that it monitors.
+  _in_project = "project_id=\"${var.project_id}\""
+  _from_logs  = "monitored_resource=\"cloud_run_revision\",${local._in_project}"
+  _from_jobs  = "monitored_resource=\"cloud_scheduler_job\",${local._in_project}"
+  # Series of the counters, left open for more labels: "${local._series.windows},outcome=\"failed\"}".
+  _series = { for name in keys(local._metrics) : name => "${local._promql[name]}{${name == "attempts" ? local._from_jobs : local._from_logs}" }
+
+  # The resources of this deployment.
+  _copies        = concat(google_pubsub_subscription.bigquery[*].name, google_pubsub_subscription.archive[*].name)
+  _pushed        = [for each in google_pubsub_subscription.push : each.name]
+  _subscription  = "monitored_resource=\"pubsub_subscription\",${local._in_project}"
+  _push          = "${local._subscription},subscription_id=~\"${join("|", local._pushed)}\""
+  _copying       = "${local._subscription},subscription_id=~\"${join("|", local._copies)}\""
+  _subscriptions = "${local._subscription},subscription_id=~\"${join("|", concat(local._pushed, local._copies))}\""
+  _dead_letters  = "${local._subscription},subscription_id=\"${google_pubsub_subscription.pull["dead-letters"].name}\""
+  _topics        = "monitored_resource=\"pubsub_topic\",${local._in_project},topic_id=~\"${join("|", [for each in google_pubsub_topic.this : each.name])}\""
+  _receiver      = "${local._from_logs},location=\"${var.region}\",service_name=\"${var.prefix}receive-webhook\""
+}
+
+resource "google_logging_metric" "count" {
+  for_each = local._metrics
+
+  project          = var.project_id
+  name             = local.metric_names[each.key]
+  description      = each.value.description
+  filter           = each.value.filter
+  label_extractors = each.value.labels
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    unit        = "1"
+
+    dynamic "labels" {
+      for_each = each.value.labels
+
+      content {
+        key        = labels.key
+        value_type = "STRING"
+      }
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_logging_metric" "cursor_age" {
+  project          = var.project_id
+  name             = local.metric_names["cursor_age"]
+  description      = "Age of the newest drained event at the end of a window"
+  filter           = "${local._of_functions} AND jsonPayload.event=\"drain.window_closed\" AND jsonPayload.lag_seconds>=0"
+  value_extractor  = "EXTRACT(jsonPayload.lag_seconds)"
+  label_extractors = { stream = "EXTRACT(jsonPayload.stream)" }
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "DISTRIBUTION"
+    unit        = "s"
+
+    labels {
+      key        = "stream"
+      value_type = "STRING"
+    }
+  }
+
+  # From a second to four days.
+  bucket_options {
+    exponential_buckets {
+      num_finite_buckets = 28
+      growth_factor      = 1.6
+      scale              = 1
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}

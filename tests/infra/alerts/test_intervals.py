@@ -1,0 +1,206 @@
+"""The longest expected time between two windows, derived from a schedule in HCL."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.support import ROOT
+
+SOURCE = ROOT / "infra" / "modules" / "bridge" / "intervals.tf"
+VARIABLES = """
+variable "streams" {
+  type = map(object({ schedule = string, window_seconds = number }))
+}
+variable "alerts" {
+  type = object({ intervals_seconds = map(number) })
+}
+"""
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+# A schedule, and the longest time between two of its runs.
+SCHEDULES = {
+    "* * * * *": MINUTE,
+    "*/1 * * * *": MINUTE,
+    "*/5 * * * *": 5 * MINUTE,
+    "*/7 * * * *": 7 * MINUTE,
+    "*/40 * * * *": 40 * MINUTE,
+    "17 * * * *": HOUR,
+    "0,10 * * * *": 50 * MINUTE,
+    "10,0 * * * *": 50 * MINUTE,
+    "0-9 * * * *": 51 * MINUTE,
+    "0-30/10 * * * *": 30 * MINUTE,
+    "5/20 * * * *": 20 * MINUTE,
+    "0 */2 * * *": 2 * HOUR,
+    "30 */7 * * *": 7 * HOUR,
+    "0 8-18 * * *": 14 * HOUR,
+    "*/15 8-18 * * *": 13 * HOUR + 15 * MINUTE,
+    "0 6 * * *": DAY,
+    "0 6,18 * * *": 12 * HOUR,
+    "  0   6  *  *  * ": DAY,
+    "* * * * 1-5": 7 * DAY,
+    "0 6 * * MON": 7 * DAY,
+    "* * 1 * *": 31 * DAY,
+    "0 0 1,15 * *": 31 * DAY,
+    "* * * 1 *": 31 * DAY,
+    # Cloud Scheduler refuses these; the alerts must still plan.
+    "75 * * * *": 31 * DAY,
+    "*/0 * * * *": 31 * DAY,
+    "x * * * *": 31 * DAY,
+    "5-1 * * * *": 31 * DAY,
+    "* 24 * * *": 31 * DAY,
+}
+
+
+def derive(
+    streams: Mapping[str, tuple[str, float]], overrides: Mapping[str, float], folder: Path
+) -> Any:
+    """Return the locals of the file for streams, each a schedule and a window's length."""
+    shutil.copy(SOURCE, folder)
+    (folder / "variables.tf").write_text(VARIABLES, encoding="utf-8")
+    values = {
+        "streams": {
+            name: {"schedule": schedule, "window_seconds": seconds}
+            for name, (schedule, seconds) in streams.items()
+        },
+        "alerts": {"intervals_seconds": overrides},
+    }
+    (folder / "values.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
+    names = {
+        "intervals": "intervals",
+        "periods": "periods",
+        "failing": "_streams_by_period",
+        "silence": "_silence_by_period",
+    }
+    expression = ", ".join(f"{name} = local.{local}" for name, local in names.items())
+    done = subprocess.run(
+        ["terraform", "console", "-var-file=values.tfvars.json"],
+        cwd=folder,
+        input=f"jsonencode({{ {expression} }})\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(json.loads(done.stdout))
+
+
+def runs_of(schedule: str) -> list[int]:
+    """Return the minutes of a day at which a daily schedule runs, by trying each."""
+    fields = schedule.split()[:2]
+
+    def selects(field: str, value: int, last: int) -> bool:
+        for term in field.split(","):
+            values, _, step = term.partition("/")
+            first, _, end = values.partition("-")
+            start = 0 if values == "*" else int(first)
+            stop = last if values == "*" or (step and not end) else int(end or first)
+            if start <= value <= stop and (value - start) % int(step or 1) == 0:
+                return True
+        return False
+
+    return [
+        minute
+        for minute in range(24 * 60)
+        if selects(fields[0], minute % 60, 59) and selects(fields[1], minute // 60, 23)
+    ]
+
+
+def longest_gap(schedule: str) -> int:
+    """Return the longest time between two runs of a daily schedule, in seconds."""
+    runs = runs_of(schedule)
+    return 60 * max(
+        later - earlier for earlier, later in zip(runs, [*runs[1:], runs[0] + 24 * 60], strict=True)
+    )
+
+
+def made_up_field(random: Random, last: int) -> str:
+    """Return a random field of a schedule."""
+
+    def term() -> str:
+        first, second = sorted(random.sample(range(last + 1), 2))
+        values = random.choice(["*", str(first), f"{first}-{second}"])
+        return values + random.choice(["", f"/{random.randint(1, last)}"])
+
+    return ",".join(term() for _ in range(random.randint(1, 3)))
+
+
+def test_the_interval_is_the_longest_gap_of_the_schedule(tmp_path: Path) -> None:
+    """Lists, ranges and steps; certain weekdays count as a week, certain days as a month."""
+    streams = {f"s{number}": (schedule, 50.0) for number, schedule in enumerate(SCHEDULES)}
+
+    intervals = derive(streams, {}, tmp_path)["intervals"]
+
+    assert {streams[name][0]: interval for name, interval in intervals.items()} == SCHEDULES
+
+
+def test_any_daily_schedule_is_read(tmp_path: Path) -> None:
+    """The interval agrees with the minutes at which the schedule runs."""
+    random = Random(15)
+    schedules = [
+        f"{made_up_field(random, 59)} {made_up_field(random, 23)} * * *" for _ in range(300)
+    ]
+    streams = {f"s{number}": (schedule, 1.0) for number, schedule in enumerate(schedules)}
+
+    intervals = derive(streams, {}, tmp_path)["intervals"]
+
+    assert len({*intervals.values()}) > 50
+    assert [intervals[f"s{number}"] for number in range(len(schedules))] == [
+        longest_gap(schedule) for schedule in schedules
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "window_seconds", "interval"),
+    [
+        ("* * * * *", 60, 60),
+        ("* * * * *", 61, 120),
+        ("* * * * *", 1_700, 1_740),
+        ("*/5 * * * *", 301, 600),
+        ("*/5 * * * *", 0.5, 300),
+    ],
+)
+def test_a_window_longer_than_the_gap_skips_runs(
+    tmp_path: Path, schedule: str, window_seconds: float, interval: int
+) -> None:
+    """While a window runs, the next runs of the schedule do nothing."""
+    assert derive({"s": (schedule, window_seconds)}, {}, tmp_path)["intervals"] == {"s": interval}
+
+
+def test_an_override_replaces_the_derived_interval(tmp_path: Path) -> None:
+    """Only for the stream that it names."""
+    streams = {"a": ("0 0 1 * *", 50.0), "b": ("*/5 * * * *", 50.0)}
+
+    assert derive(streams, {"a": 7_200}, tmp_path)["intervals"] == {"a": 7_200, "b": 300}
+
+
+def test_a_stream_is_watched_over_three_intervals(tmp_path: Path) -> None:
+    """At least 10 minutes, and at most a day; silence only if that has two intervals."""
+    streams = {
+        "minute": ("* * * * *", 50.0),
+        "five": ("*/5 * * * *", 50.0),
+        "half": ("*/30 * * * *", 50.0),
+        "other": ("0,30 * * * *", 50.0),
+        "noon": ("0 0,12 * * *", 50.0),
+        "daily": ("0 6 * * *", 50.0),
+        "monthly": ("0 6 1 * *", 50.0),
+    }
+
+    watched = derive(streams, {}, tmp_path)
+
+    assert watched["failing"] == {
+        "600": ["minute"],
+        "900": ["five"],
+        "5400": ["half", "other"],
+        "86400": ["daily", "monthly", "noon"],
+    }
+    assert watched["silence"] == {
+        "600": ["minute"],
+        "900": ["five"],
+        "5400": ["half", "other"],
+        "86400": ["noon"],
+    }

@@ -1,0 +1,192 @@
+"""Every log line of the functions, and of Google Cloud about them, is counted by the right metrics.
+
+The lines are recorded by running the functions; filters and extractors are those of the plan.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import get_args
+
+import pytest
+
+from infra.standin import StandIn, StandInConfig
+from tests.support.deployed_function import deploying
+from tests.support.log_entries import attempt_entry, line_entry, text_entry
+from tests.support.logging_filter import Entry
+from tests.support.monitoring import Monitoring
+from tests.support.outcomes_in_code import (
+    find_events,
+    find_refusals,
+    find_stop_reasons,
+    find_webhook_outcomes,
+)
+from tests.support.recorded_lines import (
+    Line,
+    labels_of,
+    record_deliveries,
+    record_effects,
+    record_library,
+    record_windows,
+)
+from videovector_bridge.automate.actions import ACTIONS
+from videovector_bridge.backends import BackendSettings
+from videovector_bridge.errors import Owner
+from videovector_bridge.ingest.outcome import Outcome
+
+Counts = Mapping[str, Mapping[str, str]]
+"""The labels under which each metric counts an entry, by the metric's key."""
+
+# Lines of Cloud Run and of gunicorn: https://cloud.google.com/run/docs/troubleshooting
+DEATHS = (
+    "Memory limit of 512 MiB exceeded with 524 MiB used. Consider increasing the memory limit.",
+    "Uncaught signal: 6, pid=14, tid=14, fault_addr=0.",
+    "Container terminated on signal 9.",
+    "Container called exit(1).",
+    "[2026-11-27 03:06:58 +0000] [1] [ERROR] Worker (pid:4) was sent SIGKILL!",
+)
+HARMLESS = (
+    "Starting new instance. Reason: AUTOSCALING - Instance started due to traffic.",
+    'Default STARTUP TCP probe succeeded after 1 attempt for container "worker" on port 8080.',
+    "Container called exit(0).",
+    "Container terminated on signal 15.",
+    "The request was aborted because there was no available instance.",
+)
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Line]]:
+    """The lines of every outcome."""
+    folder = tmp_path_factory.mktemp("lines")
+    settings = BackendSettings("embedded", "", str(folder / "bridge"), "")
+    config = StandInConfig(videos=1, playground_videos=0)
+    with pytest.MonkeyPatch.context() as monkeypatch, StandIn(config) as standin:
+        deploy = next(deploying(standin, settings, monkeypatch, folder))
+        yield [
+            *record_windows(folder),
+            *record_deliveries(settings, folder),
+            *record_effects(deploy),
+            *record_library(),
+        ]
+
+
+def service_of(line: Line) -> str:
+    """Return the function that wrote a line."""
+    word = line["event"].partition(".")[0]
+    services = {"drain": "drain", "webhook": "receive-webhook"}
+    return services.get(word, "upsert-markers")
+
+
+def expected_counts(line: Line) -> Counts:
+    """Return what should count a line."""
+    name = line["event"].partition(".")[2]
+    counts: dict[str, Mapping[str, str]] = {}
+    if line["event"] == "drain.window_closed":
+        counts["windows"] = labels_of(line, "outcome", "stop_reason", "stream")
+        if line["lag_seconds"] is not None:
+            counts["cursor_age"] = labels_of(line, "stream")
+    if line["event"].startswith("webhook."):
+        counts["deliveries"] = labels_of(line, "event", "status")
+    if name == "rejected":
+        counts["rejected"] = labels_of(line, "action", "code", "reason")
+    if name in ("settings_wrong", "crashed"):
+        counts["faults"] = labels_of(line, "event")
+    return counts
+
+
+def test_each_line_is_counted_by_the_right_metrics(
+    monitoring: Monitoring, lines: list[Line]
+) -> None:
+    """With the labels that alerts and charts use, and by no other metric."""
+    for line in lines:
+        assert monitoring.count(line_entry(line, service_of(line))) == expected_counts(line), line
+
+
+def test_every_outcome_in_the_code_is_recorded(lines: list[Line]) -> None:
+    """A new stop reason, status, reason or event needs a line here, and perhaps a metric."""
+    windows = [line for line in lines if line["event"] == "drain.window_closed"]
+    deliveries = [line for line in lines if line["event"].startswith("webhook.")]
+    events = {line["event"] for line in lines}
+    # Lines with the name of an action or an outcome are recorded for each; one of a refused effect
+    # is not written.
+    computed = {event for event in find_events() if "*" in event}
+
+    assert {line["stop_reason"] for line in windows} == find_stop_reasons()
+    assert {line["outcome"] for line in windows} == set(get_args(Outcome))
+    assert {
+        (line["status"], line["event"].removeprefix("webhook."))
+        for line in deliveries
+        if line["event"] != "webhook.refused"
+    } == find_webhook_outcomes()
+    assert {
+        (line["status"], line["code"]) for line in deliveries if line["event"] == "webhook.refused"
+    } == {(status, code) for status, code in find_refusals() if status != 503}
+    assert find_events() - computed <= events
+    assert computed == {
+        "*.*",
+        "*.crashed",
+        "*.rejected",
+        "*.retry",
+        "*.settings_wrong",
+        "webhook.*",
+    }
+    for action in ACTIONS:
+        assert {f"{action}.{name}" for name in ("crashed", "retry", "settings_wrong")} <= events
+    assert {"upsert_marker.done", "upsert_marker.done_before", "upsert_marker.rejected"} <= events
+    assert {line["reason"] for line in lines if "reason" in line} == set(get_args(Owner))
+
+
+@pytest.mark.parametrize("text", DEATHS)
+def test_the_death_of_a_process_is_counted(monitoring: Monitoring, text: str) -> None:
+    """A dead process logs nothing of ours; the platform's line is enough."""
+    assert monitoring.count(text_entry(text, "receive-webhook")) == {"crashes": {}}
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_a_harmless_line_of_the_platform_is_not_counted(monitoring: Monitoring, text: str) -> None:
+    """Starts, ends and refused requests are no crash."""
+    assert monitoring.count(text_entry(text, "receive-webhook")) == {}
+
+
+@pytest.mark.parametrize("status", [200, 403, 503])
+def test_a_call_of_the_scheduler_is_counted_by_stream(second: Monitoring, status: int) -> None:
+    """Whatever the response is, so that a stream whose windows never end is noticed."""
+    counts = second.count(attempt_entry("two-drain-medium", status))
+
+    assert counts == {"attempts": {"stream": "medium"}}
+
+
+def others(line: Line) -> Iterator[Entry]:
+    """Yield a line as another deployment's, other services', or another region's function."""
+    service = service_of(line)
+    yield line_entry(line, f"two-{service}")
+    yield line_entry(line, f"{service}-2")
+    yield line_entry(line, "other")
+    yield line_entry(line, service, "europe-west1")
+    yield {**line_entry(line, service), "resource": {"type": "gce_instance", "labels": {}}}
+
+
+def test_lines_of_another_deployment_are_not_counted(
+    monitoring: Monitoring, second: Monitoring, lines: list[Line]
+) -> None:
+    """Two bridges in a project, one of them without a prefix, do not count each other's lines."""
+    for line in lines:
+        for entry in others(line):
+            assert monitoring.count(entry) == {}, entry
+        service = service_of(line)
+        assert second.count(line_entry(line, service)) == {}
+        assert set(second.count(line_entry(line, f"two-{service}"))) == set(expected_counts(line))
+    for text in DEATHS:
+        assert monitoring.count(text_entry(text, "two-drain")) == {}
+    for job in ("two-drain-default", "drain-other", "drain-default-2"):
+        assert monitoring.count(attempt_entry(job)) == {}
+
+
+def test_metrics_of_two_deployments_have_different_names(
+    monitoring: Monitoring, second: Monitoring
+) -> None:
+    """In PromQL, too, where a hyphen is an underscore."""
+
+    def names(each: Monitoring) -> set[str]:
+        return {metric.name.replace("-", "_") for metric in each.metrics.values()}
+
+    assert len(names(monitoring)) == len(names(second)) == len(monitoring.metrics)
+    assert names(monitoring).isdisjoint(names(second))
