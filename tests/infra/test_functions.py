@@ -7,25 +7,22 @@ from typing import Any
 import pytest
 
 from main import INGEST, subscribers
-from tests.infra.conftest import Runs
+from tests.infra.conftest import Changes
 from tests.support import ROOT
 from videovector_bridge.settings import drain_settings, subscriber_settings
 from videovector_bridge.settings.webhook import webhook_settings
 
 TOPOLOGY = json.loads((ROOT / "infra" / "topology.json").read_text(encoding="utf-8"))
 NAMES = list(TOPOLOGY["functions"])
-PUSHED = [name for name, each in TOPOLOGY["functions"].items() if each["trigger"] == "push"]
 SETTINGS: Mapping[str, Callable[[Mapping[str, str]], object]] = {
     "drain": drain_settings,
     "receive-webhook": webhook_settings,
 }
-# Read by functions-framework and by the C library, not by our settings.
-FRAMEWORK_VARIABLES = {"MALLOC_ARENA_MAX", "THREADS"}
-# In Google Cloud these are files; here they are values.
-SECRETS = {
-    "VIDEO_VECTOR_API_KEY": "made-up",  # pragma: allowlist secret
-    "WEBHOOK_SECRETS": "whsec_made-up",  # pragma: allowlist secret
-}
+# Read by functions-framework, the C library and `make deploy`, not by our settings.
+OTHER_READERS = {"MALLOC_ARENA_MAX", "SOURCE_HASH", "THREADS"}
+# In Google Cloud this is a file; here it is a value.
+API_KEY = {"VIDEO_VECTOR_API_KEY": "made-up"}  # pragma: allowlist secret
+EVERY_PLAN = ("default", "everything", "second_bridge")
 
 Function = Mapping[str, Any]
 """A planned function."""
@@ -45,22 +42,24 @@ class RecordingEnvironment(dict[str, str]):
 
 
 @pytest.fixture(params=["default", "everything"])
-def run(request: pytest.FixtureRequest) -> str:
-    """The runs without and with all options."""
+def plan(request: pytest.FixtureRequest) -> str:
+    """The plans without and with all options, for tests that do not choose others."""
     return str(request.param)
 
 
 @pytest.fixture
-def functions(runs: Runs, run: str) -> Mapping[str, Function]:
-    """The planned functions by name."""
-    return planned(runs, run, "google_cloudfunctions2_function")
+def functions(changes: Changes) -> Mapping[str, Function]:
+    """The planned functions, by their names in the topology."""
+    return planned(changes, "google_cloudfunctions2_function.this")
 
 
-def planned(runs: Runs, run: str, kind: str) -> dict[str, Mapping[str, Any]]:
-    """Planned resources of one type, by name."""
-    changes = runs("grants.tftest.hcl")[run].changes
-    resources = [change["change"]["after"] for change in changes if change["type"] == kind]
-    return {resource["name"]: resource for resource in resources}
+def planned(changes: Changes, address: str) -> dict[str, Mapping[str, Any]]:
+    """The planned instances of a resource, by key."""
+    return {
+        each["index"]: each["change"]["after"]
+        for each in changes
+        if f"{each['type']}.{each['name']}" == address
+    }
 
 
 def service(function: Function) -> Mapping[str, Any]:
@@ -69,113 +68,156 @@ def service(function: Function) -> Mapping[str, Any]:
     return dict(configuration)
 
 
+def environment(function: Function) -> Mapping[str, str]:
+    """The environment variables of its instances."""
+    return dict(service(function)["environment_variables"])
+
+
 def test_entry_points_agree_with_topology_and_code(functions: Mapping[str, Function]) -> None:
     """Each entry point of main.py is deployed once, with its name in the topology."""
-    deployed = {
-        name: function["build_config"][0]["entry_point"] for name, function in functions.items()
-    }
+    deployed = {name: each["build_config"][0]["entry_point"] for name, each in functions.items()}
 
-    assert deployed == {
-        name: function["entry_point"] for name, function in TOPOLOGY["functions"].items()
-    }
+    assert deployed == {name: each["entry_point"] for name, each in TOPOLOGY["functions"].items()}
     assert sorted(deployed.values()) == sorted({*INGEST, *subscribers()})
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("plan", EVERY_PLAN)
 def test_each_variable_that_is_set_is_read(functions: Mapping[str, Function], name: str) -> None:
     """The function that has the variable reads it, so none is misspelt or unused."""
-    environment = service(functions[name])["environment_variables"]
-    values = {key: value for key, value in environment.items() if not key.endswith("_FILE")}
-    environment_reads = RecordingEnvironment(values | SECRETS)
+    variables = environment(functions[name])
+    values = {key: value for key, value in variables.items() if not key.endswith("_FILE")}
+    environment_reads = RecordingEnvironment(values | API_KEY)
 
     SETTINGS.get(name, subscriber_settings)(environment_reads)
 
-    assert set(environment) - FRAMEWORK_VARIABLES <= environment_reads.read
+    assert set(variables) - OTHER_READERS <= environment_reads.read
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_secret_is_mounted_where_it_is_read(
-    functions: Mapping[str, Function], name: str
-) -> None:
-    """It is a file with the latest version, never a variable: a rotation needs no deployment."""
-    settings = service(functions[name])
-    environment = settings["environment_variables"]
+def test_each_function_knows_its_source(functions: Mapping[str, Function]) -> None:
+    """`make deploy` compares it with what it should run, and repairs a failed update."""
+    assert {environment(each)["SOURCE_HASH"] for each in functions.values()} == {"0123abcd"}
+
+
+def test_the_api_key_is_a_file_with_the_latest_version(functions: Mapping[str, Function]) -> None:
+    """Only functions that call VideoVector have it; a rotation needs no deployment."""
     mounted = {
-        f"{volume['mount_path']}/{version['path']}": version["version"]
-        for volume in settings["secret_volumes"]
-        for version in volume["versions"]
+        name: {
+            f"{volume['mount_path']}/{version['path']}": version["version"]
+            for volume in service(each)["secret_volumes"]
+            for version in volume["versions"]
+        }
+        for name, each in functions.items()
     }
-    variables = {f"{secret}_FILE" for secret in TOPOLOGY["functions"][name]["secrets"]}
 
-    assert mounted == {environment[variable]: "latest" for variable in variables}
-    assert {key for key in environment if key.endswith("_FILE")} == variables
-    assert not set(environment) & set(SECRETS)
-    assert settings["secret_environment_variables"] == []
+    assert mounted == {
+        name: {environment(functions[name])["VIDEO_VECTOR_API_KEY_FILE"]: "latest"}
+        if "VIDEO_VECTOR_API_KEY" in each["secrets"]
+        else {}
+        for name, each in TOPOLOGY["functions"].items()
+    }
+    assert "VIDEO_VECTOR_API_KEY_FILE" not in environment(functions["receive-webhook"])
 
 
-def test_only_the_webhooks_function_is_public(
-    functions: Mapping[str, Function],
-) -> None:
+def test_the_receiver_reads_its_secrets_by_name(functions: Mapping[str, Function]) -> None:
+    """It is deployed before the secret has a version, so the secret cannot be mounted."""
+    named = {
+        name: environment(each)["WEBHOOK_SECRETS_NAME"]
+        for name, each in functions.items()
+        if "WEBHOOK_SECRETS_NAME" in environment(each)
+    }
+
+    assert named == {"receive-webhook": "projects/test-project/secrets/videovector-webhook-secrets"}
+
+
+@pytest.mark.parametrize("plan", EVERY_PLAN)
+def test_no_plan_has_the_data_of_a_secret(changes: Changes) -> None:
+    """No environment variable, no version of a secret: Terraform's state has no secret."""
+    functions = planned(changes, "google_cloudfunctions2_function.this").values()
+
+    assert "google_secret_manager_secret_version" not in {each["type"] for each in changes}
+    assert "secret_data" not in json.dumps(changes)
+    assert all(service(each)["secret_environment_variables"] == [] for each in functions)
+    assert not {"VIDEO_VECTOR_API_KEY", "WEBHOOK_SECRETS"} & {
+        variable for each in functions for variable in environment(each)
+    }
+
+
+def test_only_the_webhooks_function_is_public(functions: Mapping[str, Function]) -> None:
     """All others accept requests only from Google Cloud."""
     ingress = {name: service(each)["ingress_settings"] for name, each in functions.items()}
 
     assert ingress == dict.fromkeys(NAMES, "ALLOW_INTERNAL_ONLY") | {"receive-webhook": "ALLOW_ALL"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_function_has_a_service_account_of_its_own(
-    functions: Mapping[str, Function], name: str
-) -> None:
+def test_each_function_has_a_service_account_of_its_own(functions: Mapping[str, Function]) -> None:
     """Another account builds the functions."""
-    account = f"fn-{name}@test-project.iam.gserviceaccount.com"
-    builder = "projects/test-project/serviceAccounts/function-build@"
+    domain = "test-project.iam.gserviceaccount.com"
+    accounts = {name: service(each)["service_account_email"] for name, each in functions.items()}
+    builders = {each["build_config"][0]["service_account"] for each in functions.values()}
 
-    assert service(functions[name])["service_account_email"] == account
-    assert functions[name]["build_config"][0]["service_account"].startswith(builder)
+    assert accounts == {name: f"fn-{name}@{domain}" for name in NAMES}
+    assert builders == {f"projects/test-project/serviceAccounts/function-build@{domain}"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("plan", ["default"])
 def test_each_function_has_the_resources_of_the_topology(
-    functions: Mapping[str, Function], name: str
+    functions: Mapping[str, Function],
 ) -> None:
-    """Concurrency above 1 needs a whole CPU, and a thread for each request."""
-    resources = TOPOLOGY["functions"][name]["resources"]
-    settings = service(functions[name])
+    """What the variable `functions` does not set."""
+    planned_resources = {
+        name: {
+            "cpu": service(each)["available_cpu"],
+            "memory": service(each)["available_memory"],
+            "concurrency": service(each)["max_instance_request_concurrency"],
+            "max_instances": service(each)["max_instance_count"],
+            "timeout_seconds": service(each)["timeout_seconds"],
+        }
+        for name, each in functions.items()
+    }
 
-    assert settings["available_cpu"] == resources["cpu"]
-    assert settings["available_memory"] == resources["memory"]
-    assert settings["max_instance_request_concurrency"] == resources["concurrency"]
-    assert settings["max_instance_count"] == resources["max_instances"]
-    assert settings["timeout_seconds"] == resources["timeout_seconds"]
-    assert resources["concurrency"] == 1 or float(resources["cpu"]) >= 1
-    threads = int(settings["environment_variables"].get("THREADS", "4"))
-    assert threads >= resources["concurrency"]
+    assert planned_resources == {
+        name: each["resources"] for name, each in TOPOLOGY["functions"].items()
+    }
 
 
-@pytest.mark.parametrize("name", PUSHED)
+@pytest.mark.parametrize("plan", EVERY_PLAN)
+def test_each_concurrent_request_has_a_thread_and_cpu(functions: Mapping[str, Function]) -> None:
+    """functions-framework has 4 threads; Cloud Run refuses concurrency on less than one CPU."""
+    for each in functions.values():
+        concurrency = service(each)["max_instance_request_concurrency"]
+
+        assert int(environment(each).get("THREADS", "4")) >= concurrency
+        assert concurrency == 1 or float(service(each)["available_cpu"]) >= 1
+
+
+@pytest.mark.parametrize("plan", EVERY_PLAN)
 def test_a_function_ends_before_its_message_is_redelivered(
-    runs: Runs, run: str, functions: Mapping[str, Function], name: str
+    changes: Changes, functions: Mapping[str, Function]
 ) -> None:
     """Its timeout is not above the ack deadline."""
-    subscriptions = planned(runs, run, "google_pubsub_subscription")
-    (deadline,) = (
-        each["ack_deadline_seconds"]
-        for subscription, each in subscriptions.items()
-        if subscription.startswith(f"{name}-")
-    )
+    deadlines = {
+        key.rpartition("-")[0]: each["ack_deadline_seconds"]
+        for key, each in planned(changes, "google_pubsub_subscription.push").items()
+    }
 
-    assert service(functions[name])["timeout_seconds"] <= deadline
+    assert set(deadlines) == {
+        name for name, each in TOPOLOGY["functions"].items() if each["trigger"] == "push"
+    }
+    for name, deadline in deadlines.items():
+        assert service(functions[name])["timeout_seconds"] <= deadline
 
 
+@pytest.mark.parametrize("plan", EVERY_PLAN)
 def test_timeouts_fit_the_longest_window(
-    runs: Runs, run: str, functions: Mapping[str, Function]
+    changes: Changes, functions: Mapping[str, Function]
 ) -> None:
     """A window fits into the function's timeout, and that into the scheduler's deadline."""
     timeout = service(functions["drain"])["timeout_seconds"]
-    streams = json.loads(service(functions["drain"])["environment_variables"]["STREAMS"])
-    jobs = planned(runs, run, "google_cloud_scheduler_job")
+    streams = json.loads(environment(functions["drain"])["STREAMS"])
+    jobs = planned(changes, "google_cloud_scheduler_job.drain")
 
     assert max(each["window_seconds"] for each in streams.values()) + 30 <= timeout
-    assert set(jobs) == {f"drain-{stream}" for stream in streams}
+    assert set(jobs) == set(streams)
     for job in jobs.values():
         assert timeout < int(job["attempt_deadline"].removesuffix("s")) <= 1800

@@ -1,12 +1,10 @@
 """Least privilege: the exact set of grants."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
-from tests.infra.conftest import Runs
+from tests.infra.conftest import Changes
 
 # Attributes with the resource of a grant, in the order in which they are tried.
 RESOURCE_ATTRIBUTES = (
@@ -105,31 +103,47 @@ ENCRYPTORS = {
 } | {"bq-123456789012@bigquery-encryption"}
 
 
-def test_by_default(runs: Runs) -> None:
+@pytest.mark.parametrize("plan", ["default"])
+def test_by_default(changes: Changes) -> None:
     """Each account has exactly its grants, on single resources."""
-    granted = grants(runs("grants.tftest.hcl")["default"].changes)
-
-    assert granted == FUNCTIONS | OTHERS | {PUBSUB: DEAD_LETTERS}
+    assert grants(changes) == FUNCTIONS | OTHERS | {PUBSUB: DEAD_LETTERS}
 
 
-def test_with_every_option(runs: Runs) -> None:
+@pytest.mark.parametrize("plan", ["everything"])
+def test_with_every_option(changes: Changes) -> None:
     """Pub/Sub may also write copies, and service agents may use the key."""
-    granted = grants(runs("grants.tftest.hcl")["everything"].changes)
     agents = {agent: {ENCRYPTS} for agent in ENCRYPTORS}
 
-    assert granted == FUNCTIONS | OTHERS | agents | {PUBSUB: DEAD_LETTERS | COPIES | {ENCRYPTS}}
+    assert grants(changes) == (
+        FUNCTIONS | OTHERS | agents | {PUBSUB: DEAD_LETTERS | COPIES | {ENCRYPTS}}
+    )
 
 
-@pytest.mark.parametrize("run", ["default", "everything"])
-def test_no_service_account_has_a_key(runs: Runs, run: str) -> None:
+@pytest.mark.parametrize("plan", ["second_bridge"])
+def test_behind_a_load_balancer(changes: Changes) -> None:
+    """Nobody but Google Cloud may call a function, and no grant is on a resource without prefix."""
+    granted = grants(changes)
+    project_wide = {grant for each in granted.values() for grant in each if " if " in grant}
+
+    assert "allUsers" not in granted
+    assert {
+        grant
+        for each in granted.values()
+        for grant in each - project_wide
+        if "two-" not in grant and not grant.startswith(("logging.", "iam.", "secretmanager."))
+    } == set()
+
+
+@pytest.mark.parametrize("plan", ["default", "everything"])
+def test_no_service_account_has_a_key(changes: Changes) -> None:
     """Nor does a policy or binding replace grants of others."""
-    types = {each["type"] for each in runs("grants.tftest.hcl")[run].changes}
+    types = {each["type"] for each in changes}
 
     assert "google_service_account_key" not in types
     assert not [name for name in types if name.endswith(("_iam_policy", "_iam_binding"))]
 
 
-def grants(changes: list[Mapping[str, Any]]) -> dict[str, set[str]]:
+def grants(changes: Changes) -> dict[str, set[str]]:
     """Member -> roles and resources of every planned grant."""
     granted: dict[str, set[str]] = {}
     for change in changes:

@@ -1,25 +1,19 @@
 """Terraform's Firestore configuration fits the documents that the code writes."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
-from tests.infra.conftest import Runs
+from tests.infra.conftest import Changes
 from videovector_bridge.automate.effects.store import COLLECTION
 from videovector_bridge.backends.document_limits import END_FIELD
 
 
-@pytest.fixture(params=["default", "everything"])
-def fields(runs: Runs, request: pytest.FixtureRequest) -> list[Mapping[str, Any]]:
-    """The configured fields, planned without and with all options."""
-    changes = runs("grants.tftest.hcl")[request.param].changes
-    kind = "google_firestore_field"
-    return [each["change"]["after"] for each in changes if each["type"] == kind]
-
-
-def test_effect_records_have_a_ttl_and_no_indexes(fields: list[Mapping[str, Any]]) -> None:
+@pytest.mark.parametrize("plan", ["default", "everything"])
+def test_effect_records_have_a_ttl_and_no_indexes(changes: Changes) -> None:
     """No field has an index, and the field with the end time has a TTL."""
+    fields = [
+        each["change"]["after"] for each in changes if each["type"] == "google_firestore_field"
+    ]
+
     assert {each["collection"] for each in fields} == {COLLECTION}
     assert {each["field"]: bool(each["ttl_config"]) for each in fields} == {
         "*": False,

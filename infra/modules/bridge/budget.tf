@@ -1,5 +1,10 @@
 # Monthly budget alert; off by default.
 
+locals {
+  # Rounded: 33.33 is not exact in binary, so its fraction is below 0.33.
+  _cents = var.budget == null ? 0 : floor(var.budget.amount * 100 + 0.5)
+}
+
 resource "google_billing_budget" "this" {
   count = var.budget == null ? 0 : 1
 
@@ -13,8 +18,8 @@ resource "google_billing_budget" "this" {
   amount {
     specified_amount {
       currency_code = var.budget.currency
-      units         = tostring(floor(var.budget.amount))
-      nanos         = var.budget.amount == floor(var.budget.amount) ? null : floor((var.budget.amount - floor(var.budget.amount)) * 1000000000)
+      units         = tostring(floor(local._cents / 100))
+      nanos         = local._cents % 100 == 0 ? null : local._cents % 100 * 10000000
     }
   }
 

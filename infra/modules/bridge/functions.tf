@@ -84,6 +84,7 @@ resource "google_service_account" "function" {
 }
 
 resource "google_cloudfunctions2_function" "this" {
+  #checkov:skip=CKV_GCP_124:Only the receiver of webhooks can be public, and it verifies signatures
   for_each = local.functions
 
   project      = var.project_id

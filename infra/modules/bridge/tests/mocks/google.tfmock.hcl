@@ -1,32 +1,29 @@
-# Grants: each mocked account has a name of its own, so that tests/infra can check each grant.
+# What Google would answer. Each service account has an email of its own, so that tests/infra can check
+# each grant. A function that is added to the topology needs its account here.
 
-mock_provider "google" {
-  override_during = plan
-
-  mock_data "google_project" {
-    defaults = {
-      number = "123456789012"
-    }
+mock_data "google_project" {
+  defaults = {
+    number = "123456789012"
   }
+}
 
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = {
-      url = "https://function.example"
+mock_resource "google_cloudfunctions2_function" {
+  defaults = {
+    service_config = {
+      uri = "https://function.example"
     }
   }
 }
 
-mock_provider "archive" {
-  override_during = plan
-}
-
-variables {
-  project_id = "test-project"
+mock_resource "google_monitoring_notification_channel" {
+  defaults = {
+    name = "projects/test-project/notificationChannels/2"
+  }
 }
 
 override_resource {
   override_during = plan
-  target          = module.function["drain"].google_service_account.this
+  target          = google_service_account.function["drain"]
   values = {
     email  = "fn-drain@test-project.iam.gserviceaccount.com"
     id     = "projects/test-project/serviceAccounts/fn-drain@test-project.iam.gserviceaccount.com"
@@ -37,7 +34,7 @@ override_resource {
 
 override_resource {
   override_during = plan
-  target          = module.function["receive-webhook"].google_service_account.this
+  target          = google_service_account.function["receive-webhook"]
   values = {
     email  = "fn-receive-webhook@test-project.iam.gserviceaccount.com"
     id     = "projects/test-project/serviceAccounts/fn-receive-webhook@test-project.iam.gserviceaccount.com"
@@ -48,7 +45,7 @@ override_resource {
 
 override_resource {
   override_during = plan
-  target          = module.function["upsert-markers"].google_service_account.this
+  target          = google_service_account.function["upsert-markers"]
   values = {
     email  = "fn-upsert-markers@test-project.iam.gserviceaccount.com"
     id     = "projects/test-project/serviceAccounts/fn-upsert-markers@test-project.iam.gserviceaccount.com"
@@ -59,7 +56,7 @@ override_resource {
 
 override_resource {
   override_during = plan
-  target          = module.function["delete-markers"].google_service_account.this
+  target          = google_service_account.function["delete-markers"]
   values = {
     email  = "fn-delete-markers@test-project.iam.gserviceaccount.com"
     id     = "projects/test-project/serviceAccounts/fn-delete-markers@test-project.iam.gserviceaccount.com"
@@ -70,7 +67,7 @@ override_resource {
 
 override_resource {
   override_during = plan
-  target          = module.function["issue-signed-urls"].google_service_account.this
+  target          = google_service_account.function["issue-signed-urls"]
   values = {
     email  = "fn-issue-signed-urls@test-project.iam.gserviceaccount.com"
     id     = "projects/test-project/serviceAccounts/fn-issue-signed-urls@test-project.iam.gserviceaccount.com"
@@ -81,7 +78,7 @@ override_resource {
 
 override_resource {
   override_during = plan
-  target          = module.function["store-previews"].google_service_account.this
+  target          = google_service_account.function["store-previews"]
   values = {
     email  = "fn-store-previews@test-project.iam.gserviceaccount.com"
     id     = "projects/test-project/serviceAccounts/fn-store-previews@test-project.iam.gserviceaccount.com"
@@ -92,7 +89,7 @@ override_resource {
 
 override_resource {
   override_during = plan
-  target          = module.function["snapshot-media"].google_service_account.this
+  target          = google_service_account.function["snapshot-media"]
   values = {
     email  = "fn-snapshot-media@test-project.iam.gserviceaccount.com"
     id     = "projects/test-project/serviceAccounts/fn-snapshot-media@test-project.iam.gserviceaccount.com"
@@ -103,7 +100,7 @@ override_resource {
 
 override_resource {
   override_during = plan
-  target          = module.function["run-searches"].google_service_account.this
+  target          = google_service_account.function["run-searches"]
   values = {
     email  = "fn-run-searches@test-project.iam.gserviceaccount.com"
     id     = "projects/test-project/serviceAccounts/fn-run-searches@test-project.iam.gserviceaccount.com"
@@ -142,22 +139,5 @@ override_resource {
     id     = "projects/test-project/serviceAccounts/drain-scheduler@test-project.iam.gserviceaccount.com"
     member = "serviceAccount:drain-scheduler@test-project.iam.gserviceaccount.com"
     name   = "projects/test-project/serviceAccounts/drain-scheduler@test-project.iam.gserviceaccount.com"
-  }
-}
-
-run "default" {
-  command = plan
-}
-
-run "everything" {
-  command = plan
-
-  variables {
-    archive               = {}
-    bigquery              = {}
-    budget                = { billing_account = "01ABCD-23EF45-67AB89", amount = 50 }
-    kms_key               = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
-    notification_channels = ["projects/test-project/notificationChannels/1"]
-    previews              = { retention_days = 30 }
   }
 }
