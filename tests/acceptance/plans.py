@@ -2,12 +2,14 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 Json = Mapping[str, Any]
 
+_LONGEST_ERROR = 600
 DELETING = frozenset({"delete", "replace"})
 # What holds data: cursors, events, undelivered messages, secrets. The bucket of the functions'
 # source holds none.
@@ -147,9 +149,10 @@ def _changed_outputs(messages: Iterable[Json]) -> set[str]:
 
 def _describe_error(error: Json) -> str:
     where = f"{error['address']}: " if error.get("address") else ""
-    # One line: providers indent and repeat.
-    detail = " ".join(error.get("detail", "").split())
-    return f"{where}{error['summary']}" + (f". {detail}" if detail else "")
+    detail = error.get("detail", "")
+    text = where + error["summary"] + (f". {detail}" if detail else "")
+    # One line: providers indent, and quote whole responses.
+    return textwrap.shorten(text, _LONGEST_ERROR, placeholder=" ...")
 
 
 def _changed_attributes(change: Json) -> list[str]:
