@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +49,16 @@ class WrongSettings:
 Settings = UseFake | UseGoogle | LeaveOut | WrongSettings
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
+FindTool = Callable[[str], str | None]
+"""Returns the path of a program, or None if it is not installed."""
+
+
+def read_settings(
+    environment: Mapping[str, str], *, find_tool: FindTool = shutil.which
+) -> Settings:
     """Read PROJECT, REGION and BILLING_ACCOUNT, or FAKEGCP and REAL_TF_MIRROR."""
     if project := environment.get("PROJECT", ""):
-        return _read_google(project, environment)
+        return _read_google(project, environment, find_tool)
     folder, mirror = environment.get("FAKEGCP", ""), environment.get("REAL_TF_MIRROR", "")
     if not folder and not mirror:
         return LeaveOut("REAL_TF_MIRROR and FAKEGCP are not set")
@@ -67,24 +73,26 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         problems.append(
             f"REAL_TF_MIRROR must be a folder with providers, and {mirror} has no hashicorp/google"
         )
-    problems += _find_missing_tools("terraform")
+    problems += _find_missing_tools(find_tool, "terraform")
     if problems:
         return WrongSettings(tuple(problems))
     return UseFake(Path(folder).resolve(), Path(mirror).resolve())
 
 
-def _read_google(project: str, environment: Mapping[str, str]) -> UseGoogle | WrongSettings:
+def _read_google(
+    project: str, environment: Mapping[str, str], find_tool: FindTool
+) -> UseGoogle | WrongSettings:
     region = environment.get("REGION") or "us-central1"
     problems = []
     if not _PROJECT.fullmatch(project):
         problems.append(f"PROJECT must be a project's id, not {project!r}")
     if not _REGION.fullmatch(region):
         problems.append(f"REGION must be a region such as us-central1, not {region!r}")
-    problems += _find_missing_tools("terraform", "gcloud")
+    problems += _find_missing_tools(find_tool, "terraform", "gcloud")
     if problems:
         return WrongSettings(tuple(problems))
     return UseGoogle(project, region, environment.get("BILLING_ACCOUNT", ""))
 
 
-def _find_missing_tools(*names: str) -> list[str]:
-    return [f"{name} is not installed" for name in names if shutil.which(name) is None]
+def _find_missing_tools(find_tool: FindTool, *names: str) -> list[str]:
+    return [f"{name} is not installed" for name in names if find_tool(name) is None]
