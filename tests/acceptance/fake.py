@@ -34,8 +34,7 @@ _FOREIGN = ("GOOGLE_", "TF_", "GCLOUD_", "CLOUDSDK_")
 class FakeCloud:
     """One fake project on a port of its own. `options` are fields of `fakegcp.Options`."""
 
-    def __init__(self, folder: Path, mirror: Path, options: Mapping[str, Any]) -> None:
-        module = _load(folder)
+    def __init__(self, module: ModuleType, mirror: Path, options: Mapping[str, Any]) -> None:
         self._call_type = module.Call
         self._fake = module.Fake(module.Options(project=PROJECT, **options))
         # The server asks `handle`: ours corrects what this fake does not model yet.
@@ -197,11 +196,9 @@ def _environment(function: Mapping[str, Any]) -> Mapping[str, str]:
     return variables
 
 
-def _load(folder: Path) -> ModuleType:
-    """Import `fakegcp.py` from its folder, once."""
+def load_fake(folder: Path) -> ModuleType:
+    """Import `fakegcp.py` from its folder. Only one thread may call it."""
     name = "fakegcp"
-    if name in sys.modules:
-        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, folder / "fakegcp.py")
     assert spec is not None
     assert spec.loader is not None

@@ -2,16 +2,17 @@
 
 import secrets
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from tests.acceptance.bridge import Bridge, C, check
 from tests.acceptance.cloud import Cloud
 from tests.acceptance.course import Course, Outcome, Result, measure, run_course
 from tests.acceptance.courses import IN_EVERY_CLOUD, IN_THE_FAKE_CLOUD, UPGRADE
-from tests.acceptance.fake import FakeCloud
+from tests.acceptance.fake import FakeCloud, load_fake
 from tests.acceptance.google import GoogleCloud
 from tests.acceptance.history import NoRevision, Revision, extract
 from tests.acceptance.processes import Processes
@@ -47,6 +48,8 @@ class Run:
         pool = ThreadPoolExecutor(self._assignment.jobs)
         futures: list[Future[list[Result]]] = [pool.submit(job) for job in self._list_jobs()]
         try:
+            # An exception is a bug of this program: it ends the other courses too.
+            wait(futures, return_when=FIRST_EXCEPTION)
             return [result for future in futures for result in future.result()]
         except KeyboardInterrupt:
             self._processes.stop()
@@ -54,6 +57,7 @@ class Run:
             wait(futures)
             raise
         finally:
+            # Nothing runs any more, unless there is an exception.
             self._processes.kill()
             pool.shutdown(cancel_futures=True)
 
@@ -83,16 +87,17 @@ class Run:
             return [partial(self._drive_google, course, settings) for course in everywhere]
         # A course for every cloud runs in the fake cloud too.
         chosen: list[Course[FakeCloud]] = [*everywhere, *fake_only]
-        return [partial(self._drive_fake, course, settings) for course in chosen]
+        module = load_fake(settings.folder)
+        return [partial(self._drive_fake, course, module, settings.mirror) for course in chosen]
 
     def _select(self, courses: tuple[Course[C], ...]) -> list[Course[C]]:
         selected = (course.select(self._assignment.names) for course in courses)
         return [course for course in selected if course is not None]
 
-    def _drive_fake(self, course: Course[FakeCloud], settings: UseFake) -> list[Result]:
-        return self._drive(
-            course, lambda: FakeCloud(settings.folder, settings.mirror, course.fake_options)
-        )
+    def _drive_fake(
+        self, course: Course[FakeCloud], module: ModuleType, mirror: Path
+    ) -> list[Result]:
+        return self._drive(course, lambda: FakeCloud(module, mirror, course.fake_options))
 
     def _drive_google(self, course: Course[Cloud], settings: UseGoogle) -> list[Result]:
         # A deleted database keeps its name for minutes, so each run has names of its own.
