@@ -49,7 +49,9 @@ class Run:
         futures: list[Future[list[Result]]] = [pool.submit(job) for job in self._list_jobs()]
         try:
             # An exception is a bug of this program: it ends the other courses too.
-            wait(futures, return_when=FIRST_EXCEPTION)
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
             return [result for future in futures for result in future.result()]
         except KeyboardInterrupt:
             self._processes.stop()
