@@ -42,6 +42,9 @@ UPGRADE: Final[Course[Cloud]] = Course(
     ),
 )
 
+# The provider itself waits seven seconds after each grant, so a shorter delay would test nothing.
+_GRANT_WAIT_SECONDS = 16
+
 STRICT: Final[Course[FakeCloud]] = Course(
     "strict",
     "An organization with a key, without public access, where grants take time.",
@@ -55,9 +58,13 @@ STRICT: Final[Course[FakeCloud]] = Course(
         **deploying.EVERYTHING,
         "kms_key": KEY,
         "webhook": {"access": "none"},
-        "grant_wait_seconds": 4,
+        "grant_wait_seconds": _GRANT_WAIT_SECONDS,
     },
-    fake_options={"forbid_public": True, "grant_lag": 3.5, "lazy_agents": True},
+    fake_options={
+        "forbid_public": True,
+        "grant_lag": _GRANT_WAIT_SECONDS - 1.0,
+        "lazy_agents": True,
+    },
 )
 
 NEIGHBOURS: Final[Course[FakeCloud]] = Course(
