@@ -36,7 +36,9 @@ from tests.support import ROOT
 
 _BUILD = ROOT / "build"
 _COURSES = (*IN_EVERY_CLOUD, *IN_THE_FAKE_CLOUD)
-_NAMES = frozenset().union(*(course.names(step) for course in _COURSES for step in course.steps))
+_NAMES = frozenset().union(
+    *(course.list_names(step) for course in _COURSES for step in course.steps)
+)
 
 
 def main() -> int:

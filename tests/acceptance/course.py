@@ -66,7 +66,7 @@ class Course(Generic[C_contra]):
     variables: Variables = field(default_factory=dict)
     fake_options: Mapping[str, Any] = field(default_factory=dict)
 
-    def names(self, step: "Step[C_contra]") -> frozenset[str]:
+    def list_names(self, step: "Step[C_contra]") -> frozenset[str]:
         """Return the names that select a step: its own, with the course's, and the course's."""
         return frozenset({step.name, f"{self.name}/{step.name}", self.name})
 
@@ -77,7 +77,7 @@ class Course(Generic[C_contra]):
         """
         if not chosen:
             return self
-        indexes = [index for index, step in enumerate(self.steps) if chosen & self.names(step)]
+        indexes = [index for index, step in enumerate(self.steps) if chosen & self.list_names(step)]
         if not indexes:
             return None
         steps = [

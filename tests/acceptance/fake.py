@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.acceptance.cloud import CloudError, Function, Variables
-from tests.acceptance.fake_routes import answer_correctly
+from tests.acceptance.fake_routes import respond
 
 PROJECT = "fake-project"
 REGION = "us-central1"
@@ -188,7 +188,7 @@ class FakeCloud:
         self.request("POST", "secretmanager", path)
 
     def _handle(self, call: Any) -> Any:
-        return answer_correctly(self._fake, call, self._original)
+        return respond(self._fake, call, self._original)
 
 
 def _environment(function: Mapping[str, Any]) -> Mapping[str, str]:

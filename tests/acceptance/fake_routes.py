@@ -1,4 +1,4 @@
-"""Requests that the fake Google Cloud does not model, or answers wrongly."""
+"""Requests that the fake Google Cloud does not model, or fails on."""
 
 import itertools
 import re
@@ -11,8 +11,8 @@ _CHANNEL = re.compile(r"v3/(projects/[^/]+/notificationChannels/[^/]+)")
 _numbers = itertools.count(5_000)
 
 
-def answer_correctly(fake: Any, call: Any, original: Callable[[Any], Any]) -> Any:
-    """Answer a request: here if the fake cannot, else by its own handler."""
+def respond(fake: Any, call: Any, original: Callable[[Any], Any]) -> Any:
+    """Respond to a request: here if the fake cannot, else by its own handler."""
     if call.service == "monitoring" and call.method != "GET":
         if match := _CHANNELS.fullmatch(call.path):
             return _create_channel(fake, match[1], call.body)

@@ -37,7 +37,7 @@ class Workspace:
         self.folder, self._cloud, self._processes = folder, cloud, processes
         self._logs = folder / "logs"
         self._logs.mkdir(parents=True)
-        self.take_sources(sources)
+        self.copy_sources(sources)
 
     @property
     def topology(self) -> Path:
@@ -54,7 +54,7 @@ class Workspace:
         """Terraform's state."""
         return self.folder / "terraform.tfstate"
 
-    def take_sources(self, sources: Path) -> None:
+    def copy_sources(self, sources: Path) -> None:
         """Copy `infra/` and `functions/` in place of those that are there, and keep the state."""
         for part in _PARTS:
             shutil.rmtree(self.folder / part, ignore_errors=True)

@@ -15,7 +15,7 @@ def deploy_older(bridge: Bridge[Cloud]) -> str:
 
 def plan_upgrade(bridge: Bridge[Cloud]) -> str:
     """The plan of the upgrade deletes no data, and replaces no function and no subscription."""
-    bridge.workspace.take_sources(ROOT)
+    bridge.workspace.copy_sources(ROOT)
     report = bridge.workspace.plan(bridge.variables)
     check(report.errors)
     check(
