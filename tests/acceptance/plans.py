@@ -85,11 +85,11 @@ def find_losses(changes: Iterable[Change]) -> list[str]:
     return [
         f"{change.address} holds data, and the plan would {change.action} it"
         for change in changes
-        if change.action in DELETING and holds_data(change.address, change.type)
+        if change.action in DELETING and _holds_data(change.address, change.type)
     ]
 
 
-def holds_data(address: str, resource_type: str) -> bool:
+def _holds_data(address: str, resource_type: str) -> bool:
     """Return whether deleting the resource deletes data that nothing can create again."""
     if resource_type == "google_pubsub_subscription":
         return _PULL_SUBSCRIPTION.fullmatch(address) is not None

@@ -50,7 +50,7 @@ class Workspace:
         return self.folder / "functions"
 
     @property
-    def state(self) -> Path:
+    def state_file(self) -> Path:
         """Terraform's state."""
         return self.folder / "terraform.tfstate"
 
@@ -76,9 +76,11 @@ class Workspace:
         """Run `terraform apply`."""
         return self._run("apply", variables, "-auto-approve")
 
-    def destroy(self, variables: Variables) -> Report:
-        """Run `terraform destroy`."""
-        return self._run("destroy", variables, "-auto-approve")
+    def destroy(self, variables: Variables, targets: Sequence[str] = ()) -> Report:
+        """Run `terraform destroy`, of the targets and what depends on them; without any, of all."""
+        return self._run(
+            "destroy", variables, "-auto-approve", *(f"-target={target}" for target in targets)
+        )
 
     def plan(self, variables: Variables) -> Report:
         """Run `terraform plan`; the code is 0 if it is empty, and 2 if it has changes."""
@@ -91,10 +93,22 @@ class Workspace:
             raise CloudError(f"terraform show failed: {shown.errors}")
         return describe_plan(json.loads(shown.output))
 
+    def rename(self, source: str, target: str) -> None:
+        """Rename a resource in the state."""
+        done = self._terraform("state", "mv", source, target)
+        if done.code:
+            raise CloudError(f"terraform state mv {source} failed: {done.errors}")
+
+    def read_state_file(self) -> dict[str, Any]:
+        """Return the content of the state's file; it is empty before the first apply."""
+        if not self.state_file.exists():
+            return {}
+        content: dict[str, Any] = json.loads(self.state_file.read_text(encoding="utf-8"))
+        return content
+
     def read_state(self) -> State:
-        """Return the state; it is empty before the first apply."""
-        content = self.state.read_text(encoding="utf-8") if self.state.exists() else "{}"
-        return read_state(json.loads(content))
+        """Return the state."""
+        return read_state(self.read_state_file())
 
     @property
     def destroy_command(self) -> str:

@@ -1,6 +1,7 @@
 """The first apply, options that are turned on and off, and changed filters."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from tests.acceptance.bridge import Bridge, check
@@ -70,7 +71,7 @@ def turn_options_off(bridge: Bridge[Cloud]) -> str:
 def change_filter(bridge: Bridge[Cloud]) -> str:
     """A changed filter makes a new subscription, removes the old one, and touches no function."""
     before = bridge.state.outputs["subscriptions"][_CHANGED]
-    bridge.workspace.edit_topology(_narrow_filter)
+    bridge.workspace.edit_topology(partial(narrow_filter, name=_CHANGED))
     report = bridge.apply()
     check(find_deletions(report.changes, FUNCTION))
     after = bridge.state.outputs["subscriptions"][_CHANGED]
@@ -90,8 +91,9 @@ def check_no_loss(report: Report) -> None:
     check([*find_losses(report.changes), *find_deletions(report.changes, FUNCTION)])
 
 
-def _narrow_filter(topology: dict[str, Any]) -> None:
-    topology["subscriptions"][_CHANGED]["filter"] = (
+def narrow_filter(topology: dict[str, Any], name: str) -> None:
+    """Give a subscription of the topology another filter."""
+    topology["subscriptions"][name]["filter"] = (
         'attributes."ce-type" = "com.vectormethods.prompt_run.failed"'
     )
 

@@ -1,8 +1,10 @@
 """The end of a deployment, with protected data and without."""
 
+from infra.deploy.keep_data import select
+from infra.deploy.resources import list_resources
 from tests.acceptance.bridge import Bridge, check
 from tests.acceptance.cloud import Cloud
-from tests.acceptance.plans import holds_data
+from tests.acceptance.steps.deploying import FUNCTION
 
 _DATABASE = "module.bridge.google_firestore_database.this[0]"
 _CLAIMS = "module.bridge.google_storage_bucket.claims"
@@ -11,18 +13,18 @@ _KEPT = (_DATABASE, _CLAIMS, _TABLE)
 
 
 def destroy_protected(bridge: Bridge[Cloud]) -> str:
-    """A destroy with protection leaves database, table and full buckets, in the state too."""
+    """`make destroy` with protection leaves database, table and buckets, in the state too."""
     bridge.cloud.write_object(bridge.state.outputs["buckets"]["claims"], "claim")
-    report = bridge.workspace.destroy(bridge.variables)
-    failures = [] if report.errors else ["terraform destroy succeeded in spite of the protection"]
-    failures += [
-        f"{address} could not be deleted: {'; '.join(report.errors)}"
-        for address in sorted(report.failed_addresses)
-        if not holds_data(address, _type_of(address))
-    ]
+    selection = select(list_resources(bridge.workspace.read_state_file()))
+    report = bridge.workspace.destroy(bridge.variables, selection.targets)
     left = bridge.state.resources
-    failures += [f"{address} is not in the state" for address in _KEPT if address not in left]
-    check(failures)
+    check(
+        [
+            *report.errors,
+            *(f"{address} is not in the state" for address in _KEPT if address not in left),
+            *(f"{address} is left" for address in left if FUNCTION in address),
+        ]
+    )
     return f"{len(bridge.state.list_cloud_resources())} resources stay"
 
 
@@ -48,7 +50,3 @@ def destroy(bridge: Bridge[Cloud]) -> None:
     check(bridge.workspace.destroy(bridge.variables).errors)
     check([f"{address} is left in the state" for address in bridge.state.list_cloud_resources()])
     check(bridge.cloud.find_remains())
-
-
-def _type_of(address: str) -> str:
-    return address.partition("[")[0].split(".")[-2]
