@@ -10,7 +10,6 @@ from tests.acceptance.plans import find_deletions, find_losses
 from tests.acceptance.steps.deploying import FUNCTION, SUBSCRIPTION, narrow_filter
 from tests.support import ROOT
 
-
 # Its filter is not the one of the older version, as after a change of automations.
 _OWN_FILTER = "delete-markers"
 
