@@ -6,7 +6,7 @@ SCANNER := .venv-scanner
 export PYTHONPATH := functions
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve standin plan deploy destroy test test-infra check bench format readme lock clean
+.PHONY: help run serve standin plan deploy destroy test test-infra acceptance check bench format readme lock clean
 
 help: #! show this list
 	@grep -hE '^[a-z-]+:.*#! ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#! (.*)/\1|\2/' \
@@ -36,6 +36,9 @@ test: $(VENV)/dev.done #! run every test, on every supported Python that is inst
 
 test-infra: $(VENV)/dev.done $(SCANNER)/done #! test the Terraform files: format, validity, plans over mocked providers, a scan
 	@$(BIN)/python -m pytest tests/infra -v --no-header -n 2 --dist loadgroup
+
+acceptance: $(VENV)/dev.done #! apply, change, break and destroy with real Terraform; see CONTRIBUTING.md
+	@$(BIN)/python -m tests.acceptance $(ACCEPTANCE)
 
 check: $(VENV)/dev.done #! check format, lint, types, imports, dependencies, secrets, locks
 	@$(BIN)/python -m tests.checks

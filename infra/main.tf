@@ -4,9 +4,10 @@ provider "google" {
   project = var.project_id
   region  = var.region
 
-  # Google's API for budgets refuses a user's credentials without a project that pays for the requests.
-  user_project_override = var.budget != null
-  billing_project       = var.budget == null ? null : var.project_id
+  # Google's API for budgets refuses a user's credentials without a project that pays for the
+  # requests. Always, because a budget that is turned off is read and deleted too.
+  user_project_override = true
+  billing_project       = var.project_id
 }
 
 module "package" {
