@@ -26,7 +26,7 @@ from videovector_bridge.backends.ports import Message
 
 PAGE = ROOT / "docs" / "consuming.md"
 PULL_SUBSCRIBER, PUSH_FUNCTION = find_code(PAGE, "python")
-TERRAFORM = (ROOT / "infra" / "copies.tf").read_text(encoding="utf-8")
+TERRAFORM = (ROOT / "infra" / "modules" / "bridge" / "copies.tf").read_text(encoding="utf-8")
 PUSH_METADATA = {
     "x-goog-pubsub-message-id": "1234567890",
     "x-goog-pubsub-publish-time": "2026-01-01T00:00:00.000Z",
