@@ -65,6 +65,7 @@ CHANGES: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
         {"bigquery": {"location": "EU"}},
         ("bigquery names videovector in EU, but the events of this bridge are in videovector",),
     ),
+    # What follows from the region and the prefix has no sentence of its own.
     "everything": (
         {"project_id": "other-project", "region": "europe-west1", "prefix": "two-", "kms_key": KEY},
         (
@@ -72,9 +73,6 @@ CHANGES: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
             "region is",
             "prefix is",
             "kms_key is",
-            "The Firestore database is",
-            "The Firestore location is",
-            "The bucket of previews is",
             "bigquery names",
         ),
     ),

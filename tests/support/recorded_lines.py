@@ -20,6 +20,7 @@ from videovector_bridge.automate.subscriber import entry_points
 from videovector_bridge.automate.wiring import Instance
 from videovector_bridge.backends import Backend, BackendSettings
 from videovector_bridge.backends.per_process import PerProcess
+from videovector_bridge.backends.refreshed_secret import RefreshedSecret
 from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.errors import (
     BackendError,
@@ -37,9 +38,10 @@ from videovector_bridge.ingest.outcome import (
     busy_report,
     classify_stop,
 )
+from videovector_bridge.ingest.webhook import report_stale
 from videovector_bridge.settings import DrainSettings, StreamSettings
 from videovector_bridge.telemetry import capture_library_records
-from videovector_bridge.webhook_secrets import WebhookSecrets
+from videovector_bridge.webhook_secrets import CurrentSecrets, WebhookSecrets
 
 Line = dict[str, Any]
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
@@ -131,7 +133,7 @@ def record_deliveries(settings: BackendSettings, folder: Path) -> list[Line]:
     secrets.write_text("", encoding="utf-8")
     body = delivery()
 
-    def fail(error: Exception) -> Callable[[object], NoReturn]:
+    def fail(error: Exception) -> Callable[..., NoReturn]:
         def hook(*_: object) -> NoReturn:
             raise error
 
@@ -162,6 +164,11 @@ def record_deliveries(settings: BackendSettings, folder: Path) -> list[Line]:
             changed = Deployment(settings)
             changed.change(**changes)
             changed.post(body)
+        unreadable = RefreshedSecret(fail(BackendError("made up")), report=print)
+        changed = Deployment(settings)
+        changed.change(secrets=CurrentSecrets(unreadable, "made up"))
+        changed.post(body)
+        report_stale("projects/made-up/secrets/made-up", "made up")
         receiver.watch(before=fail(BackendError("made up")))
         receiver.post(body)
         receiver.watch(before=fail(ZeroDivisionError("made up")))

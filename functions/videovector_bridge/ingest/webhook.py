@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from typing import Final
 
@@ -89,12 +90,14 @@ def _open_secrets(secrets: CurrentSecrets | str) -> CurrentSecrets:
     """Return the secrets of the settings, or those in the secret of this name."""
     if isinstance(secrets, CurrentSecrets):
         return secrets
+    source = open_secret(secrets, partial(report_stale, secrets))
+    return CurrentSecrets(source, f"WEBHOOK_SECRETS_NAME {secrets!r}")
 
-    def report(problem: str) -> None:
-        message = f"The last secrets stay in use, because {secrets} cannot be read. {problem}"
-        log("WARNING", "webhook.secrets_stale", message)
 
-    return CurrentSecrets(open_secret(secrets, report), f"WEBHOOK_SECRETS_NAME {secrets!r}")
+def report_stale(secret: str, problem: str) -> None:
+    """Log that the last secrets stay in use, because the secret of this name cannot be read."""
+    message = f"The last secrets stay in use, because {secret} cannot be read. {problem}"
+    log("WARNING", "webhook.secrets_stale", message)
 
 
 def _utc_now() -> datetime:

@@ -5,7 +5,7 @@ import pytest
 from tests.infra.conftest import Runs
 from tests.support.monitoring import Monitoring
 
-FILE = "alerts.tftest.hcl"
+FILE = "tests/alerts.tftest.hcl"
 
 
 @pytest.fixture
