@@ -21,7 +21,7 @@ REQUIRED = {
 # A variable, how its only error starts, and a wrong value.
 WRONG: tuple[tuple[str, str, object], ...] = (
     ("alert_emails", "alert_emails must be email addresses", ["team"]),
-    ("alerts", "intervals_seconds of the alerts must name", {"intervals_seconds": {"x": 60}}),
+    ("alerts", "intervals_seconds of the alerts must be 60", {"intervals_seconds": {"a": 59}}),
     ("alerts", "Every threshold of an alert must be above 0", {"cursor_age_seconds": 0}),
     ("api_base_url", "The API root must be an https URL", "https://x.example/api?key=1"),
     ("api_base_url", "The API root must be an https URL", "http://x.example/api"),

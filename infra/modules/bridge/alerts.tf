@@ -191,5 +191,12 @@ resource "google_monitoring_alert_policy" "this" {
     auto_close = "3600s"
   }
 
+  lifecycle {
+    precondition {
+      condition     = length(setsubtract(keys(var.alerts.intervals_seconds), keys(var.streams))) == 0
+      error_message = "alerts.intervals_seconds must name streams: ${join(", ", keys(var.streams))}."
+    }
+  }
+
   depends_on = [google_logging_metric.count, google_logging_metric.cursor_age]
 }

@@ -30,8 +30,8 @@ variable "alerts" {
   }
 
   validation {
-    condition     = length(setsubtract(keys(var.alerts.intervals_seconds), keys(var.streams))) == 0 && alltrue([for value in values(var.alerts.intervals_seconds) : value >= 60])
-    error_message = "intervals_seconds of the alerts must name streams, with 60 seconds or more for each."
+    condition     = alltrue([for value in values(var.alerts.intervals_seconds) : value >= 60])
+    error_message = "intervals_seconds of the alerts must be 60 seconds or more for each stream."
   }
 }
 
