@@ -1,4 +1,19 @@
-# Passed to modules/bridge, which describes and validates them. null is the default there.
+# Passed to modules/bridge, which describes and validates them. null is the default there. Terraform
+# drops unknown fields of an object without a warning, so they are refused here.
+
+locals {
+  fields = {
+    alerts    = ["cursor_age_seconds", "unacked_seconds", "copies_seconds", "rejected_in_10_minutes", "refused_in_10_minutes", "unavailable_in_10_minutes", "intervals_seconds"]
+    archive   = ["enabled", "retention_days"]
+    bigquery  = ["enabled", "dataset", "location", "retention_days"]
+    budget    = ["billing_account", "amount", "currency"]
+    firestore = ["create", "database", "location"]
+    functions = ["cpu", "memory", "concurrency", "max_instances", "timeout_seconds"]
+    previews  = ["bucket", "retention_days"]
+    streams   = ["schedule", "run_id", "index_id", "video_ids", "event_types", "batch_size", "window_seconds", "idle_seconds", "max_events", "max_bytes", "lease_seconds", "cursor_policy", "start_from"]
+    webhook   = ["access"]
+  }
+}
 
 variable "alert_emails" {
   type    = set(string)
@@ -8,6 +23,11 @@ variable "alert_emails" {
 variable "alerts" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.alerts), []), local.fields.alerts)) == 0
+    error_message = "alerts has no field ${join(", ", setsubtract(try(keys(var.alerts), []), local.fields.alerts))}. Its fields: ${join(", ", local.fields.alerts)}."
+  }
 }
 
 variable "api_base_url" {
@@ -23,6 +43,11 @@ variable "api_key_secret" {
 variable "archive" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.archive), []), local.fields.archive)) == 0
+    error_message = "archive has no field ${join(", ", setsubtract(try(keys(var.archive), []), local.fields.archive))}. Its fields: ${join(", ", local.fields.archive)}."
+  }
 }
 
 variable "automations_file" {
@@ -33,11 +58,21 @@ variable "automations_file" {
 variable "bigquery" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.bigquery), []), local.fields.bigquery)) == 0
+    error_message = "bigquery has no field ${join(", ", setsubtract(try(keys(var.bigquery), []), local.fields.bigquery))}. Its fields: ${join(", ", local.fields.bigquery)}."
+  }
 }
 
 variable "budget" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.budget), []), local.fields.budget)) == 0
+    error_message = "budget has no field ${join(", ", setsubtract(try(keys(var.budget), []), local.fields.budget))}. Its fields: ${join(", ", local.fields.budget)}."
+  }
 }
 
 variable "deletion_protection" {
@@ -53,11 +88,21 @@ variable "environment" {
 variable "firestore" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.firestore), []), local.fields.firestore)) == 0
+    error_message = "firestore has no field ${join(", ", setsubtract(try(keys(var.firestore), []), local.fields.firestore))}. Its fields: ${join(", ", local.fields.firestore)}."
+  }
 }
 
 variable "functions" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(flatten([for each in try(values(var.functions), []) : try(keys(each), [])]), local.fields.functions)) == 0
+    error_message = "functions has no field ${join(", ", setsubtract(flatten([for each in try(values(var.functions), []) : try(keys(each), [])]), local.fields.functions))}. Its fields: ${join(", ", local.fields.functions)}."
+  }
 }
 
 variable "grant_wait_seconds" {
@@ -98,6 +143,11 @@ variable "prefix" {
 variable "previews" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.previews), []), local.fields.previews)) == 0
+    error_message = "previews has no field ${join(", ", setsubtract(try(keys(var.previews), []), local.fields.previews))}. Its fields: ${join(", ", local.fields.previews)}."
+  }
 }
 
 variable "project_id" {
@@ -122,11 +172,21 @@ variable "storage_regions" {
 variable "streams" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(flatten([for each in try(values(var.streams), []) : try(keys(each), [])]), local.fields.streams)) == 0
+    error_message = "streams has no field ${join(", ", setsubtract(flatten([for each in try(values(var.streams), []) : try(keys(each), [])]), local.fields.streams))}. Its fields: ${join(", ", local.fields.streams)}."
+  }
 }
 
 variable "webhook" {
   type    = any
   default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.webhook), []), local.fields.webhook)) == 0
+    error_message = "webhook has no field ${join(", ", setsubtract(try(keys(var.webhook), []), local.fields.webhook))}. Its fields: ${join(", ", local.fields.webhook)}."
+  }
 }
 
 variable "webhook_ids" {

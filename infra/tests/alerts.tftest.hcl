@@ -42,19 +42,3 @@ run "second" {
     }
   }
 }
-
-run "intervals_name_streams" {
-  command = plan
-
-  module {
-    source = "./modules/bridge"
-  }
-
-  variables {
-    alerts         = { intervals_seconds = { other = 300 } }
-    source_archive = { path = "made-up.zip", hash = "made-up" }
-    topology       = jsondecode(file("topology.json"))
-  }
-
-  expect_failures = [var.alerts]
-}

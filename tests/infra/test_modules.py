@@ -29,6 +29,12 @@ def blocks(folder: Path, kind: str) -> dict[str, Mapping[str, Any]]:
     return merged
 
 
+def locals_of(file: Path) -> list[Mapping[str, Any]]:
+    """The `locals` blocks of a file."""
+    with file.open(encoding="utf-8") as text:
+        return list(hcl2.load(text).get("locals", ()))
+
+
 def test_the_root_passes_every_variable() -> None:
     """It has the variables of the modules, and no other."""
     bridge = set(blocks(INFRA / "modules" / "bridge", "variable")) - set(FROM_PACKAGE)
@@ -57,6 +63,25 @@ def test_a_variable_of_the_root_has_the_default_of_its_module() -> None:
 
     assert required == {"project_id"}
     assert set(map(str, defaults)) == {"None"}
+
+
+def test_the_root_refuses_fields_that_the_module_would_drop() -> None:
+    """It lists the fields of every object that the module takes."""
+    (fields,) = (each["fields"] for each in locals_of(INFRA / "variables.tf") if "fields" in each)
+    objects = {
+        name: re.findall(r"(\w+) = (?:optional|string|number)", each["type"])
+        for name, each in blocks(INFRA / "modules" / "bridge", "variable").items()
+        if "object({" in each["type"] and name not in FROM_PACKAGE
+    }
+
+    assert {
+        name: [field.strip('"') for field in listed]
+        for name, listed in fields.items()
+        if not name.startswith("__")
+    } == objects
+    for name in objects:
+        (validation,) = blocks(INFRA, "variable")[name]["validation"]
+        assert f"local.fields.{name}" in validation["condition"]
 
 
 @pytest.mark.parametrize("module", ["bridge", "package"])

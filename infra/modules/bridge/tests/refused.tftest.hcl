@@ -31,3 +31,13 @@ run "requests_that_outlast_the_ack_deadline" {
 
   expect_failures = [google_pubsub_subscription.push]
 }
+
+run "an_interval_of_an_unknown_stream" {
+  command = plan
+
+  variables {
+    alerts = { intervals_seconds = { defualt = 300 } }
+  }
+
+  expect_failures = [google_monitoring_alert_policy.this]
+}
