@@ -1,8 +1,9 @@
-"""Run every check, print each result, and fail if any check has findings."""
+"""Run every check side by side, print each result, and fail if any check has findings."""
 
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.checks import imports, modules, tools, words
@@ -32,19 +33,38 @@ CHECKS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a check printed, and how long it ran."""
+
+    check: Check
+    findings: str
+    seconds: float
+
+    def __str__(self) -> str:
+        """One line, and the findings below it."""
+        mark = "FAILED" if self.findings else "ok"
+        line = f"{self.check.name:<24}{mark:<8}{self.seconds:5.1f} s"
+        return f"{line}\n{self.findings}" if self.findings else line
+
+
 def main() -> int:
     """Run all checks; 1 if any of them failed."""
     failed = 0
-    for check in CHECKS:
-        started = time.monotonic()
-        findings = check.run()
-        failed += bool(findings)
-        mark = "FAILED" if findings else "ok"
-        print(f"{check.name:<24}{mark:<8}{time.monotonic() - started:5.1f} s", flush=True)
-        if findings:
-            print(findings, flush=True)
+    # Most checks are processes of their own, so threads are enough to use every CPU.
+    with ThreadPoolExecutor(len(CHECKS)) as threads:
+        for result in threads.map(measure, CHECKS):
+            failed += bool(result.findings)
+            print(result, flush=True)
     print(f"{failed} of {len(CHECKS)} checks failed." if failed else "All checks passed.")
     return 1 if failed else 0
+
+
+def measure(check: Check) -> Result:
+    """Run one check."""
+    started = time.monotonic()
+    findings = check.run()
+    return Result(check, findings, time.monotonic() - started)
 
 
 if __name__ == "__main__":

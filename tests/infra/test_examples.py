@@ -17,7 +17,7 @@ NAMED = {
     "google_monitoring_alert_policy": "display_name",
     "google_pubsub_subscription": "name",
     "google_pubsub_topic": "name",
-    "google_secret_manager_secret": "secret_id",
+    "google_secret_manager_secret": "secret_id",  # pragma: allowlist secret
     "google_service_account": "account_id",
     "google_storage_bucket": "name",
 }

@@ -22,6 +22,7 @@ SETTINGS: Mapping[str, Callable[[Mapping[str, str]], object]] = {
 OTHER_READERS = {"MALLOC_ARENA_MAX", "SOURCE_HASH", "THREADS"}
 # In Google Cloud this is a file; here it is a value.
 API_KEY = {"VIDEO_VECTOR_API_KEY": "made-up"}  # pragma: allowlist secret
+PATH_OF_KEY = "VIDEO_VECTOR_API_KEY_FILE"
 EVERY_PLAN = ("default", "everything", "second_bridge")
 
 Function = Mapping[str, Any]
@@ -111,12 +112,12 @@ def test_the_api_key_is_a_file_with_the_latest_version(functions: Mapping[str, F
     }
 
     assert mounted == {
-        name: {environment(functions[name])["VIDEO_VECTOR_API_KEY_FILE"]: "latest"}
+        name: {environment(functions[name])[PATH_OF_KEY]: "latest"}
         if "VIDEO_VECTOR_API_KEY" in each["secrets"]
         else {}
         for name, each in TOPOLOGY["functions"].items()
     }
-    assert "VIDEO_VECTOR_API_KEY_FILE" not in environment(functions["receive-webhook"])
+    assert PATH_OF_KEY not in environment(functions["receive-webhook"])
 
 
 def test_the_receiver_reads_its_secrets_by_name(functions: Mapping[str, Function]) -> None:
