@@ -4,6 +4,7 @@ import io
 import subprocess
 import tarfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.support import ROOT
@@ -28,20 +29,21 @@ class NoRevision:
     reason: str
 
 
-def find_revision(name: str | None) -> Revision | NoRevision:
+def find_revision(name: str | None, root: Path = ROOT) -> Revision | NoRevision:
     """Return the named revision, or by default the last version before this one.
 
     That is the newest tag before HEAD, and without a tag the last commit before modules/bridge.
     """
+    git = partial(_git, root)
     if name is not None:
-        commit = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        commit = git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         return Revision(name, commit) if commit else NoRevision(f"git has no revision {name}")
-    if not _git("rev-parse", "--git-dir"):
+    if not git("rev-parse", "--git-dir"):
         return NoRevision("this is no git checkout, so it has no older version")
-    if tag := _git("describe", "--tags", "--abbrev=0", "--match=v*", "HEAD^"):
-        return Revision(tag, _git("rev-parse", f"{tag}^{{commit}}"))
-    added = _git("log", "--diff-filter=A", "--format=%H", "--", _MODULE).split()
-    if added and (commit := _git("rev-parse", "--verify", "--quiet", f"{added[-1]}^")):
+    if tag := git("describe", "--tags", "--abbrev=0", "--match=v*", "HEAD^"):
+        return Revision(tag, git("rev-parse", f"{tag}^{{commit}}"))
+    added = git("log", "--diff-filter=A", "--format=%H", "--", _MODULE).split()
+    if added and (commit := git("rev-parse", "--verify", "--quiet", f"{added[-1]}^")):
         return Revision(f"{commit[:10]}, before modules/bridge", commit)
     return NoRevision("this checkout has no commit before modules/bridge (is it shallow?)")
 
@@ -56,9 +58,9 @@ def extract(revision: Revision, folder: Path) -> Path:
     return folder
 
 
-def _git(*arguments: str) -> str:
+def _git(root: Path, *arguments: str) -> str:
     """Return the output of git; empty if it fails."""
     done = subprocess.run(
-        ("git", *arguments), cwd=ROOT, capture_output=True, text=True, check=False
+        ("git", *arguments), cwd=root, capture_output=True, text=True, check=False
     )
     return done.stdout.strip() if done.returncode == 0 else ""
