@@ -38,16 +38,3 @@ run "with_variables" {
     error_message = "A variable that is not set must have the default of modules/bridge."
   }
 }
-
-run "fields_that_do_not_exist" {
-  command = plan
-
-  variables {
-    archive   = { retention_day = 30 }
-    firestore = { name = "mine" }
-    functions = { drain = { memory_mb = 512 } }
-    streams   = { default = { window = 50 } }
-  }
-
-  expect_failures = [var.archive, var.firestore, var.functions, var.streams]
-}

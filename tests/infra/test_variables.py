@@ -99,12 +99,35 @@ RIGHT = {
 }
 
 
+# Values of the root's variables with fields that no module has.
+UNKNOWN_FIELDS = {
+    "alerts": {"cursor_age": 60},
+    "archive": {"retention_day": 30},
+    "bigquery": {"table": "events"},
+    "budget": {"billing_account": "01ABCD-23EF45-67AB89", "amount": 5, "unit": "USD"},
+    "firestore": {"name": "mine", "create": True},
+    "functions": {"drain": {"memory_mb": 512}},
+    "previews": {"days": 30},
+    "streams": {"a": {"window": 50}, "b": {"windows": 50}},
+    "webhook": {"public": True},
+}
+
+
 @pytest.fixture(scope="session")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A module with the variables of modules/bridge, and nothing else."""
     folder = tmp_path_factory.mktemp("variables")
     shutil.copy(BRIDGE / "variables.tf", folder)
     (folder / "terraform.tfvars.json").write_text(json.dumps(REQUIRED), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A module with the variables of the root, and nothing else."""
+    folder = tmp_path_factory.mktemp("root")
+    shutil.copy(ROOT / "infra" / "variables.tf", folder)
+    (folder / "terraform.tfvars.json").write_text('{"project_id": "test-project"}', "utf-8")
     return folder
 
 
@@ -147,6 +170,29 @@ def test_all_wrong_values_are_named_at_once(variables: Path) -> None:
     problems = plan_problems(variables, values)
 
     assert len(problems) >= len(values)
+
+
+def test_fields_that_do_not_exist_are_refused(root: Path) -> None:
+    """Terraform drops unknown fields of an object, so the root names them, all at once."""
+    problems = plan_problems(root, UNKNOWN_FIELDS)
+
+    assert sorted(each.partition(". Its fields: ")[0] for each in problems) == [
+        "alerts has no field cursor_age",
+        "archive has no field retention_day",
+        "bigquery has no field table",
+        "budget has no field unit",
+        "firestore has no field name",
+        "functions has no field memory_mb",
+        "previews has no field days",
+        "streams has no field window, windows",
+        "webhook has no field public",
+    ]
+
+
+@pytest.mark.parametrize("values", [{}, RIGHT], ids=["defaults", "every option"])
+def test_the_root_accepts_the_same_values(root: Path, values: dict[str, object]) -> None:
+    """It has all their fields."""
+    assert plan_problems(root, values) == []
 
 
 def test_each_validation_has_a_wrong_value() -> None:

@@ -20,7 +20,7 @@ run "everything" {
     archive               = {}
     bigquery              = { retention_days = 30 }
     budget                = { billing_account = "01ABCD-23EF45-67AB89", amount = 33.33 }
-    environment           = { all = { API_TIMEOUT_SECONDS = "20" }, drain = { LANES = "32" } }
+    environment           = { all = { LANES = "32" }, drain = { LINGER_MS = "20" } }
     grant_wait_seconds    = 90
     kms_key               = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
     notification_channels = ["projects/test-project/notificationChannels/1"]
@@ -74,7 +74,7 @@ run "everything" {
   # Settings
 
   assert {
-    condition     = local.environments["drain"].LANES == "32" && local.environments["drain"].API_TIMEOUT_SECONDS == "20" && !contains(keys(local.environments["run-searches"]), "LANES")
+    condition     = alltrue([for each in local.environments : each.LANES == "32"]) && [for name, each in local.environments : name if contains(keys(each), "LINGER_MS")] == ["drain"]
     error_message = "Other settings must be set only on their functions."
   }
 
