@@ -35,7 +35,7 @@ test: $(VENV)/dev.done #! run every test, on every supported Python that is inst
 	@$(BIN)/nox $(if $(TESTS),-- $(TESTS))
 
 test-infra: $(VENV)/dev.done $(SCANNER)/done #! test the Terraform files: format, validity, plans over mocked providers, a scan
-	@$(BIN)/python -m pytest tests/infra -v --no-header -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest tests/infra -v --no-header
 
 acceptance: $(VENV)/dev.done #! apply, change, break and destroy with real Terraform; see CONTRIBUTING.md
 	@$(BIN)/python -m tests.acceptance $(ACCEPTANCE)

@@ -1,6 +1,8 @@
-"""One copy of `infra/` and one run of each test file, shared by all tests of a process."""
+"""One copy of `infra/` and one run of each test file, shared by all tests."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,22 +28,23 @@ PLANS = {
 }
 """The test file of each run whose plan the tests read."""
 
-# The first test that uses a test file runs all of it, which can take a minute.
+# A test may wait for all runs.
 _TIMEOUT_SECONDS = 1_800
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set the timeout of the tests in this folder, and run those of a test file in one process."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
-            if file := _test_file(item):
-                item.add_marker(pytest.mark.xdist_group(file))
+    """Set the timeout of the tests in this folder; those that wait for test files run last."""
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
+    waiting = set(filter(find_test_file, ours))
+    items.sort(key=waiting.__contains__)
 
 
-def _test_file(item: pytest.Item) -> str | None:
-    """The test file whose runs a test reads."""
+def find_test_file(item: pytest.Item) -> str | None:
+    """Return the test file whose runs a test reads: its mark, or that of its parameter."""
+    if mark := item.get_closest_marker("test_file"):
+        return str(mark.args[0])
     callspec = getattr(item, "callspec", None)
     parameters: Mapping[str, str] = callspec.params if callspec else {}
     return PLANS.get(parameters.get("plan", ""), parameters.get("file"))
@@ -65,16 +68,22 @@ def module(infra: Path) -> Module:
     return initialize
 
 
-@pytest.fixture(scope="session")
-def runs(module: Module) -> Runs:
-    """Runs of test files."""
+@pytest.fixture(scope="session", autouse=True)
+def runs(request: pytest.FixtureRequest, module: Module) -> Iterator[Runs]:
+    """Runs of test files. Those that the tests need start at once, one on each CPU."""
+    files = dict.fromkeys(filter(None, map(find_test_file, request.session.items)))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        started = {
+            file: threads.submit(run_test_file, module(folder(file)), PurePosixPath(file).name)
+            for file in files
+        }
+        yield lambda file: started[file].result()
+        threads.shutdown(cancel_futures=True)
 
-    @cache
-    def run(file: str) -> dict[str, Run]:
-        path = PurePosixPath(file)
-        return run_test_file(module(str(path.parents[1])), path.name)
 
-    return run
+def folder(file: str) -> str:
+    """The module of a test file."""
+    return str(PurePosixPath(file).parents[1])
 
 
 @pytest.fixture

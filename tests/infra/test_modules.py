@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,20 @@ FROM_PACKAGE = {
 }
 
 
+@cache
+def parse(file: Path) -> Mapping[str, Any]:
+    """The content of a file."""
+    with file.open(encoding="utf-8") as text:
+        return dict(hcl2.load(text))
+
+
 def blocks(folder: Path, kind: str) -> dict[str, Mapping[str, Any]]:
     """The blocks of one kind in the files of a module, by label."""
     merged: dict[str, Mapping[str, Any]] = {}
     for file in folder.glob("*.tf"):
-        with file.open(encoding="utf-8") as text:
-            for block in hcl2.load(text).get(kind, ()):
-                merged |= {label.strip('"'): body for label, body in block.items()}
+        for block in parse(file).get(kind, ()):
+            merged |= {label.strip('"'): body for label, body in block.items()}
     return merged
-
-
-def locals_of(file: Path) -> list[Mapping[str, Any]]:
-    """The `locals` blocks of a file."""
-    with file.open(encoding="utf-8") as text:
-        return list(hcl2.load(text).get("locals", ()))
 
 
 def test_the_root_passes_every_variable() -> None:
@@ -67,7 +68,9 @@ def test_a_variable_of_the_root_has_the_default_of_its_module() -> None:
 
 def test_the_root_refuses_fields_that_the_module_would_drop() -> None:
     """It lists the fields of every object that the module takes."""
-    (fields,) = (each["fields"] for each in locals_of(INFRA / "variables.tf") if "fields" in each)
+    (fields,) = (
+        each["fields"] for each in parse(INFRA / "variables.tf")["locals"] if "fields" in each
+    )
     objects = {
         name: re.findall(r"(\w+) = (?:optional|string|number)", each["type"])
         for name, each in blocks(INFRA / "modules" / "bridge", "variable").items()
@@ -84,10 +87,10 @@ def test_the_root_refuses_fields_that_the_module_would_drop() -> None:
         assert f"local.fields.{name}" in validation["condition"]
 
 
-@pytest.mark.parametrize("module", ["bridge", "package"])
-def test_null_means_the_default(module: str) -> None:
+@pytest.mark.parametrize("name", ["bridge", "package"])
+def test_null_means_the_default(name: str) -> None:
     """A variable of a module is not nullable, or null is its default."""
-    variables = blocks(INFRA / "modules" / module, "variable")
+    variables = blocks(INFRA / "modules" / name, "variable")
 
     assert [
         name

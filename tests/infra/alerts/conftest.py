@@ -1,7 +1,5 @@
 """The metrics and alerts of two deployments, as planned."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.infra.conftest import Runs
@@ -10,12 +8,9 @@ from tests.support.monitoring import Monitoring
 FILE = "modules/bridge/tests/alerts.tftest.hcl"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests in this folder in one process, with one run of the test file."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group(FILE))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Name the test file whose plans the tests in this folder read."""
+    item.add_marker(pytest.mark.test_file(FILE))
 
 
 @pytest.fixture
