@@ -32,7 +32,7 @@ destroy: $(VENV)/deploy.done #! delete the bridge from the project: PROJECT=... 
 	@$(BIN)/python -m infra.deploy destroy
 
 test: $(VENV)/dev.done #! run every test, on every supported Python that is installed
-	@$(BIN)/nox $(if $(TESTS),-- $(TESTS))
+	@$(BIN)/nox $(if $(SESSION),-s $(SESSION)) $(if $(TESTS),-- $(TESTS))
 
 test-infra: $(VENV)/dev.done $(SCANNER)/done #! test the Terraform files: format, validity, plans over mocked providers, a scan
 	@$(BIN)/python -m pytest tests/infra -v --no-header
