@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from infra.deploy.destroy import destroy
@@ -26,6 +27,8 @@ def main() -> int:
         lines = "".join(f"\n  {problem}" for problem in problems)
         print(f"make {command}: wrong settings:{lines}", file=sys.stderr)
         return 2
+    # A shell that starts this in the background lets it ignore SIGINT; Terraform must get it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _COMMANDS[command](settings)
     except FailedError as error:
