@@ -68,14 +68,13 @@ def test_a_failed_step_names_itself_and_ends_what_needs_it(environment: dict[str
     assert re.search(r"===== FAILED with 7 after \d+ s: make check\n$", output)
 
 
-def test_the_others_end_when_one_of_them_fails(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("failing", ["test SESSION=others", "test-infra"])
+def test_the_others_run_when_one_of_them_fails(environment: dict[str, str], failing: str) -> None:
     """Their results are reported too."""
-    code, output = run_ci(environment | {"FAIL": "test SESSION=others"})
+    code, output = run_ci(environment | {"FAIL": failing})
 
     assert code == 7
-    assert re.findall(r"===== FAILED with 7 after \d+ s: (.+)\n", output) == [
-        "make test SESSION=others"
-    ]
+    assert re.findall(r"===== FAILED with 7 after \d+ s: (.+)\n", output) == [f"make {failing}"]
     assert len(re.findall(r"===== ok after", output)) == len(FIRST + TOGETHER) - 1
 
 
