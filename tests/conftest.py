@@ -1,5 +1,6 @@
 """Settings and fixtures of all tests."""
 
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -7,6 +8,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.emulators"]
+
+# A shell that starts the tests in the background lets them ignore SIGINT, and every process that a
+# test starts would inherit that. With a handler here, they do not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Loaded before any test module, so that the settings of each property start from it. A slow machine
 # must not fail a property.
