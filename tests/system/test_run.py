@@ -41,7 +41,8 @@ def assert_passed(launcher: Launcher, backend: str) -> None:
     for kind, number in minimum.items():
         assert result[kind] == result[f"{kind}_expected"] > number
     assert result["surplus"] == []
-    assert result["red_no_more"] == 3
+    # One run of every four fails first. The second batch is repeated if no window was killed in it.
+    assert result["red_no_more"] >= 3
     # An event that is published twice is refused twice.
     assert result["rejected"] >= result["refusals"] == result["refusals_expected"] == 2
     assert result["redriven"] == result["redriven_expected"] == 2
