@@ -1,12 +1,14 @@
 """The ports to a cloud, and its two backends: Google's services, or SQLite and files.
 
-`ingest`, `automate`, `messages`, `cli` and the local stack open a backend with `open_backend` and
-use the ports. It imports settings and events, never `api`.
+`ingest`, `automate`, `watch`, `messages`, `cli` and the local stack open a backend with
+`open_backend` and use the ports. It imports settings and events, never `api`.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from videovector_bridge.backends.ports import Backend
+from videovector_bridge.backends.reading_ports import Collections, Subscriptions
 from videovector_bridge.backends.refreshed_secret import RefreshedSecret
 from videovector_bridge.settings import BackendSettings
 
@@ -26,6 +28,32 @@ def open_backend(settings: BackendSettings) -> Backend:
     return open_gcp(settings)
 
 
+def open_collections(settings: BackendSettings) -> Collections:
+    """Return the collections of documents of `settings`. It connects to nothing yet."""
+    if settings.kind == "embedded":
+        from videovector_bridge.backends.embedded.documents import SqliteDocuments  # noqa: PLC0415
+
+        return SqliteDocuments(Path(settings.embedded_dir))
+    from videovector_bridge.backends.gcp.documents import FirestoreDocuments  # noqa: PLC0415
+    from videovector_bridge.backends.gcp.retry import Retry  # noqa: PLC0415
+
+    return FirestoreDocuments(settings.project, Retry(), settings.firestore_database)
+
+
+def open_subscriptions(settings: BackendSettings) -> Subscriptions:
+    """Return the subscriptions of `settings`, to read by pull. It connects to nothing yet."""
+    if settings.kind == "embedded":
+        from videovector_bridge.backends.embedded.subscriptions import (  # noqa: PLC0415
+            SqliteSubscriptions,
+        )
+
+        return SqliteSubscriptions(Path(settings.embedded_dir))
+    from videovector_bridge.backends.gcp.retry import Retry  # noqa: PLC0415
+    from videovector_bridge.backends.gcp.subscriptions import PubSubSubscriptions  # noqa: PLC0415
+
+    return PubSubSubscriptions(settings.project, Retry(), settings.pubsub_endpoint)
+
+
 def open_secret(name: str, report: Callable[[str], None]) -> RefreshedSecret:
     """Return a secret in Secret Manager, `projects/PROJECT/secrets/NAME`; import its library.
 
@@ -37,4 +65,11 @@ def open_secret(name: str, report: Callable[[str], None]) -> RefreshedSecret:
     return RefreshedSecret(LatestVersion(name).read, report)
 
 
-__all__ = ["Backend", "BackendSettings", "open_backend", "open_secret"]
+__all__ = [
+    "Backend",
+    "BackendSettings",
+    "open_backend",
+    "open_collections",
+    "open_secret",
+    "open_subscriptions",
+]

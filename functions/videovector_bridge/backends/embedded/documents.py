@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS documents (
 ) WITHOUT ROWID;
 """
 _SELECT = "SELECT fields, revision, written_at FROM documents WHERE collection = ? AND id = ?"
+_LIST = (
+    "SELECT id, fields, revision, written_at FROM documents WHERE collection = ? AND id > ?"
+    " ORDER BY id LIMIT ?"
+)
 _STORE = (
     "INSERT OR REPLACE INTO documents (collection, id, fields, revision, written_at)"
     " VALUES (?, ?, ?, ?, ?)"
@@ -31,7 +35,10 @@ _STORE = (
 
 
 class SqliteDocuments:
-    """The `Documents` port on `documents.sqlite3`. A write keeps fields that it does not name."""
+    """The ports `Documents` and `Collections` on `documents.sqlite3`.
+
+    A write keeps fields that it does not name.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._documents = Database(folder / "documents.sqlite3", _SCHEMA)
@@ -83,3 +90,28 @@ class SqliteDocuments:
             text = json.dumps({**json.loads(stored), **fields})
             connection.execute(_STORE, (*key, text, revision, time.time()))
         return Document(json.loads(text), revision, 0.0)
+
+    def list(
+        self, collection: str, *, limit: int, after: str = "", timeout: Timeout
+    ) -> Sequence[tuple[str, Document]]:
+        """Return at most `limit` documents with their stored names, after the name `after`."""
+        name = safe_name(collection)
+        with self._documents.transaction(f"Listing {name}", timeout, write=False) as connection:
+            rows = connection.execute(_LIST, (name, after, limit)).fetchall()
+        now = time.time()
+        return [
+            (id_, Document(json.loads(fields), revision, max(0.0, now - written_at)))
+            for id_, fields, revision, written_at in rows
+        ]
+
+    def delete(
+        self, collection: str, document_id: str, *, replaces: Document, timeout: Timeout
+    ) -> None:
+        """Delete exactly the version `replaces`. Raises `ConflictError` if another is stored."""
+        key = (safe_name(collection), safe_name(document_id))
+        name = "/".join(key)
+        with self._documents.transaction(f"Deleting {name}", timeout, write=True) as connection:
+            row = connection.execute(_SELECT, key).fetchone()
+            if row is not None and row[1] != replaces.revision:
+                raise ConflictError(f"{name} was written by another process first")
+            connection.execute("DELETE FROM documents WHERE collection = ? AND id = ?", key)

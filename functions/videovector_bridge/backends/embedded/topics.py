@@ -30,9 +30,9 @@ _INSERT = (
 )
 
 
-def open_messages(folder: Path) -> Database:
-    """Return the database of messages under the embedded folder."""
-    return Database(folder / "messages.sqlite3", _SCHEMA)
+def open_messages(folder: Path, schema: str = "") -> Database:
+    """Return the database of messages under the embedded folder, with the tables of `schema`."""
+    return Database(folder / "messages.sqlite3", _SCHEMA + schema)
 
 
 def topic_id(topic: str) -> str:
@@ -77,6 +77,12 @@ class StoredMessage:
     published_at: float
 
 
+def decode_row(row: tuple[int, bytes, str, str, float]) -> StoredMessage:
+    """Decode a row of `id, data, attributes, ordering_key, published_at`."""
+    id_, data, attributes, ordering_key, published_at = row
+    return StoredMessage(id_, Message(data, json.loads(attributes), ordering_key), published_at)
+
+
 class MessageLog:
     """The messages of an embedded folder. It keeps its connections open: reuse it."""
 
@@ -97,10 +103,7 @@ class MessageLog:
                 " WHERE topic = ? AND id > ? ORDER BY id LIMIT ?",
                 (topic_id(topic), after_id, limit),
             ).fetchall()
-        return [
-            StoredMessage(id_, Message(data, json.loads(attributes), ordering_key), published_at)
-            for id_, data, attributes, ordering_key, published_at in rows
-        ]
+        return [decode_row(row) for row in rows]
 
     def topics(self, *, timeout: float = 10.0) -> list[str]:
         """Return the short ids of all topics, sorted."""

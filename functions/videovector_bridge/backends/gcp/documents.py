@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +15,8 @@ from google.cloud.firestore_v1.types import (
     BatchGetDocumentsResponse,
     CommitRequest,
     CommitResponse,
+    RunQueryRequest,
+    RunQueryResponse,
 )
 
 from videovector_bridge.backends.document_limits import COUNT_FIELD, END_FIELD, check_document
@@ -48,7 +50,7 @@ class _Revision:
 
 
 class FirestoreDocuments:
-    """The `Documents` port on a Firestore database.
+    """The ports `Documents` and `Collections` on a Firestore database.
 
     A document is `{collection}/{safe_name(id)}` with its fields under their own names, and
     `_writes`. A write keeps the fields that it does not name.
@@ -79,12 +81,7 @@ class FirestoreDocuments:
         response = self._retry.call(f"Reading {name}", attempt, timeout, _explain)
         if response.WhichOneof("result") == "missing":
             return None
-        stored = response.found
-        fields = decode_fields(stored.fields)
-        fields.pop(_END, None)
-        revision = _Revision(stored.update_time, int(fields.pop(_COUNT, 0)))
-        age = _seconds(response.read_time) - _seconds(stored.update_time)
-        return Document(fields, revision, max(0.0, age))
+        return _decode(response.found, response.read_time)
 
     def write(
         self,
@@ -129,6 +126,60 @@ class FirestoreDocuments:
         response = self._retry.call(f"Writing {name}", attempt, timeout, _explain)
         return Document(stored, _Revision(response.write_results[0].update_time, count), 0.0)
 
+    def list(
+        self, collection: str, *, limit: int, after: str = "", timeout: Timeout
+    ) -> Sequence[tuple[str, Document]]:
+        """Return at most `limit` documents with their stored names, after the name `after`.
+
+        Raises `BackendError` as `read` does.
+        """
+        parent = f"{self._database}/documents"
+        query: dict[str, Any] = {
+            "from_": [{"collection_id": safe_name(collection)}],
+            "order_by": [{"field": {"field_path": "__name__"}}],
+            "limit": limit,
+        }
+        if after:
+            start = {"reference_value": f"{parent}/{safe_name(collection)}/{after}"}
+            query["start_at"] = {"values": [start], "before": False}
+        request = RunQueryRequest(parent=parent, structured_query=query)
+        client = self._client.get()
+
+        def attempt(seconds: float) -> list[Any]:
+            responses = client.run_query(request, timeout=seconds, retry=None, metadata=_metadata())
+            return [RunQueryResponse.pb(response) for response in responses]
+
+        rows = self._retry.call(f"Listing {collection}", attempt, timeout, _explain)
+        # A response without a document only has the time of the read.
+        return [
+            (row.document.name.rpartition("/")[2], _decode(row.document, row.read_time))
+            for row in rows
+            if row.HasField("document")
+        ]
+
+    def delete(
+        self, collection: str, document_id: str, *, replaces: Document, timeout: Timeout
+    ) -> None:
+        """Delete exactly the version `replaces`. Raises `ConflictError` if another is stored."""
+        name = self._name(collection, document_id)
+        precondition = {"update_time": _revision(replaces).update_time}
+        write = {"delete": name, "current_document": precondition}
+        request = CommitRequest.wrap(CommitRequest.pb()(database=self._database, writes=[write]))
+        client = self._client.get()
+
+        def attempt(seconds: float) -> bool:
+            try:
+                client.commit(request, timeout=seconds, retry=None, metadata=_metadata())
+            except _CONFLICTS as error:
+                if _is_conflict(error, replaces):
+                    return False
+                raise
+            return True
+
+        deleted = self._retry.call(f"Deleting {name}", attempt, timeout, _explain)
+        if not deleted and self.read(collection, document_id, timeout=timeout) is not None:
+            raise ConflictError(f"{name} was written by another process first")
+
     def _name(self, collection: str, document_id: str) -> str:
         return f"{self._database}/documents/{safe_name(collection)}/{safe_name(document_id)}"
 
@@ -170,6 +221,14 @@ def _is_conflict(error: Exception, replaces: Document | None) -> bool:
         error.message
     ).replace("/databases/", "")
     return not missing_database
+
+
+def _decode(stored: Any, read_time: Any) -> Document:
+    fields = decode_fields(stored.fields)
+    fields.pop(_END, None)
+    revision = _Revision(stored.update_time, int(fields.pop(_COUNT, 0)))
+    age = _seconds(read_time) - _seconds(stored.update_time)
+    return Document(fields, revision, max(0.0, age))
 
 
 def _revision(document: Document) -> _Revision:

@@ -1,0 +1,95 @@
+"""The ports that read what is stored: collections of documents, and subscriptions.
+
+The scheduled functions of `watch` and the command line use them. Every method blocks, is
+thread-safe, and ends within `timeout` seconds (plus scheduling) or raises `BackendError`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from videovector_bridge.backends.ports import Document, Message, Timeout
+
+MAX_PULLED = 1_000
+"""The most messages of one pull, of one acknowledgement and of one extension."""
+
+
+class Collections(Protocol):
+    """The documents of a collection."""
+
+    def list(
+        self, collection: str, *, limit: int, after: str = "", timeout: Timeout
+    ) -> Sequence[tuple[str, Document]]:
+        """Return at most `limit` documents with their stored names, in the order of the names.
+
+        A name is `safe_name` of the document's id: the id itself, if it is plain. Otherwise the
+        document needs its id in a field. `after` is the last name of the page before.
+        """
+        ...
+
+    def delete(
+        self, collection: str, document_id: str, *, replaces: Document, timeout: Timeout
+    ) -> None:
+        """Delete exactly the version `replaces`. A document that does not exist is a success.
+
+        Raises `ConflictError` if another version is stored.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PulledMessage:
+    """A message with a lease: acknowledge it, or it is delivered again after the lease.
+
+    `published_at` is the publish time of the topic, in UTC.
+    """
+
+    ack_id: str
+    message_id: str
+    message: Message
+    published_at: datetime
+
+
+class Subscriptions(Protocol):
+    """Subscriptions that are read by pull. A name is a short id in the project, or a full path."""
+
+    def pull(self, subscription: str, *, limit: int, timeout: Timeout) -> list[PulledMessage]:
+        """Return 1 to `limit` messages; wait for the first one until `timeout`, then return [].
+
+        The lease of each message lasts as long as the ack deadline of the subscription.
+        """
+        ...
+
+    def acknowledge(self, subscription: str, ack_ids: Sequence[str], *, timeout: Timeout) -> None:
+        """Acknowledge at most `MAX_PULLED` messages. An expired lease is no error."""
+        ...
+
+    def extend(
+        self, subscription: str, ack_ids: Sequence[str], seconds: int, *, timeout: Timeout
+    ) -> None:
+        """Let the leases of at most `MAX_PULLED` messages end in `seconds`, 0 to 600.
+
+        0 releases them: they are delivered again at once.
+        """
+        ...
+
+    def create_temporary(
+        self,
+        topic: str,
+        *,
+        filter_text: str = "",
+        since: datetime | None = None,
+        timeout: Timeout,
+    ) -> str:
+        """Create a subscription that expires by itself a day after its last use; return its name.
+
+        It has the messages that are published from now on; with `since`, also the earlier ones
+        from then on that the topic still keeps. The emulator and the embedded backend ignore
+        `filter_text`: check each message too.
+        """
+        ...
+
+    def delete(self, subscription: str, *, timeout: Timeout) -> None:
+        """Delete a subscription. One that does not exist is a success."""
+        ...
