@@ -30,6 +30,7 @@ class Stack:
     upstream: Upstream
     cloud: Cloud
     functions: Mapping[str, Function]
+    topology: Topology
     webhook_secrets: Path | None
     """The file with the secret of the stand-in's webhook."""
 
@@ -104,7 +105,7 @@ def running_stack(
         supervisor.start()
         notify(f"Functions: {', '.join(f'{name} at {f.url}' for name, f in functions.items())}")
         webhook_secrets = secrets_file if standin else None
-        yield Stack(configuration, upstream, cloud, functions, webhook_secrets)
+        yield Stack(configuration, upstream, cloud, functions, topology, webhook_secrets)
 
 
 def _start_emulators(

@@ -16,11 +16,15 @@ LOCAL_ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription; `function` is empty for a pull subscription."""
+    """A subscription; `function` is empty for a pull subscription.
+
+    `reader` is the function that pulls it, or empty.
+    """
 
     name: str
     topic: str
     function: str
+    reader: str
     filter: str
     ack_deadline_seconds: int
     dead_letter_topic: str
@@ -31,12 +35,14 @@ class Subscription:
 class Topology:
     """Topics, function name -> entry point, and subscriptions.
 
-    `environments` has function name -> fixed environment variables.
+    `environments` has function name -> fixed environment variables, `uses` function name -> what
+    the function may use, as in the file.
     """
 
     topics: tuple[str, ...]
     functions: Mapping[str, str]
     environments: Mapping[str, Mapping[str, str]]
+    uses: Mapping[str, Mapping[str, Any]]
     subscriptions: tuple[Subscription, ...]
 
     def renamed(self, names: Mapping[str, str]) -> "Topology":
@@ -45,6 +51,7 @@ class Topology:
             tuple(names.get(topic, topic) for topic in self.topics),
             self.functions,
             self.environments,
+            self.uses,
             tuple(
                 replace(
                     old,
@@ -67,6 +74,7 @@ def read_topology(file: Path = FILE) -> Topology:
                 name: function.get("environment", {})
                 for name, function in content["functions"].items()
             },
+            content["functions"],
             tuple(
                 _parse_subscription(name, fields)
                 for name, fields in content["subscriptions"].items()
@@ -84,12 +92,13 @@ def read_topology(file: Path = FILE) -> Topology:
 def _find_unknown_names(topology: Topology) -> Iterator[str]:
     """Yield a problem for each unknown function or topic in a subscription."""
     for subscription in topology.subscriptions:
-        if subscription.function and subscription.function not in topology.functions:
-            known = ", ".join(topology.functions)
-            yield (
-                f"subscription {subscription.name!r} names the function "
-                f"{subscription.function!r}; known: {known}"
-            )
+        for function in filter(None, (subscription.function, subscription.reader)):
+            if function not in topology.functions:
+                known = ", ".join(topology.functions)
+                yield (
+                    f"subscription {subscription.name!r} names the function {function!r}; "
+                    f"known: {known}"
+                )
         for topic in filter(None, (subscription.topic, subscription.dead_letter_topic)):
             if topic not in topology.topics:
                 known = ", ".join(topology.topics)
@@ -104,6 +113,7 @@ def _parse_subscription(name: str, fields: Mapping[str, Any]) -> Subscription:
         name,
         fields["topic"],
         fields.get("function", ""),
+        fields.get("reader", ""),
         fields.get("filter", ""),
         fields["ack_deadline_seconds"],
         dead_letter.get("topic", ""),

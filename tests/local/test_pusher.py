@@ -37,7 +37,7 @@ def pushing(
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        subscription = Subscription("sub", "events", "f", "", 60, "dead", attempts)
+        subscription = Subscription("sub", "events", "f", "", "", 60, "dead", attempts)
         pusher = Pusher(folder, subscription, f"http://127.0.0.1:{server.server_port}")
         pusher.start()
         yield requests

@@ -10,6 +10,7 @@ from infra.local.clouds.cloud import TopicMessage
 from infra.local.clouds.pusher import Pusher
 from infra.local.topology import Topology
 from videovector_bridge.backends import open_backend
+from videovector_bridge.backends.embedded.subscriptions import SqliteSubscriptions
 from videovector_bridge.backends.embedded.topics import MessageLog, StoredMessage
 from videovector_bridge.settings import BackendSettings
 
@@ -31,6 +32,7 @@ class EmbeddedCloud(BackendCloud):
             open_backend(BackendSettings("embedded", "embedded", str(self._folder), ""))
         )
         self._log = MessageLog(self._folder)
+        self._subscriptions = SqliteSubscriptions(self._folder)
         self._positions: dict[str, int] = {}
         self._pushers: list[Pusher] = []
 
@@ -40,11 +42,13 @@ class EmbeddedCloud(BackendCloud):
         return {"BACKEND": "embedded", "EMBEDDED_DIR": str(self._folder)}
 
     def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
-        """Start a pusher for every push subscription. The first publish creates a topic."""
+        """Start a pusher for every push subscription, and create the pull subscriptions."""
         for topic in watch:
             self.observe(topic)  # Skip messages of earlier runs in the same folder.
         for subscription in topology.subscriptions:
-            if subscription.function in urls:
+            if not subscription.function:
+                self._subscriptions.create(subscription.name, subscription.topic, timeout=10)
+            elif subscription.function in urls:
                 url = urls[subscription.function]
                 pusher = Pusher(self._folder, subscription, url)
                 self._pushers.append(pusher)

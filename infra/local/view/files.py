@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.local.description import describe_stack
 from infra.local.stack import Stack
 
 
@@ -28,7 +29,14 @@ def write_endpoints(stack: Stack, file: Path) -> None:
         "storage_emulator_host": environment.get("STORAGE_EMULATOR_HOST"),
         "embedded_dir": environment.get("EMBEDDED_DIR"),
         "webhook_secrets_file": str(stack.webhook_secrets) if stack.webhook_secrets else None,
-        "functions": {name: function.url for name, function in stack.functions.items()},
+        "functions": (urls := {name: each.url for name, each in stack.functions.items()}),
+        "deployment": describe_stack(
+            stack.configuration,
+            stack.topology,
+            environment,
+            api_url=upstream.api_url,
+            urls=urls,
+        ),
     }
     _write_json(endpoints, file)
 

@@ -163,8 +163,10 @@ def test_a_problem_of_a_topology_is_reported(
 
 def test_topics_may_be_renamed() -> None:
     """A new name replaces the old one everywhere in the topology."""
-    subscription = Subscription("s", "events", "f", "", 60, "dead", 5)
-    topology = Topology(("events", "dead"), {"f": "f"}, {"f": {"A": "b"}}, (subscription,))
+    subscription = Subscription("s", "events", "f", "", "", 60, "dead", 5)
+    topology = Topology(
+        ("events", "dead"), {"f": "f"}, {"f": {"A": "b"}}, {"f": {}}, (subscription,)
+    )
 
     renamed = topology.renamed({"events": "mine", "dead": "lost"})
 
