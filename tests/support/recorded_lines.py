@@ -37,14 +37,17 @@ from videovector_bridge.ingest.outcome import (
     backing_off_report,
     busy_report,
     classify_stop,
+    paused_report,
 )
 from videovector_bridge.ingest.webhook import report_stale
+from videovector_bridge.pause import Pause
 from videovector_bridge.settings import DrainSettings, StreamSettings
 from videovector_bridge.telemetry import capture_library_records
 from videovector_bridge.webhook_secrets import CurrentSecrets, WebhookSecrets
 
 Line = dict[str, Any]
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
+PAUSE = Pause(NOW.isoformat(), "made up", "a person")
 
 
 @contextmanager
@@ -74,6 +77,8 @@ def report_of(reason: str, *, events: int, stream: str = "default") -> WindowRep
         return busy_report(stream, 30)
     if reason == "backing_off":
         return backing_off_report(stream, NOW)
+    if reason == "paused" and not events:
+        return paused_report(stream, PAUSE)
     stop = Stop(reason, message="Made up.")
     lag = 5.0 if events else None
     return WindowReport(
