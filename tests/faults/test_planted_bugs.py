@@ -237,6 +237,6 @@ def test_a_window_that_overwrites_a_rewind_is_found(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Lease, "_own_document", unchecked)
 
-    assert "after a rewind" in find(
+    assert "under a token that is not the newest" in find(
         lambda: rewind_each_step(BUCKET, GCP), lambda: rewind_each_step(BUCKET, EMBEDDED)
     )
