@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -14,15 +15,19 @@ from tests.support.virtual_time import VirtualTime
 from tests.support.watched_ports import SlowTopics, WatchedDocuments, WatchedTopics, watched
 from tests.support.windows import document, run_window
 from videovector_bridge.backends import Backend
+from videovector_bridge.errors import ConflictError
 from videovector_bridge.ingest.committer import COMMIT_SECONDS
 
 PAUSED = {"since": "2026-01-02T03:04:05Z", "reason": "a consumer is broken", "by": "ana@laptop"}
 
 
 def edit(backend: Backend, **fields: Any) -> None:
-    """Change the document of the stream by hand, or create it."""
-    stored = backend.documents.read("streams", "default", timeout=5)
-    backend.documents.write("streams", "default", fields, replaces=stored, timeout=5)
+    """Change the document of the stream by hand, or create it; a window may write it too."""
+    while True:
+        stored = backend.documents.read("streams", "default", timeout=5)
+        with suppress(ConflictError):
+            backend.documents.write("streams", "default", fields, replaces=stored, timeout=5)
+            return
 
 
 def two_a_second(backend: Backend, *, pause_at: int) -> Upstream:
