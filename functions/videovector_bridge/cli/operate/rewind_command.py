@@ -134,7 +134,8 @@ def _check_options(to: str, *, undo_last: bool) -> tuple[list[str], RewindTarget
 def _read_filters(target: Target, name: str) -> StreamFilters:
     (stream,) = (each for each in target.deployment.streams if each.name == name)
     env = Environment(target.environ)
-    filters = read_filters(env, f"stream {name!r}", stream.filters)
+    present = {key: value for key, value in stream.filters.items() if value}
+    filters = read_filters(env, f"stream {name!r}", present)
     env.finish()
     return filters
 
@@ -196,6 +197,10 @@ def _rewind(
     )
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _undo(paused: _Paused, *, yes: bool, as_json: bool) -> None:
     last = read_record(paused.document.fields)
     if last is None:
@@ -240,7 +245,7 @@ def _change(
     if not yes:
         if as_json:
             print_json(result | {"changed": False})
-        if as_json or not sys.stdin.isatty():
+        if as_json or not _is_terminal():
             raise SettingsError(["nothing was changed, because it cannot ask you: add --yes"])
         if not typer.confirm("Change the position of the stream?", err=True):
             print_message("Nothing was changed.")

@@ -182,7 +182,8 @@ async def check_direction(reading: StreamReading, *, present: str, preview: Prev
                 if read.after == preview.cursor:
                     raise RewindRefused(
                         f"{preview.cursor!r} is after the cursor {present!r}: the events between "
-                        f"them would never be published. Nothing was changed."
+                        f"them would be skipped. Nothing was changed. (After a rewind too far: "
+                        f"--undo first.)"
                     )
                 count += 1
                 if count >= _MOST_AFTER_CURSOR:
