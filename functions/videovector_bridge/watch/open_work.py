@@ -1,4 +1,4 @@
-"""The documents of work that has not finished, and of work that has: how sightings change them. Pure.
+"""The documents of open and of finished work, and how sightings change them. Pure.
 
 `open/{key}`: kind, run_id, video_id, index_id, started_at, channels, video_ids, checked_at, and
 `finished`: null, or what VideoVector said when it first called the work finished. `finished/{key}`:
@@ -17,6 +17,8 @@ from videovector_bridge.work import Channel, Kind, Work
 
 KEEP_SECONDS: Final = 14 * 86_400.0
 """Documents are removed after this. Pub/Sub redelivers for a week."""
+
+_CHANNELS: Final[tuple[Channel, ...]] = ("stream", "webhook")
 
 Fields = Mapping[str, Any]
 
@@ -46,16 +48,14 @@ def parse_open(fields: Fields) -> OpenWork | None:
     work = Work(kind, str(fields.get("run_id") or ""), str(fields.get("video_id") or ""))
     if started_at is None or not (work.run_id if kind == "run" else work.video_id):
         return None
-    channels: list[Channel] = []
-    for channel in fields.get("channels") or ():
-        if channel in ("stream", "webhook"):
-            channels.append(channel)
+    stored = fields.get("channels") or ()
+    channels = tuple(channel for channel in _CHANNELS if channel in stored)
     finished = fields.get("finished")
     return OpenWork(
         work,
         str(fields.get("index_id") or ""),
         started_at,
-        tuple(channels) or ("stream",),
+        channels or ("stream",),
         tuple(map(str, fields.get("video_ids") or ())),
         parse_time(fields.get("checked_at")),
         finished if isinstance(finished, Mapping) else None,
