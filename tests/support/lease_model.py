@@ -264,10 +264,10 @@ class LeaseStore:
         before = Before(self.document.fields.get("cursor"), self.start, self.belongs)
         if self._rewind(
             after,
-            lambda seen, id_: rewinds.rewind(
+            lambda previewed, id_: rewinds.rewind(
                 self._documents,
                 self._name,
-                seen,
+                previewed,
                 cursor=cursor,
                 origin=origin,
                 id_=id_,
@@ -281,8 +281,8 @@ class LeaseStore:
         assert self.rewound is not None
         if self._rewind(
             self.rewound,
-            lambda seen, id_: rewinds.undo(
-                self._documents, self._name, seen, id_=id_, timeout=TIMEOUT
+            lambda previewed, id_: rewinds.undo(
+                self._documents, self._name, previewed, id_=id_, timeout=TIMEOUT
             ),
         ):
             self.rewound = None

@@ -58,7 +58,7 @@ def print_preview(
             [[name, preview.effects[name], preview.refused_effects[name]] for name in names],
         )
         print_message(
-            "Automations do not repeat an effect that was completed; other consumers receive the "
+            "Automations do not repeat an effect whose record is kept; other consumers receive the "
             "events again, with the same ce-id."
         )
     elif preview.events:
