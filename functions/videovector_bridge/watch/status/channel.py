@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from videovector_bridge.events import parse_time
+from videovector_bridge.pause import parse_pause
 from videovector_bridge.watch.status.facts import Facts, Unread, WebhookFacts
 from videovector_bridge.watch.status.line import Line, describe_age, describe_count
-from videovector_bridge.watch.status.stream_states import describe_pause
 
 RECEIVER = "receive-webhook"
 
@@ -16,9 +16,9 @@ def describe_channel(facts: Facts) -> Iterator[Line]:
     """Yield a line for the pause of the channel, and one for each webhook of the bridge."""
     if isinstance(facts.channel, Unread):
         yield Line("channel", "webhook", "unreadable", facts.channel.why)
-    elif paused := facts.channel.get("paused"):
+    elif paused := parse_pause(facts.channel):
         yield Line(
-            "channel", "webhook", "channel_paused", describe_pause(paused), {"paused": paused}
+            "channel", "webhook", "channel_paused", str(paused), {"paused": paused.as_field()}
         )
     if isinstance(facts.webhooks, Unread):
         yield Line("webhook", "", "unreadable", facts.webhooks.why)

@@ -46,7 +46,7 @@ STATES: Final = {
     "silent": State("problem", "status", _DOCTOR),
     "late": State("problem", "Events are late", _WINDOWS, _DOCTOR),
     "window_failed": State("warning", "Draining fails", _DOCTOR),
-    "paused": State("warning", "status", "videovector-bridge resume {name} {target}"),
+    "paused": State("warning", "Pause and resume", "videovector-bridge resume {name} {target}"),
     "backing_off": State("note", "drain"),
     "window_died": State("note", "Processes of a function die"),
     "left_over": State("note", "status"),
@@ -61,7 +61,9 @@ STATES: Final = {
     "deliveries_failed": State(
         "warning", "Deliveries get 5xx", "videovector-bridge webhook deliveries --failed --retry"
     ),
-    "channel_paused": State("warning", "status", "videovector-bridge resume webhook {target}"),
+    "channel_paused": State(
+        "warning", "Pause and resume", "videovector-bridge resume webhook {target}"
+    ),
     "no_webhook": State("note", "status"),
     # Messages
     "waiting": State("problem", "Messages wait for a function", _DOCTOR),

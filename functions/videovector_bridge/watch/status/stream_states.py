@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from videovector_bridge.events import parse_time
+from videovector_bridge.pause import Pause, parse_pause
 from videovector_bridge.redact import clean_text
 from videovector_bridge.settings.deployment import DeployedStream
 from videovector_bridge.watch.status.facts import StreamDocument
@@ -68,9 +69,9 @@ class StreamView:
         return f"{self.window.get('stop_reason', '?')}: {message}"
 
     @property
-    def paused(self) -> Any:
-        """The field `paused`; empty if it is not."""
-        return self.document.fields.get("paused")
+    def paused(self) -> Pause | None:
+        """The pause of the stream; None if it is not paused."""
+        return parse_pause(self.document.fields)
 
 
 def view_stream(described: DeployedStream, document: StreamDocument, now: datetime) -> StreamView:
@@ -91,7 +92,7 @@ def view_stream(described: DeployedStream, document: StreamDocument, now: dateti
 def find_states(stream: StreamView) -> Iterator[tuple[str, str]]:
     """Yield every state with its reason, the most important one first, and `ok` last."""
     if stream.paused:
-        yield "paused", describe_pause(stream.paused)
+        yield "paused", str(stream.paused)
     yield from _find_refusals(stream)
     if until := stream.backing_off_until:
         yield "backing_off", f"no request before {until.isoformat(timespec='seconds')}"
@@ -133,18 +134,3 @@ def _find_silence(stream: StreamView) -> Iterator[tuple[str, str]]:
     elif silence is not None and silence > max(_SHORTEST_SILENCE, stream.watch_seconds):
         text = "windows end well, but neither event nor heartbeat has arrived for"
         yield "silent", f"{text} {describe_seconds(silence)}"
-
-
-def describe_pause(paused: Any) -> str:
-    """Return the field `paused` of a stream or of the webhook channel as a text."""
-    parts = paused if isinstance(paused, Mapping) else {"reason": paused}
-    since, by, reason = (
-        clean_text(str(parts[key])) if isinstance(parts.get(key), str) else ""
-        for key in ("since", "by", "reason")
-    )
-    return (
-        "paused"
-        + (f" since {since}" if since else "")
-        + (f" by {by}" if by else "")
-        + f": {reason.rstrip('. ') or 'no reason is recorded'}"
-    )
