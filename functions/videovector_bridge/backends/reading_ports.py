@@ -1,10 +1,10 @@
-"""The ports that read what is stored: collections of documents, and subscriptions.
+"""The ports that read what is stored: collections of documents, subscriptions and backlogs.
 
 The scheduled functions of `watch` and the command line use them. Every method blocks, is
 thread-safe, and ends within `timeout` seconds (plus scheduling) or raises `BackendError`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -92,4 +92,20 @@ class Subscriptions(Protocol):
 
     def delete(self, subscription: str, *, timeout: Timeout) -> None:
         """Delete a subscription. One that does not exist is a success."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The unacknowledged messages of a subscription, and the age of the oldest. None: unknown."""
+
+    messages: int | None = None
+    oldest_seconds: float | None = None
+
+
+class Backlogs(Protocol):
+    """How much subscriptions have to deliver."""
+
+    def read(self, subscriptions: Sequence[str], *, timeout: Timeout) -> Mapping[str, Backlog]:
+        """Return the backlog by short id; a subscription whose backlog is unknown is left out."""
         ...
