@@ -7,6 +7,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from videovector_bridge.backends.inventory_port import Inventory
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.backends.reading_ports import Backlogs, Collections, Subscriptions
 from videovector_bridge.backends.refreshed_secret import RefreshedSecret
@@ -66,6 +67,16 @@ def open_backlogs(settings: BackendSettings) -> Backlogs:
     return MonitoredBacklogs(settings.project, GoogleRest())
 
 
+def open_inventory(settings: BackendSettings) -> Inventory | None:
+    """Return how resources are configured; None for the embedded backend, which has no such API."""
+    if settings.kind == "embedded":
+        return None
+    from videovector_bridge.backends.gcp.inventory import GoogleInventory  # noqa: PLC0415
+    from videovector_bridge.backends.gcp.rest import GoogleRest  # noqa: PLC0415
+
+    return GoogleInventory(settings.project, settings.firestore_database, GoogleRest())
+
+
 def open_secret(name: str, report: Callable[[str], None]) -> RefreshedSecret:
     """Return a secret in Secret Manager, `projects/PROJECT/secrets/NAME`; import its library.
 
@@ -83,6 +94,7 @@ __all__ = [
     "open_backend",
     "open_backlogs",
     "open_collections",
+    "open_inventory",
     "open_secret",
     "open_subscriptions",
 ]

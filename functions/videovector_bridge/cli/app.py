@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from videovector_bridge.cli.automations import commands as automations
 from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
 from videovector_bridge.cli.operate import pause_commands, rewind_command
+from videovector_bridge.cli.operate.doctor import command as doctor
 from videovector_bridge.cli.operate.status import command as status
 from videovector_bridge.cli.output import print_message
 from videovector_bridge.cli.source_tree import PACKAGE, find_version
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(automations.app, name="automations")
 app.command("status", epilog=status.EPILOG)(status.status_command)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor_command)
 app.command("pause", epilog=pause_commands.PAUSE_EPILOG)(pause_commands.pause_command)
 app.command("resume", epilog=pause_commands.RESUME_EPILOG)(pause_commands.resume_command)
 app.command("rewind", epilog=rewind_command.EPILOG)(rewind_command.rewind_command)

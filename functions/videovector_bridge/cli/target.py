@@ -17,8 +17,10 @@ from videovector_bridge.backends import (
     open_backend,
     open_backlogs,
     open_collections,
+    open_inventory,
     open_subscriptions,
 )
+from videovector_bridge.backends.inventory_port import Inventory
 from videovector_bridge.backends.reading_ports import Backlogs, Collections, Subscriptions
 from videovector_bridge.cli.context import open_client
 from videovector_bridge.environment import Environment
@@ -89,6 +91,11 @@ class Target:
     def backlogs(self) -> Backlogs:
         """How much subscriptions have to deliver."""
         return open_backlogs(self.deployment.backend)
+
+    @cached_property
+    def inventory(self) -> Inventory | None:
+        """How resources are configured; None where there is no such API."""
+        return open_inventory(self.deployment.backend)
 
     @cached_property
     def api(self) -> ApiSettings:
