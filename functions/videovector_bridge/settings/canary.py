@@ -67,6 +67,8 @@ def canary_settings(environ: Mapping[str, str]) -> CanarySettings:
         _read_names(env.text("CANARY_WEBHOOKS")),
         env.number("CANARY_SECONDS", 60, 1, 1_800),
     )
+    # The lanes are also a default of each stream.
+    env.problems[:] = dict.fromkeys(env.problems)
     env.finish()
     return settings
 

@@ -30,18 +30,18 @@ from videovector_bridge.watch.canary_report import (
 _PUBLISH_SECONDS = 10.0
 
 
-def open_client(settings: CanarySettings) -> WebhooksClient:
-    """Return a client whose requests may take all the time of a run.
+def open_client(settings: CanarySettings, seconds: float) -> WebhooksClient:
+    """Return a client whose requests may take `seconds`.
 
-    VideoVector responds to the request of a test when the receiver has responded.
+    VideoVector responds to the request of a test after the receiver has responded.
     """
     return WebhooksClient(
         Transport(
             base_url=settings.api.base_url,
             key=settings.api.key.current,
             pool=Pool(),
-            policy=RetryPolicy(budget_seconds=settings.seconds),
-            timeout_seconds=settings.seconds,
+            policy=RetryPolicy(budget_seconds=seconds),
+            timeout_seconds=seconds,
             user_agent="videovector-bridge",
             sleep=time.sleep,
             clock=time.monotonic,

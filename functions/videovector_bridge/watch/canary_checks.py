@@ -30,6 +30,7 @@ from videovector_bridge.watch.canary_stream import (
 from videovector_bridge.watch.canary_webhook import (
     choose_webhooks,
     judge_test,
+    may_arrive,
     may_change,
     report_paused,
     report_unlisted,
@@ -52,14 +53,15 @@ class CanaryFailed(BridgeError):
 class Checks:
     """What the checks use. `clock` is monotonic; `now` returns the time with its zone.
 
-    After a test delivery that may have another result, the canary waits for the next of
-    `retry_pauses` (seconds) and tests again.
+    `open_client` returns a client whose requests take at most so many seconds. After a test
+    delivery that may have another result, the canary waits for the next of `retry_pauses` (seconds)
+    and tests again.
     """
 
     settings: CanarySettings
     backend: Backend
     subscriptions: Subscriptions
-    open_client: Callable[[CanarySettings], WebhooksClient]
+    open_client: Callable[[CanarySettings, float], WebhooksClient]
     retry_pauses: Sequence[float] = (5.0, 10.0)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -68,21 +70,21 @@ class Checks:
     def run(self) -> list[ChannelReport]:
         """Return the report of each channel. Raises `CanaryFailed`."""
         deadline = self.clock() + self.settings.seconds
-        with self.open_client(self.settings) as client:
+        with self.open_client(self.settings, self.settings.seconds / 2) as client:
             webhooks = _list(client)
-            try:
-                reports, silent = self._read_streams()
-                chosen, more = self._choose(webhooks)
-            except BackendError as error:
-                raise CanaryFailed("state_unavailable", str(error)) from error
-            with ThreadPoolExecutor(max_workers=1 + len(chosen)) as threads:
-                listening = threads.submit(asyncio.run, self._listen_to_all(silent, deadline))
-                tests = {
-                    name: threads.submit(self._send_test, client, webhook, deadline)
-                    for name, webhook in chosen.items()
-                }
-                more += self._await_tests(chosen, tests, deadline)
-                reports += listening.result()
+        try:
+            reports, silent = self._read_streams()
+            chosen, more = self._choose(webhooks)
+        except BackendError as error:
+            raise CanaryFailed("state_unavailable", str(error)) from error
+        with ThreadPoolExecutor(max_workers=1 + len(chosen)) as threads:
+            listening = threads.submit(asyncio.run, self._listen_to_all(silent, deadline))
+            tests = {
+                name: threads.submit(self._send_test, webhook, deadline)
+                for name, webhook in chosen.items()
+            }
+            more += self._await_tests(chosen, tests, deadline)
+            reports += listening.result()
         return sorted([*reports, *more], key=lambda report: report.channel)
 
     # Streams
@@ -157,14 +159,14 @@ class Checks:
             return {}, [*reports, *report_paused([*chosen], paused)]
         return chosen, reports
 
-    def _send_test(
-        self, client: WebhooksClient, webhook: Webhook, deadline: float
-    ) -> SentTest | ApiError:
+    def _send_test(self, webhook: Webhook, deadline: float) -> SentTest | ApiError:
         """Send a test delivery; send another after a failure of the receiver that may end."""
         pauses = iter(self.retry_pauses)
         while True:
+            seconds = max(1.0, deadline - self.clock())
             try:
-                sent = client.test(webhook.webhook_id)
+                with self.open_client(self.settings, seconds) as client:
+                    sent = client.test(webhook.webhook_id)
             except ApiError as error:
                 return error
             pause = next(pauses, None)
@@ -187,7 +189,7 @@ class Checks:
             if name in arrivals.seconds:
                 return False
             test = tests[name]
-            return not test.done() or _may_arrive(test.result())
+            return not test.done() or may_arrive(test.result())
 
         try:
             while any(map(is_open, tests)) and self.clock() < deadline:
@@ -197,18 +199,10 @@ class Checks:
             raise CanaryFailed("subscription_unavailable", str(error)) from error
         return [
             judge_test(
-                name,
-                test.result() if test.done() else None,
-                arrivals.seconds.get(name),
-                topic=settings.topics.events,
+                name, test.result(), arrivals.seconds.get(name), topic=settings.topics.events
             )
             for name, test in tests.items()
         ]
-
-
-def _may_arrive(sent: SentTest | ApiError) -> bool:
-    """Whether the event of a test may still arrive."""
-    return sent.outcome_unknown if isinstance(sent, ApiError) else sent.success
 
 
 def _list(client: WebhooksClient) -> list[Webhook] | ScopeRefused:

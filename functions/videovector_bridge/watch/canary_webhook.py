@@ -13,14 +13,17 @@ _DEADLINE: Final = "within the time of the canary"
 _ENSURE: Final = (
     "Run `videovector-bridge webhook ensure`, which creates, corrects and activates it."
 )
+_ROTATE: Final = (
+    "Run `videovector-bridge webhook rotate` with the store that the receiver reads, and check its "
+    "WEBHOOK_IDS."
+)
 _LOG: Final = "Read `webhook.*` in the log of receive-webhook."
 # By the status of the receiver: a stable word, what it means, and what to do.
 _REFUSALS: Final[Mapping[int, tuple[str, str, str]]] = {
     401: (
         "wrong_secret",
         "its secrets or WEBHOOK_IDS are not this webhook's",
-        "Run `videovector-bridge webhook rotate` with the store that the receiver reads, and check "
-        "its WEBHOOK_IDS.",
+        _ROTATE,
     ),
     403: (
         "not_public",
@@ -89,34 +92,42 @@ def may_change(sent: SentTest) -> bool:
     return not sent.success and (status is None or status >= 500 or status in _SLOW_STATUSES)
 
 
+def may_arrive(sent: SentTest | ApiError) -> bool:
+    """Whether the event of a test may arrive later: no refusal of the receiver is known."""
+    if isinstance(sent, ApiError):
+        return sent.outcome_unknown
+    return sent.success or sent.status_code is None
+
+
 def judge_test(
-    name: str, sent: SentTest | ApiError | None, round_trip_seconds: float | None, *, topic: str
+    name: str, sent: SentTest | ApiError, round_trip_seconds: float | None, *, topic: str
 ) -> ChannelReport:
     """Return the report about a webhook after its test.
 
-    `sent` is what VideoVector said about the delivery, None if it has not said it in time.
-    `round_trip_seconds` is None if the event did not arrive on `topic`.
+    `sent` is what VideoVector reports about the delivery. `round_trip_seconds` is None if the event
+    did not arrive on `topic`.
     """
     if round_trip_seconds is not None:
         return _report_arrival(name, sent, round_trip_seconds)
     if isinstance(sent, ScopeRefused):
         return report(name, "unknown", "no_scope", str(sent), _scope_advice(sent))
     if isinstance(sent, ApiError):
-        detail = f"VideoVector did not send the test delivery. {sent}"
+        detail = f"VideoVector did not confirm the test delivery. {sent}"
         return report(name, "unknown", sent.code, detail)
-    if sent is None:
-        detail = f"VideoVector did not report about its test delivery {_DEADLINE}."
-        return report(name, "unknown", "no_result", detail)
-    if sent.success:
-        detail = (
-            f"The receiver accepted the test delivery ({sent.status_code}), but its event was not "
-            f"on topic {topic!r} {_DEADLINE}."
-        )
-        what_to_do = (
-            f"{_LOG} Check that the receiver publishes to this topic, and that CANARY_SUBSCRIPTION "
-            "is a subscription of it."
-        )
-        return report(name, "dead", "late", detail, what_to_do)
+    if not sent.success:
+        return _report_refusal(name, sent)
+    detail = (
+        f"The receiver accepted the test delivery ({sent.status_code}), but its event was not "
+        f"on topic {topic!r} {_DEADLINE}."
+    )
+    what_to_do = (
+        f"{_LOG} Check that the receiver publishes to this topic, and that CANARY_SUBSCRIPTION "
+        "is a subscription of it."
+    )
+    return report(name, "dead", "late", detail, what_to_do)
+
+
+def _report_refusal(name: str, sent: SentTest) -> ChannelReport:
     if sent.status_code is None:
         why = sent.error or "VideoVector does not say why"
         detail = f"VideoVector had no response from the receiver: {why}."
@@ -129,7 +140,7 @@ def judge_test(
     return report(name, "dead", reason, detail, what_to_do)
 
 
-def _report_arrival(name: str, sent: SentTest | ApiError | None, seconds: float) -> ChannelReport:
+def _report_arrival(name: str, sent: SentTest | ApiError, seconds: float) -> ChannelReport:
     if isinstance(sent, SentTest) and sent.success:
         detail = f"The event of a test delivery was published after {seconds:.1f} s."
         return report(name, "alive", "delivered", detail, seconds=seconds)
