@@ -18,8 +18,8 @@ from videovector_bridge.backends import open_backend, open_subscriptions
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import BackendError, SettingsError, UnstorableError
 from videovector_bridge.redact import redact, redact_all
-from videovector_bridge.settings.canary import CanarySettings, canary_settings
-from videovector_bridge.telemetry import Severity, log
+from videovector_bridge.settings import CanarySettings, canary_settings
+from videovector_bridge.telemetry import log
 from videovector_bridge.watch.canary_checks import CanaryFailed, Checks
 from videovector_bridge.watch.canary_report import (
     SEVERITIES,
@@ -79,39 +79,31 @@ class Endpoint:
         """Check all channels; log and publish the result, and return it. Raises nothing."""
         if request.method != "POST":
             return _build_failure(405, "bad_request", "canary accepts only POST.")
+        context: dict[str, Any] = {"headers": request.headers, "project": self._project}
         try:
             checks = self._checks.get()
             reports = checks.run()
             for report in reports:
-                self._log(
-                    SEVERITIES[report.state],
-                    f"canary.{report.state}",
-                    f"Channel {report.channel} is {report.state}. {report.detail}",
-                    request,
-                    **report.as_json(),
-                )
+                text = f"Channel {report.channel} is {report.state}. {report.detail}"
+                severity = SEVERITIES[report.state]
+                log(severity, f"canary.{report.state}", text, **context, **report.as_json())
             _publish(checks, reports)
         except SettingsError as error:
             text = f"Settings are wrong: {error}"
-            self._log("CRITICAL", "canary.settings_wrong", text, request, problems=error.problems)
+            log("CRITICAL", "canary.settings_wrong", text, **context, problems=error.problems)
             return _build_failure(500, "settings_wrong", str(error), problems=error.problems)
         except CanaryFailed as error:
             text = f"The canary cannot check the channels: {error}"
-            self._log("ERROR", "canary.failed", text, request, reason=error.reason)
+            log("ERROR", "canary.failed", text, **context, reason=error.reason)
             return _build_failure(503, error.reason, text)
         except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
             text = f"Crashed: {type(error).__name__}: {error}"
             trace = redact(traceback.format_exc())
-            self._log("CRITICAL", "canary.crashed", text, request, stack_trace=trace)
+            log("CRITICAL", "canary.crashed", text, **context, stack_trace=trace)
             return _build_failure(500, "crashed", text)
         return _build_response(
             200, {"outcome": "done", "channels": [report.as_json() for report in reports]}
         )
-
-    def _log(
-        self, severity: Severity, event: str, message: str, request: Request, **fields: Any
-    ) -> None:
-        log(severity, event, message, headers=request.headers, project=self._project, **fields)
 
 
 def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:

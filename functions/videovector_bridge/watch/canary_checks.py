@@ -17,8 +17,7 @@ from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.reading_ports import Subscriptions
 from videovector_bridge.errors import BackendError, BridgeError
-from videovector_bridge.settings import StreamSettings
-from videovector_bridge.settings.canary import CanarySettings
+from videovector_bridge.settings import CanarySettings, StreamSettings
 from videovector_bridge.watch.canary_arrivals import Arrivals
 from videovector_bridge.watch.canary_report import ChannelReport
 from videovector_bridge.watch.canary_stream import (

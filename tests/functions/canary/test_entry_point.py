@@ -45,7 +45,7 @@ def test_each_channel_has_a_log_line(embedded: Canary, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"VIDEO_VECTOR_API_KEY": "wrong-key"}, "credential_refused"),
+        ({"VIDEO_VECTOR_API_KEY": "wrong-key"}, "credential_refused"),  # pragma: allowlist secret
         ({"VIDEO_VECTOR_BASE_URL": f"http://{dead_server()}/api/v2"}, "unreachable"),
     ],
 )

@@ -106,7 +106,7 @@ def test_a_receiver_that_is_down_is_dead(embedded: Canary) -> None:
 
 def test_a_wrong_secret_is_dead_with_that_detail(canary: Canary, serve: ExitStack) -> None:
     """The receiver refuses the signature."""
-    register(canary, serve, WEBHOOK_SECRETS="another-secret-word")
+    register(canary, serve, WEBHOOK_SECRETS="another-secret-word")  # pragma: allowlist secret
     report = canary.check()[CHANNEL]
 
     assert facts(report) == ("dead", "wrong_secret")
