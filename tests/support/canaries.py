@@ -100,7 +100,12 @@ class Canary:
         """Deploy with these variables, and send a request."""
 
         def open_(environ: Mapping[str, str]) -> Checks:
-            changes = {"open_client": patient_client, "retry_pauses": (), **self.changes}
+            changes = {
+                "open_client": patient_client,
+                "retry_pauses": (),
+                "pull_seconds": 0.5,
+                **self.changes,
+            }
             return replace(open_checks(environ), **changes)
 
         app = host(entry_point(Endpoint(self.environ | variables, open_=open_)))

@@ -7,7 +7,6 @@ from typing import Final
 from videovector_bridge.backends.reading_ports import PulledMessage, Subscriptions
 from videovector_bridge.events import TEST, TYPE_PREFIX, is_test_event
 
-_PULL_SECONDS: Final = 1.0
 _CALL_SECONDS: Final = 10.0
 _PULLED: Final = 1_000
 # Tolerates different clocks, but not the test event of an earlier hour.
@@ -16,6 +15,8 @@ _MAX_CLOCK_SKEW: Final = timedelta(seconds=60)
 
 class Arrivals:
     """The first test event of each webhook since `started_at`; `ids` are the webhooks' by name.
+
+    `seconds` has the time from the start to the arrival, by name.
 
     Other messages are acknowledged: nobody else reads the subscription. A further test event may
     be that of another run of the canary, so it is released at the end. Raises `BackendError`.
@@ -28,22 +29,22 @@ class Arrivals:
         ids: Mapping[str, str],
         started_at: datetime,
         clock: Callable[[], float],
+        *,
+        pull_seconds: float,
     ) -> None:
         self._subscriptions = subscriptions
         self._subscription = subscription
         self._ids = ids
         self._since = started_at - _MAX_CLOCK_SKEW
         self._clock = clock
+        self._pull_seconds = pull_seconds
         self._started = clock()
         self._others: list[str] = []
         self.seconds: dict[str, float] = {}
 
     def pull(self, seconds: float) -> None:
-        """Receive messages; wait for the first for a second, at most `seconds`.
-
-        `seconds` has the time from the start to the arrival, by name of the webhook.
-        """
-        timeout = max(0.1, min(seconds, _PULL_SECONDS))
+        """Receive messages; wait for the first for `pull_seconds`, or for `seconds` if less."""
+        timeout = max(0.1, min(seconds, self._pull_seconds))
         pulled = self._subscriptions.pull(self._subscription, limit=_PULLED, timeout=timeout)
         others = [message.ack_id for message in pulled if not self._is_done(message)]
         done = [message.ack_id for message in pulled if message.ack_id not in set(others)]

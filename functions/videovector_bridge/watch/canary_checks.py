@@ -62,6 +62,9 @@ class Checks:
     subscriptions: Subscriptions
     open_client: Callable[[CanarySettings, float], WebhooksClient]
     retry_pauses: Sequence[float] = (5.0, 10.0)
+    pull_seconds: float = (
+        5.0  # a message that arrives as a pull ends may be late by its ack deadline
+    )
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -182,7 +185,14 @@ class Checks:
         """Await the events of all tests until the deadline; return the reports."""
         settings = self.settings
         ids = {name: webhook.webhook_id for name, webhook in chosen.items()}
-        arrivals = Arrivals(self.subscriptions, settings.subscription, ids, self.now(), self.clock)
+        arrivals = Arrivals(
+            self.subscriptions,
+            settings.subscription,
+            ids,
+            self.now(),
+            self.clock,
+            pull_seconds=self.pull_seconds,
+        )
 
         def is_open(name: str) -> bool:
             if name in arrivals.seconds:

@@ -73,8 +73,9 @@ def test_a_test_event_of_another_hour_or_webhook_does_not_count(
     embedded: Canary, serve: ExitStack
 ) -> None:
     """Messages before the test, and those of other webhooks, do not show that it delivers."""
-    register(embedded, serve, "other")
+    other_id = register(embedded, serve, "other")
     assert facts(embedded.check()["webhook:other"]) == ("alive", "delivered")
+    request(embedded.standin, "POST", f"/webhooks/{other_id}/test", scope="write")
     with receiving() as receiver:
         create_webhook(embedded.standin, receiver.url)
         embedded.changes["clock"] = SkippedTime(lambda: bool(receiver.requests))

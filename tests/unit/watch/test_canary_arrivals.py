@@ -54,7 +54,12 @@ def receive(*pulls: list[PulledMessage]) -> tuple[dict[str, float], Scripted]:
     scripted = Scripted([*pulls])
     times = iter(range(100))
     arrivals = Arrivals(
-        cast("Subscriptions", scripted), "canary", IDS, NOW, lambda: float(next(times))
+        cast("Subscriptions", scripted),
+        "canary",
+        IDS,
+        NOW,
+        lambda: float(next(times)),
+        pull_seconds=5.0,
     )
     while scripted.pulls:
         arrivals.pull(60.0)
@@ -103,10 +108,12 @@ def test_the_event_of_another_run_is_released() -> None:
 
 
 def test_a_pull_ends_with_the_deadline() -> None:
-    """It waits for a second, or less near the deadline."""
+    """It waits for a message, or less near the deadline."""
     scripted = Scripted([[], [], []])
-    arrivals = Arrivals(cast("Subscriptions", scripted), "canary", IDS, NOW, lambda: 0.0)
+    arrivals = Arrivals(
+        cast("Subscriptions", scripted), "canary", IDS, NOW, lambda: 0.0, pull_seconds=5.0
+    )
     for seconds in (60.0, 0.5, 0.0):
         arrivals.pull(seconds)
 
-    assert scripted.timeouts == [1.0, 0.5, 0.1]
+    assert scripted.timeouts == [5.0, 0.5, 0.1]
