@@ -61,7 +61,7 @@ class Checks:
     backend: Backend
     subscriptions: Subscriptions
     open_client: Callable[[CanarySettings, float], WebhooksClient]
-    retry_pauses: Sequence[float] = (5.0, 10.0)
+    retry_pauses: Sequence[float] = (10.0, 26.0)  # a receiver has a new secret after 35 s
     pull_seconds: float = (
         5.0  # a message that arrives as a pull ends may be late by its ack deadline
     )
