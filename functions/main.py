@@ -13,10 +13,11 @@ import functions_framework
 from videovector_bridge.telemetry import capture_library_records
 
 # Entry points that are called by HTTP, and the module with the handler of that name.
-HANDLERS: Final = {
+HTTP: Final = {
     "canary": "videovector_bridge.watch.canary",
     "drain": "videovector_bridge.ingest.drain",
     "receive_webhook": "videovector_bridge.ingest.webhook",
+    "reconcile": "videovector_bridge.watch.reconcile",
 }
 
 capture_library_records()
@@ -30,8 +31,8 @@ def subscribers() -> dict[str, Callable[..., Any]]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in HANDLERS:
-        return functions_framework.http(getattr(import_module(HANDLERS[name]), name))
+    if name in HTTP:
+        return functions_framework.http(getattr(import_module(HTTP[name]), name))
     if name.startswith("__") or name not in (handlers := subscribers()):
         raise AttributeError(f"no entry point {name!r}")
     return functions_framework.http(handlers[name])

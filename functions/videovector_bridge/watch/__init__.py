@@ -1,5 +1,5 @@
-"""Scheduled functions that watch whether the bridge is well.
+"""Is everything well? Notice events that never came, and tell silence from failure.
 
-Imported by `functions/main.py` only. It imports `api`, `backends` and what is below, neither
-`ingest` nor `automate`.
+`main.py` imports the entry points, and `cli` the assessments. It imports `api`, `messages` and
+`backends`, never `ingest` or `automate`.
 """
