@@ -16,9 +16,9 @@ class ReconcileReport:
     `open` is the work that has not finished, `asked` the part of it that VideoVector was asked
     about in `calls` requests, `waiting` the part that was left for the next run, `unknown` what
     VideoVector does not know, `unaskable` what has no known video, `unreadable` videos that it
-    refuses to describe, `forgotten` what was open for too long. `finished` is work that VideoVector first
-    called finished in this run: its events have time to arrive. `withheld` is work whose end is
-    overdue, but may still be on its way: `backlog` (the subscription was not read to its end),
+    refuses to describe, `forgotten` what was open for too long. `finished` is work that VideoVector
+    first called finished in this run: its events have time to arrive. `withheld` is work whose end
+    is overdue, but may still be on its way: `backlog` (the subscription was not read to its end),
     `streams_behind`, or a delivery that is sent again. `repaired` are published events, `late`
     events that came after one was published in their place.
     """
