@@ -53,9 +53,9 @@ def test_a_run_that_no_row_names_is_unknown() -> None:
     assert read_status(RUN, [row("processed", run_row("completed", "r2"))]) == "unknown"
 
 
-DONE = {"successful_segments": 3, "failed_segments": 1}
-BROKEN = {"successful_segments": 0, "failed_segments": 4}
-NONE = {"successful_segments": 0, "failed_segments": 0}
+DONE: dict[str, Any] = {"successful_segments": 3, "failed_segments": 1}
+BROKEN: dict[str, Any] = {"successful_segments": 0, "failed_segments": 4}
+NONE: dict[str, Any] = {"successful_segments": 0, "failed_segments": 0}
 
 
 @pytest.mark.parametrize(
