@@ -107,3 +107,14 @@ def test_lines_of_the_publishing_threads_have_the_trace(
 
     assert len(lines) > 1
     assert traces_of_lines(lines) == {(TRACE_ID, SPAN_ID)}
+
+
+def test_videovector_gets_no_trace(embedded_backend: Backend) -> None:
+    """The vendor documents no such header."""
+    upstream = Replay(events(3))
+    with tracing(Trace(TRACE_ID, SPAN_ID, state="a=1"), "p"):
+        run_window(embedded_backend, upstream)
+
+    assert upstream.requests
+    for request in upstream.requests:
+        assert not {"traceparent", "tracestate"} & set(request.headers)
