@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 from zlib import crc32
 
 import orjson
@@ -18,6 +19,8 @@ import orjson
 from videovector_bridge.errors import Owner
 
 TYPE_PREFIX: Final = "com.vectormethods."
+TEST: Final = "test"  # the type of the vendor's test deliveries
+NAMELESS: Final = "unknown"  # the webhook of a delivery that names none
 # An id becomes an attribute, with a prefix in `ce-subject`; Pub/Sub allows 1,024 bytes there.
 MAX_ID_BYTES: Final = 900
 # The most data of one message: below Pub/Sub's 10,000,000 bytes, with room for the attributes.
@@ -30,9 +33,14 @@ _IDS: Final = ("event_id", "event_type", *ENTITY_IDS)
 DOCUMENTED_FIELDS: Final = (*_IDS, "user_id", "created_at")
 """The fields of every event besides `payload`, from the vendor's API reference."""
 
+<<<<<<< HEAD
 REDRIVE_TO: Final = "ce-redriveto"
 """The attribute of a redriven event that only the function of one action acts on: that action."""
 
+=======
+# Allowed in the path of a URI besides letters, digits and -._~ (RFC 3986, pchar).
+_PATH_SAFE: Final = "!$&'()*+,;=:@"
+>>>>>>> origin/main
 # A `created_at` in another form is converted to this one, or omitted from the attributes.
 _RFC3339: Final = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
@@ -214,6 +222,18 @@ def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
     if time is not None:
         names["ce-time"] = time
     return names
+
+
+def webhook_source(api_host: str, webhook_id: str) -> str:
+    """Return the `ce-source` of a webhook's events: the API host and the webhook."""
+    return f"//{api_host}/webhooks/{quote(webhook_id, safe=_PATH_SAFE)}"
+
+
+def is_test_event(attributes: Mapping[str, str], webhook_id: str) -> bool:
+    """Whether a message is a test event of this webhook, or of a webhook without an id."""
+    source = attributes.get("ce-source", "").rpartition("/webhooks/")[2]
+    accepted = {quote(webhook_id, safe=_PATH_SAFE), NAMELESS}
+    return attributes.get("ce-type") == TYPE_PREFIX + TEST and source in accepted
 
 
 def _rfc3339(created_at: str | None) -> str | None:

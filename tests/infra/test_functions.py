@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from main import INGEST, subscribers
+from main import HTTP, subscribers
 from tests.infra.conftest import Changes
 from tests.support import ROOT
 from videovector_bridge.settings import drain_settings, subscriber_settings
@@ -79,7 +79,7 @@ def test_entry_points_agree_with_topology_and_code(functions: Mapping[str, Funct
     deployed = {name: each["build_config"][0]["entry_point"] for name, each in functions.items()}
 
     assert deployed == {name: each["entry_point"] for name, each in TOPOLOGY["functions"].items()}
-    assert sorted(deployed.values()) == sorted({*INGEST, *subscribers()})
+    assert sorted(deployed.values()) == sorted({*HTTP, *subscribers()})
 
 
 @pytest.mark.parametrize("name", NAMES)

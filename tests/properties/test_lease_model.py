@@ -66,6 +66,7 @@ _VALUES = {
     "ids_differ": _typed("yes"),
     "events": _typed("7", {}),
     "last_window": _typed("x"),
+    "alive_at": _typed("2026-01-02T03:05:30+00:00", 7),
     "note": _typed("watch this"),
 }
 # The fields that matter most come up more often than others.

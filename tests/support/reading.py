@@ -41,6 +41,7 @@ class Reading:
     frames: list[Frame | FramePart]
     stop: Stop
     reconnects: int
+    heartbeats: int
     stream_errors: int
     delays: list[float]
 
@@ -86,7 +87,14 @@ def read(
                 sleep=sleep,
             )
             stop = await reader.run()
-            return Reading(collector.frames, stop, reader.reconnects, reader.stream_errors, delays)
+            return Reading(
+                collector.frames,
+                stop,
+                reader.reconnects,
+                reader.heartbeats,
+                reader.stream_errors,
+                delays,
+            )
 
     return time.run(run())
 

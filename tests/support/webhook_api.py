@@ -10,10 +10,10 @@ import httpx
 
 from tests.support.api_client import Clock
 from videovector_bridge.api import RetryPolicy
+from videovector_bridge.api.bridge_webhooks import MANAGER, display_name
 from videovector_bridge.api.throttle import Throttle
 from videovector_bridge.api.transport import Pool, Transport
 from videovector_bridge.api.webhooks import WebhooksClient
-from videovector_bridge.cli.webhook.webhook_spec import MANAGER, display_name
 
 EVENTS = ("media.created", "prompt_run.failed", "export.ready")
 URL = "https://receiver.example.test/receive-webhook"

@@ -24,6 +24,8 @@ _RETRY_DIGITS: Final = 9
 _RETRY_CAP: Final = 86_400_000  # milliseconds
 _PIECE_BYTES: Final = 65_536
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_COMMENT: Final = re.compile(rb"(?:\A|[\r\n]):")
+_LINE_STARTS: Final = (b"", b"\n", b"\r")  # the byte before a line
 _MAX_NAME_BYTES: Final = 16  # longer than the name of any field in use
 _MAX_ID_BYTES: Final = 8_192  # longer than any id that a request can carry
 
@@ -58,7 +60,8 @@ class FrameDecoder:
     Buffers at most `max_frame_bytes` of a frame, and one piece; a larger frame is returned in
     parts. For a frame that contains the bytes `alarm`, `failure_of` gets the event name and the
     data. If it returns an error, the error becomes `failure`, and nothing after it is decoded.
-    `retry_milliseconds` is the value of the last `retry:`.
+    `retry_milliseconds` is the value of the last `retry:`. `heartbeats` counts comments between
+    frames. One that arrives in the same piece as the end of a frame may not count.
     """
 
     def __init__(
@@ -76,7 +79,9 @@ class FrameDecoder:
         self._before = b""  # the byte before the next piece: a blank line may span two pieces
         self._large: _LargeFrame | None = None
         self._last_id = ""
+        self._begun_comments = 0  # that are counted before their blank line arrives
         self.retry_milliseconds: int | None = None
+        self.heartbeats = 0
         self.failure: Exception | None = None
 
     def feed(self, data: bytes) -> list[Frame | FramePart]:
@@ -108,19 +113,29 @@ class FrameDecoder:
         """Decode the frames that end in `piece`; return the beginning of a frame too large."""
         text = self._before + piece
         end = max([text.rfind(blank) for blank in _BLANK_LINES])
+        at_line_start = self._before in _LINE_STARTS
         self._before = piece[-1:]
         if end >= 0:
             length = end + 2 - (len(text) - len(piece))
             self._begun.append(piece[:length])
-            self._decode(b"".join(self._begun), frames)
-            self._begun, self._begun_bytes, piece = [], 0, piece[length:]
+            before = len(frames)
+            run = b"".join(self._begun)
+            self._decode(run, frames)
+            if len(frames) == before:
+                self.heartbeats += len(_COMMENT.findall(run)) - self._begun_comments
+            self._begun, self._begun_bytes, self._begun_comments = [], 0, 0
+            piece = piece[length:]
+        elif at_line_start and piece[:1] == b":":
+            # A server may send comments without a blank line.
+            self._begun_comments += 1
+            self.heartbeats += 1
         self._begun.append(piece)
         self._begun_bytes += len(piece)
         if self._begun_bytes <= self._max_frame_bytes:
             return b""
         self._large = _LargeFrame(self._last_id)
         begun = b"".join(self._begun)
-        self._begun, self._begun_bytes = [], 0
+        self._begun, self._begun_bytes, self._begun_comments = [], 0, 0
         return begun
 
     def _feed_large(

@@ -117,8 +117,9 @@ class EventStream:
     async def connect(self, last_event_id: str | None) -> AsyncGenerator[list[Frame | FramePart]]:
         """Yield the frames after `last_event_id` in order, in lists as they arrive.
 
-        The first list is empty: the API has accepted the request. Ends when the API closes the
-        stream. Raises `ApiError`, `CursorRefused`, `StreamClosed` and `StreamFailed`.
+        The first list is empty: the API has accepted the request. A later empty list is a
+        heartbeat. Ends when the API closes the stream. Raises `ApiError`, `CursorRefused`,
+        `StreamClosed` and `StreamFailed`.
         """
         request = self._http.build_request(
             "GET",
@@ -147,6 +148,18 @@ class EventStream:
         # Raised outside the `except` block: httpx's errors reference the request and so the key.
         raise failure
 
+    async def listen(self) -> bool:
+        """Connect without a Last-Event-ID; return True at the first event or heartbeat.
+
+        Returns False if the API closes the stream before. Raises as `connect` does, and so
+        `Unreachable` after `heartbeat_seconds` of silence.
+        """
+        async with aclosing(self.connect(None)) as runs:
+            await anext(runs)
+            async for _ in runs:
+                return True
+        return False
+
     async def probe(self) -> None:
         """Connect without a Last-Event-ID and disconnect. Raises as `connect` does."""
         async with aclosing(self.connect(None)) as runs:
@@ -167,10 +180,11 @@ class EventStream:
     async def _decode(self, response: httpx.Response) -> AsyncGenerator[list[Frame | FramePart]]:
         decoder = FrameDecoder(self._max_frame_bytes, STREAM_ERROR.encode(), self._stream_error)
         async for data in response.aiter_bytes():
+            heartbeats = decoder.heartbeats
             frames = decoder.feed(data)
             if decoder.retry_milliseconds is not None:
                 self.retry_seconds = decoder.retry_milliseconds / 1000
-            if frames:
+            if frames or decoder.heartbeats > heartbeats:
                 yield frames
             if decoder.failure is not None:
                 raise decoder.failure

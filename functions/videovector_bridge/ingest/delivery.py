@@ -14,13 +14,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
-from urllib.parse import quote
 
 import orjson
 
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.events import (
     MAX_ID_BYTES,
+    NAMELESS,
+    TEST,
     Event,
     Rejection,
     event_message,
@@ -29,20 +30,17 @@ from videovector_bridge.events import (
     lane,
     lane_key,
     leading_scalars,
+    webhook_source,
 )
 from videovector_bridge.settings.webhook import WEBHOOK_ID
 from videovector_bridge.webhook_secrets import WebhookSecrets
 
 CHANNEL: Final = "webhook"
-TEST: Final = "test"  # the type of the vendor's test deliveries
-NAMELESS: Final = "unknown"  # the webhook of a delivery that names none
 
 MAX_VALUES: Final = 800_000
 """A body of more JSON values, each of which takes up to 80 bytes, is not decoded whole."""
 
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
-# Allowed in the path of a URI besides letters, digits and -._~ (RFC 3986, pchar).
-_PATH_SAFE: Final = "!$&'()*+,;=:@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +199,7 @@ class _Keys:
 
 def format_source(delivery: VerifiedDelivery, api_host: str) -> str:
     """Return the event's `ce-source`: the API host and the webhook."""
-    return f"//{api_host}/webhooks/{quote_id(delivery.webhook_id)}"
-
-
-def quote_id(webhook_id: str) -> str:
-    """Quote the id of a webhook, as the last part of `ce-source`."""
-    return quote(webhook_id, safe=_PATH_SAFE)
+    return webhook_source(api_host, delivery.webhook_id)
 
 
 def build_message(

@@ -79,9 +79,9 @@ class Stop:
 class WindowReport:
     """The result of a window, and the JSON that `drain` returns.
 
-    Counts are of this window; `published` and `rejected` are acknowledged by Pub/Sub. `start_from`
-    is where the stream begins while it has no cursor, else null. `lag_seconds` is the age of the
-    newest event that the cursor has passed, null without one.
+    Counts are of this window; `published` and `rejected` are acknowledged by Pub/Sub. `heartbeats`
+    arrived without an event. `start_from` is where the stream begins while it has no cursor, else
+    null. `lag_seconds` is the age of the newest event that the cursor has passed, null without one.
     """
 
     stream: str
@@ -89,6 +89,7 @@ class WindowReport:
     stop_reason: str
     message: str
     events: int = 0
+    heartbeats: int = 0
     published: int = 0
     rejected: int = 0
     reconnects: int = 0

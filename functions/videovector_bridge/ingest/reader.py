@@ -72,6 +72,7 @@ class Reader:
         self._last_error: BridgeError | None = Unreachable(
             f"{Unreachable.headline}: no response yet to GET {STREAM_PATH}. {Unreachable.advice}"
         )
+        self.heartbeats = 0
         self.reconnects = 0
         self.stream_errors = 0
 
@@ -124,19 +125,22 @@ class Reader:
         """Read until the connection ends, or there is a reason to stop."""
         last_event_id = self._batcher.position.last_event_id
         async with aclosing(self._source.connect(last_event_id)) as frame_lists:
+            await anext(frame_lists)
+            self._last_error, self._connected = None, True
+            self._active_at = self._clock()
+            self._restart_timer()
             async for frames in frame_lists:
-                self._last_error, self._connected = None, True
-                if not frames:
+                if not frames:  # no event: the idle timeout continues
+                    self.heartbeats += 1
+                    continue
+                self._attempt = 0
+                # Suspend the idle timeout: waiting for Pub/Sub is not an idle stream.
+                self._reschedule(self._read_until)
+                stop = await self._batcher.add(frames)
+                if stop is not None:
+                    return stop
+                if any(frame.data for frame in frames):
                     self._active_at = self._clock()
-                else:
-                    self._attempt = 0
-                    # Suspend the idle timeout: waiting for Pub/Sub is not an idle stream.
-                    self._reschedule(self._read_until)
-                    stop = await self._batcher.add(frames)
-                    if stop is not None:
-                        return stop
-                    if any(frame.data for frame in frames):
-                        self._active_at = self._clock()
                 self._restart_timer()
         return None
 

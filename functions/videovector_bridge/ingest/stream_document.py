@@ -5,6 +5,9 @@ the stream begins while it has no cursor, and `start_setting` is the value of ST
 copied from. While the two are equal, or the document has no `start_from`, the stream follows the
 setting. A start that a policy or a person chose differs, or has no `start_setting`: it stays
 when the setting changes. To follow the setting again, a person empties `start_from`.
+
+`alive_at` is the end of the last window in which VideoVector sent an event, a heartbeat or 204:
+a stream without events is alive.
 """
 
 from collections.abc import Mapping
@@ -87,6 +90,7 @@ def claim_fields(
         "api_host": (cursor and _text(fields.get("api_host"))) or origin.api_host,
         "filters": (cursor and _text(fields.get("filters"))) or origin.filters,
         "not_before": None,
+        "alive_at": fields.get("alive_at"),
         "fencing_token": _whole(fields.get("fencing_token")) + 1,
         "lease_owner": owner,
         "lease_seconds": lease_seconds,

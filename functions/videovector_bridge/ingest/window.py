@@ -122,22 +122,32 @@ class _Window:
         not_before = self._compute_not_before(stop)
         report = self._report(stop, not_before)
         failed = report.outcome == "failed"
+        ended_at = self._now().isoformat(timespec="milliseconds")
         facts = {
             "outcome": report.outcome,
             "stop_reason": report.stop_reason,
             "message": redact(report.message),
-            "ended_at": self._now().isoformat(timespec="milliseconds"),
+            "heartbeats": report.heartbeats,
+            "ended_at": ended_at,
         }
         failure = await self._stages.committer.finish(
             {
                 **{name: self._before[name] + getattr(report, name) for name in _COUNTERS},
                 "not_before": not_before,
+                "alive_at": ended_at if self._is_alive(report) else self._before["alive_at"],
                 "last_window": facts,
                 "last_error": facts if failed else self._lease.fields.get("last_error"),
             }
         )
         # The last write sets the cursor of the report, and may itself fail.
         return self._report(stop if failure is None or failed else failure, not_before)
+
+    def _is_alive(self, report: WindowReport) -> bool:
+        """Whether VideoVector sent an event or a part of one, a heartbeat, or 204."""
+        large_bytes = self._stages.batcher.large_bytes
+        return bool(report.events or report.heartbeats or large_bytes) or (
+            report.stop_reason == "server_closed"
+        )
 
     def _compute_not_before(self, stop: Stop) -> str | None:
         """Return the time before which VideoVector accepts no request, if it named one.
@@ -167,6 +177,7 @@ class _Window:
                 start_from=start_from,
             ),
             events=events,
+            heartbeats=stages.reader.heartbeats,
             published=stages.publisher.published,
             rejected=stages.publisher.rejected,
             reconnects=stages.reader.reconnects,

@@ -48,6 +48,33 @@ CASES: dict[str, tuple[bytes, list[tuple[bytes, str]]]] = {
 }  # fmt: skip
 
 
+HEARTBEATS: dict[str, tuple[list[bytes], int]] = {
+    "blank lines": ([b": hb\n\n", b":\r\n\r\n", b":\r\r"], 3),
+    "several at once": ([b": hb\n\n:\n\n: hb\n: second line\n\n"], 4),
+    "no blank line": ([b": hb\n", b": hb\n", b":\n"], 3),
+    "blank line later": ([b": hb\n", b"\n"], 1),
+    "blank line after several": ([b": hb\n", b": hb\n", b": hb\n\n"], 3),
+    "cut": ([b": h", b"b\n\n"], 1),
+    "cut before the blank line": ([b":", b"hb", b"\n", b"\n"], 1),
+    "colons in data": ([b"data: a\n\n", b"id: 1\ndata::b\n\n"], 0),
+    "no comment": ([b"\n\n", b"retry: 5\n\n", b"event: x\n\n"], 0),
+    "after a frame": ([b"data: a\n\n", b": hb\n\n"], 1),
+    "within a large frame": ([b"data: " + b"a" * 2_000, b"\n:", b"b\n\n", b": hb\n\n"], 1),
+    "byte order mark": ([b"\xef\xbb\xbf: hb\n\n"], 1),
+}
+
+
+@pytest.mark.parametrize("case", sorted(HEARTBEATS))
+def test_comments_between_frames_are_heartbeats(case: str) -> None:
+    """Each counts once, also a comment without a blank line."""
+    pieces, expected = HEARTBEATS[case]
+    decoder = FrameDecoder(1_000, b"alarm", lambda _event, _data: None)
+    for piece in pieces:
+        decoder.feed(piece)
+
+    assert decoder.heartbeats == expected
+
+
 @pytest.mark.parametrize("case", sorted(set(CASES) - {"huge retry"}))  # it ends the reading
 def test_the_rules_hold_at_every_split(case: str) -> None:
     """At any split of the bytes in two, the frames are the same."""

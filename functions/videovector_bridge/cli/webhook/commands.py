@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from videovector_bridge.api import Webhook
+from videovector_bridge.api.bridge_webhooks import find_bridge_name, select_webhooks
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli import options
 from videovector_bridge.cli.context import CommandContext
@@ -23,9 +24,7 @@ from videovector_bridge.cli.webhook.webhook_spec import (
     WebhookSpec,
     check_name,
     check_options,
-    find_bridge_name,
     select_webhook,
-    select_webhooks,
     split_words,
 )
 from videovector_bridge.errors import SettingsError

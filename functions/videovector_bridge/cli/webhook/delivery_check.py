@@ -1,15 +1,14 @@
 """Send a test event, wait until it is published, and explain why it was not."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from videovector_bridge.api import SentTest
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.webhook.topic_watch import Watch
-from videovector_bridge.events import TYPE_PREFIX
-from videovector_bridge.ingest.delivery import NAMELESS, TEST, quote_id
+from videovector_bridge.events import is_test_event
 
 _POLL_SECONDS = 2.0
 _ADVICE = {
@@ -31,13 +30,6 @@ class Arrival:
     event_id: str
     status_code: int | None
     seconds: float
-
-
-def is_test_event(attributes: Mapping[str, str], webhook_id: str) -> bool:
-    """Whether a message is a test event of this webhook, or of a webhook without an id."""
-    source = attributes.get("ce-source", "").rpartition("/webhooks/")[2]
-    accepted = {quote_id(webhook_id), NAMELESS}
-    return attributes.get("ce-type") == TYPE_PREFIX + TEST and source in accepted
 
 
 def await_test_event(

@@ -14,8 +14,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 from videovector_bridge.backends.gcp.channels import open_transport
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.errors import BackendError
-from videovector_bridge.events import TYPE_PREFIX
-from videovector_bridge.ingest.delivery import TEST
+from videovector_bridge.events import TEST, TYPE_PREFIX
 
 _TYPE = TYPE_PREFIX + TEST
 _SECONDS = 20.0

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from videovector_bridge.api import Conflict, NewSecret, Webhook
+from videovector_bridge.api.bridge_webhooks import display_name
 from videovector_bridge.api.errors import RequestRefused, UnexpectedResponse
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.webhook.secret_store import SecretStore
 from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
-from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec, display_name
+from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec
 from videovector_bridge.errors import SettingsError
 
 # Enough for all retries of a request, and for a person to notice a failed run and start another.

@@ -1,4 +1,4 @@
-"""The webhook that should exist, which existing webhooks belong to the bridge, and what differs.
+"""The webhook that should exist, and how the existing one differs.
 
 All functions are pure.
 """
@@ -10,13 +10,16 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from videovector_bridge.api import Webhook
+from videovector_bridge.api.bridge_webhooks import (
+    BRIDGE_NAME,
+    MANAGER,
+    display_name,
+    select_webhooks,
+)
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.redact import redact
 from videovector_bridge.settings import is_loopback_url
 
-MANAGER: Final = "videovector-bridge"
-# With the prefix, a name has at most the 100 characters that VideoVector allows.
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _PORTS: Final = {"https": 443, "http": 80}
 _VISIBLE: Final = re.compile(r"[!-~]+")  # of a URL; other characters must be %-encoded
 
@@ -48,43 +51,6 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to change."""
         return self.keep is not None and not self.changes and not self.surplus
-
-
-def display_name(name: str) -> str:
-    """Return the name under which VideoVector lists the webhook. Its prefix is reserved."""
-    return f"{MANAGER}:{name}"
-
-
-def find_bridge_name(webhook: Webhook) -> str | None:
-    """Return the bridge's name for a webhook, or None if the webhook is not the bridge's.
-
-    The mark in the metadata decides. Without any metadata the display name decides.
-    """
-    if webhook.metadata:
-        is_marked = webhook.metadata.get("managed_by") == MANAGER
-        name = webhook.metadata.get("name")
-        return name if is_marked and isinstance(name, str) else None
-    manager, separator, name = webhook.name.partition(":")
-    return name if manager == MANAGER and separator and _NAME.fullmatch(name) else None
-
-
-def select_webhooks(
-    webhooks: Iterable[Webhook], name: str, preferred_id: str = ""
-) -> list[Webhook]:
-    """Return the bridge's webhooks of this name, the one to keep first.
-
-    That is the one with `preferred_id` (its secret is stored), otherwise an active one, otherwise
-    the oldest.
-    """
-    return sorted(
-        (webhook for webhook in webhooks if find_bridge_name(webhook) == name),
-        key=lambda webhook: (
-            webhook.webhook_id != preferred_id,
-            webhook.status != "active",
-            webhook.created_at or "~",
-            webhook.webhook_id,
-        ),
-    )
 
 
 def select_webhook(
@@ -157,7 +123,7 @@ def check_options(name: str, url: str) -> list[str]:
 
 def check_name(name: str) -> list[str]:
     """Return what is wrong with the bridge's name for a webhook."""
-    if _NAME.fullmatch(name):
+    if BRIDGE_NAME.fullmatch(name):
         return []
     return [f"--name must be 1 to 63 letters, digits, dots, - and _, not {name[:80]!r}"]
 

@@ -7,7 +7,8 @@ import pytest
 from tests.support.api_client import Clock
 from tests.support.webhook_api import WebhookApi, webhook
 from videovector_bridge.cli.errors import NotReachedError
-from videovector_bridge.cli.webhook.delivery_check import Arrival, await_test_event, is_test_event
+from videovector_bridge.cli.webhook.delivery_check import Arrival, await_test_event
+from videovector_bridge.events import is_test_event
 
 TEST = {
     "ce-type": "com.vectormethods.test",

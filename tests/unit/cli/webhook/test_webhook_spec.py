@@ -6,11 +6,11 @@ import pytest
 
 from tests.support.webhook_api import EVENTS, URL
 from videovector_bridge.api import Webhook
+from videovector_bridge.api.bridge_webhooks import find_bridge_name
 from videovector_bridge.cli.webhook.webhook_spec import (
     Plan,
     WebhookSpec,
     check_options,
-    find_bridge_name,
     find_drift,
     make_plan,
     split_words,

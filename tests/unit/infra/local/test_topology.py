@@ -9,7 +9,7 @@ import pytest
 
 from infra.local.processes.functions import ROOT
 from infra.local.topology import FILE, LOCAL_ATTEMPTS, Subscription, Topology, read_topology
-from main import INGEST, subscribers
+from main import HTTP, subscribers
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.filters import derive_filters
 from videovector_bridge.automate.automations.reader import read_automations
@@ -24,7 +24,7 @@ def test_each_entry_point_is_a_function_once() -> None:
     """The functions of the topology and the entry points of main.py are the same."""
     entry_points = [each["entry_point"] for each in RAW["functions"].values()]
 
-    assert sorted(entry_points) == sorted({*INGEST, *subscribers()})
+    assert sorted(entry_points) == sorted({*HTTP, *subscribers()})
 
 
 def test_every_referenced_topic_exists() -> None:

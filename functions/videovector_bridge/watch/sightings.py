@@ -1,0 +1,97 @@
+"""What the messages of one pull say of runs and videos, merged. Pure.
+
+Only attributes are read. Messages are in any order and may repeat; the times in events decide.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from videovector_bridge.backends.reading_ports import PulledMessage
+from videovector_bridge.events import TYPE_PREFIX, parse_time
+from videovector_bridge.work import STEPS, Channel, Work, find_work
+
+MAX_VIDEO_IDS: Final = 3
+"""The most videos that are kept for a run, to ask VideoVector about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What is known of one piece of work: when it last started, and when it last ended.
+
+    `channels` are those on which a start was seen. `video_ids` are some videos of a run.
+    `end_ids` are the `ce-id`s of ends.
+    """
+
+    work: Work
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    channels: frozenset[Channel] = frozenset()
+    video_ids: tuple[str, ...] = ()
+    index_id: str = ""
+    end_ids: tuple[str, ...] = ()
+
+    def merged(self, other: "Sighting") -> "Sighting":
+        """Return both sightings of the same work as one."""
+        return Sighting(
+            self.work,
+            _latest(self.started_at, other.started_at),
+            _latest(self.ended_at, other.ended_at),
+            self.channels | other.channels,
+            merge_video_ids(self.video_ids, other.video_ids),
+            self.index_id or other.index_id,
+            (*self.end_ids, *other.end_ids),
+        )
+
+
+def collect_sightings(messages: Iterable[PulledMessage]) -> dict[str, Sighting]:
+    """Return the sightings of messages by the key of their work."""
+    collected: dict[str, Sighting] = {}
+    for pulled in messages:
+        for sighting in find_sightings(pulled):
+            key = sighting.work.key
+            known = collected.get(key)
+            collected[key] = known.merged(sighting) if known else sighting
+    return collected
+
+
+def find_sightings(pulled: PulledMessage) -> list[Sighting]:
+    """Return what one message says: nothing, of one piece of work, or of a video and its run."""
+    attributes = pulled.message.attributes
+    event_type = attributes.get("ce-type", "").removeprefix(TYPE_PREFIX)
+    run_id, video_id = attributes.get("ce-runid"), attributes.get("ce-videoid")
+    work = find_work(event_type, run_id, video_id)
+    if work is None:
+        return []
+    step = STEPS[event_type]
+    at = parse_time(attributes.get("ce-time")) or pulled.published_at
+    sighting = Sighting(
+        work, video_ids=(video_id,) if video_id else (), index_id=attributes.get("ce-indexid", "")
+    )
+    if step.result is None:
+        sighting = replace(sighting, started_at=at, channels=frozenset({step.channel}))
+    else:
+        sighting = replace(sighting, ended_at=at, end_ids=(attributes.get("ce-id", ""),))
+    sightings = [sighting]
+    if work.kind == "video" and run_id:
+        # A run whose video starts or ends has started, also if its own start was lost.
+        sightings.append(
+            Sighting(
+                Work("run", run_id),
+                started_at=at,
+                channels=frozenset({step.channel}),
+                video_ids=sighting.video_ids,
+                index_id=sighting.index_id,
+            )
+        )
+    return sightings
+
+
+def merge_video_ids(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids without repeats, at most `MAX_VIDEO_IDS`."""
+    return tuple(dict.fromkeys((*known, *more)))[:MAX_VIDEO_IDS]
+
+
+def _latest(first: datetime | None, second: datetime | None) -> datetime | None:
+    return max(filter(None, (first, second)), default=None)
