@@ -33,14 +33,12 @@ _IDS: Final = ("event_id", "event_type", *ENTITY_IDS)
 DOCUMENTED_FIELDS: Final = (*_IDS, "user_id", "created_at")
 """The fields of every event besides `payload`, from the vendor's API reference."""
 
-<<<<<<< HEAD
 REDRIVE_TO: Final = "ce-redriveto"
 """The attribute of a redriven event that only the function of one action acts on: that action."""
 
-=======
+
 # Allowed in the path of a URI besides letters, digits and -._~ (RFC 3986, pchar).
 _PATH_SAFE: Final = "!$&'()*+,;=:@"
->>>>>>> origin/main
 # A `created_at` in another form is converted to this one, or omitted from the attributes.
 _RFC3339: Final = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
-from videovector_bridge.backends.reading_ports import MAX_PULLED, PulledMessage, Subscriptions
+from videovector_bridge.backends.ports import Timeout
+from videovector_bridge.backends.reading_ports import MAX_PULLED, PulledMessage
 from videovector_bridge.errors import BackendError
 
 LEASE_SECONDS: Final = 180
@@ -22,6 +23,24 @@ _FIRST_SECONDS: Final = 60.0
 _REQUEST_SECONDS: Final = 20.0
 
 
+class LeasedMessages(Protocol):
+    """What is read by pull: a part of the port `Subscriptions`, or a file."""
+
+    def pull(self, subscription: str, *, limit: int, timeout: Timeout) -> list[PulledMessage]:
+        """Return at most `limit` messages, each with a lease."""
+        ...
+
+    def acknowledge(self, subscription: str, ack_ids: Sequence[str], *, timeout: Timeout) -> None:
+        """Acknowledge messages."""
+        ...
+
+    def extend(
+        self, subscription: str, ack_ids: Sequence[str], seconds: int, *, timeout: Timeout
+    ) -> None:
+        """Let leases end in `seconds`."""
+        ...
+
+
 class Leases:
     """The leases of the messages of one subscription. Thread-safe.
 
@@ -30,7 +49,7 @@ class Leases:
 
     def __init__(
         self,
-        subscriptions: Subscriptions,
+        subscriptions: LeasedMessages,
         subscription: str,
         report: Callable[[str], None],
         *,

@@ -18,6 +18,7 @@ REASONS: Final = {
     "filtered": "the filter of the function's subscription does not let this event through",
     "unpublishable": "Pub/Sub refuses such a message",
     "not_published": "the command ended before Pub/Sub acknowledged a copy",
+    "not_dropped": "the command ended before the message was acknowledged",
     "not_acknowledged": "a copy is published, but the message could not be acknowledged: the next "
     "redrive publishes it again, which does no harm",
 }

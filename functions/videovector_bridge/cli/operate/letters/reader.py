@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from videovector_bridge.backends.reading_ports import PulledMessage, Subscriptions
-from videovector_bridge.cli.operate.letters.leases import Leases
+from videovector_bridge.backends.reading_ports import PulledMessage
+from videovector_bridge.cli.operate.letters.leases import LeasedMessages, Leases
 from videovector_bridge.cli.operate.letters.letter import Kind, Letter, read_letter
 from videovector_bridge.cli.operate.letters.select import (
     Selection,
@@ -45,7 +45,7 @@ class Source:
     """
 
     kind: Kind
-    subscriptions: Subscriptions
+    subscriptions: LeasedMessages
     subscription: str
     functions: Mapping[str, str]
     wait: float
