@@ -41,8 +41,8 @@ EFFECT_ADVICE: Final = _by_code(
         ),
         (
             (
-                "marker_too_large state_too_large state_not_json document_too_large document_too_deep "
-                "document_invalid too_many_parts"
+                "marker_too_large state_too_large state_not_json document_too_large "
+                "document_too_deep document_invalid too_many_parts"
             ),
             "let the automation copy less of the event",
         ),

@@ -51,14 +51,15 @@ def redrive_command(
     lanes: options.Lanes = LANES[0],
     file: options.From = None,
     dry_run: options.DryRun = False,
-    wait: options.Wait = 5.0,
+    wait: options.Wait = "5s",  # type: ignore[assignment] # the parser's input
     as_json: shared.Json = False,
 ) -> None:
     """Publish the events of the selected messages to topic `events` again, each event once.
 
-    The events are as they were, with the same ce-id: functions do not repeat what is done. A
-    message is acknowledged after its event is published; one that cannot be published stays.
-    Correct the cause first. Needs roles/pubsub.publisher on topic `events`, roles/datastore.user.
+    Correct the cause first. The events are as they were, with the same ce-id, so
+    functions do not repeat what is done. A message is acknowledged after its event
+    is published; one that cannot be published stays. Needs roles/pubsub.publisher
+    on topic `events`, and roles/datastore.user for the record in `audit`.
 
     Example: videovector-bridge rejected redrive --local --code validation_refused --dry-run
     """
@@ -131,12 +132,13 @@ def drop_command(
     save: options.Save = None,
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
-    wait: options.Wait = 5.0,
+    wait: options.Wait = "5s",  # type: ignore[assignment] # the parser's input
     as_json: shared.Json = False,
 ) -> None:
     """Acknowledge the selected messages without publishing their events: they are gone.
 
-    Without --yes, it shows the number and asks. Needs roles/datastore.user.
+    Without --yes, it shows the number and asks. Needs roles/datastore.user for the
+    record in `audit`.
 
     Example: videovector-bridge rejected drop --local --code bad_json --save dropped.jsonl
     """

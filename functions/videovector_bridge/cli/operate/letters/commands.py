@@ -45,7 +45,7 @@ def list_command(
     newer_than: options.NewerThan = None,
     limit: options.Limit = None,
     each: options.Each = False,
-    wait: options.Wait = 5.0,
+    wait: options.Wait = "5s",  # type: ignore[assignment] # the parser's input
     as_json: shared.Json = False,
 ) -> None:
     """Count the messages by what they have in common, or list each.
@@ -80,7 +80,7 @@ def show_command(
     project: Project = "",
     prefix: Prefix = "",
     local: Local = False,
-    wait: options.Wait = 5.0,
+    wait: options.Wait = "5s",  # type: ignore[assignment] # the parser's input
     as_json: shared.Json = False,
 ) -> None:
     """Show every message about an event: attributes, data, and what to do. Secrets are hidden.

@@ -20,8 +20,7 @@ PAGE: Final = 20
 """Messages of one pull. A message has at most 10 MB, so this bounds the memory: 200 MB."""
 
 _PROGRESS_SECONDS: Final = 5.0
-# A message that is published after the command began is left to the next one, so that it ends.
-# Clocks differ.
+# What is published later is left to the next command. Clocks differ.
 _TOLERANCE: Final = timedelta(minutes=1)
 
 
@@ -103,7 +102,9 @@ class _Reader:
             # Pub/Sub may deliver a message again, also one with a lease.
             if self._leases.add(each):
                 self._note(each)
-                self._new_at = source.clock()
+                # Messages that arrive while the command reads must not keep it from its end.
+                if each.published_at <= self.began_at:
+                    self._new_at = source.clock()
             is_late &= each.published_at > self.began_at + _TOLERANCE
         self._show_progress()
         if not pulled or is_late:

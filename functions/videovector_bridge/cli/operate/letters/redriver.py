@@ -182,7 +182,8 @@ class Redriver:
         except ValueError as error:
             raise _Unrestorable("no_event", str(error)) from None
         if not self.passes(message.attributes):
-            raise _Unrestorable("filtered")
+            type_ = message.attributes.get("ce-type", "")
+            raise _Unrestorable("filtered", f"The subscription of {self.to} excludes {type_}.")
         if is_large:
             message = as_claim_check(message, self._store(ids), copy.size)
         try:
