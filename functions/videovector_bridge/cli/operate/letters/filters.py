@@ -12,7 +12,7 @@ Passes = Callable[[Mapping[str, str]], bool]
 _KEY: Final = r'(?:"(?P<{0}>(?:[^"\\]|\\.)*)"|(?P<{0}_word>\w[\w-]*))'
 _VALUE: Final = r'"(?P<value>(?:[^"\\]|\\.)*)"'
 _TOKEN: Final = re.compile(
-    r"\s*(?:(?P<word>AND|OR|NOT|-(?=\s*[a-zA-Z(])|\(|\))(?![\w.])"
+    r"\s*(?:(?P<word>(?:AND|OR|NOT)\b|-|\(|\))"
     rf"|attributes\s*\.\s*{_KEY.format('left')}\s*(?P<sign>!?=)\s*{_VALUE}"
     rf"|attributes\s*:\s*{_KEY.format('has')}"
     rf"|hasPrefix\s*\(\s*attributes\s*\.\s*{_KEY.format('prefixed')}\s*,"
@@ -94,7 +94,7 @@ def _comparison(token: re.Match[str]) -> Passes:
     )
     if token["prefix"] is not None:
         prefix = _unescape(token["prefix"])
-        return lambda attributes: attributes.get(name, "").startswith(prefix)
+        return lambda attributes: name in attributes and attributes[name].startswith(prefix)
     if token["value"] is None:
         return lambda attributes: name in attributes
     value, equal = _unescape(token["value"]), token["sign"] == "="
