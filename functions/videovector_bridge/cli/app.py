@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 from videovector_bridge.cli.automations import commands as automations
 from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
+from videovector_bridge.cli.operate.replay.command import EPILOG as REPLAY_EPILOG
+from videovector_bridge.cli.operate.replay.command import replay_command
 from videovector_bridge.cli.operate.tail.command import EPILOG as TAIL_EPILOG
 from videovector_bridge.cli.operate.tail.command import tail_command
 from videovector_bridge.cli.output import print_message
@@ -54,6 +56,7 @@ app = typer.Typer(
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(automations.app, name="automations")
 app.command("tail", epilog=TAIL_EPILOG)(tail_command)
+app.command("replay", epilog=REPLAY_EPILOG)(replay_command)
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes it by position
