@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -141,22 +141,6 @@ def open_target(
             f"--project and --prefix, and do you have roles/storage.objectViewer there? {error}"
         ) from error
     return Target(f"project {project}", parse_deployment(_load(content, where), where), environ)
-
-
-def open_checked_target(
-    environ: Mapping[str, str], problems: Sequence[str], *, project: str, prefix: str, local: bool
-) -> Target:
-    """Return the target, as `open_target`, unless other options have `problems`.
-
-    Raises `SettingsError` with every problem at once.
-    """
-    try:
-        target = open_target(environ, project=project, prefix=prefix, local=local)
-    except SettingsError as error:
-        raise SettingsError([*problems, *error.problems]) from None
-    if problems:
-        raise SettingsError(problems)
-    return target
 
 
 def _open_local(environ: Mapping[str, str], file: Path) -> Target:

@@ -89,7 +89,7 @@ class BigQueryMessages:
             # Waits up to `seconds` to connect, and again for the response.
             response = self._open().request(method, url, timeout=seconds / 2, **options)
             if response.status_code != requests.codes.ok:
-                raise google_errors.from_http_response(response)
+                raise google_errors.from_http_response(response)  # type: ignore[no-untyped-call]
             return orjson.loads(response.content)
 
         operation = f"Querying {self._table} in BigQuery"
@@ -119,7 +119,7 @@ def _open_session() -> Any:
         credentials, _ = google.auth.default(scopes=[_SCOPE])
     except auth_errors.GoogleAuthError as error:
         raise BackendError(f"There are no Google Cloud credentials here. ({error})") from error
-    return AuthorizedSession(credentials)
+    return AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
 
 
 def _build_query(table: str, since: datetime, until: datetime) -> Mapping[str, Any]:

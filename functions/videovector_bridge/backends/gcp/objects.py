@@ -85,7 +85,8 @@ class BucketReader:
                 raise ConnectionError(f"{len(part)} of {end - start} bytes arrived")
             return part
 
-        return self._call(f"Reading {self.uri(stored.name)}", attempt)
+        read: bytes = self._call(f"Reading {self.uri(stored.name)}", attempt)
+        return read
 
     def _open(self) -> Any:
         if self._client is None:

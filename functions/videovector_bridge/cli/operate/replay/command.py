@@ -27,7 +27,7 @@ from videovector_bridge.cli.operate.replay.source import (
 )
 from videovector_bridge.cli.operate.replay.topic import RetainedMessages
 from videovector_bridge.cli.output import print_fields, print_json, print_message, print_table
-from videovector_bridge.cli.target import Local, Prefix, Project, Target, open_checked_target
+from videovector_bridge.cli.target import Local, Prefix, Project, Target, open_target
 from videovector_bridge.cli.temporary_subscription import interrupted_by_sigterm
 from videovector_bridge.errors import BackendError, SettingsError
 
@@ -122,7 +122,10 @@ def replay_command(
     if not 1 <= rate <= MAX_RATE:
         problems.append(f"--rate must be 1 to {MAX_RATE:,}, not {rate}")
     environ = ctx.ensure_object(CommandContext).environ
-    target = open_checked_target(environ, problems, project=project, prefix=prefix, local=local)
+    try:
+        target = open_target(environ, project=project, prefix=prefix, local=local)
+    except SettingsError as error:
+        raise SettingsError([*problems, *error.problems]) from None
     chosen = choose_source(source, target.deployment, problems)
     destination = choose_destination(to_topic, target.deployment, problems)
     if problems:

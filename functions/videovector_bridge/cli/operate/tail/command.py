@@ -14,11 +14,12 @@ from videovector_bridge.cli.operate.tail.follow import Selection, follow, is_out
 from videovector_bridge.cli.operate.tail.lines import as_json as message_as_json
 from videovector_bridge.cli.operate.tail.lines import format_line
 from videovector_bridge.cli.output import print_message
-from videovector_bridge.cli.target import Local, Prefix, Project, open_checked_target
+from videovector_bridge.cli.target import Local, Prefix, Project, open_target
 from videovector_bridge.cli.temporary_subscription import (
     interrupted_by_sigterm,
     temporary_subscription,
 )
+from videovector_bridge.errors import SettingsError
 
 TOPICS: Final = ("events", "rejected", "media-urls", "dead-letters")
 EPILOG: Final = (
@@ -78,7 +79,12 @@ def tail_command(
     if count is not None and count < 1:
         problems.append(f"--count must be 1 or more, not {count}")
     environ = ctx.ensure_object(CommandContext).environ
-    target = open_checked_target(environ, problems, project=project, prefix=prefix, local=local)
+    try:
+        target = open_target(environ, project=project, prefix=prefix, local=local)
+    except SettingsError as error:
+        raise SettingsError([*problems, *error.problems]) from None
+    if problems:
+        raise SettingsError(problems)
     topic_id = target.deployment.topics.get(topic, topic)
     ended = "Ended"
     shown = 0
