@@ -33,13 +33,13 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Topics, function name -> entry point, and subscriptions.
+    """Topic name -> seconds of retention, function name -> entry point, and subscriptions.
 
     `environments` has function name -> fixed environment variables, `uses` function name -> what
     the function may use, as in the file.
     """
 
-    topics: tuple[str, ...]
+    topics: Mapping[str, float]
     functions: Mapping[str, str]
     environments: Mapping[str, Mapping[str, str]]
     uses: Mapping[str, Mapping[str, Any]]
@@ -48,7 +48,7 @@ class Topology:
     def renamed(self, names: Mapping[str, str]) -> "Topology":
         """Return a copy whose topics have the names in `names` (old -> new)."""
         return Topology(
-            tuple(names.get(topic, topic) for topic in self.topics),
+            {names.get(topic, topic): seconds for topic, seconds in self.topics.items()},
             self.functions,
             self.environments,
             self.uses,
@@ -68,7 +68,10 @@ def read_topology(file: Path = FILE) -> Topology:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         topology = Topology(
-            tuple(content["topics"]),
+            {
+                name: float(topic["retention"].removesuffix("s"))
+                for name, topic in content["topics"].items()
+            },
             {name: function["entry_point"] for name, function in content["functions"].items()},
             {
                 name: function.get("environment", {})

@@ -8,6 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn, get_args
 
 from tests.support.contexts import with_api
@@ -31,6 +32,7 @@ from videovector_bridge.errors import (
     SettingsError,
     TransientError,
 )
+from videovector_bridge.events import REDRIVE_TO
 from videovector_bridge.ingest.body import BodyReader, UnreadableBody
 from videovector_bridge.ingest.channel_pause import EVERY_SECONDS, ChannelPause
 from videovector_bridge.ingest.drain import Endpoint, entry_point
@@ -46,6 +48,11 @@ from videovector_bridge.ingest.webhook import report_stale
 from videovector_bridge.pause import Pause
 from videovector_bridge.settings import DrainSettings, StreamSettings
 from videovector_bridge.telemetry import capture_library_records
+from videovector_bridge.watch.canary import Endpoint as CanaryEndpoint
+from videovector_bridge.watch.canary import entry_point as canary_entry_point
+from videovector_bridge.watch.canary import open_checks
+from videovector_bridge.watch.canary_checks import CanaryFailed
+from videovector_bridge.watch.canary_report import ChannelReport, State
 from videovector_bridge.webhook_secrets import CurrentSecrets, WebhookSecrets
 
 Line = dict[str, Any]
@@ -228,6 +235,8 @@ def record_effects(deploy: Callable[[str], DeployedFunction]) -> list[Line]:
         for error in (SettingsError(["made up"]), TransientError("made up"), KeyError("made up")):
             for action in ACTIONS.values():
                 _serve(action.entry_point, error)
+        for action in ACTIONS.values():
+            _serve(action.entry_point, KeyError("not opened"), {REDRIVE_TO: "another"})
     return lines
 
 
@@ -238,14 +247,50 @@ def _refuse(owner: Owner) -> Callable[..., NoReturn]:
     return refuse
 
 
-def _serve(target: str, error: Exception) -> None:
+def _serve(target: str, error: Exception, headers: Mapping[str, str] | None = None) -> None:
     """Let a function meet an error when it opens its instance."""
 
     def open_instance() -> Instance:
         raise error
 
     handler = entry_points(PerProcess(open_instance))[target]
-    host(handler).test_client().post("/", data=b"{}")
+    host(handler).test_client().post("/", data=b"{}", headers=dict(headers or {}))
+
+
+def record_canary(folder: Path) -> list[Line]:
+    """Every state of a channel, and every way in which the canary itself fails."""
+    environ = {
+        "VIDEO_VECTOR_BASE_URL": "https://api.example/api/v2",
+        "VIDEO_VECTOR_API_KEY": "made-up-key",  # pragma: allowlist secret
+        "BACKEND": "embedded",
+        "EMBEDDED_DIR": str(folder),
+    }
+    reports = [
+        ChannelReport(f"stream:{state}", state, "made_up", "Made up.") for state in get_args(State)
+    ]
+
+    def post(check: Callable[..., Any], **variables: str) -> None:
+        def open_(variables: Mapping[str, str]) -> Any:
+            checks = open_checks(variables)
+            return SimpleNamespace(
+                run=check, now=lambda: NOW, settings=checks.settings, backend=checks.backend
+            )
+
+        canary = host(canary_entry_point(CanaryEndpoint(environ | variables, open_=open_)))
+        canary.test_client().post("/")
+
+    def fail(error: Exception) -> Callable[[], NoReturn]:
+        def check() -> NoReturn:
+            raise error
+
+        return check
+
+    with recording() as lines:
+        post(lambda: reports)
+        post(lambda: reports, LANES="0")
+        post(fail(CanaryFailed("made_up", "Made up.")))
+        post(fail(ZeroDivisionError("made up")))
+    return lines
 
 
 def record_library() -> list[Line]:

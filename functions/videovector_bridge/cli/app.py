@@ -9,7 +9,12 @@ from videovector_bridge.cli.automations import commands as automations
 from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
 from videovector_bridge.cli.operate import pause_commands, rewind_command
 from videovector_bridge.cli.operate.doctor import command as doctor
+from videovector_bridge.cli.operate.letters import commands as letters
+from videovector_bridge.cli.operate.replay.command import EPILOG as REPLAY_EPILOG
+from videovector_bridge.cli.operate.replay.command import replay_command
 from videovector_bridge.cli.operate.status import command as status
+from videovector_bridge.cli.operate.tail.command import EPILOG as TAIL_EPILOG
+from videovector_bridge.cli.operate.tail.command import tail_command
 from videovector_bridge.cli.output import print_message
 from videovector_bridge.cli.source_tree import PACKAGE, find_version
 from videovector_bridge.cli.webhook import commands as webhook
@@ -43,6 +48,10 @@ app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor_command)
 app.command("pause", epilog=pause_commands.PAUSE_EPILOG)(pause_commands.pause_command)
 app.command("resume", epilog=pause_commands.RESUME_EPILOG)(pause_commands.resume_command)
 app.command("rewind", epilog=rewind_command.EPILOG)(rewind_command.rewind_command)
+app.add_typer(letters.rejected, name="rejected")
+app.add_typer(letters.dead_letters, name="dead-letters")
+app.command("tail", epilog=TAIL_EPILOG)(tail_command)
+app.command("replay", epilog=REPLAY_EPILOG)(replay_command)
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes it by position

@@ -58,7 +58,8 @@ class SqliteSubscriptions:
 
         An existing one is unchanged.
         """
-        start = since.timestamp() if since else None
+        # A publish time that was rounded up to a microsecond must include its message.
+        start = since.timestamp() - 1e-6 if since else None
         with self._messages.transaction(
             f"Creating subscription {name}", timeout, write=True
         ) as database:

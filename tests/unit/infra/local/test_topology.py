@@ -151,7 +151,11 @@ def test_a_problem_of_a_topology_is_reported(
 ) -> None:
     """The error is one sentence."""
     file = tmp_path / "topology.json"
-    good = {"topics": {"t": {}}, "functions": {"f": {"entry_point": "f"}}, "subscriptions": {}}
+    good = {
+        "topics": {"t": {"retention": "60s"}},
+        "functions": {"f": {"entry_point": "f"}},
+        "subscriptions": {},
+    }
     file.write_text(json.dumps({**good, **change}))
 
     with pytest.raises(SettingsError) as caught:
@@ -165,12 +169,12 @@ def test_topics_may_be_renamed() -> None:
     """A new name replaces the old one everywhere in the topology."""
     subscription = Subscription("s", "events", "f", "", "", 60, "dead", 5)
     topology = Topology(
-        ("events", "dead"), {"f": "f"}, {"f": {"A": "b"}}, {"f": {}}, (subscription,)
+        {"events": 60.0, "dead": 60.0}, {"f": "f"}, {"f": {"A": "b"}}, {"f": {}}, (subscription,)
     )
 
     renamed = topology.renamed({"events": "mine", "dead": "lost"})
 
-    assert renamed.topics == ("mine", "lost")
+    assert renamed.topics == {"mine": 60.0, "lost": 60.0}
     assert (renamed.subscriptions[0].topic, renamed.subscriptions[0].dead_letter_topic) == (
         "mine",
         "lost",
