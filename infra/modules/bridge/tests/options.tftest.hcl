@@ -24,7 +24,9 @@ run "everything" {
     grant_wait_seconds    = 90
     kms_key               = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
     notification_channels = ["projects/test-project/notificationChannels/1"]
+    operators             = ["group:oncall@example.com"]
     previews              = { retention_days = 30 }
+    schedules             = { canary = { enabled = false }, reconcile = { every_minutes = 120 } }
     signed_url_buckets    = ["my-media"]
     webhook_ids           = ["wh_1", "wh_2"]
 
@@ -89,6 +91,11 @@ run "everything" {
   }
 
   assert {
+    condition     = { for name, each in google_cloud_scheduler_job.function : name => each.schedule } == { reconcile = "0 */2 * * *" } && length(google_pubsub_subscription.reader) == 2
+    error_message = "A function whose schedule is turned off must have no job; its subscription stays."
+  }
+
+  assert {
     condition     = jsondecode(local.environments["drain"].STREAMS).failures == { event_types = ["processing.run_failed"], window_seconds = 100, idle_seconds = 5, cursor_policy = "earliest", start_from = "event-1" }
     error_message = "Filters and limits must be in the function's environment."
   }
@@ -129,7 +136,7 @@ run "second_bridge" {
   }
 
   assert {
-    condition     = alltrue([for each in google_project_iam_member.state : each.condition[0].expression == "resource.name == \"projects/test-project/databases/two-videovector\""]) && google_firestore_field.expiry.database == "two-videovector" && local.environments["drain"].FIRESTORE_DATABASE == "two-videovector"
+    condition     = alltrue([for each in google_project_iam_member.state : each.condition[0].expression == "resource.name == \"projects/test-project/databases/two-videovector\""]) && google_firestore_field.expiry["open"].database == "two-videovector" && local.environments["drain"].FIRESTORE_DATABASE == "two-videovector"
     error_message = "Grants, TTL and settings must name the bridge's own database."
   }
 
@@ -201,8 +208,8 @@ run "private" {
   }
 
   assert {
-    condition     = length(google_firestore_database.this) == 0 && google_firestore_field.expiry.database == "shared-state" && google_firestore_field.no_indexes.database == "shared-state"
-    error_message = "A database that exists must be used, with the fields of effect records."
+    condition     = length(google_firestore_database.this) == 0 && toset([for each in concat(values(google_firestore_field.expiry), values(google_firestore_field.no_indexes)) : each.database]) == toset(["shared-state"])
+    error_message = "A database that exists must be used, with the fields of its documents."
   }
 
   assert {
