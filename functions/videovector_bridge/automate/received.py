@@ -123,10 +123,17 @@ def _build_message(attributes: Mapping[str, str], data: bytes) -> IncomingMessag
         source=attributes["ce-source"],
         type=attributes["ce-type"],
         time=attributes.get("ce-time", ""),
-        channel=attributes.get("ce-channel") or "stream",
+        channel=_find_channel(attributes),
         data=data,
         attributes=attributes,
     )
+
+
+def _find_channel(attributes: Mapping[str, str]) -> str:
+    """Return the channel whose types and form the event has."""
+    channel = attributes.get("ce-channel") or "stream"
+    # An event of `reconcile` stands for one that never came on its channel.
+    return attributes.get("ce-originchannel") or "stream" if channel == "reconciled" else channel
 
 
 def _not_a_cloud_event(what: str) -> PermanentError:
@@ -140,11 +147,15 @@ def _not_a_cloud_event(what: str) -> PermanentError:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An event: its fields for expressions, its version, and the raw data."""
+    """An event: its fields for expressions, its version, and the raw data.
+
+    `replacement` identifies the event that was published in its place, if it comes late.
+    """
 
     fields: Mapping[str, Any]
     version: Version
     raw: bytes
+    replacement: Version | None = None
 
 
 def parse_event(
