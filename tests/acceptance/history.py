@@ -49,7 +49,7 @@ def find_revision(name: str | None, root: Path = ROOT) -> Revision | NoRevision:
 
 
 def extract(revision: Revision, folder: Path) -> Path:
-    """Write `infra/`, `functions/` and `pyproject.toml` of a revision into a folder, and return it."""
+    """Write what a deployment needs of a revision into a folder, and return it."""
     archive = subprocess.run(
         ("git", "archive", revision.commit, *_PARTS), cwd=ROOT, capture_output=True, check=True
     )

@@ -31,7 +31,13 @@ locals {
     var.keep_data_in_region ? { PUBSUB_ENDPOINT = "${var.region}-pubsub.googleapis.com:443" } : {},
   )
   _of_function = {
-    canary            = { STREAMS = jsonencode(local.streams) }
+    canary = {
+      STREAMS = jsonencode(local.streams)
+      # A stream may be silent between the windows of its schedule. The setting is a week at most.
+      CANARY_STREAM_SECONDS = jsonencode({
+        for name, each in var.streams : name => min(604800, max(900, 3 * each.window_seconds, 3 * local.intervals[name]))
+      })
+    }
     drain             = { STREAMS = jsonencode(local.streams) }
     receive-webhook   = { WEBHOOK_IDS = join(",", var.webhook_ids) }
     issue-signed-urls = { SIGNED_URL_BUCKETS = join(",", setunion(var.signed_url_buckets, [local.previews_bucket])) }
@@ -48,6 +54,8 @@ locals {
       { for secret in each.secrets : local.secret_files[secret].variable => "${local.secret_files[secret].folder}/${local.secret_files[secret].file}" if contains(keys(local.secret_files), secret) },
       { for secret in each.secrets : local.secret_names[secret].variable => "projects/${var.project_id}/secrets/${local.secret_names[secret].secret}" if contains(keys(local.secret_names), secret) },
       lookup(var.environment, "all", {}),
+      # The canary reads the settings of windows as `drain` does.
+      name == "canary" ? lookup(var.environment, "drain", {}) : {},
       lookup(var.environment, name, {}),
     )
   }

@@ -43,6 +43,11 @@ DEATHS = (
     "Container called exit(1).",
     "[2026-11-27 03:06:58 +0000] [1] [ERROR] Worker (pid:4) was sent SIGKILL!",
 )
+# Runs of the functions that check the others, by their outcomes.
+CHECKS = {
+    "reconcile": ("done", "failed"),
+    "canary": ("alive", "dead", "absent", "paused", "unknown", "failed"),
+}
 HARMLESS = (
     "Starting new instance. Reason: AUTOSCALING - Instance started due to traffic.",
     'Default STARTUP TCP probe succeeded after 1 attempt for container "worker" on port 8080.',
@@ -68,10 +73,15 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Line]]:
         ]
 
 
+def function_of(line: Line) -> str:
+    """Return the first word of a line's event."""
+    return str(line["event"].partition(".")[0])
+
+
 def service_of(line: Line) -> str:
     """Return the function that wrote a line."""
-    word = line["event"].partition(".")[0]
-    services = {"drain": "drain", "webhook": "receive-webhook"}
+    word = function_of(line)
+    services = {"webhook": "receive-webhook"} | {name: name for name in ("drain", *CHECKS)}
     return services.get(word, "upsert-markers")
 
 
@@ -87,6 +97,11 @@ def expected_counts(line: Line) -> Counts:
         counts["deliveries"] = labels_of(line, "event", "status")
     if name == "rejected":
         counts["rejected"] = labels_of(line, "action", "code", "reason")
+    if name in CHECKS.get(function_of(line), ()):
+        outcome = {"function": function_of(line), "outcome": name}
+        counts["checks"] = {**outcome, "channel": line.get("channel", "")}
+        if line.get("repaired"):
+            counts["repairs"] = {}
     if name in ("settings_wrong", "crashed"):
         counts["faults"] = labels_of(line, "event")
     return counts

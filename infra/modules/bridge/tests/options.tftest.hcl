@@ -76,8 +76,8 @@ run "everything" {
   # Settings
 
   assert {
-    condition     = alltrue([for each in local.environments : each.LANES == "32"]) && [for name, each in local.environments : name if contains(keys(each), "LINGER_MS")] == ["drain"]
-    error_message = "Other settings must be set only on their functions."
+    condition     = alltrue([for each in local.environments : each.LANES == "32"]) && [for name, each in local.environments : name if contains(keys(each), "LINGER_MS")] == ["canary", "drain"]
+    error_message = "Other settings must be set only on their functions; the canary reads those of windows too."
   }
 
   assert {
@@ -88,6 +88,11 @@ run "everything" {
   assert {
     condition     = { for name, each in google_cloud_scheduler_job.drain : name => each.schedule } == { default = "* * * * *", failures = "*/5 * * * *" }
     error_message = "Each stream must have its schedule."
+  }
+
+  assert {
+    condition     = jsondecode(local.environments["canary"].CANARY_STREAM_SECONDS) == { default = 900, failures = 900 } && local.environments["canary"].STREAMS == local.environments["drain"].STREAMS
+    error_message = "The canary must know the streams, and how long each may be silent."
   }
 
   assert {
