@@ -13,6 +13,7 @@ from videovector_bridge.settings import (
     is_loopback_url,
     subscriber_settings,
 )
+from videovector_bridge.settings.reconcile import reconcile_settings
 
 STANDIN_BUCKET = "standin-media"
 SHIPPED_AUTOMATIONS = Path(__file__).resolve().parents[2] / "functions" / "automations.toml"
@@ -25,6 +26,9 @@ _DEFAULTS = {
     "LINGER_MS": "20",
     "API_TIMEOUT_SECONDS": "3",
     "THREADS": "8",
+    "RECONCILE_AFTER_SECONDS": "2",
+    "RECONCILE_GRACE_SECONDS": "1",
+    "RECONCILE_SECONDS": "10",
     "PREVIEW_BUCKET": "previews",
 }
 _API = ("VIDEO_VECTOR_BASE_URL", "VIDEO_VECTOR_API_KEY", "VIDEO_VECTOR_API_KEY_FILE")
@@ -123,6 +127,10 @@ def _build_configuration(
         problems += error.problems
     try:
         subscriber = subscriber_settings(environ)
+    except SettingsError as error:
+        problems += error.problems
+    try:
+        reconcile_settings(environ)
     except SettingsError as error:
         problems += error.problems
     if problems or drain is None or subscriber is None:

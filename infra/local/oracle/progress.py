@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.published import BRIDGE, WEBHOOK, Identity, PublishedEvent, read_event
-from infra.local.scheduler import DrainCall
+from infra.local.scheduler import Call
 
 _GAP = "com.vectormethods.bridge.stream.gap"
 
@@ -117,7 +117,7 @@ class Progress:
         if self.url_ids.setdefault(key, message_id) != message_id:
             self.renamed_urls.add(key)
 
-    def note_call(self, call: DrainCall) -> None:
+    def note_call(self, call: Call) -> None:
         """Count a call of `drain`."""
         with self._lock:
             if call.response is None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from infra.local.oracle.progress import Progress
-from infra.local.scheduler import Scheduler
+from infra.local.scheduler import Scheduler, list_drain_jobs
 from infra.local.stack import Stack
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def start_draining(stack: Stack, progress: Progress) -> Scheduler:
         _start_runs(stack.upstream.control, *_FIRST_BATCH)
     streams = stack.configuration.drain.streams
     longest = max(stream.window.window_seconds for stream in streams.values())
-    scheduler = Scheduler(
+    jobs = list_drain_jobs(
         stack.drain.url,
         streams,
         pause_seconds=_PAUSE_SECONDS,
         attempt_seconds=longest + _SLACK_SECONDS,
-        on_call=progress.note_call,
     )
+    scheduler = Scheduler(jobs, on_call=progress.note_call)
     scheduler.start()
     return scheduler
 
