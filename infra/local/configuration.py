@@ -13,6 +13,7 @@ from videovector_bridge.settings import (
     is_loopback_url,
     subscriber_settings,
 )
+from videovector_bridge.settings.canary import canary_settings
 from videovector_bridge.settings.reconcile import reconcile_settings
 
 STANDIN_BUCKET = "standin-media"
@@ -129,10 +130,11 @@ def _build_configuration(
         subscriber = subscriber_settings(environ)
     except SettingsError as error:
         problems += error.problems
-    try:
-        reconcile_settings(environ)
-    except SettingsError as error:
-        problems += error.problems
+    for check in (reconcile_settings, canary_settings):
+        try:
+            check(environ)
+        except SettingsError as error:
+            problems += error.problems
     if problems or drain is None or subscriber is None:
         raise SettingsError(list(dict.fromkeys(problems)))
     return Configuration(

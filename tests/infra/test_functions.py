@@ -13,6 +13,7 @@ from tests.support.pubsub_filter import lets_through
 from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES
 from videovector_bridge.events import TEST, TYPE_PREFIX
 from videovector_bridge.settings import drain_settings, subscriber_settings
+from videovector_bridge.settings.canary import canary_settings
 from videovector_bridge.settings.reconcile import reconcile_settings
 from videovector_bridge.settings.webhook import webhook_settings
 from videovector_bridge.work import STEPS
@@ -20,6 +21,7 @@ from videovector_bridge.work import STEPS
 TOPOLOGY = json.loads((ROOT / "infra" / "topology.json").read_text(encoding="utf-8"))
 NAMES = list(TOPOLOGY["functions"])
 SETTINGS: Mapping[str, Callable[[Mapping[str, str]], object]] = {
+    "canary": canary_settings,
     "drain": drain_settings,
     "receive-webhook": webhook_settings,
     "reconcile": reconcile_settings,
@@ -250,11 +252,10 @@ def test_runs_of_scheduled_functions_fit_their_deadlines(
 
 def test_the_time_of_a_run_fits_into_the_timeout(functions: Mapping[str, Function]) -> None:
     """With a margin for the start of the process and for the last calls."""
-    reconcile = functions["reconcile"]
-    values = {key: each for key, each in environment(reconcile).items() if key != PATH_OF_KEY}
-    seconds = reconcile_settings(values | API_KEY).seconds
+    for name, read in (("canary", canary_settings), ("reconcile", reconcile_settings)):
+        values = {k: each for k, each in environment(functions[name]).items() if k != PATH_OF_KEY}
 
-    assert seconds + 45 <= service(reconcile)["timeout_seconds"]
+        assert read(values | API_KEY).seconds + 45 <= service(functions[name])["timeout_seconds"]
 
 
 def test_the_filter_of_reconcile_passes_starts_and_ends(changes: Changes) -> None:

@@ -22,6 +22,7 @@ from tests.support.outcomes_in_code import (
 from tests.support.recorded_lines import (
     Line,
     labels_of,
+    record_canary,
     record_deliveries,
     record_effects,
     record_library,
@@ -31,6 +32,7 @@ from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.errors import Owner
 from videovector_bridge.ingest.outcome import Outcome
+from videovector_bridge.watch.canary_report import State
 
 Counts = Mapping[str, Mapping[str, str]]
 """The labels under which each metric counts an entry, by the metric's key."""
@@ -69,6 +71,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Line]]:
             *record_windows(folder),
             *record_deliveries(settings, folder),
             *record_effects(deploy),
+            *record_canary(folder),
             *record_library(),
         ]
 
@@ -141,12 +144,15 @@ def test_every_outcome_in_the_code_is_recorded(lines: list[Line]) -> None:
         "*.rejected",
         "*.retry",
         "*.settings_wrong",
+        "canary.*",
         "webhook.*",
     }
     for action in ACTIONS:
         assert {f"{action}.{name}" for name in ("crashed", "retry", "settings_wrong")} <= events
     assert {"upsert_marker.done", "upsert_marker.done_before", "upsert_marker.rejected"} <= events
-    assert {line["reason"] for line in lines if "reason" in line} == set(get_args(Owner))
+    assert {f"canary.{state}" for state in get_args(State)} <= events
+    owners = {line["reason"] for line in lines if line["event"].endswith(".rejected")}
+    assert owners == set(get_args(Owner))
 
 
 @pytest.mark.parametrize("text", DEATHS)

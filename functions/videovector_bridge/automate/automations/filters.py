@@ -14,6 +14,7 @@ from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.plan import Automation
+from videovector_bridge.automate.vocabulary import WATCH_TYPES
 from videovector_bridge.events import TYPE_PREFIX
 
 MAX_FILTER_BYTES: Final = 256
@@ -114,4 +115,5 @@ def _derive_channel(automations: Sequence[Automation]) -> str:
 
 
 def _matches_own_event(glob: str, actions: Iterable[Action]) -> bool:
-    return any(action.emits and fnmatchcase(action.emits, glob) for action in actions)
+    types = (*WATCH_TYPES, *(action.emits for action in actions if action.emits))
+    return any(fnmatchcase(each, glob) for each in types)

@@ -13,6 +13,7 @@ from videovector_bridge.automate.vocabulary import (
     OPEN_PREFIXES,
     STREAM_ERROR,
     STREAM_TYPES,
+    WATCH_TYPES,
 )
 
 _OPEN: Final = tuple(f"{prefix}*" for prefix in OPEN_PREFIXES)
@@ -58,5 +59,5 @@ def _may_match(glob: str, channel: str) -> bool:
 
 
 def _own_types() -> tuple[str, ...]:
-    """Return the types that actions publish. Not a constant, because a test adds an action."""
-    return tuple(action.emits for action in ACTIONS.values() if action.emits)
+    """Return the types that the bridge publishes. Not a constant, because a test adds an action."""
+    return (*WATCH_TYPES, *(action.emits for action in ACTIONS.values() if action.emits))

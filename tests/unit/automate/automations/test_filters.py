@@ -48,6 +48,14 @@ def test_every_type_needs_no_filter() -> None:
     assert filter_of(["*"], channel="bridge") == 'attributes."ce-channel" = "bridge"'
 
 
+def test_the_canarys_reports_start_no_function() -> None:
+    """They are the bridge's own events too."""
+    text = filter_of(["bridge.*"])
+
+    assert text.startswith('NOT attributes."ce-channel" = "bridge" AND ')
+    assert filter_of(["bridge.canary"], channel="bridge").startswith('attributes."ce-channel" =')
+
+
 def test_one_channel_is_named() -> None:
     """If all automations name it."""
     assert filter_of(["a", "b"], channel="webhook") == (

@@ -131,6 +131,14 @@ def test_a_mistake_names_the_glob() -> None:
             ),
         ),
         (
+            "bridge.canary",
+            "",
+            (
+                "'bridge.canary' matches only events of the bridge itself, which have "
+                "channel 'bridge'; write channel = \"bridge\""
+            ),
+        ),
+        (
             "bridge.gap",
             "",
             (
