@@ -58,6 +58,8 @@ resource "google_cloud_scheduler_job" "function" {
   http_target {
     http_method = "POST"
     uri         = google_cloudfunctions2_function.this[each.value.function].service_config[0].uri
+    body        = base64encode("{}")
+    headers     = { "Content-Type" = "application/json" }
 
     oidc_token {
       service_account_email = google_service_account.scheduler.email
