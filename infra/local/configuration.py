@@ -1,6 +1,6 @@
 """The settings of the local stack, read and checked before anything starts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,8 @@ from videovector_bridge.environment import Environment
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import (
     DrainSettings,
+    StreamFilters,
+    StreamSettings,
     SubscriberSettings,
     drain_settings,
     is_loopback_url,
@@ -34,6 +36,7 @@ _DEFAULTS = {
 }
 _API = ("VIDEO_VECTOR_BASE_URL", "VIDEO_VECTOR_API_KEY", "VIDEO_VECTOR_API_KEY_FILE")
 _FILES = ("VIDEO_VECTOR_API_KEY_FILE", "AUTOMATIONS_FILE", "EMBEDDED_DIR")
+_EVERYTHING = StreamFilters().identity()
 # Placeholders for values that the stack chooses, so that the functions' settings can be checked.
 _PLACEHOLDERS = {
     "GOOGLE_CLOUD_PROJECT": "chosen-later",
@@ -87,6 +90,11 @@ class Configuration:
             "rejected": topics.rejected,
             "media-urls": topics.media_urls,
         }
+
+
+def selects_everything(streams: Iterable[StreamSettings]) -> bool:
+    """Whether a stream has no filter, so that every event must be published."""
+    return any(stream.filters.identity() == _EVERYTHING for stream in streams)
 
 
 def read_configuration(environ: Mapping[str, str]) -> Configuration:

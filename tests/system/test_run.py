@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.local.clouds.emulators import Emulators
+from infra.local.configuration import selects_everything
 from infra.local.processes.upstream import Upstream
-from infra.local.scenario.selected import fetch_selected_ids, selects_everything
+from infra.local.scenario.selected import fetch_selected_ids
 from infra.local.topology import read_topology
 from infra.standin import StandIn, StandInConfig
 from tests.support.launcher import Launcher, processes_of

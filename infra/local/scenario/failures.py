@@ -77,7 +77,7 @@ class Failures:
         self._step = _Step.BEGIN
         self._failed_at = now()
         self._failed_id = self._older_id = self._completed_id = ""
-        self._started_ids: dict[str, str] = {}
+        self._document_ids: dict[str, str] = {}
         self._isolated = self._redriven = self._published = 0
         self._rejected: dict[ExpectedRejection, TopicMessage] = {}
         self._expected: tuple[ExpectedRejection, ...] = ()
@@ -92,7 +92,7 @@ class Failures:
         delayed = {
             self._failed_id,
             self._completed_id,
-            self._started_ids.get(self._refused_video.video_id, ""),
+            self._document_ids.get(self._refused_video.video_id, ""),
         }
         return FailureReport(
             refusals=len(self._rejected),
@@ -136,14 +136,15 @@ class Failures:
             "payload": {"gcs_uri": linked.gcs_uri, "failed_segments": 1},
         }
         video_ids = [video.video_id for video in (refused, *self._others)]
-        started = [{"event_type": "processing.video_started", "video_id": id_} for id_ in video_ids]
-        self._failed_id, self._completed_id, *started_ids = self._control.events(
-            failed, completed, *started
+        # Ends, because `reconcile` would look for the end of what starts.
+        ended = [{"event_type": "processing.video_failed", "video_id": id_} for id_ in video_ids]
+        self._failed_id, self._completed_id, *document_ids = self._control.events(
+            failed, completed, *ended
         )
-        self._started_ids = dict(zip(video_ids, started_ids, strict=True))
+        self._document_ids = dict(zip(video_ids, document_ids, strict=True))
         self._expected = (
             ExpectedRejection("upsert_marker", _RED_AUTOMATION, self._failed_id, _CODE),
-            ExpectedRejection("snapshot_media", _DOCUMENTS_AUTOMATION, started_ids[0], _CODE),
+            ExpectedRejection("snapshot_media", _DOCUMENTS_AUTOMATION, document_ids[0], _CODE),
         )
         self._step = _Step.FAIL
 
@@ -187,7 +188,7 @@ class Failures:
     def _has_document(self, observation: Observation, video: Video) -> bool:
         document = observation.oracle.document("media", video.video_id) or {}
         event_id = (document.get("event") or {}).get("event_id")
-        return event_id is not None and event_id == self._started_ids[video.video_id]
+        return event_id is not None and event_id == self._document_ids[video.video_id]
 
     def _has_url(self, observation: Observation) -> bool:
         return any(

@@ -10,13 +10,14 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from infra.local.configuration import selects_everything
 from infra.local.oracle.failure_report import NO_FAILURES
 from infra.local.oracle.observer import Observer, Snapshot
 from infra.local.oracle.progress import Progress
 from infra.local.scenario.draining import start_second_batch
 from infra.local.scenario.failures import Failures, fetch_free_videos
 from infra.local.scenario.redrive import redrive_rejected
-from infra.local.scenario.selected import fetch_selected_ids, selects_everything
+from infra.local.scenario.selected import fetch_selected_ids
 from infra.local.stack import Stack
 from infra.standin import Control
 from videovector_bridge.api import ApiError, VideoVectorClient
@@ -247,4 +248,4 @@ class _StallTimer:
 def _state(snapshot: Snapshot) -> tuple[object, ...]:
     progress, effects = snapshot.progress, snapshot.effects
     arrived = progress.messages, len(progress.webhooks), effects.confirmed.total()
-    return snapshot.emitted, arrived, snapshot.cursor, snapshot.failures
+    return snapshot.emitted, arrived, snapshot.cursor, snapshot.failures, snapshot.lost_ends
