@@ -16,7 +16,9 @@ from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations.event_files import parse_event, split_events
 from videovector_bridge.cli.automations.filters_command import filters_command
-from videovector_bridge.cli.automations.input_files import (
+from videovector_bridge.cli.context import CommandContext
+from videovector_bridge.cli.errors import FAILED
+from videovector_bridge.cli.input_files import (
     FILE_HELP,
     File,
     choose_file,
@@ -24,8 +26,6 @@ from videovector_bridge.cli.automations.input_files import (
     read_chosen_file,
     read_text,
 )
-from videovector_bridge.cli.context import CommandContext
-from videovector_bridge.cli.errors import FAILED
 from videovector_bridge.cli.output import print_fields, print_json, print_message, print_table
 from videovector_bridge.errors import PermanentError, SettingsError
 from videovector_bridge.redact import redact
