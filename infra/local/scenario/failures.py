@@ -4,7 +4,7 @@ A marker is refused; one video of several in a batch request is refused; the sig
 object is unavailable. After the failures, the rejected messages are redriven.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -59,15 +59,15 @@ def fetch_free_videos(upstream: Upstream) -> list[Video]:
 class Failures:
     """Causes the failures in steps; `advance` starts the next step when the current is complete.
 
-    `redrive` publishes events of rejected messages again, by `ce-id`. It returns how many; it is
-    called again for all of them until that is all.
+    `redrive` publishes events of rejected messages again, by `ce-id`, and returns the ids of those;
+    it is called again for the others.
     """
 
     def __init__(
         self,
         control: Control,
         videos: Sequence[Video],
-        redrive: Callable[[Sequence[str]], int],
+        redrive: Callable[[Sequence[str]], Collection[str]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._control = control
@@ -78,7 +78,8 @@ class Failures:
         self._failed_at = now()
         self._failed_id = self._older_id = self._completed_id = ""
         self._document_ids: dict[str, str] = {}
-        self._isolated = self._redriven = self._published = 0
+        self._isolated = self._redriven = 0
+        self._published: set[str] = set()
         self._rejected: dict[ExpectedRejection, TopicMessage] = {}
         self._expected: tuple[ExpectedRejection, ...] = ()
 
@@ -177,9 +178,9 @@ class Failures:
 
     def _redrive_rejected(self) -> None:
         """Redrive the rejected events. Pub/Sub may deliver their messages later."""
-        if self._published < len(self._rejected):
-            ids = [message.attributes["ce-id"] for message in self._rejected.values()]
-            self._published += self._redrive(ids)
+        ids = [message.attributes["ce-id"] for message in self._rejected.values()]
+        if left := [event_id for event_id in ids if event_id not in self._published]:
+            self._published.update(self._redrive(left))
 
     def _marker_color(self, observation: Observation) -> str:
         marker = (observation.markers or {}).get(("run", RUN_ID, None), {})

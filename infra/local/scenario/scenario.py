@@ -5,7 +5,7 @@ The outcome is judged by the topics and the API alone.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -54,7 +54,7 @@ def _build_failures(stack: Stack, control: Control) -> Failures | None:
     if configuration.unchecked or not selects_everything(configuration.drain.streams.values()):
         return None
 
-    def redrive(event_ids: Sequence[str]) -> int:
+    def redrive(event_ids: Sequence[str]) -> Collection[str]:
         topic = configuration.topic_names["events"]
         return redrive_rejected(stack.cloud.environment, topic, event_ids, notify=print)
 
