@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 from videovector_bridge.cli.automations import commands as automations
 from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
+from videovector_bridge.cli.operate import pause_commands, rewind_command
+from videovector_bridge.cli.operate.letters import commands as letters
 from videovector_bridge.cli.output import print_message
 from videovector_bridge.cli.webhook import commands as webhook
 from videovector_bridge.errors import BridgeError
@@ -51,6 +53,11 @@ app = typer.Typer(
 )
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(automations.app, name="automations")
+app.command("pause", epilog=pause_commands.PAUSE_EPILOG)(pause_commands.pause_command)
+app.command("resume", epilog=pause_commands.RESUME_EPILOG)(pause_commands.resume_command)
+app.command("rewind", epilog=rewind_command.EPILOG)(rewind_command.rewind_command)
+app.add_typer(letters.rejected, name="rejected")
+app.add_typer(letters.dead_letters, name="dead-letters")
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes it by position

@@ -131,6 +131,7 @@ def test_every_outcome_in_the_code_is_recorded(lines: list[Line]) -> None:
     assert computed == {
         "*.*",
         "*.crashed",
+        "*.not_addressed",
         "*.rejected",
         "*.retry",
         "*.settings_wrong",

@@ -15,6 +15,7 @@ from videovector_bridge.automate.vocabulary import (
     STREAM_TYPES,
     WATCH_TYPES,
 )
+from videovector_bridge.work import STEPS
 
 _OPEN: Final = tuple(f"{prefix}*" for prefix in OPEN_PREFIXES)
 
@@ -55,6 +56,8 @@ def _may_match(glob: str, channel: str) -> bool:
             return can_match(glob, DOCUMENTED_TYPES, ())
         case "bridge":
             return can_match(glob, _own_types(), ())
+        case "reconciled":
+            return can_match(glob, (type_ for type_, step in STEPS.items() if step.result), ())
     return can_match(glob, (*DOCUMENTED_TYPES, *STREAM_TYPES), OPEN_PREFIXES)
 
 

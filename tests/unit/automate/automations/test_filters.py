@@ -65,6 +65,21 @@ def test_one_channel_is_named() -> None:
     )
 
 
+def test_what_takes_the_place_of_an_event_passes_with_its_channel() -> None:
+    """Where such an event can have the type; for other types the channel alone is named."""
+    stream = 'attributes."ce-channel" = "stream"'
+
+    assert filter_of(["processing.run_completed"], channel="stream") == (
+        f'({stream} OR attributes."ce-channel" = "reconciled") AND '
+        'attributes."ce-type" = "com.vectormethods.processing.run_completed"'
+    )
+    assert filter_of(["processing.segment_completed"], channel="stream").startswith(f"{stream} AND")
+    assert filter_of(["prompt_run.*"], channel="reconciled") == (
+        'attributes."ce-channel" = "reconciled" AND '
+        'hasPrefix(attributes."ce-type", "com.vectormethods.prompt_run.")'
+    )
+
+
 def test_an_action_that_no_automation_names_is_not_woken() -> None:
     """No message of the bridge passes."""
     assert filter_of() == NOTHING
