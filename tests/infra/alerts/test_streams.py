@@ -132,7 +132,7 @@ def test_a_failure_between_long_windows_raises_no_alert(second: Monitoring, fold
 # The alert that each reason raises at once, if any. A failure that persists raises `drain-failing`.
 REASONS = {
     **dict.fromkeys(("deadline", "idle", "max_bytes", "max_events"), ""),
-    **dict.fromkeys(("retry_later", "server_closed", "busy", "backing_off"), ""),
+    **dict.fromkeys(("retry_later", "server_closed", "busy", "backing_off", "paused"), ""),
     **dict.fromkeys(("api_unavailable", "rate_limited", "stream_error", "unreachable"), ""),
     **dict.fromkeys(("frame_unfinished", "lease_lost", "publish_failed", "request_refused"), ""),
     "state_unavailable": "",
