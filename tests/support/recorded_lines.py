@@ -8,6 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn, get_args
 
 from tests.support.contexts import with_api
@@ -46,6 +47,11 @@ from videovector_bridge.ingest.webhook import report_stale
 from videovector_bridge.pause import Pause
 from videovector_bridge.settings import DrainSettings, StreamSettings
 from videovector_bridge.telemetry import capture_library_records
+from videovector_bridge.watch.canary import Endpoint as CanaryEndpoint
+from videovector_bridge.watch.canary import entry_point as canary_entry_point
+from videovector_bridge.watch.canary import open_checks
+from videovector_bridge.watch.canary_checks import CanaryFailed
+from videovector_bridge.watch.canary_report import ChannelReport, State
 from videovector_bridge.webhook_secrets import CurrentSecrets, WebhookSecrets
 
 Line = dict[str, Any]
@@ -246,6 +252,42 @@ def _serve(target: str, error: Exception) -> None:
 
     handler = entry_points(PerProcess(open_instance))[target]
     host(handler).test_client().post("/", data=b"{}")
+
+
+def record_canary(folder: Path) -> list[Line]:
+    """Every state of a channel, and every way in which the canary itself fails."""
+    environ = {
+        "VIDEO_VECTOR_BASE_URL": "https://api.example/api/v2",
+        "VIDEO_VECTOR_API_KEY": "made-up-key",  # pragma: allowlist secret
+        "BACKEND": "embedded",
+        "EMBEDDED_DIR": str(folder),
+    }
+    reports = [
+        ChannelReport(f"stream:{state}", state, "made_up", "Made up.") for state in get_args(State)
+    ]
+
+    def post(check: Callable[..., Any], **variables: str) -> None:
+        def open_(variables: Mapping[str, str]) -> Any:
+            checks = open_checks(variables)
+            return SimpleNamespace(
+                run=check, now=lambda: NOW, settings=checks.settings, backend=checks.backend
+            )
+
+        canary = host(canary_entry_point(CanaryEndpoint(environ | variables, open_=open_)))
+        canary.test_client().post("/")
+
+    def fail(error: Exception) -> Callable[[], NoReturn]:
+        def check() -> NoReturn:
+            raise error
+
+        return check
+
+    with recording() as lines:
+        post(lambda: reports)
+        post(lambda: reports, LANES="0")
+        post(fail(CanaryFailed("made_up", "Made up.")))
+        post(fail(ZeroDivisionError("made up")))
+    return lines
 
 
 def record_library() -> list[Line]:

@@ -18,9 +18,12 @@ from videovector_bridge.errors import BackendError, SettingsError, UnstorableErr
 from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings.reconcile import ReconcileSettings, reconcile_settings
 from videovector_bridge.telemetry import Severity, log
-from videovector_bridge.watch.reconciler import Clients, Reconciler, ReconcileReport
+from videovector_bridge.watch.reconcile_report import ReconcileReport, describe
+from videovector_bridge.watch.reconciler import Clients, Reconciler
 
 _USER_AGENT: Final = "videovector-bridge-reconcile"
+# The next run asks again; so a 429 ends the requests of a run, and requests are what is counted.
+_ONCE: Final = RetryPolicy(attempts=1)
 
 
 def open_clients(settings: ReconcileSettings) -> Clients:
@@ -33,14 +36,14 @@ def open_clients(settings: ReconcileSettings) -> Clients:
         VideoVectorClient(
             api.base_url,
             api.key.current,
-            retry=RetryPolicy(attempts=2),
+            retry=_ONCE,
             timeout_seconds=api.timeout_seconds,
             user_agent=_USER_AGENT,
         ),
         open_webhooks(
             api.base_url,
             api.key.current,
-            retry=RetryPolicy(attempts=2),
+            retry=_ONCE,
             timeout_seconds=api.timeout_seconds,
             user_agent=_USER_AGENT,
         ),
@@ -116,20 +119,6 @@ class Endpoint:
         facts = report.as_json() | {"problem": problem}
         log("ERROR", "reconcile.failed", text, headers=request.headers, project=project, **facts)
         return _build_response(503, {"outcome": "failed", "message": text} | facts)
-
-
-def describe(report: ReconcileReport) -> str:
-    """Describe a run in a sentence or two."""
-    sentences = [
-        f"{report.open} runs and videos are open; VideoVector was asked about {report.asked}.",
-    ]
-    if report.repaired:
-        sentences.append(f"{report.repaired} events that never came were published in their place.")
-    if report.deliveries.retried:
-        sentences.append(f"{report.deliveries.retried} failed deliveries were retried.")
-    if report.deliveries.problem:
-        sentences.append(f"Failed deliveries were not all retried: {report.deliveries.problem}")
-    return " ".join(sentences)
 
 
 def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:
