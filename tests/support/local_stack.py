@@ -34,7 +34,7 @@ class LocalStack:
         self._file = write_endpoints(folder, settings)
         monkeypatch.chdir(folder)
 
-    def describe(self, **fields: str) -> None:
+    def describe(self, **fields: Any) -> None:
         """Change fields of the deployment's description."""
         endpoints = json.loads(self._file.read_text(encoding="utf-8"))
         endpoints["deployment"].update(fields)
