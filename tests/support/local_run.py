@@ -10,6 +10,7 @@ from infra.local.oracle.effects import Effects
 from infra.local.oracle.observer import Snapshot
 from infra.local.oracle.progress import Progress
 from infra.local.scheduler import DrainCall
+from tests.support.traces import SPAN
 from videovector_bridge.events import TYPE_PREFIX
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,6 +37,7 @@ def event(
         "ce-type": TYPE_PREFIX + event_type,
         "ce-time": created_at,
         "ce-channel": channel,
+        **SPAN,
     }
     return TopicMessage(attributes, orjson.dumps(data), at(seconds))
 

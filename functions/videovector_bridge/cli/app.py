@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 from videovector_bridge.cli.automations import commands as automations
 from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
+from videovector_bridge.cli.operate import pause_commands, rewind_command
+from videovector_bridge.cli.operate.letters import commands as letters
 from videovector_bridge.cli.operate.replay.command import EPILOG as REPLAY_EPILOG
 from videovector_bridge.cli.operate.replay.command import replay_command
 from videovector_bridge.cli.operate.tail.command import EPILOG as TAIL_EPILOG
@@ -55,6 +57,11 @@ app = typer.Typer(
 )
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(automations.app, name="automations")
+app.command("pause", epilog=pause_commands.PAUSE_EPILOG)(pause_commands.pause_command)
+app.command("resume", epilog=pause_commands.RESUME_EPILOG)(pause_commands.resume_command)
+app.command("rewind", epilog=rewind_command.EPILOG)(rewind_command.rewind_command)
+app.add_typer(letters.rejected, name="rejected")
+app.add_typer(letters.dead_letters, name="dead-letters")
 app.command("tail", epilog=TAIL_EPILOG)(tail_command)
 app.command("replay", epilog=REPLAY_EPILOG)(replay_command)
 

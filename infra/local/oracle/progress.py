@@ -1,6 +1,7 @@
 """Counts the events, effects and windows of a run, from the messages on its topics."""
 
 import json
+import re
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from infra.local.oracle.published import BRIDGE, WEBHOOK, Identity, PublishedEve
 from infra.local.scheduler import DrainCall
 
 _GAP = "com.vectormethods.bridge.stream.gap"
+# https://www.w3.org/TR/trace-context/#traceparent-header-field-values
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]")
 
 
 class UrlKey(NamedTuple):
@@ -47,6 +50,8 @@ class Progress:
     url_repeats: int = 0
     renamed_urls: set[UrlKey] = field(default_factory=set)
     """URLs that were published with more than one `ce-id`: consumers cannot deduplicate them."""
+    untraced: list[str] = field(default_factory=list)
+    """Ids of the messages on all topics that have no valid trace."""
     windows: int = 0
     """Windows that ended with a response."""
     cut_windows: int = 0
@@ -63,6 +68,7 @@ class Progress:
     def note_events(self, messages: list[TopicMessage]) -> None:
         """Count new messages on topic `events`."""
         with self._lock:
+            self._note_traces(messages)
             for message in messages:
                 self._note_event(message)
 
@@ -99,11 +105,13 @@ class Progress:
     def note_rejected(self, messages: list[TopicMessage]) -> None:
         """Count new messages on topic `rejected`."""
         with self._lock:
+            self._note_traces(messages)
             self.rejected += messages
 
     def note_urls(self, messages: list[TopicMessage]) -> None:
         """Count new messages on topic `media-urls`."""
         with self._lock:
+            self._note_traces(messages)
             for message in messages:
                 self._note_url(message)
 
@@ -116,6 +124,11 @@ class Progress:
         self.urls.setdefault(key, message.published_at)
         if self.url_ids.setdefault(key, message_id) != message_id:
             self.renamed_urls.add(key)
+
+    def _note_traces(self, messages: list[TopicMessage]) -> None:
+        for message in messages:
+            if not _TRACEPARENT.fullmatch(message.attributes.get("ce-traceparent", "")):
+                self.untraced.append(message.attributes.get("ce-id", "a message without id"))
 
     def note_call(self, call: DrainCall) -> None:
         """Count a call of `drain`."""

@@ -16,7 +16,6 @@ from infra.local.oracle.failure_report import ExpectedRejection, FailureReport
 from infra.local.oracle.observation import Observation
 from infra.local.processes.upstream import Upstream
 from infra.standin import Control
-from videovector_bridge.backends.ports import Message
 
 RUN_ID = "run_with_a_refused_marker"
 VIDEOS = 6
@@ -27,7 +26,6 @@ _CODE = "validation_refused"
 _TIMEOUT_SECONDS = 10.0
 _REFUSED = {"kind": "status", "status": 422, "times": None}
 _UNAVAILABLE = {"kind": "status", "status": 503, "times": None}
-_EVENT_PREFIX = "ce-"
 
 
 class _Step(Enum):
@@ -58,31 +56,18 @@ def fetch_free_videos(upstream: Upstream) -> list[Video]:
     return [Video(row["video_id"], row["video_uri"]) for row in rows]
 
 
-def restore_event(rejected: TopicMessage) -> Message:
-    """Return the message to publish to `events` for a redrive of a rejected message.
-
-    A rejected message has the event's data and CloudEvents attributes, and the reason. Raises
-    `ValueError` if it has only a part of the data, or is not an event.
-    """
-    attributes = {k: v for k, v in rejected.attributes.items() if k.startswith(_EVENT_PREFIX)}
-    if rejected.attributes.get("parts", "1") != "1":
-        raise ValueError("The message has only a part of the event; join all parts first.")
-    if not {"ce-id", "ce-source", "ce-type"} <= attributes.keys():
-        raise ValueError("The message is no event: it lacks ce-id, ce-source or ce-type.")
-    return Message(rejected.data, {**attributes, "content-type": "application/json"})
-
-
 class Failures:
     """Causes the failures in steps; `advance` starts the next step when the current is complete.
 
-    `redrive` publishes a rejected message to `events` again.
+    `redrive` publishes events of rejected messages again, by `ce-id`. It returns how many; it is
+    called again for all of them until that is all.
     """
 
     def __init__(
         self,
         control: Control,
         videos: Sequence[Video],
-        redrive: Callable[[TopicMessage], None],
+        redrive: Callable[[Sequence[str]], int],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._control = control
@@ -93,7 +78,7 @@ class Failures:
         self._failed_at = now()
         self._failed_id = self._older_id = self._completed_id = ""
         self._started_ids: dict[str, str] = {}
-        self._isolated = self._redriven = 0
+        self._isolated = self._redriven = self._published = 0
         self._rejected: dict[ExpectedRejection, TopicMessage] = {}
         self._expected: tuple[ExpectedRejection, ...] = ()
 
@@ -129,6 +114,7 @@ class Failures:
             if self._isolated == 3 and len(self._rejected) == 2:
                 self._recover()
         elif self._step is _Step.RECOVER:
+            self._redrive_rejected()
             has_marker = self._marker_color(observation) == "red"
             self._redriven = has_marker + self._has_document(observation, self._refused_video)
             if self._redriven == 2 and self._has_url(observation):
@@ -185,9 +171,14 @@ class Failures:
 
     def _recover(self) -> None:
         self._control.clear_faults()
-        for message in self._rejected.values():
-            self._redrive(message)
         self._step = _Step.RECOVER
+        self._redrive_rejected()
+
+    def _redrive_rejected(self) -> None:
+        """Redrive the rejected events. Pub/Sub may deliver their messages later."""
+        if self._published < len(self._rejected):
+            ids = [message.attributes["ce-id"] for message in self._rejected.values()]
+            self._published += self._redrive(ids)
 
     def _marker_color(self, observation: Observation) -> str:
         marker = (observation.markers or {}).get(("run", RUN_ID, None), {})

@@ -5,17 +5,17 @@ The outcome is judged by the topics and the API alone.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.failure_report import NO_FAILURES
 from infra.local.oracle.observer import Observer, Snapshot
 from infra.local.oracle.progress import Progress
 from infra.local.scenario.draining import start_second_batch
-from infra.local.scenario.failures import Failures, fetch_free_videos, restore_event
+from infra.local.scenario.failures import Failures, fetch_free_videos
+from infra.local.scenario.redrive import redrive_rejected
 from infra.local.scenario.selected import fetch_selected_ids, selects_everything
 from infra.local.stack import Stack
 from infra.standin import Control
@@ -53,8 +53,9 @@ def _build_failures(stack: Stack, control: Control) -> Failures | None:
     if configuration.unchecked or not selects_everything(configuration.drain.streams.values()):
         return None
 
-    def redrive(message: TopicMessage) -> None:
-        stack.cloud.publish(configuration.topic_names["events"], restore_event(message))
+    def redrive(event_ids: Sequence[str]) -> int:
+        topic = configuration.topic_names["events"]
+        return redrive_rejected(stack.cloud.environment, topic, event_ids, notify=print)
 
     return Failures(control, fetch_free_videos(stack.upstream), redrive)
 

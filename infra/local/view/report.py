@@ -108,6 +108,7 @@ def _wrong_effects(snapshot: Snapshot) -> list[str]:
         "effects are missing": effects.missing,
         "effects have no event that causes them": effects.surplus,
         "URLs were published with more than one ce-id": renamed,
+        "messages have no valid ce-traceparent": snapshot.progress.untraced,
     }
     return [f"{len(items)} {fault}: {_list(items)}." for fault, items in faults.items() if items]
 

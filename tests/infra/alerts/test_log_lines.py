@@ -3,11 +3,13 @@
 The lines are recorded by running the functions; filters and extractors are those of the plan.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
 import pytest
 
+from infra.local.topology import FILE
 from infra.standin import StandIn, StandInConfig
 from tests.support.deployed_function import deploying
 from tests.support.log_entries import attempt_entry, line_entry, text_entry
@@ -22,6 +24,7 @@ from tests.support.outcomes_in_code import (
 from tests.support.recorded_lines import (
     Line,
     labels_of,
+    record_canary,
     record_deliveries,
     record_effects,
     record_library,
@@ -31,10 +34,12 @@ from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.errors import Owner
 from videovector_bridge.ingest.outcome import Outcome
+from videovector_bridge.watch.canary_report import State
 
 Counts = Mapping[str, Mapping[str, str]]
 """The labels under which each metric counts an entry, by the metric's key."""
 
+DEPLOYED = json.loads(FILE.read_text(encoding="utf-8"))["functions"]
 # Lines of Cloud Run and of gunicorn: https://cloud.google.com/run/docs/troubleshooting
 DEATHS = (
     "Memory limit of 512 MiB exceeded with 524 MiB used. Consider increasing the memory limit.",
@@ -64,6 +69,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Line]]:
             *record_windows(folder),
             *record_deliveries(settings, folder),
             *record_effects(deploy),
+            *record_canary(folder),
             *record_library(),
         ]
 
@@ -71,7 +77,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Line]]:
 def service_of(line: Line) -> str:
     """Return the function that wrote a line."""
     word = line["event"].partition(".")[0]
-    services = {"drain": "drain", "webhook": "receive-webhook"}
+    services = {"canary": "canary", "drain": "drain", "webhook": "receive-webhook"}
     return services.get(word, "upsert-markers")
 
 
@@ -79,6 +85,8 @@ def expected_counts(line: Line) -> Counts:
     """Return what should count a line."""
     name = line["event"].partition(".")[2]
     counts: dict[str, Mapping[str, str]] = {}
+    if service_of(line) not in DEPLOYED:
+        return counts
     if line["event"] == "drain.window_closed":
         counts["windows"] = labels_of(line, "outcome", "stop_reason", "stream")
         if line["lag_seconds"] is not None:
@@ -123,15 +131,19 @@ def test_every_outcome_in_the_code_is_recorded(lines: list[Line]) -> None:
     assert computed == {
         "*.*",
         "*.crashed",
+        "*.not_addressed",
         "*.rejected",
         "*.retry",
         "*.settings_wrong",
+        "canary.*",
         "webhook.*",
     }
     for action in ACTIONS:
         assert {f"{action}.{name}" for name in ("crashed", "retry", "settings_wrong")} <= events
     assert {"upsert_marker.done", "upsert_marker.done_before", "upsert_marker.rejected"} <= events
-    assert {line["reason"] for line in lines if "reason" in line} == set(get_args(Owner))
+    assert {f"canary.{state}" for state in get_args(State)} <= events
+    owners = {line["reason"] for line in lines if line["event"].endswith(".rejected")}
+    assert owners == set(get_args(Owner))
 
 
 @pytest.mark.parametrize("text", DEATHS)

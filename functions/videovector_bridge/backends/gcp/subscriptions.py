@@ -16,7 +16,7 @@ from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Message, Timeout, seconds_left
 from videovector_bridge.backends.reading_ports import MAX_PULLED, PulledMessage
-from videovector_bridge.errors import BackendError
+from videovector_bridge.errors import BackendError, OutOfTimeError
 
 # The shortest that Pub/Sub allows.
 _EXPIRES: Final = timedelta(days=1)
@@ -42,7 +42,10 @@ class PubSubSubscriptions:
         end = self._retry.clock() + seconds_left(timeout)
         received: Any = []
         while not received and (left := end - self._retry.clock()) > 0:
-            received = self._pull(request, name, left)
+            try:
+                received = self._pull(request, name, left)
+            except OutOfTimeError:  # the time ended between two requests
+                break
         return [
             PulledMessage(
                 each.ack_id,

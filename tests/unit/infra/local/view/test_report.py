@@ -15,6 +15,7 @@ from infra.local.oracle.progress import Progress, UrlKey
 from infra.local.view import report, tables
 from infra.local.view.live import live_view
 from tests.support.local_run import LOST_CALL, START, at, drain_call, event, snapshot
+from tests.support.traces import SPAN
 
 KEYS = {
     "ok",
@@ -150,7 +151,7 @@ def test_a_failure_without_its_outcome_fails_the_run(counts: dict[str, Any], sen
 
 def rejected(**attributes: str) -> TopicMessage:
     """A message on topic `rejected`."""
-    return TopicMessage(attributes, b"{}", at(1))
+    return TopicMessage({**SPAN, **attributes}, b"{}", at(1))
 
 
 def test_a_url_with_two_ids_fails_the_run() -> None:
@@ -161,6 +162,18 @@ def test_a_url_with_two_ids_fails_the_run() -> None:
     assert report.find_problems(snapshot(progress)) == [
         "1 URLs were published with more than one ce-id: gs://b/o."
     ]
+
+
+def test_a_message_without_trace_fails_the_run() -> None:
+    """On any topic; a malformed trace is none."""
+    progress = good()
+    attributes = {**event("c").attributes, "ce-traceparent": "00-1-2-01"}
+    progress.note_events([TopicMessage(attributes, event("c").data, at(3))])
+    progress.note_rejected([TopicMessage({"code": "x"}, b"{", at(1))])
+
+    assert "2 messages have no valid ce-traceparent: c, a message without id." in (
+        report.find_problems(snapshot(progress))
+    )
 
 
 def test_effects_that_are_not_checked_have_no_numbers() -> None:
