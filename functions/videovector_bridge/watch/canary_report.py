@@ -1,4 +1,4 @@
-"""The report about one channel: its state, its event, and its log line. Pure."""
+"""The report about one channel: its state, its event, and its log line."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from videovector_bridge.events import (
     lane_key,
 )
 from videovector_bridge.redact import redact_all
-from videovector_bridge.telemetry import Severity
+from videovector_bridge.telemetry import Severity, current_trace
 
 EVENT_TYPE: Final = "bridge.canary"
 _CHANNEL: Final = "bridge"  # of the bridge's own events: automations ignore it by default
@@ -61,4 +61,5 @@ def build_event_message(report: ChannelReport, now: datetime, lanes: int) -> Mes
         source=f"//videovector-bridge/{EVENT_TYPE}",
         channel=_CHANNEL,
         ordering_key=lane_key(lane(event, lanes)),
+        trace=current_trace().new_span(),
     )
