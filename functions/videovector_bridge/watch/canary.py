@@ -19,7 +19,7 @@ from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import BackendError, SettingsError, UnstorableError
 from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings import CanarySettings, canary_settings
-from videovector_bridge.telemetry import log, tracing
+from videovector_bridge.telemetry import current_trace, log, tracing
 from videovector_bridge.trace import trace_of_request
 from videovector_bridge.watch.canary_checks import CanaryFailed, Checks
 from videovector_bridge.watch.canary_report import (
@@ -134,7 +134,7 @@ def _publish(checks: Checks, reports: list[ChannelReport]) -> None:
         for report in reports:
             checks.backend.topics.publish(
                 settings.topics.events,
-                [build_event_message(report, now, settings.lanes)],
+                [build_event_message(report, now, settings.lanes, current_trace().new_span())],
                 timeout=_PUBLISH_SECONDS,
             )
     except (BackendError, UnstorableError) as error:

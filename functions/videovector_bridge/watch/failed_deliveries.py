@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from videovector_bridge.api import Delivery, RateLimited
+from videovector_bridge.api import Delivery, RateLimited, Webhook
 from videovector_bridge.api.bridge_webhooks import find_bridge_name
 from videovector_bridge.api.errors import ApiError, ScopeRefused
 from videovector_bridge.api.webhooks import WebhooksClient
