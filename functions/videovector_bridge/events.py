@@ -33,6 +33,10 @@ _IDS: Final = ("event_id", "event_type", *ENTITY_IDS)
 DOCUMENTED_FIELDS: Final = (*_IDS, "user_id", "created_at")
 """The fields of every event besides `payload`, from the vendor's API reference."""
 
+REDRIVE_TO: Final = "ce-redriveto"
+"""The attribute of a redriven event that only the function of one action acts on: that action."""
+
+
 # Allowed in the path of a URI besides letters, digits and -._~ (RFC 3986, pchar).
 _PATH_SAFE: Final = "!$&'()*+,;=:@"
 # A `created_at` in another form is converted to this one, or omitted from the attributes.
@@ -186,10 +190,13 @@ def parse_time(created_at: object) -> datetime | None:
         return None
 
 
-def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
+def attributes(
+    event: Event, *, source: str, channel: str, trace: Mapping[str, str]
+) -> dict[str, str]:
     """Return the CloudEvents attributes of a Pub/Sub message that carries `event`.
 
-    `source` is `//<api host>/processing/events` or `//<api host>/webhooks/<webhook_id>`.
+    `source` is `//<api host>/processing/events` or `//<api host>/webhooks/<webhook_id>`. `trace`
+    has the attributes of the message's span (`Trace.new_span`).
     """
     names = {
         "ce-id": event.id,
@@ -198,6 +205,7 @@ def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
         "ce-type": TYPE_PREFIX + event.type,
         "ce-channel": channel,
         "content-type": "application/json",
+        **trace,
     }
     # From the widest entity to the narrowest, so that the narrowest is the subject.
     if event.index_id is not None:
@@ -242,14 +250,24 @@ def _rfc3339(created_at: str | None) -> str | None:
     return created_at if is_rfc3339 else time.isoformat()
 
 
-def event_message(event: Event, *, source: str, channel: str, ordering_key: str) -> Message:
+def event_message(
+    event: Event, *, source: str, channel: str, ordering_key: str, trace: Mapping[str, str]
+) -> Message:
     """Return the event as a CloudEvent in binary mode, its data byte for byte."""
-    return Message(event.data, attributes(event, source=source, channel=channel), ordering_key)
+    names = attributes(event, source=source, channel=channel, trace=trace)
+    return Message(event.data, names, ordering_key)
 
 
 def lane(event: Event, lanes: int) -> int:
     """Return the lane of an event, 0 to `lanes` - 1: by its run, else video, else index."""
     entity = event.run_id or event.video_id or event.index_id or event.id
+    return crc32(entity.encode()) % lanes
+
+
+def entity_lane(attributes: Mapping[str, str], lanes: int) -> int:
+    """Return the lane of an event by the attributes of its message: the same as `lane`."""
+    names = ("ce-runid", "ce-videoid", "ce-indexid", "ce-id")
+    entity = next(value for name in names if (value := attributes.get(name)))
     return crc32(entity.encode()) % lanes
 
 

@@ -50,7 +50,7 @@ def work_message(
         b"{}",
     )
     channel = STEPS[event_type].channel if event_type in STEPS else "stream"
-    return event_message(event, source="//a/b", channel=channel, ordering_key="")
+    return event_message(event, source="//a/b", channel=channel, ordering_key="", trace={})
 
 
 @dataclass

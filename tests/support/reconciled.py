@@ -37,6 +37,6 @@ def repaired_messages(
     """Return the messages of the events that take the place of the ends of work."""
     finished = Finished(result, {"failed_segments": 2})
     return [
-        build_message(event, channel, api_host=API_HOST, lanes=16)
+        build_message(event, channel, api_host=API_HOST, lanes=16, trace={})
         for channel, event in build_events(open_work(work, channels=channels), finished, at, {})
     ]

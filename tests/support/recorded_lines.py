@@ -32,6 +32,7 @@ from videovector_bridge.errors import (
     SettingsError,
     TransientError,
 )
+from videovector_bridge.events import REDRIVE_TO
 from videovector_bridge.ingest.body import BodyReader, UnreadableBody
 from videovector_bridge.ingest.channel_pause import EVERY_SECONDS, ChannelPause
 from videovector_bridge.ingest.drain import Endpoint, entry_point
@@ -234,6 +235,8 @@ def record_effects(deploy: Callable[[str], DeployedFunction]) -> list[Line]:
         for error in (SettingsError(["made up"]), TransientError("made up"), KeyError("made up")):
             for action in ACTIONS.values():
                 _serve(action.entry_point, error)
+        for action in ACTIONS.values():
+            _serve(action.entry_point, KeyError("not opened"), {REDRIVE_TO: "another"})
     return lines
 
 
@@ -244,14 +247,14 @@ def _refuse(owner: Owner) -> Callable[..., NoReturn]:
     return refuse
 
 
-def _serve(target: str, error: Exception) -> None:
+def _serve(target: str, error: Exception, headers: Mapping[str, str] | None = None) -> None:
     """Let a function meet an error when it opens its instance."""
 
     def open_instance() -> Instance:
         raise error
 
     handler = entry_points(PerProcess(open_instance))[target]
-    host(handler).test_client().post("/", data=b"{}")
+    host(handler).test_client().post("/", data=b"{}", headers=dict(headers or {}))
 
 
 def record_canary(folder: Path) -> list[Line]:

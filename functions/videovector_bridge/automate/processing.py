@@ -15,7 +15,8 @@ from videovector_bridge.automate.received import IncomingMessage, ReceivedEvent,
 from videovector_bridge.automate.replaced import find_replacement
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.messages import rejected_messages
-from videovector_bridge.telemetry import log
+from videovector_bridge.telemetry import current_trace, log
+from videovector_bridge.trace import trace_of_message
 
 
 @dataclass(slots=True)
@@ -192,7 +193,8 @@ def _log_outcome(delivery: _Delivery, automation: str, outcome: Outcome, costs: 
 def _reject(delivery: _Delivery, automation: str, error: PermanentError, part: str = "") -> None:
     """Publish the event to `rejected` with the reason.
 
-    The message keeps its CloudEvents attributes, so that a redrive repeats the attempt.
+    The message keeps its CloudEvents attributes, so that a redrive repeats the attempt, in the
+    same trace and span.
     """
     attributes = delivery.message.attributes
     messages = rejected_messages(
@@ -202,6 +204,7 @@ def _reject(delivery: _Delivery, automation: str, error: PermanentError, part: s
         detail=str(error),
         context={
             **{name: value for name, value in attributes.items() if name.startswith("ce-")},
+            **_trace_attributes(delivery.message),
             "action": delivery.action.name,
             "automation": automation,
             "event-id": delivery.message.id,
@@ -222,6 +225,12 @@ def _reject(delivery: _Delivery, automation: str, error: PermanentError, part: s
         automation=automation,
         **_log_fields(delivery, part),
     )
+
+
+def _trace_attributes(message: IncomingMessage) -> dict[str, str]:
+    """Return the trace and span of the event; without them, a new span of the request's trace."""
+    own = trace_of_message(message.attributes)
+    return own.attributes if own is not None else current_trace().new_span()
 
 
 def _log_fields(delivery: _Delivery, part: str = "") -> dict[str, Any]:

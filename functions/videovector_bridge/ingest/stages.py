@@ -35,6 +35,7 @@ from videovector_bridge.ingest.outcome import FRAME_UNFINISHED, Stop, classify_s
 from videovector_bridge.ingest.publisher import Publisher
 from videovector_bridge.ingest.reader import Reader
 from videovector_bridge.settings import DrainSettings, StreamSettings
+from videovector_bridge.telemetry import current_trace
 
 _FLUSH_SHARE: Final = 0.1  # of the window, for publishing what was read,
 _FLUSH_CAP: Final = 2.0  # but at most these seconds
@@ -114,6 +115,7 @@ class Stages:
             deadline=self._deadline,
             batches=batches,
             acknowledged=acknowledged,
+            trace=current_trace(),
             request_messages=tuning.request_messages,
         )
         self.committer = Committer(

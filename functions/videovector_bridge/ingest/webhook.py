@@ -53,7 +53,8 @@ from videovector_bridge.ingest.webhook_outcome import (
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.redact import clean_text
 from videovector_bridge.settings import WebhookSettings, webhook_settings
-from videovector_bridge.telemetry import log
+from videovector_bridge.telemetry import current_trace, log, tracing
+from videovector_bridge.trace import trace_of_request
 from videovector_bridge.webhook_secrets import CurrentSecrets
 
 _LENGTH: Final = re.compile(r"[0-9]+")
@@ -130,6 +131,11 @@ class Endpoint:
 
     def respond(self, request: Request) -> Response:
         """Publish one delivery, log the outcome and return the response. Raises nothing."""
+        project = self._environ.get("GOOGLE_CLOUD_PROJECT", "")
+        with tracing(trace_of_request(request.headers), project):
+            return self._respond(request)
+
+    def _respond(self, request: Request) -> Response:
         try:
             outcome = self._receive(request)
         except SettingsError as error:
@@ -144,8 +150,6 @@ class Endpoint:
             outcome.severity,
             f"webhook.{outcome.name}",
             outcome.message,
-            headers=request.headers,
-            project=self._environ.get("GOOGLE_CLOUD_PROJECT", ""),
             status=outcome.status,
             webhook_id=_header(request, "X-Webhook-ID"),
             delivery_id=_header(request, "X-Delivery-ID"),
@@ -196,7 +200,13 @@ class Endpoint:
             event = decode_delivery(delivery.body)
         if isinstance(event, Rejection):
             return _reject(receiver, delivery, event, _header(request, "X-Delivery-ID"))
-        message = build_message(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
+        message = build_message(
+            delivery,
+            event,
+            api_host=settings.api_host,
+            lanes=settings.lanes,
+            trace=current_trace().new_span(),
+        )
         failed = _publish(receiver, settings.topics.events, [message])
         facts = {"event_id": event.id, "event_type": event.type, "bytes": len(body)}
         return failed or Outcome(
@@ -258,6 +268,7 @@ def _reject(
             "source": format_source(delivery, settings.api_host),
             "webhook-id": delivery.webhook_id,
             "delivery-id": delivery_id,
+            **current_trace().new_span(),
         },
     )
     facts = {"reason": reason.owner, "code": reason.code, "bytes": len(delivery.body)}

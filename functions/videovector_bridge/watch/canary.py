@@ -19,7 +19,8 @@ from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import BackendError, SettingsError, UnstorableError
 from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings import CanarySettings, canary_settings
-from videovector_bridge.telemetry import log
+from videovector_bridge.telemetry import current_trace, log, tracing
+from videovector_bridge.trace import trace_of_request
 from videovector_bridge.watch.canary_checks import CanaryFailed, Checks
 from videovector_bridge.watch.canary_report import (
     SEVERITIES,
@@ -77,29 +78,32 @@ class Endpoint:
 
     def respond(self, request: Request) -> Response:
         """Check all channels; log and publish the result, and return it. Raises nothing."""
+        with tracing(trace_of_request(request.headers), self._project):
+            return self._respond(request)
+
+    def _respond(self, request: Request) -> Response:
         if request.method != "POST":
             return _build_failure(405, "bad_request", "canary accepts only POST.")
-        context: dict[str, Any] = {"headers": request.headers, "project": self._project}
         try:
             checks = self._checks.get()
             reports = checks.run()
             for report in reports:
                 text = f"Channel {report.channel} is {report.state}. {report.detail}"
                 severity = SEVERITIES[report.state]
-                log(severity, f"canary.{report.state}", text, **context, **report.as_json())
+                log(severity, f"canary.{report.state}", text, **report.as_json())
             _publish(checks, reports)
         except SettingsError as error:
             text = f"Settings are wrong: {error}"
-            log("CRITICAL", "canary.settings_wrong", text, **context, problems=error.problems)
+            log("CRITICAL", "canary.settings_wrong", text, problems=error.problems)
             return _build_failure(500, "settings_wrong", str(error), problems=error.problems)
         except CanaryFailed as error:
             text = f"The canary cannot check the channels: {error}"
-            log("ERROR", "canary.failed", text, **context, reason=error.reason)
+            log("ERROR", "canary.failed", text, reason=error.reason)
             return _build_failure(503, error.reason, text)
         except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
             text = f"Crashed: {type(error).__name__}: {error}"
             trace = redact(traceback.format_exc())
-            log("CRITICAL", "canary.crashed", text, **context, stack_trace=trace)
+            log("CRITICAL", "canary.crashed", text, stack_trace=trace)
             return _build_failure(500, "crashed", text)
         return _build_response(
             200, {"outcome": "done", "channels": [report.as_json() for report in reports]}
@@ -130,7 +134,7 @@ def _publish(checks: Checks, reports: list[ChannelReport]) -> None:
         for report in reports:
             checks.backend.topics.publish(
                 settings.topics.events,
-                [build_event_message(report, now, settings.lanes)],
+                [build_event_message(report, now, settings.lanes, current_trace().new_span())],
                 timeout=_PUBLISH_SECONDS,
             )
     except (BackendError, UnstorableError) as error:

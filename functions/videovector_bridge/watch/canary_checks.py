@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -194,16 +194,20 @@ class Checks:
             pull_seconds=self.pull_seconds,
         )
 
-        def is_open(name: str) -> bool:
-            if name in arrivals.seconds:
-                return False
-            test = tests[name]
-            return not test.done() or may_arrive(test.result())
+        def is_awaited(name: str) -> bool:
+            return name not in arrivals.seconds and may_arrive(tests[name].result())
 
         try:
-            while any(map(is_open, tests)) and self.clock() < deadline:
-                arrivals.pull(deadline - self.clock())
-            arrivals.release()
+            while (seconds := deadline - self.clock()) > 0:
+                ended = [name for name, test in tests.items() if test.done()]
+                if any(map(is_awaited, ended)):
+                    arrivals.pull(seconds)
+                elif pending := [test for test in tests.values() if not test.done()]:
+                    # Not pulled before: a message may be lost to a pull that has just ended, until
+                    # its ack deadline. When a test has ended, its event usually waits already.
+                    wait(pending, timeout=seconds, return_when=FIRST_COMPLETED)
+                else:
+                    break
         except BackendError as error:
             raise CanaryFailed("subscription_unavailable", str(error)) from error
         return [

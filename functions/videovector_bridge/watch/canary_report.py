@@ -1,5 +1,6 @@
 """The report about one channel: its state, its event, and its log line. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -51,8 +52,13 @@ class ChannelReport:
         return fields
 
 
-def build_event_message(report: ChannelReport, now: datetime, lanes: int) -> Message:
-    """Return the `bridge.canary` event of a report. Its id is stable for a channel and hour."""
+def build_event_message(
+    report: ChannelReport, now: datetime, lanes: int, trace: Mapping[str, str]
+) -> Message:
+    """Return the `bridge.canary` event of a report. Its id is stable for a channel and hour.
+
+    `trace` has the attributes of its span.
+    """
     hour = now.astimezone(UTC).strftime("%Y-%m-%dT%H")
     event_id = f"{EVENT_TYPE}:{hour}:{quote(report.channel, safe=':')}"[:MAX_ID_BYTES]
     event = bridge_event(EVENT_TYPE, event_id, now, report.as_json())
@@ -61,4 +67,5 @@ def build_event_message(report: ChannelReport, now: datetime, lanes: int) -> Mes
         source=f"//videovector-bridge/{EVENT_TYPE}",
         channel=_CHANNEL,
         ordering_key=lane_key(lane(event, lanes)),
+        trace=trace,
     )

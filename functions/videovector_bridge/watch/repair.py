@@ -74,12 +74,18 @@ def _digest(work: OpenWork) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def build_message(event: Event, channel: Channel, *, api_host: str, lanes: int) -> Message:
-    """Return the message of an event that stands for one of `channel`."""
+def build_message(
+    event: Event, channel: Channel, *, api_host: str, lanes: int, trace: Mapping[str, str]
+) -> Message:
+    """Return the message of an event that stands for one of `channel`.
+
+    `trace` has the attributes of its span.
+    """
     message = event_message(
         event,
         source=f"//{api_host}/processing/events",
         channel=RECONCILED,
         ordering_key=lane_key(lane(event, lanes)),
+        trace=trace,
     )
     return message._replace(attributes={**message.attributes, CHANNEL_ATTRIBUTE: channel})

@@ -11,6 +11,7 @@ from videovector_bridge.backends.ports import Topics
 from videovector_bridge.errors import TransientError
 from videovector_bridge.events import parse_time
 from videovector_bridge.settings.reconcile import ReconcileSettings
+from videovector_bridge.telemetry import current_trace
 from videovector_bridge.watch.reconcile_report import ReconcileReport
 from videovector_bridge.watch.repair import build_events, build_message
 from videovector_bridge.watch.work_status import Finished
@@ -96,7 +97,11 @@ class Repairer:
         events = build_events(stored.open, finished, at, details)
         for channel, event in events:
             message = build_message(
-                event, channel, api_host=self._settings.api.host, lanes=self._settings.lanes
+                event,
+                channel,
+                api_host=self._settings.api.host,
+                lanes=self._settings.lanes,
+                trace=current_trace().new_span(),
             )
             self._topics.publish(self._settings.topics.events, [message], timeout=self._left)
         ids = {event.type: event.id for _, event in events}

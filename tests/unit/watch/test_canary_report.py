@@ -14,7 +14,7 @@ REPORT = ChannelReport("webhook:default", "dead", "late", "Why.", "Do this.", 1.
 
 def message(report: ChannelReport = REPORT, now: datetime = NOW) -> Message:
     """Return the event of a report."""
-    return build_event_message(report, now, 16)
+    return build_event_message(report, now, 16, {})
 
 
 def test_the_event_is_one_of_the_bridge() -> None:

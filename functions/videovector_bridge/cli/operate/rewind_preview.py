@@ -63,7 +63,7 @@ class Preview:
             self._plan(event, automations)
 
     def _plan(self, event: Event, automations: Sequence[Automation]) -> None:
-        names = attributes(event, source="", channel="stream")
+        names = attributes(event, source="", channel="stream", trace={})
         try:
             parsed = received.parse_event(
                 event.data,
