@@ -43,7 +43,7 @@ STATES: Final = {
     "not_drained": State("problem", "A stream is not drained", _JOB, _STACK),
     "never_drained": State("problem", "A stream is not drained", _JOB, _STACK),
     "failing": State("problem", "Draining fails", _DOCTOR),
-    "silent": State("problem", "status", _DOCTOR),
+    "silent": State("problem", "A channel is dead", _DOCTOR),
     "late": State("problem", "Events are late", _WINDOWS, _DOCTOR),
     "window_failed": State("warning", "Draining fails", _DOCTOR),
     "paused": State("warning", "Pause and resume", "videovector-bridge resume {name} {target}"),

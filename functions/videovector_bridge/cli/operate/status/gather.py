@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from videovector_bridge.backends.reading_ports import PulledMessage
 from videovector_bridge.cli.concurrently import Failure, run_concurrently
+from videovector_bridge.cli.operate.letters.letter import Kind, read_letter
+from videovector_bridge.cli.operate.letters.session import name_functions
 from videovector_bridge.cli.operate.status import sources
 from videovector_bridge.cli.operate.status.peek import peek
 from videovector_bridge.cli.target import Target
 from videovector_bridge.watch.status.facts import Facts, LetterFacts, SourceFacts, Unread
 
 DEADLINE_SECONDS: Final = 20.0
-_DEAD_LETTER_SOURCE: Final = "CloudPubSubDeadLetterSourceSubscription"
 _UNKNOWN: Final = "unknown"
 
 
@@ -30,8 +31,8 @@ def gather(
         "webhooks": lambda: sources.read_webhooks(target),
         "channel": lambda: sources.read_channel(target),
         "backlogs": lambda: sources.read_backlogs(target),
-        "rejected": lambda: _peek(target, "rejected", _find_code),
-        "dead_letters": lambda: _peek(target, "dead-letters", _function_finder(target)),
+        "rejected": lambda: _peek(target, "rejected"),
+        "dead_letters": lambda: _peek(target, "dead-letters"),
         "open_work": lambda: sources.read_open_work(target),
         "automations": lambda: sources.read_automations(automations, environ),
         "source": lambda: sources.read_source(automations, environ),
@@ -53,21 +54,14 @@ def gather(
     )
 
 
-def _peek(target: Target, name: str, find_key: Callable[[PulledMessage], str]) -> LetterFacts:
-    subscription = target.deployment.subscription(name)
+def _peek(target: Target, kind: Kind) -> LetterFacts:
+    """Count rejected messages by code, or dead letters by function."""
+    subscription = target.deployment.subscription(kind)
+    functions = name_functions(target.deployment)
+
+    def find_key(pulled: PulledMessage) -> str:
+        letter = read_letter(kind, pulled, functions)
+        # The embedded backend does not note where a dead letter comes from.
+        return (letter.code if kind == "rejected" else letter.function) or _UNKNOWN
+
     return peek(target.subscriptions, subscription.id, find_key)
-
-
-def _find_code(pulled: PulledMessage) -> str:
-    return pulled.message.attributes.get("code") or _UNKNOWN
-
-
-def _function_finder(target: Target) -> Callable[[PulledMessage], str]:
-    functions = {each.id: each.function for each in target.deployment.subscriptions}
-
-    def find(pulled: PulledMessage) -> str:
-        # The embedded backend does not note where a message comes from.
-        source = pulled.message.attributes.get(_DEAD_LETTER_SOURCE, "")
-        return functions.get(source) or source or _UNKNOWN
-
-    return find
