@@ -1,4 +1,4 @@
-"""The runbooks of docs/operating.md, drilled: break, see it named, follow the runbook, see green."""
+"""The runbooks of docs/operating.md, drilled: break, see it named, repair, see green."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -19,8 +19,8 @@ from videovector_bridge.watch.status.messages import (
     describe_subscriptions,
 )
 
-BACKLOGS = HEALTHY.backlogs
-assert not isinstance(BACKLOGS, Unread)
+assert not isinstance(HEALTHY.backlogs, Unread)
+BACKLOGS = dict(HEALTHY.backlogs)
 
 
 def line_of(name: str, backlog: BacklogFacts) -> Line:
