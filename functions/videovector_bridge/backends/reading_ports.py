@@ -1,4 +1,4 @@
-"""The ports that read what is stored: collections of documents, subscriptions, and copies.
+"""The ports that read what is stored: documents, subscriptions, backlogs, and copies.
 
 The scheduled functions of `watch` and the command line use them. Every method blocks, is
 thread-safe, and ends within `timeout` seconds (plus scheduling) or raises `BackendError`.
@@ -92,6 +92,22 @@ class Subscriptions(Protocol):
 
     def delete(self, subscription: str, *, timeout: Timeout) -> None:
         """Delete a subscription. One that does not exist is a success."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The unacknowledged messages of a subscription, and the age of the oldest. None: unknown."""
+
+    messages: int | None = None
+    oldest_seconds: float | None = None
+
+
+class Backlogs(Protocol):
+    """How much subscriptions have to deliver."""
+
+    def read(self, subscriptions: Sequence[str], *, timeout: Timeout) -> Mapping[str, Backlog]:
+        """Return the backlog by short id; a subscription whose backlog is unknown is left out."""
         ...
 
 

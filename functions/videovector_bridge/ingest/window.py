@@ -131,7 +131,9 @@ class _Window:
             "outcome": report.outcome,
             "stop_reason": report.stop_reason,
             "message": redact(report.message),
+            "events": report.events,
             "heartbeats": report.heartbeats,
+            "lag_seconds": report.lag_seconds,
             "ended_at": ended_at,
         }
         failure = await self._stages.committer.finish(

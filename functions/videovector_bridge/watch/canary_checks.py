@@ -17,6 +17,7 @@ from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.reading_ports import Subscriptions
 from videovector_bridge.errors import BackendError, BridgeError
+from videovector_bridge.pause import CHANNELS, WEBHOOK, parse_pause
 from videovector_bridge.settings import CanarySettings, StreamSettings
 from videovector_bridge.watch.canary_arrivals import Arrivals
 from videovector_bridge.watch.canary_report import ChannelReport
@@ -36,8 +37,6 @@ from videovector_bridge.watch.canary_webhook import (
 )
 
 STATE_SECONDS: Final = 10.0
-PAUSED_WEBHOOK: Final = ("channels", "webhook")
-"""The document whose field `paused` an operator sets for the receiver."""
 
 
 class CanaryFailed(BridgeError):
@@ -155,10 +154,10 @@ class Checks:
         if isinstance(webhooks, ScopeRefused):
             return {}, [report_unlisted(webhooks)]
         chosen, reports = choose_webhooks(webhooks, self.settings.webhooks)
-        document = self.backend.documents.read(*PAUSED_WEBHOOK, timeout=STATE_SECONDS)
-        paused = document.fields.get("paused") if document is not None else None
-        if paused:
-            return {}, [*reports, *report_paused([*chosen], paused)]
+        document = self.backend.documents.read(CHANNELS, WEBHOOK, timeout=STATE_SECONDS)
+        pause = parse_pause(document.fields) if document is not None else None
+        if pause is not None:
+            return {}, [*reports, *report_paused(chosen, pause)]
         return chosen, reports
 
     def _send_test(self, webhook: Webhook, deadline: float) -> SentTest | ApiError:

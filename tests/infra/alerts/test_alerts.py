@@ -218,7 +218,7 @@ def test_checks_that_fail_now_and_then_raise_no_alert(monitoring: Monitoring) ->
 
 
 @pytest.mark.parametrize(("number", "fires"), [(3, False), (4, True)])
-def test_missing_events_in_run_after_run_raise_an_alert(
+def test_many_events_that_never_came_raise_an_alert(
     monitoring: Monitoring, number: int, *, fires: bool
 ) -> None:
     """Four runs in an hour that repaired something; a run is counted once, and only if it did."""

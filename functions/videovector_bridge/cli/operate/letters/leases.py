@@ -3,6 +3,7 @@
 Memory: about 500 bytes a message.
 """
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -82,9 +83,16 @@ class Leases:
             self._held[pulled.message_id] = (pulled.ack_id, self._clock() + _FIRST_SECONDS)
         return is_new
 
-    def acknowledge(self, message_ids: Iterable[str]) -> None:
-        """Acknowledge messages. Raises `BackendError`; what is acknowledged has no lease then."""
+    def acknowledge(
+        self, message_ids: Iterable[str], stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Acknowledge messages. Raises `BackendError`; what is acknowledged has no lease then.
+
+        It ends between two requests when `stopped` returns True.
+        """
         for ids in _split(list(message_ids)):
+            if stopped():
+                return
             with self._lock:
                 held = [(id_, self._held[id_][0]) for id_ in ids if id_ in self._held]
             ack_ids = [ack_id for _, ack_id in held]
@@ -155,6 +163,27 @@ def extending(leases: Leases, tick: float = _TICK_SECONDS) -> Iterator[Leases]:
         ended.set()
         thread.join()
         leases.release()
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Return a function that says whether Ctrl-C was pressed during the block.
+
+    So no request is cut off. A second Ctrl-C raises `KeyboardInterrupt`. For the main thread.
+    """
+    pressed = False
+
+    def press(*_signal: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _split(ids: Sequence[str]) -> Iterator[Sequence[str]]:
