@@ -11,6 +11,7 @@ from videovector_bridge.errors import PermanentError
 
 SOURCES = sorted((ROOT / "functions" / "videovector_bridge").rglob("*.py"))
 CODE = re.compile(r"`([a-z]+(?:_[a-z]+)*)`")
+TABLE_OF_CODES = re.compile(r"^\| `code` \|.*\n\|[-|]+\n((?:\|.*\n)+)", re.MULTILINE)
 # Functions of `backends/` that get a code as an argument by position.
 BY_POSITION = {"_refused", "_BrokenRuleError"}
 # It ends a redelivery; each refused part has the code of its own error.
@@ -22,10 +23,9 @@ JOINED = {"missing_id", "bad_id", "missing_event", "bad_event"}
 def documented_codes(page: str) -> set[str]:
     """Return the codes in the first column of the page's tables of codes."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    tables = re.findall(r"^\| `code` \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
     return {
         code
-        for table in tables
+        for table in TABLE_OF_CODES.findall(text)
         for row in table.splitlines()
         for code in CODE.findall(row.split("|")[1])
     }
