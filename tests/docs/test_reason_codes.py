@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support import ROOT
+from tests.support.pages import TABLE_OF_CODES
 from videovector_bridge.api import ApiError
 from videovector_bridge.errors import PermanentError
 
 SOURCES = sorted((ROOT / "functions" / "videovector_bridge").rglob("*.py"))
 CODE = re.compile(r"`([a-z]+(?:_[a-z]+)*)`")
-TABLE_OF_CODES = re.compile(r"^\| `code` \|.*\n\|[-|]+\n((?:\|.*\n)+)", re.MULTILINE)
 # Functions of `backends/` that get a code as an argument by position.
 BY_POSITION = {"_refused", "_BrokenRuleError"}
 # It ends a redelivery; each refused part has the code of its own error.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_reason_codes import TABLE_OF_CODES
 from tests.support import ROOT
 from tests.support.letters import LetterBox, dead_letter, event_copy, raw_rejection, rejection
+from tests.support.pages import TABLE_OF_CODES
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.cli.operate.letters.advice import DATA_CAUSES, EFFECT_ADVICE
 
@@ -73,7 +73,7 @@ def test_show_says_what_the_page_says_about_a_code(page: str, advice: dict[str, 
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     rows = [row for table in TABLE_OF_CODES.findall(text) for row in table.splitlines()]
 
-    documented = {}
+    documented: dict[str, str] = {}
     for row in rows:
         codes, words = (cell.strip() for cell in row.strip("|").split("|"))
         documented |= dict.fromkeys(re.findall(r"`(\w+)`", codes), words)
