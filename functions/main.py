@@ -14,6 +14,7 @@ from videovector_bridge.telemetry import capture_library_records
 
 # Entry points that are called by HTTP, and the module with the handler of that name.
 HTTP: Final = {
+    "canary": "videovector_bridge.watch.canary",
     "drain": "videovector_bridge.ingest.drain",
     "receive_webhook": "videovector_bridge.ingest.webhook",
     "reconcile": "videovector_bridge.watch.reconcile",

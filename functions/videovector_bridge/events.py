@@ -190,10 +190,13 @@ def parse_time(created_at: object) -> datetime | None:
         return None
 
 
-def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
+def attributes(
+    event: Event, *, source: str, channel: str, trace: Mapping[str, str]
+) -> dict[str, str]:
     """Return the CloudEvents attributes of a Pub/Sub message that carries `event`.
 
-    `source` is `//<api host>/processing/events` or `//<api host>/webhooks/<webhook_id>`.
+    `source` is `//<api host>/processing/events` or `//<api host>/webhooks/<webhook_id>`. `trace`
+    has the attributes of the message's span (`Trace.new_span`).
     """
     names = {
         "ce-id": event.id,
@@ -202,6 +205,7 @@ def attributes(event: Event, *, source: str, channel: str) -> dict[str, str]:
         "ce-type": TYPE_PREFIX + event.type,
         "ce-channel": channel,
         "content-type": "application/json",
+        **trace,
     }
     # From the widest entity to the narrowest, so that the narrowest is the subject.
     if event.index_id is not None:
@@ -246,9 +250,12 @@ def _rfc3339(created_at: str | None) -> str | None:
     return created_at if is_rfc3339 else time.isoformat()
 
 
-def event_message(event: Event, *, source: str, channel: str, ordering_key: str) -> Message:
+def event_message(
+    event: Event, *, source: str, channel: str, ordering_key: str, trace: Mapping[str, str]
+) -> Message:
     """Return the event as a CloudEvent in binary mode, its data byte for byte."""
-    return Message(event.data, attributes(event, source=source, channel=channel), ordering_key)
+    names = attributes(event, source=source, channel=channel, trace=trace)
+    return Message(event.data, names, ordering_key)
 
 
 def lane(event: Event, lanes: int) -> int:

@@ -15,13 +15,20 @@ def claim_name(event: Event) -> str:
 
 
 def claim_message(
-    event: Event, data_uri: str, size: int, *, source: str, channel: str, ordering_key: str
+    event: Event,
+    data_uri: str,
+    size: int,
+    *,
+    source: str,
+    channel: str,
+    ordering_key: str,
+    trace: Mapping[str, str],
 ) -> Message:
     """Return a claim check: the event without its data, which is `size` bytes at `data_uri`.
 
     https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/dataref.md
     """
-    names = attributes(event, source=source, channel=channel)
+    names = attributes(event, source=source, channel=channel, trace=trace)
     names |= {"ce-dataref": data_uri, "ce-datasize": str(size)}
     return Message(b"", names, ordering_key)
 

@@ -19,6 +19,7 @@ from videovector_bridge.events import (
     lane,
     lane_key,
 )
+from videovector_bridge.trace import TRACEPARENT, TRACESTATE
 
 ADDED_BY_PUBSUB: Final = "CloudPubSubDeadLetter"
 """The prefix of the attributes that Pub/Sub adds to a dead letter.
@@ -89,7 +90,8 @@ def restore_frame(
     if not isinstance(event, Event):
         raise ValueError(f"The data is no event: {event.detail}.")  # noqa: TRY004 - of any JSON
     source = attributes["source"]
-    message = event_message(event, source=source, channel=_STREAM, ordering_key="")
+    trace = {name: attributes[name] for name in (TRACEPARENT, TRACESTATE) if name in attributes}
+    message = event_message(event, source=source, channel=_STREAM, ordering_key="", trace=trace)
     key = lane_key(lane(event, lanes))
     return _address(message.attributes, message.data, key, lanes, to)
 

@@ -3,68 +3,90 @@
 https://cloud.google.com/logging/docs/structured-logging
 
 `log` writes the bridge's own lines. `capture_library_records` writes records of libraries, which
-use Python's `logging`, in the same form. Secrets are redacted in both.
+use Python's `logging`, in the same form. Secrets are redacted in both, and both have the trace of
+the request that `tracing` encloses. Any module above `redact` and `trace` may import this one.
 """
 
 import logging
-import re
 import sys
 import traceback
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
 from videovector_bridge.redact import redact, redact_all
+from videovector_bridge.trace import Trace, begin_trace
 
 Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 LIBRARY_EVENT: Final = "library.record"
 
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}.*")
+_PREFIX: Final = "logging.googleapis.com/"
 # Cloud Logging accepts 256 KiB a line. Redaction of a longer text would cost too much time.
 _MAX_RECORD_TEXT: Final = 16_384
 
 
-class Headers(Protocol):
-    """The headers of a request: Flask's, or a mapping."""
+class _Request(NamedTuple):
+    """The request that is being handled: its project and trace."""
 
-    def get(self, key: str, default: str, /) -> str:
-        """Return the value of a header, or `default`."""
-        ...
+    project: str
+    trace: Trace
 
 
-def log(
-    severity: Severity,
-    event: str,
-    message: str,
-    *,
-    headers: Headers | None = None,
-    project: str = "",
-    **fields: Any,
-) -> None:
-    """Write one line: a message, the stable name of the event, and its fields.
+_request: ContextVar[_Request | None] = ContextVar("request", default=None)
 
-    `headers` are the headers of the current request; their trace is added.
+
+@contextmanager
+def tracing(trace: Trace | None, project: str) -> Iterator[None]:
+    """Add the trace to every line of the enclosed code; without one, begin a trace.
+
+    Threads need a copy of the context: `asyncio.to_thread` makes one, an executor does not.
     """
+    token = _request.set(_Request(project, trace or begin_trace()))
+    try:
+        yield
+    finally:
+        _request.reset(token)
+
+
+def continue_trace(trace: Trace | None) -> None:
+    """Replace the trace of the current request until its end. None changes nothing."""
+    request = _request.get()
+    if request is not None and trace is not None:
+        _request.set(request._replace(trace=trace))
+
+
+def current_trace() -> Trace:
+    """Return the trace of the current request. Outside of requests, begin a trace."""
+    request = _request.get()
+    return request.trace if request is not None else begin_trace()
+
+
+def log(severity: Severity, event: str, message: str, **fields: Any) -> None:
+    """Write one line: a message, the stable name of the event, its fields, and the trace."""
     entry: dict[str, Any] = {"severity": severity, "message": redact(message), "event": event}
     entry.update(redact_all(fields))
-    entry.update(_trace(headers, project))
     _write(entry)
 
 
-def _write(entry: dict[str, Any]) -> None:
+def _write(entry: Mapping[str, Any]) -> None:
     # One write per line: lines of several threads must not mix.
-    sys.stdout.write(orjson.dumps(entry, default=str).decode() + "\n")
+    sys.stdout.write(orjson.dumps({**entry, **_trace_fields()}, default=str).decode() + "\n")
     sys.stdout.flush()
 
 
-def _trace(headers: Headers | None, project: str) -> dict[str, str]:
-    match = _TRACEPARENT.fullmatch(headers.get("traceparent", "")) if headers else None
-    if match is None:
+def _trace_fields() -> dict[str, Any]:
+    """Return the trace in the fields that Cloud Logging reads."""
+    request = _request.get()
+    if request is None:
         return {}
-    trace, span = match.groups()
-    name = f"projects/{project}/traces/{trace}" if project else trace
-    return {"logging.googleapis.com/trace": name, "logging.googleapis.com/spanId": span}
+    project, trace = request
+    name = f"projects/{project}/traces/{trace.trace_id}" if project else trace.trace_id
+    fields: dict[str, Any] = {f"{_PREFIX}trace": name, f"{_PREFIX}spanId": trace.span_id}
+    return {**fields, f"{_PREFIX}trace_sampled": True} if trace.sampled else fields
 
 
 def capture_library_records() -> None:

@@ -11,6 +11,7 @@ from infra.standin import Library, StandInConfig
 from tests.bench.posting import Post
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.events import Event, decode_event, event_message
+from videovector_bridge.trace import begin_trace
 
 _LIBRARY: Final = Library(StandInConfig())
 _OBJECTS: Final = itertools.cycle(_LIBRARY.objects)
@@ -71,7 +72,13 @@ class Case:
         payload["text"] = "." * (size - len(json.dumps(fields)) if rows else 0)
         event = decode_event(json.dumps(fields).encode())
         assert isinstance(event, Event)
-        message = event_message(event, source="//bench/events", channel="stream", ordering_key="")
+        message = event_message(
+            event,
+            source="//bench/events",
+            channel="stream",
+            ordering_key="",
+            trace=begin_trace().new_span(),
+        )
         return message.data, message.attributes
 
 

@@ -4,6 +4,7 @@ import resource
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import grpc
 from google.pubsub_v1 import PublisherClient, PublishRequest
@@ -12,6 +13,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from infra.local.clouds.emulators import Emulators
 from tests.bench.row import Row
 from videovector_bridge.events import Event, attributes
+from videovector_bridge.trace import begin_trace
 
 _PER_REQUEST = 1_000
 _THREADS = 8
@@ -52,8 +54,10 @@ def _request(topic: str, ordering_key: str) -> PublishRequest:
         b"{" + b" " * 398 + b"}",
     )
     request = PublishRequest.pb()(topic=topic)
-    message_attributes = attributes(event, source="//bench/processing/events", channel="stream")
-    for _ in range(_PER_REQUEST):
+    for span in islice(begin_trace().new_spans(), _PER_REQUEST):
+        message_attributes = attributes(
+            event, source="//bench/processing/events", channel="stream", trace=span
+        )
         request.messages.add(
             data=event.data, attributes=message_attributes, ordering_key=ordering_key
         )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tests.support.traces import SPAN
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.events import Event, decode_event, event_message
 from videovector_bridge.ingest.delivery import VerifiedDelivery, decode_delivery
@@ -40,7 +41,7 @@ def message_of(event: Mapping[str, Any]) -> Message:
     """An event as a message of topic `events`."""
     decoded = decode_event(json.dumps(event, ensure_ascii=False).encode())
     assert isinstance(decoded, Event), decoded
-    return event_message(decoded, source=SOURCE, channel="stream", ordering_key="")
+    return event_message(decoded, source=SOURCE, channel="stream", ordering_key="", trace=SPAN)
 
 
 def message_of_delivery(body: bytes) -> Message:
@@ -48,4 +49,4 @@ def message_of_delivery(body: bytes) -> Message:
     decoded = decode_delivery(body)
     assert isinstance(decoded, Event), decoded
     delivery = VerifiedDelivery(body, "wh_1")
-    return delivered_message(delivery, decoded, api_host="127.0.0.1", lanes=16)
+    return delivered_message(delivery, decoded, api_host="127.0.0.1", lanes=16, trace=SPAN)

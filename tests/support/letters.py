@@ -1,4 +1,4 @@
-"""A deployment with subscriptions `rejected` and `dead-letters`, and the commands for them."""
+"""A deployment with `rejected` and `dead-letters`, and the commands that read them."""
 
 import os
 import time

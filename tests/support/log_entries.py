@@ -7,7 +7,12 @@ from tests.support.logging_filter import Entry
 
 REGION = "us-central1"
 # Cloud Logging moves these fields of a line to the entry itself.
-_MOVED = ("severity", "logging.googleapis.com/trace", "logging.googleapis.com/spanId")
+_MOVED = (
+    "severity",
+    "logging.googleapis.com/trace",
+    "logging.googleapis.com/spanId",
+    "logging.googleapis.com/trace_sampled",
+)
 
 
 def line_entry(line: Mapping[str, Any], service: str, location: str = REGION) -> Entry:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.traces import SPAN, TRACEPARENT
 from tests.support.vendor_events import event
 from videovector_bridge.backends.ports import MAX_ATTRIBUTE_BYTES
 from videovector_bridge.events import (
@@ -119,7 +120,7 @@ def test_the_limit_is_for_each_id() -> None:
     assert decoded_event.id == decoded_event.type == decoded_event.run_id == long
     assert all(
         len(value) <= MAX_ATTRIBUTE_BYTES
-        for value in attributes(decoded_event, source=SOURCE, channel="stream").values()
+        for value in attributes(decoded_event, source=SOURCE, channel="stream", trace=SPAN).values()
     )
 
 
@@ -149,7 +150,7 @@ def test_every_attribute_fits_a_header(fields: dict[str, Any]) -> None:
     """Any accepted event has attributes of printable ASCII within the limits."""
     result = decode_event(orjson.dumps(fields))
     if isinstance(result, Event):
-        for value in attributes(result, source=SOURCE, channel="stream").values():
+        for value in attributes(result, source=SOURCE, channel="stream", trace=SPAN).values():
             assert 0 < len(value) <= MAX_ATTRIBUTE_BYTES
             assert value.isascii()
             assert value.isprintable()
@@ -160,7 +161,7 @@ def test_attributes_are_a_cloud_event() -> None:
     """An event is a CloudEvent in binary mode, its subject the narrowest entity."""
     decoded_event = decoded(index_id="i", run_id="r", video_id="v", segment_id="s")
 
-    assert attributes(decoded_event, source=SOURCE, channel="stream") == {
+    assert attributes(decoded_event, source=SOURCE, channel="stream", trace=SPAN) == {
         "ce-id": "evt-0001",
         "ce-source": SOURCE,
         "ce-specversion": "1.0",
@@ -172,6 +173,7 @@ def test_attributes_are_a_cloud_event() -> None:
         "ce-runid": "r",
         "ce-videoid": "v",
         "ce-segmentid": "s",
+        "ce-traceparent": TRACEPARENT,
         "content-type": "application/json",
     }
 
@@ -188,7 +190,7 @@ def test_attributes_are_a_cloud_event() -> None:
 def test_the_subject_is_the_narrowest_entity(ids: dict[str, Any], subject: str | None) -> None:
     """Segment, else video, else run, else index, else none."""
     fields = {"run_id": "r"} | ids
-    names = attributes(decoded(**fields), source=SOURCE, channel="stream")
+    names = attributes(decoded(**fields), source=SOURCE, channel="stream", trace=SPAN)
 
     assert names.get("ce-subject") == subject
 
@@ -211,7 +213,7 @@ def test_the_subject_is_the_narrowest_entity(ids: dict[str, Any], subject: str |
 )
 def test_the_time_is_rfc_3339_or_omitted(created_at: object, time: str | None) -> None:
     """A time that CloudEvents does not allow is not an attribute; the data still has it."""
-    names = attributes(decoded(created_at=created_at), source=SOURCE, channel="stream")
+    names = attributes(decoded(created_at=created_at), source=SOURCE, channel="stream", trace=SPAN)
 
     assert names.get("ce-time") == time
 
@@ -219,7 +221,7 @@ def test_the_time_is_rfc_3339_or_omitted(created_at: object, time: str | None) -
 def test_a_long_fraction_does_not_exceed_the_attribute() -> None:
     """A time with thousands of digits must not give a message that Pub/Sub refuses."""
     made_at = "2026-01-02T03:04:05." + "1" * 3_000 + "Z"
-    names = attributes(decoded(created_at=made_at), source=SOURCE, channel="stream")
+    names = attributes(decoded(created_at=made_at), source=SOURCE, channel="stream", trace=SPAN)
 
     assert len(names.get("ce-time", "")) <= MAX_ATTRIBUTE_BYTES
 

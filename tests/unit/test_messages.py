@@ -1,9 +1,12 @@
 """`messages`: claim checks and rejected messages, within Pub/Sub's limits."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.traces import SPAN
 from tests.support.vendor_events import event
 from videovector_bridge import messages
 from videovector_bridge.backends.publish_limits import check_request
@@ -14,7 +17,12 @@ from videovector_bridge.messages import (
     rejected_messages,
 )
 
-FORM = {"source": "//host/processing/events", "channel": "stream", "ordering_key": "lane-01"}
+FORM: dict[str, Any] = {
+    "source": "//host/processing/events",
+    "channel": "stream",
+    "ordering_key": "lane-01",
+    "trace": SPAN,
+}
 
 
 def one(**fields: object) -> Event:

@@ -28,6 +28,7 @@ from videovector_bridge.restore import (
 )
 
 LANES = 16
+TRACE = {"ce-traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 SOURCE = "//api.example.test/processing/events"
 TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 EVENTS = st.builds(
@@ -43,7 +44,7 @@ EVENTS = st.builds(
 def published(one: Event) -> Message:
     """The message of an event, as the ingest publishes it."""
     key = lane_key(lane(one, LANES))
-    return event_message(one, source=SOURCE, channel="stream", ordering_key=key)
+    return event_message(one, source=SOURCE, channel="stream", ordering_key=key, trace=TRACE)
 
 
 def rejected(original: Message, **more: str) -> Message:
@@ -78,7 +79,7 @@ def test_an_event_is_restored_as_it_was(one: Event) -> None:
 @given(EVENTS)
 def test_the_lane_follows_from_the_attributes(one: Event) -> None:
     """The same lane as at the first publish, also when the message has lost its ordering key."""
-    names = attributes(one, source=SOURCE, channel="stream")
+    names = attributes(one, source=SOURCE, channel="stream", trace=TRACE)
     without = published(one)._replace(ordering_key="")
 
     assert entity_lane(names, LANES) == lane(one, LANES)
@@ -102,7 +103,9 @@ def test_a_claim_check_stays_a_reference() -> None:
     """Also when the function that rejected it has fetched the data."""
     one = Event("e1", "t", None, None, "v1", "r1", None, b"x" * 10)
     key = lane_key(lane(one, LANES))
-    check = claim_message(one, "gs://b/o", 10, source=SOURCE, channel="stream", ordering_key=key)
+    check = claim_message(
+        one, "gs://b/o", 10, source=SOURCE, channel="stream", ordering_key=key, trace=TRACE
+    )
     fetched = rejected(check._replace(data=one.data), dataref="gs://b/o")
     part = fetched._replace(attributes={**fetched.attributes, "part": "2", "parts": "3"})
 

@@ -1,6 +1,8 @@
 """`telemetry`: one JSON line per outcome, with nothing secret in it."""
 
+import asyncio
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -9,12 +11,17 @@ import google.api_core.client_logging
 import orjson
 import pytest
 
+from tests.support.traces import SPAN_ID, TRACE_ID, TRACEPARENT, traces_of_lines
 from videovector_bridge.redact import redact
-from videovector_bridge.telemetry import LIBRARY_EVENT, capture_library_records, log
-
-TRACE = "0af7651916cd43dd8448eb211c80319c"
-TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
-
+from videovector_bridge.telemetry import (
+    LIBRARY_EVENT,
+    capture_library_records,
+    continue_trace,
+    current_trace,
+    log,
+    tracing,
+)
+from videovector_bridge.trace import Trace, parse_trace
 
 KEY = "sk_live_hidden-word"
 SIGNED_URL = "https://storage.googleapis.com/b/o?X-Goog-Signature=hidden-word"
@@ -45,24 +52,97 @@ def line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 def test_a_line_is_what_cloud_logging_reads(capsys: pytest.CaptureFixture[str]) -> None:
     """Severity, message, event, fields and trace have the names of structured logging."""
-    log("INFO", "a.b", "It\nis.", headers={"traceparent": TRACEPARENT}, project="p", n=1)
+    with tracing(parse_trace(TRACEPARENT), "p"):
+        log("INFO", "a.b", "It\nis.", n=1)
 
     assert line(capsys) == {
         "severity": "INFO",
         "message": "It\nis.",
         "event": "a.b",
         "n": 1,
-        "logging.googleapis.com/trace": f"projects/p/traces/{TRACE}",
-        "logging.googleapis.com/spanId": "b7ad6b7169203331",
+        "logging.googleapis.com/trace": f"projects/p/traces/{TRACE_ID}",
+        "logging.googleapis.com/spanId": SPAN_ID,
+        "logging.googleapis.com/trace_sampled": True,
     }
 
 
-@pytest.mark.parametrize("header", ["", "garbage", "00-short-b7ad6b7169203331-01"])
-def test_a_bad_trace_is_no_trace(capsys: pytest.CaptureFixture[str], header: str) -> None:
-    """A header that is not a traceparent adds nothing."""
-    log("INFO", "a", "b", headers={"traceparent": header}, project="p")
+def test_without_a_project_or_a_flag_the_line_has_neither(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The trace is its id alone, and not stated as sampled."""
+    with tracing(Trace(TRACE_ID, SPAN_ID), ""):
+        log("INFO", "a", "b")
+
+    entry = line(capsys)
+    assert entry["logging.googleapis.com/trace"] == TRACE_ID
+    assert "logging.googleapis.com/trace_sampled" not in entry
+
+
+def test_outside_of_requests_a_line_has_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither before the first request nor after the last."""
+    with tracing(parse_trace(TRACEPARENT), "p"):
+        pass
+    continue_trace(parse_trace(TRACEPARENT))
+    log("INFO", "a", "b")
 
     assert set(line(capsys)) == {"severity", "message", "event"}
+
+
+def test_a_request_without_trace_begins_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """All its lines and messages are in the same new trace, and the next request in another."""
+    traces = []
+    for _ in range(2):
+        with tracing(None, ""):
+            log("INFO", "a", "b")
+            log("INFO", "c", "d")
+            lines = [orjson.loads(text) for text in capsys.readouterr().out.splitlines()]
+            (of_lines,) = traces_of_lines(lines)
+            assert of_lines == (current_trace().trace_id, current_trace().span_id)
+            traces.append(of_lines)
+
+    assert traces[0] != traces[1]
+
+
+def test_the_trace_of_a_message_replaces_that_of_its_request(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Until the end of the request."""
+    with tracing(None, "p"):
+        with tracing(None, "p"):
+            continue_trace(parse_trace(TRACEPARENT))
+            continue_trace(None)
+            log("INFO", "a", "b")
+        inner = line(capsys)
+        log("INFO", "a", "b")
+
+    assert traces_of_lines([inner]) == {(TRACE_ID, SPAN_ID)}
+    assert traces_of_lines([line(capsys)]) != {(TRACE_ID, SPAN_ID)}
+
+
+def test_threads_of_asyncio_have_the_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    """`asyncio.to_thread` copies the context, and requests in other threads have their own."""
+
+    async def request() -> None:
+        await asyncio.to_thread(log, "INFO", "a", "b")
+
+    with tracing(parse_trace(TRACEPARENT), "p"):
+        asyncio.run(request())
+        with_trace = line(capsys)
+        other = threading.Thread(target=log, args=("INFO", "a", "b"))
+        other.start()
+        other.join()
+
+    assert traces_of_lines([with_trace]) == {(TRACE_ID, SPAN_ID)}
+    assert set(line(capsys)) == {"severity", "message", "event"}
+
+
+@pytest.mark.usefixtures("captured")
+def test_a_record_of_a_library_has_the_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning of a library is beside the lines of the request in which it was written."""
+    with tracing(parse_trace(TRACEPARENT), "p"):
+        logging.getLogger("httpx").warning("slow")
+
+    assert traces_of_lines([line(capsys)]) == {(TRACE_ID, SPAN_ID)}
 
 
 @pytest.mark.parametrize(

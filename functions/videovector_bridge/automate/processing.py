@@ -1,7 +1,7 @@
 """Run all automations of an action on one message. Each automation has its own outcome."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,9 +12,11 @@ from videovector_bridge.automate.effects.task import ApplyResult, Outcome, Task
 from videovector_bridge.automate.metering import Costs, metered
 from videovector_bridge.automate.plan import Automation, AutomationPlan, plan
 from videovector_bridge.automate.received import IncomingMessage, ReceivedEvent, parse_event
+from videovector_bridge.automate.replaced import find_replacement
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.messages import rejected_messages
-from videovector_bridge.telemetry import log
+from videovector_bridge.telemetry import current_trace, log
+from videovector_bridge.trace import trace_of_message
 
 
 @dataclass(slots=True)
@@ -126,6 +128,9 @@ def _converge(
         raise planned.rejection
     if planned.outcome != "effect" or planned.state is None:
         return None
+    if delivery.action.parts is not None:  # its targets belong to one event
+        planned = _identify(delivery, planned, received)
+    assert planned.state is not None
     name = planned.automation.name
     return delivery.context.effects.converge(
         planned.state.target,
@@ -136,6 +141,23 @@ def _converge(
         lasts_seconds=delivery.action.lasts_seconds,
         keep_seconds=planned.state.keep_seconds,
     )
+
+
+def _identify(
+    delivery: _Delivery, planned: AutomationPlan, received: ReceivedEvent
+) -> AutomationPlan:
+    """Return the plan of the event, or that of the event which was published in its place."""
+    context = delivery.context
+    replacement = find_replacement(
+        context.backend.documents,
+        received,
+        api_host=context.settings.api.host,
+        timeout=context.limits.publish,
+    )
+    if replacement is None:
+        return planned
+    (replanned,) = plan([planned.automation], replace(received, replacement=replacement))
+    return replanned
 
 
 def _apply(delivery: _Delivery, automation: str, task: Task) -> ApplyResult | None:
@@ -171,7 +193,8 @@ def _log_outcome(delivery: _Delivery, automation: str, outcome: Outcome, costs: 
 def _reject(delivery: _Delivery, automation: str, error: PermanentError, part: str = "") -> None:
     """Publish the event to `rejected` with the reason.
 
-    The message keeps its CloudEvents attributes, so that a redrive repeats the attempt.
+    The message keeps its CloudEvents attributes, so that a redrive repeats the attempt, in the
+    same trace and span.
     """
     attributes = delivery.message.attributes
     messages = rejected_messages(
@@ -181,6 +204,7 @@ def _reject(delivery: _Delivery, automation: str, error: PermanentError, part: s
         detail=str(error),
         context={
             **{name: value for name, value in attributes.items() if name.startswith("ce-")},
+            **_trace_attributes(delivery.message),
             "action": delivery.action.name,
             "automation": automation,
             "event-id": delivery.message.id,
@@ -201,6 +225,12 @@ def _reject(delivery: _Delivery, automation: str, error: PermanentError, part: s
         automation=automation,
         **_log_fields(delivery, part),
     )
+
+
+def _trace_attributes(message: IncomingMessage) -> dict[str, str]:
+    """Return the trace and span of the event; without them, a new span of the request's trace."""
+    own = trace_of_message(message.attributes)
+    return own.attributes if own is not None else current_trace().new_span()
 
 
 def _log_fields(delivery: _Delivery, part: str = "") -> dict[str, Any]:

@@ -5,6 +5,7 @@ dead-letter topic. A message that fails on every redelivery is published to `rej
 acknowledged. A redriven event that is addressed to another action is acknowledged unread.
 """
 
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -24,7 +25,8 @@ from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
 from videovector_bridge.events import REDRIVE_TO
 from videovector_bridge.redact import redact
-from videovector_bridge.telemetry import log
+from videovector_bridge.telemetry import continue_trace, log, tracing
+from videovector_bridge.trace import trace_of_message, trace_of_request
 
 Handler = Callable[[Request], ResponseReturnValue]
 
@@ -55,6 +57,15 @@ def _entry_point(action: Action, instance: PerProcess[Instance]) -> Handler:
 
 
 def _serve(action: Action, request: Request, instance: PerProcess[Instance]) -> ResponseReturnValue:
+    """Handle one push request. Its log lines have the trace of the message, else of the request."""
+    trace = trace_of_message(request.headers) or trace_of_request(request.headers)
+    with tracing(trace, os.environ.get("GOOGLE_CLOUD_PROJECT", "")):
+        return _respond(action, request, instance)
+
+
+def _respond(
+    action: Action, request: Request, instance: PerProcess[Instance]
+) -> ResponseReturnValue:
     """Run the automations of `action` on the message of a push request."""
     name = action.name
     fields: dict[str, Any] = {"action": name}
@@ -72,6 +83,7 @@ def _serve(action: Action, request: Request, instance: PerProcess[Instance]) -> 
             except PermanentError as error:
                 reject_request(context, action, body, error)
                 return "OK", 200
+            continue_trace(trace_of_message(message.attributes))  # in structured mode
             fields |= {"event_id": message.id, "source": message.source}
             process(context, automations, action, message)
     except SettingsError as error:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -203,12 +203,16 @@ def format_source(delivery: VerifiedDelivery, api_host: str) -> str:
 
 
 def build_message(
-    delivery: VerifiedDelivery, event: Event, *, api_host: str, lanes: int
+    delivery: VerifiedDelivery, event: Event, *, api_host: str, lanes: int, trace: Mapping[str, str]
 ) -> Message:
-    """Return the message of a delivered event: a CloudEvent with the body, byte for byte."""
+    """Return the message of a delivered event: a CloudEvent with the body, byte for byte.
+
+    `trace` has the attributes of its span.
+    """
     return event_message(
         event,
         source=format_source(delivery, api_host),
         channel=CHANNEL,
         ordering_key=lane_key(lane(event, lanes)),
+        trace=trace,
     )

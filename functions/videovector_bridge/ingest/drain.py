@@ -17,7 +17,8 @@ from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
-from videovector_bridge.telemetry import Severity, log
+from videovector_bridge.telemetry import Severity, log, tracing
+from videovector_bridge.trace import trace_of_request
 
 _MAX_BODY_BYTES: Final = 65_536
 
@@ -30,10 +31,15 @@ class Endpoint:
     def __init__(self, environ: Mapping[str, str], *, drain_window: Window = drain_window) -> None:
         # Opened by the first window and not at import, because the host forks after import.
         self._parts = PerProcess(lambda: _open(environ))
+        self._project = environ.get("GOOGLE_CLOUD_PROJECT", "")
         self._drain_window = drain_window
 
     def respond(self, request: Request) -> Response:
         """Drain the stream that the request names; log the outcome and return the response."""
+        with tracing(trace_of_request(request.headers), self._project):
+            return self._respond(request)
+
+    def _respond(self, request: Request) -> Response:
         if request.method != "POST":
             return _build_response(405, _build_failure("bad_request", "drain accepts only POST."))
         try:
@@ -43,18 +49,16 @@ class Endpoint:
                 "CRITICAL",
                 "drain.settings_wrong",
                 f"Settings are wrong: {error}",
-                headers=request.headers,
                 problems=error.problems,
             )
             body = _build_failure("settings_wrong", str(error)) | {"problems": error.problems}
             return _build_response(500, body)
-        project = settings.backend.project
         try:
             if (request.content_length or 0) > _MAX_BODY_BYTES:
                 raise ValueError('The body is too large; it must be {"stream": NAME}.')
             stream = choose_stream(request.get_data(), settings.streams)
         except ValueError as error:
-            log("ERROR", "drain.bad_request", str(error), headers=request.headers, project=project)
+            log("ERROR", "drain.bad_request", str(error))
             return _build_response(400, _build_failure("bad_request", str(error)))
         try:
             report = asyncio.run(self._drain_window(settings, stream, backend))
@@ -66,12 +70,10 @@ class Endpoint:
                 "CRITICAL",
                 "drain.crashed",
                 message,
-                headers=request.headers,
-                project=project,
                 stack_trace=redact(traceback.format_exc()),
             )
             return _build_response(500, _build_failure("crashed", message))
-        _log(report, settings, request)
+        _log(report)
         return _build_response(report.http_status, report.as_json())
 
 
@@ -81,9 +83,9 @@ def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:
     def drain(request: Request) -> Response:
         """Drain one stream for one window. `POST {"stream": NAME}`; empty: the only stream.
 
-        Returns JSON (`WindowReport`): 200 drained, idle, busy or backing_off; 400 bad request or
-        unknown stream; 405; 409 a person must decide; 500 wrong settings; 502, 503 the window
-        failed.
+        Returns JSON (`WindowReport`): 200 drained, idle, busy, backing_off or paused; 400 bad
+        request or unknown stream; 405; 409 a person must decide; 500 wrong settings; 502, 503 the
+        window failed.
         """
         return endpoint.respond(request)
 
@@ -125,7 +127,7 @@ def _build_response(status: int, body: Mapping[str, Any]) -> Response:
     return Response(orjson.dumps(redact_all(body)), status, content_type="application/json")
 
 
-def _log(report: WindowReport, settings: DrainSettings, request: Request) -> None:
+def _log(report: WindowReport) -> None:
     facts = report.as_json()
     message = f"Stream {report.stream!r} {report.outcome}: {facts.pop('message')}"
     severity: Severity = "INFO"
@@ -133,11 +135,4 @@ def _log(report: WindowReport, settings: DrainSettings, request: Request) -> Non
         severity = "ERROR"
     elif report.rejected or report.stream_errors:
         severity = "WARNING"
-    log(
-        severity,
-        "drain.window_closed",
-        message,
-        headers=request.headers,
-        project=settings.backend.project,
-        **facts,
-    )
+    log(severity, "drain.window_closed", message, **facts)

@@ -13,6 +13,7 @@ from videovector_bridge.ingest.batcher import LargePart
 from videovector_bridge.ingest.deadline import Deadline
 from videovector_bridge.messages import claim_message, rejection_attributes
 from videovector_bridge.settings import TopicNames
+from videovector_bridge.trace import Trace
 
 _LARGE: Final = Rejection(
     "too_large",
@@ -26,7 +27,7 @@ _LARGE: Final = Rejection(
 class LargeFramePublisher:
     """Publishes the parts of large frames, one after another. Blocks.
 
-    `context` is added to the attributes of rejected messages.
+    `context` is added to the attributes of rejected messages. Each message continues `trace`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class LargeFramePublisher:
         lanes: int,
         deadline: Deadline,
         context: dict[str, str],
+        trace: Trace,
     ) -> None:
         self._backend = backend
         self._topics = topics
@@ -47,6 +49,7 @@ class LargeFramePublisher:
         self._lanes = lanes
         self._deadline = deadline
         self._context = context
+        self._trace = trace
         self._upload: BlobWriter | None = None
 
     def publishes_event(self, large: LargePart) -> bool:
@@ -88,6 +91,7 @@ class LargeFramePublisher:
                 source=self._source,
                 channel=self._channel,
                 ordering_key=lane_key(lane(large.event, self._lanes)),
+                trace=self._trace.new_span(),
             )
             self._publish(self._topics.events, message)
         else:
@@ -106,6 +110,7 @@ class LargeFramePublisher:
                 "event-id": large.event.id if isinstance(large.event, Event) else "",
                 "frame": large.frame,
                 "sha256": large.sha256,
+                **self._trace.new_span(),
             },
         )
 

@@ -1,8 +1,10 @@
 """The third stage of a window: publish batches, lanes in parallel, each lane in order."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Backend, Message
@@ -17,6 +19,7 @@ from videovector_bridge.messages import (
     rejected_messages,
 )
 from videovector_bridge.settings import TopicNames
+from videovector_bridge.trace import Trace
 
 T = TypeVar("T", Event, Rejected)
 
@@ -24,7 +27,7 @@ BATCHES_IN_FLIGHT: Final = 4
 
 _CHANNEL: Final = "stream"
 _REQUESTS_IN_FLIGHT: Final = 8
-_FRAMING_BYTES: Final = 512  # of a message, without its data and ids
+_FRAMING_BYTES: Final = 1_280  # of a message, without its data and ids; 512 are `tracestate`
 _REJECTED_BYTES: Final = 6_144  # the attributes of a rejected message, at most
 
 
@@ -47,12 +50,14 @@ class Publisher:
         deadline: Deadline,
         batches: asyncio.Queue[Batch | None],
         acknowledged: asyncio.Queue[Checkpoint | None],
+        trace: Trace,
         request_messages: int = MAX_REQUEST_MESSAGES,
     ) -> None:
         self._backend = backend
         self._topics = topics
         self._source = source
         self._context = {"stream": stream, "source": source}
+        self._trace = trace
         self._deadline = deadline
         self._batches = batches
         self._acknowledged = acknowledged
@@ -69,6 +74,7 @@ class Publisher:
             lanes=lanes,
             deadline=deadline,
             context=self._context,
+            trace=trace,
         )
         self.published = 0
         self.rejected = 0
@@ -167,8 +173,10 @@ class Publisher:
         """Return whether `send` succeeded. After a failure nothing more is sent."""
         if self._failure.done():
             return False
+        context = copy_context()  # for the trace of log lines
+        run = partial(context.run, send, *arguments)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, send, *arguments)
+            await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except Exception as error:  # noqa: BLE001  # also a bug stops all lanes, to keep the order
             failure = error
             if not isinstance(failure, BackendError):
@@ -182,14 +190,22 @@ class Publisher:
 
     def _send_events(self, events: Sequence[Event], ordering_key: str) -> None:
         messages = [
-            event_message(event, source=self._source, channel=_CHANNEL, ordering_key=ordering_key)
+            event_message(
+                event,
+                source=self._source,
+                channel=_CHANNEL,
+                ordering_key=ordering_key,
+                trace=span,
+            )
             if len(event.data) <= MAX_DATA_BYTES
-            else self._store_claim_check(event, ordering_key)
-            for event in events
+            else self._store_claim_check(event, ordering_key, span)
+            for event, span in zip(events, self._trace.new_spans(), strict=False)
         ]
         self._publish(self._topics.events, messages)
 
-    def _store_claim_check(self, event: Event, ordering_key: str) -> Message:
+    def _store_claim_check(
+        self, event: Event, ordering_key: str, span: Mapping[str, str]
+    ) -> Message:
         if self._backend.blobs is None:
             raise BackendError("An event too large for a message reached a bridge without bucket.")
         uri = self._backend.blobs.put(
@@ -202,6 +218,7 @@ class Publisher:
             source=self._source,
             channel=_CHANNEL,
             ordering_key=ordering_key,
+            trace=span,
         )
 
     def _send_rejected(self, rejected: Sequence[Rejected]) -> None:
@@ -222,6 +239,7 @@ class Publisher:
                 **self._context,
                 "last-event-id": rejected.last_event_id,
                 "event-id": rejected.event_id or "",
+                **self._trace.new_span(),
             },
         )
 

@@ -26,6 +26,7 @@ from videovector_bridge.ingest.body import (
     BodyReader,
     UnreadableBody,
 )
+from videovector_bridge.ingest.channel_pause import ChannelPause
 from videovector_bridge.ingest.delivery import (
     Refusal,
     UnverifiedDelivery,
@@ -42,6 +43,7 @@ from videovector_bridge.ingest.webhook_outcome import (
     crashed,
     misconfigured,
     overloaded,
+    paused,
     refused,
     secrets_unreadable,
     unpublished,
@@ -51,7 +53,8 @@ from videovector_bridge.ingest.webhook_outcome import (
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.redact import clean_text
 from videovector_bridge.settings import WebhookSettings, webhook_settings
-from videovector_bridge.telemetry import log
+from videovector_bridge.telemetry import current_trace, log, tracing
+from videovector_bridge.trace import trace_of_request
 from videovector_bridge.webhook_secrets import CurrentSecrets
 
 _LENGTH: Final = re.compile(r"[0-9]+")
@@ -68,6 +71,7 @@ class Receiver:
     settings: WebhookSettings
     secrets: CurrentSecrets
     backend: Backend
+    pause: ChannelPause
     budget: ByteBudget
     publish_slots: threading.BoundedSemaphore
     decoding: threading.Lock
@@ -76,10 +80,12 @@ class Receiver:
 def open_receiver(environ: Mapping[str, str]) -> Receiver:
     """Return a receiver with the settings of `environ`. Raises `SettingsError`."""
     settings = webhook_settings(environ)
+    backend = open_backend(settings.backend)
     return Receiver(
         settings,
         _open_secrets(settings.secrets),
-        open_backend(settings.backend),
+        backend,
+        ChannelPause(backend.documents),
         ByteBudget(IN_FLIGHT_BYTES, small_bytes=SMALL_BYTES, small_share=SMALL_SHARE_BYTES),
         threading.BoundedSemaphore(settings.max_deliveries),
         threading.Lock(),
@@ -125,6 +131,11 @@ class Endpoint:
 
     def respond(self, request: Request) -> Response:
         """Publish one delivery, log the outcome and return the response. Raises nothing."""
+        project = self._environ.get("GOOGLE_CLOUD_PROJECT", "")
+        with tracing(trace_of_request(request.headers), project):
+            return self._respond(request)
+
+    def _respond(self, request: Request) -> Response:
         try:
             outcome = self._receive(request)
         except SettingsError as error:
@@ -139,8 +150,6 @@ class Endpoint:
             outcome.severity,
             f"webhook.{outcome.name}",
             outcome.message,
-            headers=request.headers,
-            project=self._environ.get("GOOGLE_CLOUD_PROJECT", ""),
             status=outcome.status,
             webhook_id=_header(request, "X-Webhook-ID"),
             delivery_id=_header(request, "X-Delivery-ID"),
@@ -168,6 +177,9 @@ class Endpoint:
         )
         if isinstance(delivery, Refusal):
             return unverified(delivery, receiver.secrets.name)
+        pause = receiver.pause.get()
+        if pause is not None:
+            return paused(pause)
         with receiver.budget.reserve(length) as reserved:
             if not reserved:
                 busy = f"{length:,} bytes exceed the memory that this instance has left for bodies."
@@ -188,7 +200,13 @@ class Endpoint:
             event = decode_delivery(delivery.body)
         if isinstance(event, Rejection):
             return _reject(receiver, delivery, event, _header(request, "X-Delivery-ID"))
-        message = build_message(delivery, event, api_host=settings.api_host, lanes=settings.lanes)
+        message = build_message(
+            delivery,
+            event,
+            api_host=settings.api_host,
+            lanes=settings.lanes,
+            trace=current_trace().new_span(),
+        )
         failed = _publish(receiver, settings.topics.events, [message])
         facts = {"event_id": event.id, "event_type": event.type, "bytes": len(body)}
         return failed or Outcome(
@@ -207,7 +225,7 @@ def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:
 
         204 published, as an event or on `rejected`; 400 an unreadable body or length; 401 missing
         or wrong signature, or unknown webhook; 405; 411; 413; 503 with Retry-After: the sender may
-        retry. Any bytes and headers give one of these.
+        retry, also while a person has paused the channel. Any bytes and headers give one of these.
         """
         return endpoint.respond(request)
 
@@ -250,6 +268,7 @@ def _reject(
             "source": format_source(delivery, settings.api_host),
             "webhook-id": delivery.webhook_id,
             "delivery-id": delivery_id,
+            **current_trace().new_span(),
         },
     )
     facts = {"reason": reason.owner, "code": reason.code, "bytes": len(delivery.body)}

@@ -20,8 +20,9 @@ class ReconcileSettings:
     """The settings of `reconcile`. Times in seconds.
 
     Work is asked about `after_seconds` after its start. When VideoVector first calls it finished,
-    its event has `grace_seconds` to arrive. `seconds` bounds one run. `max_calls` bounds the
-    requests for the status of videos, and again those for the repair of deliveries.
+    its event has `grace_seconds` to arrive. `seconds` bounds one run, apart from its last request.
+    `max_calls` bounds the requests for the status of videos, again those for their details, and
+    again those about deliveries.
     """
 
     api: ApiSettings

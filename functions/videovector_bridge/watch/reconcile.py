@@ -17,10 +17,14 @@ from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import BackendError, SettingsError, UnstorableError
 from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings.reconcile import ReconcileSettings, reconcile_settings
-from videovector_bridge.telemetry import Severity, log
-from videovector_bridge.watch.reconciler import Clients, Reconciler, ReconcileReport
+from videovector_bridge.telemetry import Severity, log, tracing
+from videovector_bridge.trace import trace_of_request
+from videovector_bridge.watch.reconcile_report import ReconcileReport, describe
+from videovector_bridge.watch.reconciler import Clients, Reconciler
 
 _USER_AGENT: Final = "videovector-bridge-reconcile"
+# The next run asks again; so a 429 ends the requests of a run, and requests are what is counted.
+_ONCE: Final = RetryPolicy(attempts=1)
 
 
 def open_clients(settings: ReconcileSettings) -> Clients:
@@ -33,14 +37,14 @@ def open_clients(settings: ReconcileSettings) -> Clients:
         VideoVectorClient(
             api.base_url,
             api.key.current,
-            retry=RetryPolicy(attempts=2),
+            retry=_ONCE,
             timeout_seconds=api.timeout_seconds,
             user_agent=_USER_AGENT,
         ),
         open_webhooks(
             api.base_url,
             api.key.current,
-            retry=RetryPolicy(attempts=2),
+            retry=_ONCE,
             timeout_seconds=api.timeout_seconds,
             user_agent=_USER_AGENT,
         ),
@@ -59,11 +63,16 @@ class Endpoint:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._parts = PerProcess(lambda: _open(environ, open_))
+        self._project = environ.get("GOOGLE_CLOUD_PROJECT", "")
         self._clock = clock
         self._now = now
 
     def respond(self, request: Request) -> Response:
         """Run once; log the outcome and return the response."""
+        with tracing(trace_of_request(request.headers), self._project):
+            return self._respond(request)
+
+    def _respond(self, request: Request) -> Response:
         if request.method != "POST":
             return _build_response(405, {"outcome": "failed", "message": "Call it by POST."})
         try:
@@ -74,62 +83,40 @@ class Endpoint:
                 "CRITICAL",
                 "reconcile.settings_wrong",
                 text,
-                headers=request.headers,
                 problems=error.problems,
             )
             return _build_response(500, {"outcome": "failed", "message": text})
-        project = settings.backend.project
         reconciler = Reconciler(settings, clients, clock=self._clock, now=self._now)
         try:
             report = reconciler.run()
         except (BackendError, UnstorableError) as error:
-            return self._fail(request, project, reconciler.report, str(error))
+            return self._fail(reconciler.report, str(error))
         except Exception as error:  # noqa: BLE001  # the edge: a bug must not leak secrets in a trace
             text = f"Crashed: {type(error).__name__}: {error}"
             log(
                 "CRITICAL",
                 "reconcile.crashed",
                 text,
-                headers=request.headers,
-                project=project,
                 stack_trace=redact(traceback.format_exc()),
             )
             return _build_response(500, {"outcome": "failed", "message": text})
         if report.problem:
-            return self._fail(request, project, report, report.problem)
+            return self._fail(report, report.problem)
         severity: Severity = "WARNING" if report.repaired or report.deliveries.problem else "INFO"
         log(
             severity,
             "reconcile.done",
             describe(report),
-            headers=request.headers,
-            project=project,
             **report.as_json(),
         )
         body = {"outcome": "done", "message": describe(report)} | report.as_json()
         return _build_response(200, body)
 
-    def _fail(
-        self, request: Request, project: str, report: ReconcileReport, problem: str
-    ) -> Response:
+    def _fail(self, report: ReconcileReport, problem: str) -> Response:
         text = f"The run ended early, and the next one continues: {problem}"
         facts = report.as_json() | {"problem": problem}
-        log("ERROR", "reconcile.failed", text, headers=request.headers, project=project, **facts)
+        log("ERROR", "reconcile.failed", text, **facts)
         return _build_response(503, {"outcome": "failed", "message": text} | facts)
-
-
-def describe(report: ReconcileReport) -> str:
-    """Describe a run in a sentence or two."""
-    sentences = [
-        f"{report.open} runs and videos are open; VideoVector was asked about {report.asked}.",
-    ]
-    if report.repaired:
-        sentences.append(f"{report.repaired} events that never came were published in their place.")
-    if report.deliveries.retried:
-        sentences.append(f"{report.deliveries.retried} failed deliveries were retried.")
-    if report.deliveries.problem:
-        sentences.append(f"Failed deliveries were not all retried: {report.deliveries.problem}")
-    return " ".join(sentences)
 
 
 def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:

@@ -16,9 +16,8 @@ from videovector_bridge.backends.ports import Message
 from videovector_bridge.events import Event, bridge_event, event_message, lane, lane_key
 from videovector_bridge.watch.open_work import OpenWork
 from videovector_bridge.watch.work_status import Finished
-from videovector_bridge.work import Channel, end_type
+from videovector_bridge.work import RECONCILED, Channel, end_type
 
-CHANNEL: Final = "reconciled"
 CHANNEL_ATTRIBUTE: Final = "ce-originchannel"
 """The channel whose form and types an event of channel `reconciled` has."""
 
@@ -75,12 +74,18 @@ def _digest(work: OpenWork) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def build_message(event: Event, channel: Channel, *, api_host: str, lanes: int) -> Message:
-    """Return the message of an event that stands for one of `channel`."""
+def build_message(
+    event: Event, channel: Channel, *, api_host: str, lanes: int, trace: Mapping[str, str]
+) -> Message:
+    """Return the message of an event that stands for one of `channel`.
+
+    `trace` has the attributes of its span.
+    """
     message = event_message(
         event,
         source=f"//{api_host}/processing/events",
-        channel=CHANNEL,
+        channel=RECONCILED,
         ordering_key=lane_key(lane(event, lanes)),
+        trace=trace,
     )
     return message._replace(attributes={**message.attributes, CHANNEL_ATTRIBUTE: channel})

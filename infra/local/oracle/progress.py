@@ -1,17 +1,29 @@
 """Counts the events, effects and windows of a run, from the messages on its topics."""
 
 import json
+import re
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from infra.local.clouds.cloud import TopicMessage
-from infra.local.oracle.published import BRIDGE, WEBHOOK, Identity, PublishedEvent, read_event
-from infra.local.scheduler import DrainCall
+from infra.local.oracle.lost_ends import LostEnds, judge_lost_ends
+from infra.local.oracle.published import (
+    BRIDGE,
+    RECONCILED,
+    WEBHOOK,
+    Identity,
+    PublishedEvent,
+    read_event,
+)
+from infra.local.scheduler import DRAIN, Call
 
 _GAP = "com.vectormethods.bridge.stream.gap"
+# https://www.w3.org/TR/trace-context/#traceparent-header-field-values
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]")
 
 
 class UrlKey(NamedTuple):
@@ -33,6 +45,16 @@ class Progress:
     """Ids of webhook events, with the number of messages."""
     bridge_events: Counter[str] = field(default_factory=Counter)
     """Ids of the bridge's own events, with the number of messages."""
+    reconciled: Counter[str] = field(default_factory=Counter)
+    """Ids of events in place of those that never came, with the number of messages."""
+    lost_runs: set[str] = field(default_factory=set)
+    """Runs whose ends, and those of their videos, the stand-in never sends."""
+    lost_ends: int = 0
+    """The number of these ends."""
+    checks: int = 0
+    """Runs of `reconcile` that responded."""
+    failed_check: str = ""
+    """The message of the last run of `reconcile`, if it failed."""
     published: dict[Identity, PublishedEvent] = field(default_factory=dict)
     """The readable events of all channels."""
     previews: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -47,6 +69,8 @@ class Progress:
     url_repeats: int = 0
     renamed_urls: set[UrlKey] = field(default_factory=set)
     """URLs that were published with more than one `ce-id`: consumers cannot deduplicate them."""
+    untraced: list[str] = field(default_factory=list)
+    """Ids of the messages on all topics that have no valid trace."""
     windows: int = 0
     """Windows that ended with a response."""
     cut_windows: int = 0
@@ -63,6 +87,7 @@ class Progress:
     def note_events(self, messages: list[TopicMessage]) -> None:
         """Count new messages on topic `events`."""
         with self._lock:
+            self._note_traces(messages)
             for message in messages:
                 self._note_event(message)
 
@@ -80,6 +105,8 @@ class Progress:
             self._note_bridge_event(event)
         elif channel == WEBHOOK:
             self.webhooks[event_id] += 1
+        elif channel == RECONCILED:
+            self.reconciled[event_id] += 1
         else:
             self.events[event_id] += 1
             if self.first_event_at is None or message.published_at < self.first_event_at:
@@ -99,11 +126,13 @@ class Progress:
     def note_rejected(self, messages: list[TopicMessage]) -> None:
         """Count new messages on topic `rejected`."""
         with self._lock:
+            self._note_traces(messages)
             self.rejected += messages
 
     def note_urls(self, messages: list[TopicMessage]) -> None:
         """Count new messages on topic `media-urls`."""
         with self._lock:
+            self._note_traces(messages)
             for message in messages:
                 self._note_url(message)
 
@@ -117,9 +146,30 @@ class Progress:
         if self.url_ids.setdefault(key, message_id) != message_id:
             self.renamed_urls.add(key)
 
-    def note_call(self, call: DrainCall) -> None:
-        """Count a call of `drain`."""
+    def _note_traces(self, messages: list[TopicMessage]) -> None:
+        for message in messages:
+            if not _TRACEPARENT.fullmatch(message.attributes.get("ce-traceparent", "")):
+                self.untraced.append(message.attributes.get("ce-id", "a message without id"))
+
+    def note_lost_ends(self, runs: Iterable[str], ends: int) -> None:
+        """Note that the stand-in never sends `ends` ends, of these runs and of their videos."""
         with self._lock:
+            self.lost_runs.update(runs)
+            self.lost_ends += ends
+
+    def judge_lost_ends(self) -> LostEnds:
+        """Return what was published in place of lost ends."""
+        with self._lock:
+            return judge_lost_ends(
+                list(self.published.values()), frozenset(self.lost_runs), self.lost_ends
+            )
+
+    def note_call(self, call: Call) -> None:
+        """Count a call of `drain`, or of `reconcile`."""
+        with self._lock:
+            if call.job.function != DRAIN:
+                self._note_check(call)
+                return
             if call.response is None:
                 self.cut_windows += 1
                 return
@@ -132,6 +182,12 @@ class Progress:
             self.last_window = call.response
             if call.response.get("outcome") == "failed":
                 self.failures.append(str(call.response.get("message")))
+
+    def _note_check(self, call: Call) -> None:
+        response = call.response or {"outcome": "failed", "message": "reconcile did not respond."}
+        self.checks += call.response is not None
+        failed = response.get("outcome") == "failed"
+        self.failed_check = str(response.get("message")) if failed else ""
 
     @property
     def messages(self) -> int:

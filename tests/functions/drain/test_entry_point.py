@@ -20,13 +20,13 @@ from tests.support.hosting import host
 from tests.support.log_lines import log_lines, only_log_line
 from tests.support.peers import dead_server
 from tests.support.topic_subscriber import Subscriber
+from tests.support.traces import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.support.windows import NO_JITTER
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.ingest.drain import Endpoint, entry_point
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import drain_settings
 
-TRACE = "0af7651916cd43dd8448eb211c80319c"
 KEY = "opaque-0123456789-credential"
 
 
@@ -84,10 +84,9 @@ def test_a_window_is_drained_and_reported(
     drain: Deployment, standin: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """200 with the report as JSON, and the same facts in one log line of the trace."""
-    drain.set(MAX_EVENTS="5")
+    drain.set(MAX_EVENTS="5", GOOGLE_CLOUD_PROJECT="my-project")
     ids = standin.control.events(*({"payload": {"n": n}} for n in range(5)))
-    headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
-    response = drain.post(headers=headers)
+    response = drain.post(headers={"traceparent": TRACEPARENT})
     report = response.get_json()
     line = only_log_line(capsys)
 
@@ -98,7 +97,8 @@ def test_a_window_is_drained_and_reported(
     assert (report["cursor_before"], report["cursor_after"]) == (None, ids[-1])
     assert (line["severity"], line["event"]) == ("INFO", "drain.window_closed")
     assert line["message"].startswith("Stream 'default' drained: ")
-    assert line["logging.googleapis.com/trace"] == f"projects/embedded/traces/{TRACE}"
+    assert line["logging.googleapis.com/trace"] == f"projects/my-project/traces/{TRACE_ID}"
+    assert line["logging.googleapis.com/spanId"] == SPAN_ID
     assert {k: v for k, v in line.items() if k in report and k != "message"} == {
         k: v for k, v in report.items() if k != "message"
     }

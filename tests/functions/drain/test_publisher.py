@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.traces import SPAN_ID, TRACE_ID, trace_and_span, without_trace
 from tests.support.vendor_events import event
 from tests.support.virtual_time import VirtualTime
 from tests.support.watched_ports import Kill, WatchedTopics, watched
@@ -25,8 +26,10 @@ from videovector_bridge.ingest.batcher import Batch, Batcher, BatchLimits, Check
 from videovector_bridge.ingest.deadline import Deadline
 from videovector_bridge.ingest.publisher import Publisher
 from videovector_bridge.settings import TopicNames
+from videovector_bridge.trace import Trace
 
 TOPICS = TopicNames("events", "rejected", "media-urls")
+TRACE = Trace(TRACE_ID, SPAN_ID, sampled=True)
 
 
 @dataclass
@@ -64,6 +67,7 @@ def publish(
             deadline=deadline,
             batches=waiting,
             acknowledged=acknowledged,
+            trace=TRACE,
         )
         for batch in (*batches, None):
             waiting.put_nowait(batch)
@@ -237,6 +241,7 @@ def test_no_request_is_made_after_a_cancellation(embedded_backend: Backend) -> N
             deadline=deadline,
             batches=waiting,
             acknowledged=asyncio.Queue(),
+            trace=TRACE,
         )
         waiting.put_nowait(one)
         asyncio.get_running_loop().call_later(1.5, deadline.cancel)
@@ -303,7 +308,8 @@ def test_a_large_event_without_bucket_is_rejected_in_parts(backend: Backend) -> 
         ("1", "2"),
         ("2", "2"),
     ]
-    assert dict(rejected[0].attributes) | {"detail": "", "sha256": ""} == {
+    assert len({trace_and_span(m.attributes) for m in rejected}) == 1  # one frame, one span
+    assert without_trace(rejected[0].attributes) | {"detail": "", "sha256": ""} == {
         "reason": "user",
         "code": "too_large",
         "detail": "",
@@ -369,5 +375,9 @@ def one(number: int, pad: int, **fields: Any) -> Event:
 def message(of: Event) -> Message:
     """The event's message."""
     return event_message(
-        of, source="//api.vectormethods.com/x", channel="stream", ordering_key="lane-255"
+        of,
+        source="//api.vectormethods.com/x",
+        channel="stream",
+        ordering_key="lane-255",
+        trace=TRACE.new_span(),
     )

@@ -15,6 +15,7 @@ from tests.support.signed_deliveries import (
     secrets_of,
     verified_vector,
 )
+from tests.support.traces import SPAN, TRACEPARENT
 from tests.support.webhooks import SECRET, delivery, signature
 from videovector_bridge.backends.publish_limits import check_request
 from videovector_bridge.events import MAX_ID_BYTES, Event, Rejection
@@ -28,7 +29,7 @@ from videovector_bridge.ingest.delivery import (
 
 HOST = "api.example.test"
 
-WHERE: dict[str, Any] = {"api_host": HOST, "lanes": 16}
+WHERE: dict[str, Any] = {"api_host": HOST, "lanes": 16, "trace": SPAN}
 
 
 def event_of(**fields: Any) -> Event:
@@ -275,6 +276,7 @@ def test_the_message_is_a_cloud_event_of_the_webhook() -> None:
         "ce-subject": "runs/run_1",
         "ce-runid": "run_1",
         "ce-indexid": "idx_1",
+        "ce-traceparent": TRACEPARENT,
         "content-type": "application/json",
     }
     assert made.ordering_key == "lane-07"

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from videovector_bridge.automate.context import Context
 from videovector_bridge.events import bridge_event, event_message, lane, lane_key, parse_time
+from videovector_bridge.telemetry import current_trace
 
 # Automations receive these events only if they name this channel. So no effect causes itself.
 CHANNEL: Final = "bridge"
@@ -20,7 +21,9 @@ def announce(
     ids: Mapping[str, str | None],
     payload: Mapping[str, Any],
 ) -> None:
-    """Publish an event caused by `cause` (`Cause.as_json`). A repeated event has the same bytes.
+    """Publish an event caused by `cause` (`Cause.as_json`). A repeated event has the same data.
+
+    It continues the trace of the message that is being handled.
 
     `ids` are the event's own (`run_id`, `video_id`...). Its payload has the fields of the cause.
     """
@@ -33,6 +36,7 @@ def announce(
         source=f"//videovector-bridge/{event_type}",
         channel=CHANNEL,
         ordering_key=lane_key(lane(event, context.settings.lanes)),
+        trace=current_trace().new_span(),
     )
     context.backend.topics.publish(
         context.settings.topics.events, [message], timeout=context.limits.publish

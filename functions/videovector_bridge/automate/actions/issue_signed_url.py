@@ -27,6 +27,7 @@ from videovector_bridge.automate.effects.task import Task
 from videovector_bridge.backends.ports import Message, SignedObject
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import ENTITY_IDS, TYPE_PREFIX, id_text
+from videovector_bridge.telemetry import current_trace
 
 EVENT_TYPE: Final = "media.url_issued"
 
@@ -97,7 +98,13 @@ def _apply(context: Context, task: Task) -> None:
             gcs_uri, force_refresh=desired["force_refresh"], idempotency_key=key
         )
     message = build_url_message(
-        gcs_uri, signed.url, signed.expires_at, key, cause=desired["cause"], now=context.now()
+        gcs_uri,
+        signed.url,
+        signed.expires_at,
+        key,
+        cause=desired["cause"],
+        now=context.now(),
+        trace=current_trace().new_span(),
     )
     context.backend.topics.publish(
         context.settings.topics.media_urls, [message], timeout=context.limits.publish
@@ -112,8 +119,12 @@ def build_url_message(
     *,
     cause: Mapping[str, Any],
     now: datetime,
+    trace: Mapping[str, str],
 ) -> Message:
-    """Build the message for topic `media-urls`. A repeated message has the same `ce-id`."""
+    """Build the message for topic `media-urls`. A repeated message has the same `ce-id`.
+
+    `trace` has the attributes of its span.
+    """
     data = {
         "gcs_uri": gcs_uri,
         "signed_url": url,
@@ -130,6 +141,7 @@ def build_url_message(
         "ce-type": TYPE_PREFIX + EVENT_TYPE,
         "ce-time": now.isoformat(timespec="milliseconds"),
         "content-type": "application/json",
+        **trace,
     }
     ids = {name: id_text(cause[name]) for name in ENTITY_IDS}
     attributes |= {"ce-" + name.replace("_", ""): id_ for name, id_ in ids.items() if id_}

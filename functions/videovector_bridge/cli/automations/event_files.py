@@ -52,7 +52,7 @@ def parse_event(text: bytes) -> ReceivedEvent:
 def _from_event(event: Event | Rejection, channel: str) -> ReceivedEvent:
     if isinstance(event, Rejection):
         raise PermanentError(event.detail, owner=event.owner, code=event.code)
-    return _receive(event.data, attributes(event, source="", channel=channel))
+    return _receive(event.data, attributes(event, source="", channel=channel, trace={}))
 
 
 def _from_message(message: Mapping[str, Any]) -> ReceivedEvent:

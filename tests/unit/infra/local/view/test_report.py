@@ -10,11 +10,13 @@ from rich.console import Console
 from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.effects import KINDS, Effects
 from infra.local.oracle.failure_report import ExpectedRejection, FailureReport
+from infra.local.oracle.lost_ends import LostEnds
 from infra.local.oracle.observer import WebhookSummary
 from infra.local.oracle.progress import Progress, UrlKey
 from infra.local.view import report, tables
 from infra.local.view.live import live_view
 from tests.support.local_run import LOST_CALL, START, at, drain_call, event, snapshot
+from tests.support.traces import SPAN
 
 KEYS = {
     "ok",
@@ -35,6 +37,7 @@ KEYS = {
     *KINDS,
     *(f"{kind}_expected" for kind in KINDS),
     *("refusals", "redriven", "isolated_failures"),
+    *("reconciled", "reconciled_expected", "reconcile_runs"),
     *("refusals_expected", "redriven_expected", "isolated_failures_expected"),
 }
 
@@ -150,7 +153,7 @@ def test_a_failure_without_its_outcome_fails_the_run(counts: dict[str, Any], sen
 
 def rejected(**attributes: str) -> TopicMessage:
     """A message on topic `rejected`."""
-    return TopicMessage(attributes, b"{}", at(1))
+    return TopicMessage({**SPAN, **attributes}, b"{}", at(1))
 
 
 def test_a_url_with_two_ids_fails_the_run() -> None:
@@ -161,6 +164,18 @@ def test_a_url_with_two_ids_fails_the_run() -> None:
     assert report.find_problems(snapshot(progress)) == [
         "1 URLs were published with more than one ce-id: gs://b/o."
     ]
+
+
+def test_a_message_without_trace_fails_the_run() -> None:
+    """On any topic; a malformed trace is none."""
+    progress = good()
+    attributes = {**event("c").attributes, "ce-traceparent": "00-1-2-01"}
+    progress.note_events([TopicMessage(attributes, event("c").data, at(3))])
+    progress.note_rejected([TopicMessage({"code": "x"}, b"{", at(1))])
+
+    assert "2 messages have no valid ce-traceparent: c, a message without id." in (
+        report.find_problems(snapshot(progress))
+    )
 
 
 def test_effects_that_are_not_checked_have_no_numbers() -> None:
@@ -244,3 +259,25 @@ def test_people_see_the_numbers(*, terminal: bool) -> None:
     text = console.export_text()
     assert "4321" in text
     assert "1 killed" in text
+
+
+def test_a_lost_end_without_an_event_in_its_place_fails_the_run() -> None:
+    """With the reason, if the last run of reconcile failed."""
+    progress = good()
+    progress.failed_check = "VideoVector is away."
+    run = snapshot(progress, lost_ends=LostEnds(6, 4))
+
+    (problem,) = report.find_problems(run)
+    result = report.build_result(run, "embedded", START, "")
+
+    assert problem.startswith("4 of 6 lost ends of runs and videos were reconciled.")
+    assert problem.endswith("VideoVector is away.")
+    assert (result["ok"], result["reconciled"], result["reconciled_expected"]) == (False, 4, 6)
+    assert not run.complete
+
+
+def test_an_event_in_place_of_none_that_was_lost_fails_the_run() -> None:
+    """The first ones are named."""
+    (problem,) = report.find_problems(snapshot(good(), lost_ends=LostEnds(0, 0, ("e1", "e2"))))
+
+    assert problem == "2 events were published in place of none that was lost: e1, e2."
