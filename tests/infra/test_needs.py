@@ -1,15 +1,17 @@
 """What `doctor` asks for is what Terraform grants."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.infra.conftest import Changes
 from tests.infra.test_description import description
 from tests.infra.test_grants import RESOURCE_ATTRIBUTES
-from videovector_bridge.backends.inventory_port import Resource
+from videovector_bridge.backends.inventory_port import Kind, Resource
 from videovector_bridge.watch.doctor.grants import find_account_needs, find_operator_needs
 
 OPERATOR = "group:oncall@example.com"
-KINDS = {
+KINDS: Mapping[str, Kind] = {
     "google_pubsub_topic_iam_member": "topic",
     "google_pubsub_subscription_iam_member": "subscription",
     "google_storage_bucket_iam_member": "bucket",
