@@ -4,6 +4,7 @@ Events are delivered to the model of effects under failures. What it rejects is 
 command's code, whose process dies at random calls.
 """
 
+import contextlib
 from random import Random
 
 from hypothesis import given, settings
@@ -48,10 +49,8 @@ def redrive_with_deaths(messages: list[Message], random: Random) -> list[Message
     while subscription.messages:
         dies = random.random() < 0.5
         subscription.step = topic.step = StepsUntil(random.randint(1, 8) if dies else 0)
-        try:
+        with contextlib.suppress(Died):
             redrive(subscription, topic, time, rate=random.choice((1, 2, 100)))
-        except Died:
-            pass
         subscription.restart()
     return topic.messages
 

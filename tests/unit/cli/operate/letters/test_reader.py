@@ -51,7 +51,7 @@ def test_a_message_that_is_delivered_twice_is_read_once() -> None:
     assert subscription.messages == {}
 
 
-def test_a_command_ends_although_messages_still_arrive() -> None:
+def test_a_command_ends_although_messages_arrive() -> None:
     """They are left to the next one, also if they never stop."""
     endless = [rejection(event_copy("e1"))] * 10_000
     late = NOW + timedelta(minutes=2)

@@ -200,7 +200,7 @@ def test_an_interrupt_leaves_the_rest() -> None:
 
     messages = [rejection(event_copy(f"e{number}")) for number in range(30)]
     time = Time()
-    time.sleep = interrupt  # type: ignore[method-assign]
+    time.sleep = interrupt  # type: ignore[method-assign,assignment]
     subscription, topic = MemorySubscription(messages, time), MemoryTopic()
 
     result = redrive(subscription, topic, time, rate=10)
