@@ -1,4 +1,4 @@
-"""Reads `infra/topology.json`: topics, functions and subscriptions."""
+"""Reads `infra/topology.json`: topics, functions, subscriptions and schedules."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -32,8 +32,16 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often Cloud Scheduler calls a function in the cloud."""
+
+    function: str
+    every_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
-    """Topic name -> seconds of retention, function name -> entry point, and subscriptions.
+    """Topic name -> seconds of retention, function name -> entry point, subscriptions, schedules.
 
     `environments` has function name -> fixed environment variables, `uses` function name -> what
     the function may use, as in the file.
@@ -44,6 +52,7 @@ class Topology:
     environments: Mapping[str, Mapping[str, str]]
     uses: Mapping[str, Mapping[str, Any]]
     subscriptions: tuple[Subscription, ...]
+    schedules: tuple[Schedule, ...] = ()
 
     def renamed(self, names: Mapping[str, str]) -> "Topology":
         """Return a copy whose topics have the names in `names` (old -> new)."""
@@ -60,6 +69,7 @@ class Topology:
                 )
                 for old in self.subscriptions
             ),
+            self.schedules,
         )
 
 
@@ -82,6 +92,10 @@ def read_topology(file: Path = FILE) -> Topology:
                 _parse_subscription(name, fields)
                 for name, fields in content["subscriptions"].items()
             ),
+            tuple(
+                Schedule(fields["function"], fields["every_seconds"])
+                for fields in content.get("schedules", {}).values()
+            ),
         )
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise SettingsError([f"{file} is no topology: {error}"]) from None
@@ -93,7 +107,11 @@ def read_topology(file: Path = FILE) -> Topology:
 
 
 def _find_unknown_names(topology: Topology) -> Iterator[str]:
-    """Yield a problem for each unknown function or topic in a subscription."""
+    """Yield a problem for each unknown function or topic in subscriptions and schedules."""
+    for schedule in topology.schedules:
+        if schedule.function not in topology.functions:
+            known = ", ".join(topology.functions)
+            yield f"a schedule names the function {schedule.function!r}; known: {known}"
     for subscription in topology.subscriptions:
         for function in filter(None, (subscription.function, subscription.reader)):
             if function not in topology.functions:

@@ -213,15 +213,15 @@ def test_dropped_messages_are_gone(box: LetterBox) -> None:
     assert box.left("rejected") == ["e1"]
 
 
-@pytest.mark.parametrize(("answer", "status", "left"), [("y\n", 0, []), ("n\n", 1, ["e1"])])
+@pytest.mark.parametrize(("typed", "status", "left"), [("y\n", 0, []), ("n\n", 1, ["e1"])])
 def test_a_drop_asks_and_shows_the_number(
-    embedded: LetterBox, answer: str, status: int, left: list[str]
+    embedded: LetterBox, typed: str, status: int, left: list[str]
 ) -> None:
-    """Without an answer, nothing is dropped either."""
+    """Without a response, nothing is dropped either."""
     embedded.put("rejected", rejection(FAILED))
 
     silent = embedded.run("rejected", "drop", "--all")
-    ran = embedded.run("rejected", "drop", "--all", stdin=answer)
+    ran = embedded.run("rejected", "drop", "--all", stdin=typed)
 
     assert silent.status == 1
     assert "Drop 1 messages of rejected?" in ran.err
@@ -316,16 +316,16 @@ def test_two_operators_do_not_get_the_same_messages(
 ) -> None:
     """While the first asks, the second finds nothing. Then the first acknowledges its own."""
     embedded.put("rejected", rejection(FAILED))
-    seen = []
+    results = []
 
     def confirm(*_arguments: object, **_options: object) -> bool:
-        seen.append(embedded.run("rejected", "redrive", "--all"))
+        results.append(embedded.run("rejected", "redrive", "--all"))
         return True
 
     monkeypatch.setattr("typer.confirm", confirm)
     ran = embedded.run("rejected", "drop", "--all")
 
-    (second,) = seen
+    (second,) = results
     assert "another command has its messages" in second.err
     assert embedded.published(9) == []
     assert ran.status == 0

@@ -103,7 +103,6 @@ class Canary:
             changes = {
                 "open_client": patient_client,
                 "retry_pauses": (),
-                "pull_seconds": 0.5,
                 **self.changes,
             }
             return replace(open_checks(environ), **changes)

@@ -9,6 +9,7 @@ from videovector_bridge.events import TEST, TYPE_PREFIX, is_test_event
 
 _CALL_SECONDS: Final = 10.0
 _PULLED: Final = 1_000
+_RETURN_SECONDS: Final = 1  # not at once: this run would receive it again and again
 # Tolerates different clocks, but not the test event of an earlier hour.
 _MAX_CLOCK_SKEW: Final = timedelta(seconds=60)
 
@@ -19,7 +20,8 @@ class Arrivals:
     `seconds` has the time from the start to the arrival, by name.
 
     Other messages are acknowledged: nobody else reads the subscription. A further test event may
-    be that of another run of the canary, so it is released at the end. Raises `BackendError`.
+    be that of another run of the canary, so it is returned to the subscription.
+    Raises `BackendError`.
     """
 
     def __init__(
@@ -39,7 +41,6 @@ class Arrivals:
         self._clock = clock
         self._pull_seconds = pull_seconds
         self._started = clock()
-        self._others: list[str] = []
         self.seconds: dict[str, float] = {}
 
     def pull(self, seconds: float) -> None:
@@ -48,14 +49,12 @@ class Arrivals:
         pulled = self._subscriptions.pull(self._subscription, limit=_PULLED, timeout=timeout)
         others = [message.ack_id for message in pulled if not self._is_done(message)]
         done = [message.ack_id for message in pulled if message.ack_id not in set(others)]
-        self._others += others
+        if others:
+            self._subscriptions.extend(
+                self._subscription, others, _RETURN_SECONDS, timeout=_CALL_SECONDS
+            )
         if done:
             self._subscriptions.acknowledge(self._subscription, done, timeout=_CALL_SECONDS)
-
-    def release(self) -> None:
-        """Release the test events that may be those of another run."""
-        if self._others:
-            self._subscriptions.extend(self._subscription, self._others, 0, timeout=_CALL_SECONDS)
 
     def _is_done(self, message: PulledMessage) -> bool:
         """Whether a message is ours, or of no use to any run."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.reading_ports import Subscriptions
 from videovector_bridge.errors import BackendError, BridgeError
+from videovector_bridge.pause import CHANNELS, WEBHOOK, parse_pause
 from videovector_bridge.settings import CanarySettings, StreamSettings
 from videovector_bridge.watch.canary_arrivals import Arrivals
 from videovector_bridge.watch.canary_report import ChannelReport
@@ -36,8 +37,6 @@ from videovector_bridge.watch.canary_webhook import (
 )
 
 STATE_SECONDS: Final = 10.0
-PAUSED_WEBHOOK: Final = ("channels", "webhook")
-"""The document whose field `paused` an operator sets for the receiver."""
 
 
 class CanaryFailed(BridgeError):
@@ -155,10 +154,10 @@ class Checks:
         if isinstance(webhooks, ScopeRefused):
             return {}, [report_unlisted(webhooks)]
         chosen, reports = choose_webhooks(webhooks, self.settings.webhooks)
-        document = self.backend.documents.read(*PAUSED_WEBHOOK, timeout=STATE_SECONDS)
-        paused = document.fields.get("paused") if document is not None else None
-        if paused:
-            return {}, [*reports, *report_paused([*chosen], paused)]
+        document = self.backend.documents.read(CHANNELS, WEBHOOK, timeout=STATE_SECONDS)
+        pause = parse_pause(document.fields) if document is not None else None
+        if pause is not None:
+            return {}, [*reports, *report_paused(chosen, pause)]
         return chosen, reports
 
     def _send_test(self, webhook: Webhook, deadline: float) -> SentTest | ApiError:
@@ -194,16 +193,20 @@ class Checks:
             pull_seconds=self.pull_seconds,
         )
 
-        def is_open(name: str) -> bool:
-            if name in arrivals.seconds:
-                return False
-            test = tests[name]
-            return not test.done() or may_arrive(test.result())
+        def is_awaited(name: str) -> bool:
+            return name not in arrivals.seconds and may_arrive(tests[name].result())
 
         try:
-            while any(map(is_open, tests)) and self.clock() < deadline:
-                arrivals.pull(deadline - self.clock())
-            arrivals.release()
+            while (seconds := deadline - self.clock()) > 0:
+                ended = [name for name, test in tests.items() if test.done()]
+                if any(map(is_awaited, ended)):
+                    arrivals.pull(seconds)
+                elif pending := [test for test in tests.values() if not test.done()]:
+                    # Not pulled before: a message may be lost to a pull that has just ended, until
+                    # its ack deadline. When a test has ended, its event usually waits already.
+                    wait(pending, timeout=seconds, return_when=FIRST_COMPLETED)
+                else:
+                    break
         except BackendError as error:
             raise CanaryFailed("subscription_unavailable", str(error)) from error
         return [

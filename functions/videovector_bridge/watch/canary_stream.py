@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from videovector_bridge.api.stream import Hearing
 from videovector_bridge.events import parse_time
+from videovector_bridge.pause import parse_pause
 from videovector_bridge.redact import clean_text
 from videovector_bridge.watch.canary_report import ChannelReport, State
 
@@ -41,8 +42,9 @@ def judge_document(
     bound = timedelta(seconds=bound_seconds)
     if fields is None:
         return _report(name, "absent", "no_window", "No window of the stream has run.")
-    if paused := fields.get("paused"):
-        return _paused(name, paused)
+    if pause := parse_pause(fields):
+        what_to_do = f"Resume it with `videovector-bridge resume {name}`."
+        return _report(name, "paused", "paused", f"The stream is {pause}.", what_to_do)
     alive_at = parse_time(fields.get("alive_at"))
     if alive_at is not None and abs(now - alive_at) <= bound:
         seconds = max(0.0, (now - alive_at).total_seconds())
@@ -112,13 +114,6 @@ def report_unheard(name: str, reason: str, problem: str) -> ChannelReport:
     """Return the report about a stream that the canary could not listen to."""
     detail = f"The canary could not listen to the stream. {problem}"
     return _report(name, "unknown", reason, detail)
-
-
-def _paused(name: str, paused: Any) -> ChannelReport:
-    facts = paused if isinstance(paused, Mapping) else {}
-    since, by, why = (clean_text(str(facts.get(key, "?"))) for key in ("since", "by", "reason"))
-    what_to_do = f"Resume it with `videovector-bridge resume {name}`."
-    return _report(name, "paused", "paused", f"Paused since {since} by {by}: {why}", what_to_do)
 
 
 def _last_sign(fields: Mapping[str, Any]) -> str:

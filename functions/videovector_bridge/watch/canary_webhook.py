@@ -1,12 +1,12 @@
 """Decide whether a webhook is alive, from its record and from a test delivery. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from videovector_bridge.api.bridge_webhooks import find_bridge_name, select_webhooks
 from videovector_bridge.api.errors import ApiError, ScopeRefused, needed_scope
 from videovector_bridge.api.models import SentTest, Webhook
-from videovector_bridge.redact import clean_text
+from videovector_bridge.pause import Pause
 from videovector_bridge.watch.canary_report import ChannelReport, State
 
 _DEADLINE: Final = "within the time of the canary"
@@ -72,12 +72,10 @@ def choose_webhooks(
     return chosen, reports
 
 
-def report_paused(names: Sequence[str], paused: Any) -> list[ChannelReport]:
-    """Return the reports while the receiver is paused by an operator: `paused` has the reason."""
-    facts = paused if isinstance(paused, Mapping) else {}
-    since, by, why = (clean_text(str(facts.get(key, "?"))) for key in ("since", "by", "reason"))
-    detail = f"Paused since {since} by {by}: {why}"
+def report_paused(names: Iterable[str], pause: Pause) -> list[ChannelReport]:
+    """Return the reports while an operator has paused the receiver."""
     what_to_do = "Resume it with `videovector-bridge resume webhook`."
+    detail = f"The webhook channel is {pause}."
     return [report(name, "paused", "paused", detail, what_to_do) for name in names]
 
 

@@ -4,7 +4,7 @@ A marker is refused; one video of several in a batch request is refused; the sig
 object is unavailable. After the failures, the rejected messages are redriven.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -59,15 +59,15 @@ def fetch_free_videos(upstream: Upstream) -> list[Video]:
 class Failures:
     """Causes the failures in steps; `advance` starts the next step when the current is complete.
 
-    `redrive` publishes events of rejected messages again, by `ce-id`. It returns how many; it is
-    called again for all of them until that is all.
+    `redrive` publishes events of rejected messages again, by `ce-id`, and returns the ids of those;
+    it is called again for the others.
     """
 
     def __init__(
         self,
         control: Control,
         videos: Sequence[Video],
-        redrive: Callable[[Sequence[str]], int],
+        redrive: Callable[[Sequence[str]], Collection[str]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._control = control
@@ -77,8 +77,9 @@ class Failures:
         self._step = _Step.BEGIN
         self._failed_at = now()
         self._failed_id = self._older_id = self._completed_id = ""
-        self._started_ids: dict[str, str] = {}
-        self._isolated = self._redriven = self._published = 0
+        self._document_ids: dict[str, str] = {}
+        self._isolated = self._redriven = 0
+        self._published: set[str] = set()
         self._rejected: dict[ExpectedRejection, TopicMessage] = {}
         self._expected: tuple[ExpectedRejection, ...] = ()
 
@@ -92,7 +93,7 @@ class Failures:
         delayed = {
             self._failed_id,
             self._completed_id,
-            self._started_ids.get(self._refused_video.video_id, ""),
+            self._document_ids.get(self._refused_video.video_id, ""),
         }
         return FailureReport(
             refusals=len(self._rejected),
@@ -136,14 +137,15 @@ class Failures:
             "payload": {"gcs_uri": linked.gcs_uri, "failed_segments": 1},
         }
         video_ids = [video.video_id for video in (refused, *self._others)]
-        started = [{"event_type": "processing.video_started", "video_id": id_} for id_ in video_ids]
-        self._failed_id, self._completed_id, *started_ids = self._control.events(
-            failed, completed, *started
+        # Ends, because `reconcile` would look for the end of what starts.
+        ended = [{"event_type": "processing.video_failed", "video_id": id_} for id_ in video_ids]
+        self._failed_id, self._completed_id, *document_ids = self._control.events(
+            failed, completed, *ended
         )
-        self._started_ids = dict(zip(video_ids, started_ids, strict=True))
+        self._document_ids = dict(zip(video_ids, document_ids, strict=True))
         self._expected = (
             ExpectedRejection("upsert_marker", _RED_AUTOMATION, self._failed_id, _CODE),
-            ExpectedRejection("snapshot_media", _DOCUMENTS_AUTOMATION, started_ids[0], _CODE),
+            ExpectedRejection("snapshot_media", _DOCUMENTS_AUTOMATION, document_ids[0], _CODE),
         )
         self._step = _Step.FAIL
 
@@ -176,9 +178,9 @@ class Failures:
 
     def _redrive_rejected(self) -> None:
         """Redrive the rejected events. Pub/Sub may deliver their messages later."""
-        if self._published < len(self._rejected):
-            ids = [message.attributes["ce-id"] for message in self._rejected.values()]
-            self._published += self._redrive(ids)
+        ids = [message.attributes["ce-id"] for message in self._rejected.values()]
+        if left := [event_id for event_id in ids if event_id not in self._published]:
+            self._published.update(self._redrive(left))
 
     def _marker_color(self, observation: Observation) -> str:
         marker = (observation.markers or {}).get(("run", RUN_ID, None), {})
@@ -187,7 +189,7 @@ class Failures:
     def _has_document(self, observation: Observation, video: Video) -> bool:
         document = observation.oracle.document("media", video.video_id) or {}
         event_id = (document.get("event") or {}).get("event_id")
-        return event_id is not None and event_id == self._started_ids[video.video_id]
+        return event_id is not None and event_id == self._document_ids[video.video_id]
 
     def _has_url(self, observation: Observation) -> bool:
         return any(

@@ -23,11 +23,11 @@ def redrive_rejected(
     topic: str,
     event_ids: Sequence[str],
     notify: Callable[[str], None],
-) -> int:
-    """Redrive the events to `topic`; return how many are published and acknowledged.
+) -> set[str]:
+    """Redrive the events to `topic`; return the ids of those that are published and acknowledged.
 
-    The `environment` is the functions' own. A rejected message that Pub/Sub does not deliver yet is
-    not counted: call again.
+    The `environment` is the functions' own. An event may have several rejected messages. One that
+    Pub/Sub does not deliver yet is not among the ids: call again.
     """
     checked = Environment(environment)
     settings = read_backend(checked)
@@ -48,7 +48,6 @@ def redrive_rejected(
             leases,
             Selection(ids=tuple(event_ids)),
             spool=spool,
-            limit=len(event_ids),
         )
         redriver = Redriver(
             kind="rejected",
@@ -61,4 +60,6 @@ def redrive_rejected(
             lanes=LANES[0],
             notify=notify,
         )
-        return redriver.run(plan_redrive(reading.letters)).acknowledged
+        result = redriver.run(plan_redrive(reading.letters))
+    left = {letter.event_id for each in result.left for letter in each.letters}
+    return {letter.event_id for letter in reading.letters} - left

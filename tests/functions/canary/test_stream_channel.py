@@ -20,8 +20,16 @@ def facts(report: dict[str, Any]) -> tuple[str, str]:
 
 def test_a_quiet_stream_is_alive(canary: Canary) -> None:
     """A window with heartbeats alone shows that VideoVector serves the stream."""
-    windows = {"WINDOW_SECONDS": "2", "LEASE_SECONDS": "60", "HEARTBEAT_SECONDS": "60"}
-    drain = host(entry_point(Endpoint(canary.environ | windows))).test_client()
+    limits = {"WINDOW_SECONDS": "600", "LEASE_SECONDS": "600", "MAX_EVENTS": "1"}
+    drain = host(
+        entry_point(Endpoint(canary.environ | limits | {"IDLE_SECONDS": "2"}))
+    ).test_client()
+    canary.standin.control.events({"payload": {}})
+    assert drain.post("/").get_json()["events"] == 1  # now it has a cursor and an idle timeout
+    stored = canary.backend.documents.read("streams", "default", timeout=60)
+    canary.backend.documents.write(
+        "streams", "default", {"alive_at": ago(hours=9)}, replaces=stored, timeout=60
+    )
     report = drain.post("/").get_json()
 
     assert (report["outcome"], report["events"]) == ("idle", 0)

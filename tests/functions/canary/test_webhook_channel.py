@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -82,6 +83,16 @@ def test_a_test_event_of_another_hour_or_webhook_does_not_count(
         report = embedded.check(CANARY_WEBHOOKS="default")[CHANNEL]
 
     assert facts(report) == ("dead", "late")
+
+
+def test_runs_at_once_do_not_disturb_each_other(canary: Canary, serve: ExitStack) -> None:
+    """Cloud Scheduler may call twice. Each run needs one test event, whoever requested it."""
+    register(canary, serve)
+    with ThreadPoolExecutor() as threads:
+        runs = [threads.submit(canary.check) for _ in range(3)]
+        reports = [run.result()[CHANNEL] for run in runs]
+
+    assert [facts(report) for report in reports] == [("alive", "delivered")] * 3
 
 
 def test_a_receiver_that_publishes_nothing_is_late(canary: Canary) -> None:

@@ -32,7 +32,7 @@ class Scripted:
     pulls: list[list[PulledMessage]]
     timeouts: list[float] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
-    released: list[str] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
 
     def pull(self, _subscription: str, *, limit: int, timeout: float) -> list[PulledMessage]:
         """Return the next list."""
@@ -44,9 +44,9 @@ class Scripted:
         self.acknowledged += ack_ids
 
     def extend(self, _subscription: str, ack_ids: Sequence[str], seconds: int, **_: float) -> None:
-        """Record the releases."""
-        assert seconds == 0
-        self.released += ack_ids
+        """Record the messages that are returned."""
+        assert seconds == 1
+        self.returned += ack_ids
 
 
 def receive(*pulls: list[PulledMessage]) -> tuple[dict[str, float], Scripted]:
@@ -63,7 +63,6 @@ def receive(*pulls: list[PulledMessage]) -> tuple[dict[str, float], Scripted]:
     )
     while scripted.pulls:
         arrivals.pull(60.0)
-    arrivals.release()
     return arrivals.seconds, scripted
 
 
@@ -73,7 +72,7 @@ def test_the_event_of_each_webhook_arrives() -> None:
 
     assert seconds == {"default": 1.0, "second": 2.0}
     assert scripted.acknowledged == ["a", "b"]
-    assert not scripted.released
+    assert not scripted.returned
 
 
 def test_an_event_without_a_webhook_id_counts_once() -> None:
@@ -98,13 +97,13 @@ def test_clocks_may_differ() -> None:
     assert receive([pulled("a", seconds=-30)])[0] == {"default": 1.0}
 
 
-def test_the_event_of_another_run_is_released() -> None:
+def test_the_event_of_another_run_is_returned() -> None:
     """Two runs at once each receive one of two events; none of both is dead."""
     seconds, scripted = receive([pulled("a"), pulled("b")], [pulled("c", "w9")])
 
     assert seconds == {"default": 1.0}
     assert scripted.acknowledged == ["a"]
-    assert scripted.released == ["b", "c"]
+    assert scripted.returned == ["b", "c"]
 
 
 def test_a_pull_ends_with_the_deadline() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from videovector_bridge.api.errors import ApiError, NotFound, ScopeRefused, ServerTrouble
 from videovector_bridge.api.models import SentTest, Webhook
+from videovector_bridge.pause import Pause
 from videovector_bridge.watch.canary_report import ChannelReport
 from videovector_bridge.watch.canary_webhook import (
     choose_webhooks,
@@ -136,8 +137,9 @@ def test_a_missing_scope_is_named() -> None:
 
 
 def test_a_pause_has_its_reason() -> None:
-    """The field is written by a command, or by hand."""
-    paused = {"since": "today", "by": "ana", "reason": "migration"}
+    """And says how it ends."""
+    (report,) = report_paused(["default"], Pause("today", "migration", "ana"))
 
-    assert report_paused(["default"], paused)[0].detail == "Paused since today by ana: migration"
-    assert facts(report_paused(["default"], "yes")) == [("webhook:default", "paused", "paused")]
+    assert (report.channel, report.state, report.reason) == ("webhook:default", "paused", "paused")
+    assert report.detail == "The webhook channel is paused since today by ana: migration."
+    assert "resume webhook" in report.what_to_do

@@ -13,6 +13,7 @@ from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.events import parse_time
 
 MOST_RECORDS: Final = 2_000
+_PAGE: Final = 100
 REDELIVER: Final = "videovector-bridge webhook deliveries --failed --retry"
 _SHOWN: Final = 20
 _UNKNOWN: Final = (
@@ -27,7 +28,7 @@ class DeliveryFacts:
     """Facts about the recorded deliveries of the bridge's webhooks.
 
     `most_attempts` is that of a delivery that is not delivered, `next_retry_at` the earliest next
-    attempt, `failed` the ids that VideoVector gave up since a time. Not `complete`: there are
+    attempt, `failed` the ids that VideoVector gave up since a time. Not `complete`: there may be
     more records.
     """
 
@@ -38,11 +39,22 @@ class DeliveryFacts:
     failed: tuple[str, ...]
     complete: bool
 
+    @property
+    def read(self) -> int:
+        """The number of records that were read."""
+        return sum(self.by_status.values())
+
 
 def read_facts(client: WebhooksClient, url: str, since: datetime | None) -> DeliveryFacts:
     """Read the records of the webhooks that deliver to `url`. Raises `ApiError`."""
     webhooks = select_receiving(client.list_webhooks(), url)
-    records = (record for each in webhooks for record in client.deliveries(each.webhook_id))
+    # The failed ones apart: VideoVector may return only the newest page of all.
+    records = (
+        record
+        for each in webhooks
+        for status in ("failed", None)
+        for record in client.deliveries(each.webhook_id, status=status, page_size=_PAGE)
+    )
     return summarize([each.webhook_id for each in webhooks], records, since)
 
 
@@ -57,7 +69,8 @@ def summarize(
     webhooks: Iterable[str], records: Iterator[Delivery], since: datetime | None
 ) -> DeliveryFacts:
     """Summarize records; `failed` has those that failed after `since` (None: at any time)."""
-    read = list(islice(records, MOST_RECORDS))
+    first = list(islice(records, MOST_RECORDS))
+    read = list({each.delivery_id: each for each in first}.values())
     waiting = [each for each in read if each.status in ("pending", "retrying")]
     retries = [each.next_retry_at for each in waiting if parse_time(each.next_retry_at)]
     return DeliveryFacts(
@@ -68,7 +81,8 @@ def summarize(
         ),
         next_retry_at=min(retries, key=lambda text: str(parse_time(text)), default=None),
         failed=tuple(each.delivery_id for each in read if _failed_after(each, since)),
-        complete=next(records, None) is None,
+        # A list of full pages may have been cut off: the API need not say that there is more.
+        complete=len(read) < _PAGE and next(records, None) is None,
     )
 
 
@@ -114,4 +128,4 @@ def describe_failed(facts: DeliveryFacts) -> str:
 
 
 def _more(facts: DeliveryFacts) -> str:
-    return "" if facts.complete else f"(of the first {MOST_RECORDS:,} records) "
+    return "" if facts.complete else f"(there may be more than {facts.read:,} records) "

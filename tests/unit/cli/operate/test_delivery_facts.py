@@ -60,8 +60,17 @@ def test_a_long_list_is_bounded() -> None:
     facts = summarize(["wh_1"], (record(f"d{n}", "failed") for n in range(MOST_RECORDS + 1)), SINCE)
 
     assert not facts.complete
-    assert "(of the first 2,000 records) 2000 deliveries failed" in describe_failed(facts)
+    assert "(there may be more than 2,000 records) 2000 deliveries failed" in describe_failed(facts)
     assert "d19 and 1980 more" in describe_failed(facts)
+
+
+def test_a_full_page_may_not_be_all() -> None:
+    """VideoVector may return the newest page only. A record that is listed twice counts once."""
+    page = [record(f"d{n}", "retrying") for n in range(100)]
+
+    assert not summarize(["wh_1"], iter(page), SINCE).complete
+    once = summarize(["wh_1"], iter(page[:60] + page[:60]), SINCE)
+    assert (once.read, once.complete) == (60, True)
 
 
 def webhook(name: str, url: str, *, ours: bool = True) -> Webhook:

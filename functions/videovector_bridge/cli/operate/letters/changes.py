@@ -11,10 +11,11 @@ from videovector_bridge.cli import options as shared
 from videovector_bridge.cli.errors import FAILED
 from videovector_bridge.cli.operate.audit import AuditRecord, begin_record, end_record
 from videovector_bridge.cli.operate.letters import options
+from videovector_bridge.cli.operate.letters.leases import interruptible
 from videovector_bridge.cli.operate.letters.letter import Letter
 from videovector_bridge.cli.operate.letters.options import choose
 from videovector_bridge.cli.operate.letters.plan import Left, plan_redrive
-from videovector_bridge.cli.operate.letters.redriver import Redriver, Result
+from videovector_bridge.cli.operate.letters.redriver import INTERRUPTED, Redriver, Result
 from videovector_bridge.cli.operate.letters.saved import SavedMessages, save_messages
 from videovector_bridge.cli.operate.letters.session import (
     Session,
@@ -100,7 +101,8 @@ def redrive_command(
             result = redriver.run(plan)
         else:
             record = _begin(session, "redrive", {**details, "selected": len(reading.letters)})
-            result = redriver.run(plan)
+            with interruptible() as stopped:
+                result = replace(redriver, stopped=stopped).run(plan)
             _end(target.backend.documents, record, result)
     show_result(kind, result, {**details, "dry_run": dry_run}, as_json=as_json)
     _explain(result, dry_run=dry_run)
@@ -200,11 +202,14 @@ def _end(documents: Documents, record: AuditRecord, result: Result) -> None:
 def _drop(session: Session, letters: Sequence[Letter], result: Result) -> None:
     """Acknowledge letters, and count them in `result`."""
     try:
-        session.leases.acknowledge(each.message_id for each in letters)
+        with interruptible() as stopped:
+            session.leases.acknowledge((each.message_id for each in letters), stopped)
+            if stopped():
+                result.error = INTERRUPTED
     except BackendError as error:
         result.error = str(error)
     except KeyboardInterrupt:
-        result.error = "Interrupted."
+        result.error = INTERRUPTED
     left = tuple(each for each in letters if each.message_id in session.leases)
     result.acknowledged = len(letters) - len(left)
     if left:

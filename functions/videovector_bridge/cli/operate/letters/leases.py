@@ -3,6 +3,7 @@
 Memory: about 500 bytes a message.
 """
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,45 +61,52 @@ class Leases:
         self._report = report
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[str, float]] = {}
+        self._leased: dict[str, tuple[str, float]] = {}
         self._acknowledged: set[str] = set()
 
     def __len__(self) -> int:
         """The number of messages with a lease."""
         with self._lock:
-            return len(self._held)
+            return len(self._leased)
 
     def __contains__(self, message_id: str) -> bool:
         """Whether a message has a lease."""
         with self._lock:
-            return message_id in self._held
+            return message_id in self._leased
 
     def add(self, pulled: PulledMessage) -> bool:
         """Note the lease of a message. Returns whether it is new to this command."""
         with self._lock:
-            is_new = pulled.message_id not in self._held and (
+            is_new = pulled.message_id not in self._leased and (
                 pulled.message_id not in self._acknowledged
             )
-            self._held[pulled.message_id] = (pulled.ack_id, self._clock() + _FIRST_SECONDS)
+            self._leased[pulled.message_id] = (pulled.ack_id, self._clock() + _FIRST_SECONDS)
         return is_new
 
-    def acknowledge(self, message_ids: Iterable[str]) -> None:
-        """Acknowledge messages. Raises `BackendError`; what is acknowledged has no lease then."""
+    def acknowledge(
+        self, message_ids: Iterable[str], stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Acknowledge messages. Raises `BackendError`; what is acknowledged has no lease then.
+
+        It ends between two requests when `stopped` returns True.
+        """
         for ids in _split(list(message_ids)):
+            if stopped():
+                return
             with self._lock:
-                held = [(id_, self._held[id_][0]) for id_ in ids if id_ in self._held]
-            ack_ids = [ack_id for _, ack_id in held]
+                leased = [(id_, self._leased[id_][0]) for id_ in ids if id_ in self._leased]
+            ack_ids = [ack_id for _, ack_id in leased]
             self._subscriptions.acknowledge(self._subscription, ack_ids, timeout=_REQUEST_SECONDS)
             with self._lock:
-                for id_, _ in held:
-                    self._held.pop(id_, None)
+                for id_, _ in leased:
+                    self._leased.pop(id_, None)
                     self._acknowledged.add(id_)
 
     def renew(self) -> None:
         """Extend the leases that end soon. A failure is reported, and tried again later."""
         now = self._clock()
         with self._lock:
-            due = [id_ for id_, (_, end) in self._held.items() if end < now + _RENEW_BELOW]
+            due = [id_ for id_, (_, end) in self._leased.items() if end < now + _RENEW_BELOW]
         try:
             for ids in _split(due):
                 self._extend(ids, LEASE_SECONDS)
@@ -111,13 +119,13 @@ class Leases:
         A failure is reported: the leases then end by themselves.
         """
         with self._lock:
-            ids = list(self._held)
+            ids = list(self._leased)
         try:
             for part in _split(ids):
                 self._extend(part, 0)
                 with self._lock:
                     for id_ in part:
-                        self._held.pop(id_, None)
+                        self._leased.pop(id_, None)
         except BackendError as error:
             self._report(
                 f"Messages are not released; they are delivered again within {LEASE_SECONDS} s: "
@@ -127,15 +135,15 @@ class Leases:
 
     def _extend(self, ids: Sequence[str], seconds: int) -> None:
         with self._lock:
-            held = [(id_, self._held[id_][0]) for id_ in ids if id_ in self._held]
-        ack_ids = [ack_id for _, ack_id in held]
+            leased = [(id_, self._leased[id_][0]) for id_ in ids if id_ in self._leased]
+        ack_ids = [ack_id for _, ack_id in leased]
         end = self._clock() + seconds
         self._subscriptions.extend(self._subscription, ack_ids, seconds, timeout=_REQUEST_SECONDS)
         with self._lock:
-            for id_, ack_id in held:
+            for id_, ack_id in leased:
                 # Not a lease that began in the meantime.
-                if self._held.get(id_, ("", 0.0))[0] == ack_id:
-                    self._held[id_] = (ack_id, end)
+                if self._leased.get(id_, ("", 0.0))[0] == ack_id:
+                    self._leased[id_] = (ack_id, end)
 
 
 @contextmanager
@@ -155,6 +163,27 @@ def extending(leases: Leases, tick: float = _TICK_SECONDS) -> Iterator[Leases]:
         ended.set()
         thread.join()
         leases.release()
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Return a function that says whether Ctrl-C was pressed during the block.
+
+    So no request is cut off. A second Ctrl-C raises `KeyboardInterrupt`. For the main thread.
+    """
+    pressed = False
+
+    def press(*_signal: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _split(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -68,7 +68,7 @@ def read_letter(kind: Kind, pulled: PulledMessage, functions: Mapping[str, str])
         published_at=pulled.published_at,
         size=len(pulled.message.data),
         event_id=names.get("ce-id") or names.get("event-id", ""),
-        source=names.get("ce-source") or names.get("source", ""),
+        source=intern(names.get("ce-source") or names.get("source", "")),
         event_type=intern(names.get("ce-type", "").removeprefix(TYPE_PREFIX)),
         function=intern(functions.get(origin, origin)),
         automation=intern(names.get("automation", "") if is_rejected else ""),

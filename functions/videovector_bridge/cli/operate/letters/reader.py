@@ -1,4 +1,4 @@
-"""Read a subscription to its end, by pull with leases, and remember the letters that are wanted."""
+"""Read a subscription to its end, by pull with leases, and remember the selected letters."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 _REQUEST_SECONDS: Final = 20.0
 _PROGRESS_SECONDS: Final = 5.0
+_SLEEP_SECONDS: Final = 0.2
+INTERRUPTED: Final = "Interrupted."
 
 
 @dataclass(slots=True)
@@ -79,7 +81,8 @@ class Redriver:
     """Publishes copies to `topic`. With `dry_run`, nothing is published, stored or acknowledged.
 
     `rate` is in messages a second. With `to`, only the function of this action acts, and `passes`
-    says whether the filter of its subscription lets a message with these attributes through.
+    says whether the filter of its subscription lets a message with these attributes through. It
+    ends between two requests when `stopped` returns True.
     """
 
     kind: Kind
@@ -94,6 +97,7 @@ class Redriver:
     to: str = ""
     passes: Callable[[Mapping[str, str]], bool] = lambda _attributes: True
     dry_run: bool = False
+    stopped: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -108,11 +112,14 @@ class Redriver:
         handled = set[str]()
         try:
             for chunk in self._pace(plan.copies):
+                if self.stopped():
+                    result.error = INTERRUPTED
+                    break
                 self._publish_chunk(chunk, result, handled)
         except BackendError as error:
             result.error = str(error)
         except KeyboardInterrupt:
-            result.error = "Interrupted."
+            result.error = INTERRUPTED
         if rest := tuple(each for each in letters if each.message_id not in handled):
             result.left.append(Left(rest, "not_published"))
         return result
@@ -122,8 +129,8 @@ class Redriver:
         next_at = shown_at = self.clock()
         done = 0
         for chunk in _split(copies, lambda copy: copy.size, min(self.rate, MAX_REQUEST_MESSAGES)):
-            if not self.dry_run and (wait := next_at - self.clock()) > 0:
-                self.sleep(wait)
+            if not self.dry_run:
+                self._wait_until(next_at)
             now = self.clock()
             if now - shown_at >= _PROGRESS_SECONDS:
                 shown_at = now
@@ -131,6 +138,10 @@ class Redriver:
             yield chunk
             done += len(chunk)
             next_at = max(next_at, now) + len(chunk) / self.rate
+
+    def _wait_until(self, moment: float) -> None:
+        while (wait := moment - self.clock()) > 0 and not self.stopped():
+            self.sleep(min(wait, _SLEEP_SECONDS))
 
     def _publish_chunk(self, chunk: Sequence[Copy], result: Result, handled: set[str]) -> None:
         lanes: dict[str, list[tuple[Copy, Message]]] = {}

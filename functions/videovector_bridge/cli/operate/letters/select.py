@@ -70,7 +70,8 @@ def select_letters(letters: Sequence[Letter], selection: Selection, now: datetim
         for each in letters
         if (each.group in groups if each.group else selection.matches(each, now))
     ]
-    return sorted(selected, key=lambda each: (each.published_at, each.message_id))
+    # Ids of messages are numbers, written as text.
+    return sorted(selected, key=lambda each: (each.published_at, len(id_ := each.message_id), id_))
 
 
 def find_incomplete(letters: Iterable[Letter]) -> set[str]:

@@ -14,13 +14,17 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Letters with equal `values` of the columns. `events` counts each event once."""
+    """Letters with equal `values` of the columns. `events` counts each event once.
+
+    `example` is the id of the newest event, or of its message, for `show`.
+    """
 
     values: tuple[str, ...]
     messages: int
     events: int
     oldest: datetime
     newest: datetime
+    example: str
 
 
 def summarize(kind: Kind, letters: Iterable[Letter]) -> list[Group]:
@@ -34,7 +38,8 @@ def summarize(kind: Kind, letters: Iterable[Letter]) -> list[Group]:
             len(group),
             len({each.key for each in group}),
             min(each.published_at for each in group),
-            max(each.published_at for each in group),
+            (newest := max(group, key=lambda each: each.published_at)).published_at,
+            newest.event_id or newest.message_id,
         )
         for values, group in members.items()
     ]

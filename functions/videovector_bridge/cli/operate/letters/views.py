@@ -38,13 +38,14 @@ def show_groups(kind: Kind, reading: Reading, subscription: str, *, as_json: boo
                 "events": each.events,
                 "oldest": each.oldest.isoformat(),
                 "newest": each.newest.isoformat(),
+                "example": each.example,
             }
             for each in groups
         ]
         print_json({**_counts(reading, subscription), "groups": rows})
         return
     print_table(
-        (*COLUMNS[kind], "messages", "events", "oldest", "newest"),
+        (*COLUMNS[kind], "messages", "events", "oldest", "newest", "example"),
         [
             (
                 *each.values,
@@ -52,11 +53,14 @@ def show_groups(kind: Kind, reading: Reading, subscription: str, *, as_json: boo
                 each.events,
                 format_time(each.oldest),
                 format_time(each.newest),
+                each.example,
             )
             for each in groups
         ],
     )
     print_message(f"{len(reading.letters):,} of {reading.read:,} messages of {subscription}.")
+    if groups:
+        print_message(f"`{kind} show {groups[0].example}` shows one, and what to do.")
 
 
 def show_each(kind: Kind, reading: Reading, subscription: str, *, as_json: bool) -> None:

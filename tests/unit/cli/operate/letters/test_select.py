@@ -154,6 +154,7 @@ def test_letters_are_counted_by_what_they_have_in_common() -> None:
     assert first.values == (
         *("validation_refused", "user", "upsert-markers", "red", "prompt_run.failed"),
     )
-    assert (first.messages, first.events) == (2, 1)
+    assert (first.messages, first.events, first.example) == (2, 1, "e1")
     assert (first.oldest, first.newest) == (PUBLISHED_AT, late.published_at)
     assert second.values == ("bad_json", "vendor", "", "", "")
+    assert second.example == "3"
