@@ -12,10 +12,12 @@ import functions_framework
 
 from videovector_bridge.telemetry import capture_library_records
 
-# Entry points that receive events, and the module with the handler of that name.
-INGEST: Final = {
+# Entry points that are called by HTTP, and the module with the handler of that name.
+HTTP: Final = {
+    "canary": "videovector_bridge.watch.canary",
     "drain": "videovector_bridge.ingest.drain",
     "receive_webhook": "videovector_bridge.ingest.webhook",
+    "reconcile": "videovector_bridge.watch.reconcile",
 }
 
 capture_library_records()
@@ -29,8 +31,8 @@ def subscribers() -> dict[str, Callable[..., Any]]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in INGEST:
-        return functions_framework.http(getattr(import_module(INGEST[name]), name))
+    if name in HTTP:
+        return functions_framework.http(getattr(import_module(HTTP[name]), name))
     if name.startswith("__") or name not in (handlers := subscribers()):
         raise AttributeError(f"no entry point {name!r}")
     return functions_framework.http(handlers[name])

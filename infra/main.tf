@@ -39,10 +39,12 @@ module "bridge" {
   kms_key_grants        = var.kms_key_grants
   labels                = var.labels
   notification_channels = var.notification_channels
+  operators             = var.operators
   prefix                = var.prefix
   previews              = var.previews
   project_id            = var.project_id
   region                = var.region
+  schedules             = var.schedules
   signed_url_buckets    = var.signed_url_buckets
   storage_regions       = var.storage_regions
   streams               = var.streams

@@ -3,13 +3,14 @@
 
 locals {
   fields = {
-    alerts    = ["cursor_age_seconds", "unacked_seconds", "copies_seconds", "rejected_in_10_minutes", "refused_in_10_minutes", "unavailable_in_10_minutes", "intervals_seconds"]
+    alerts    = ["cursor_age_seconds", "unacked_seconds", "copies_seconds", "rejected_in_10_minutes", "refused_in_10_minutes", "unavailable_in_10_minutes", "repairs_in_an_hour", "intervals_seconds"]
     archive   = ["enabled", "retention_days"]
     bigquery  = ["enabled", "dataset", "location", "retention_days"]
     budget    = ["billing_account", "amount", "currency"]
     firestore = ["create", "database", "location"]
     functions = ["cpu", "memory", "concurrency", "max_instances", "timeout_seconds"]
     previews  = ["bucket", "retention_days"]
+    schedules = ["enabled", "every_minutes"]
     streams   = ["schedule", "run_id", "index_id", "video_ids", "event_types", "batch_size", "window_seconds", "idle_seconds", "max_events", "max_bytes", "lease_seconds", "cursor_policy", "start_from"]
     webhook   = ["access"]
   }
@@ -135,6 +136,11 @@ variable "notification_channels" {
   default = null
 }
 
+variable "operators" {
+  type    = set(string)
+  default = null
+}
+
 variable "prefix" {
   type    = string
   default = null
@@ -157,6 +163,16 @@ variable "project_id" {
 variable "region" {
   type    = string
   default = null
+}
+
+variable "schedules" {
+  type    = any
+  default = null
+
+  validation {
+    condition     = length(setsubtract(flatten([for each in try(values(var.schedules), []) : try(keys(each), [])]), local.fields.schedules)) == 0
+    error_message = "schedules has no field ${join(", ", setsubtract(flatten([for each in try(values(var.schedules), []) : try(keys(each), [])]), local.fields.schedules))}. Its fields: ${join(", ", local.fields.schedules)}."
+  }
 }
 
 variable "signed_url_buckets" {

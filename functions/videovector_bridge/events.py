@@ -33,6 +33,10 @@ _IDS: Final = ("event_id", "event_type", *ENTITY_IDS)
 DOCUMENTED_FIELDS: Final = (*_IDS, "user_id", "created_at")
 """The fields of every event besides `payload`, from the vendor's API reference."""
 
+REDRIVE_TO: Final = "ce-redriveto"
+"""The attribute of a redriven event that only the function of one action acts on: that action."""
+
+
 # Allowed in the path of a URI besides letters, digits and -._~ (RFC 3986, pchar).
 _PATH_SAFE: Final = "!$&'()*+,;=:@"
 # A `created_at` in another form is converted to this one, or omitted from the attributes.
@@ -257,6 +261,13 @@ def event_message(
 def lane(event: Event, lanes: int) -> int:
     """Return the lane of an event, 0 to `lanes` - 1: by its run, else video, else index."""
     entity = event.run_id or event.video_id or event.index_id or event.id
+    return crc32(entity.encode()) % lanes
+
+
+def entity_lane(attributes: Mapping[str, str], lanes: int) -> int:
+    """Return the lane of an event by the attributes of its message: the same as `lane`."""
+    names = ("ce-runid", "ce-videoid", "ce-indexid", "ce-id")
+    entity = next(value for name in names if (value := attributes.get(name)))
     return crc32(entity.encode()) % lanes
 
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+RECONCILED: Final = "reconciled"
+"""The channel of an event that takes the place of one that never came."""
+
 Kind = Literal["run", "video"]
 Channel = Literal["stream", "webhook"]
 Result = Literal["completed", "partial", "failed", "cancelled"]
@@ -30,9 +33,11 @@ class Work:
     @property
     def key(self) -> str:
         """The id of its document: `run:RUN_ID`, or `video:VIDEO_ID:RUN_ID`."""
-        return (
-            f"run:{self.run_id}" if self.kind == "run" else f"video:{self.video_id}:{self.run_id}"
-        )
+        if self.kind == "run":
+            return f"run:{self.run_id}"
+        # Without a colon in the first id, different work has different keys.
+        video_id = self.video_id.replace("%", "%25").replace(":", "%3A")
+        return f"video:{video_id}:{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,14 @@ STEPS: Final[Mapping[str, Step]] = {
 }
 """Event type -> what it says. Other types say nothing of work."""
 
+_TYPE: Final = 'attributes."ce-type", "com.vectormethods.'
+SUBSCRIPTION_FILTER: Final = (
+    f'(hasPrefix({_TYPE}pr") AND NOT hasPrefix({_TYPE}processing.segment_"))'
+    f' OR hasPrefix({_TYPE}media.processing.")'
+)
+"""A filter of Pub/Sub that lets through every type of `STEPS`, and none of segments. A list of the
+types would be longer than the 256 bytes that Pub/Sub allows."""
+
 _END_TYPES: Final = {
     (step.kind, step.channel, step.result): type_ for type_, step in STEPS.items() if step.result
 }
@@ -77,6 +90,12 @@ def end_type(kind: Kind, channel: Channel, result: Result) -> str:
     if kind == "video" and result in ("partial", "cancelled"):
         result = "completed" if result == "partial" else "failed"
     return _END_TYPES[kind, channel, result]
+
+
+def origin_channel(event_type: str, channel: str) -> str:
+    """Return the channel whose form an event has: its own, or the one that it is published for."""
+    step = STEPS.get(event_type)
+    return step.channel if channel == RECONCILED and step else channel
 
 
 def find_work(event_type: str, run_id: str | None, video_id: str | None) -> Work | None:

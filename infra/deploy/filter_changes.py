@@ -15,13 +15,14 @@ from infra.deploy.resources import Json
 from infra.deploy.settings import Deployment
 
 _HASH = re.compile(r"-[0-9a-f]{8}$")  # of the filter, in the key of a subscription
+_OF_FUNCTIONS = ("push", "reader")  # what pushes to a function, and what a function pulls
 _LOOK_BACK = timedelta(hours=1)
 _LONGER = timedelta(days=6)  # a week, with a margin
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A push subscription that replaces another one; `name` is its name in topology.json."""
+    """A subscription that replaces another one; `name` is its name in topology.json."""
 
     name: str
     old: str
@@ -29,12 +30,12 @@ class Replacement:
 
 
 def find_replacements(plan: Json) -> list[Replacement]:
-    """Return the push subscriptions that the plan replaces, by another name or by the same one."""
+    """Return the subscriptions of functions that the plan replaces, by another or the same name."""
     created: dict[str, str] = {}
     deleted: dict[str, str] = {}
     recreated: set[str] = set()
     for change in plan.get("resource_changes", ()):
-        if (change["type"], change["name"]) != ("google_pubsub_subscription", "push"):
+        if change["type"] != "google_pubsub_subscription" or change["name"] not in _OF_FUNCTIONS:
             continue
         name, actions = _HASH.sub("", str(change["index"])), change["change"]["actions"]
         if "create" in actions:

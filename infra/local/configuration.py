@@ -1,6 +1,6 @@
 """The settings of the local stack, read and checked before anything starts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +8,15 @@ from videovector_bridge.environment import Environment
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import (
     DrainSettings,
+    StreamFilters,
+    StreamSettings,
     SubscriberSettings,
     drain_settings,
     is_loopback_url,
     subscriber_settings,
 )
+from videovector_bridge.settings.canary import canary_settings
+from videovector_bridge.settings.reconcile import reconcile_settings
 
 STANDIN_BUCKET = "standin-media"
 SHIPPED_AUTOMATIONS = Path(__file__).resolve().parents[2] / "functions" / "automations.toml"
@@ -25,10 +29,14 @@ _DEFAULTS = {
     "LINGER_MS": "20",
     "API_TIMEOUT_SECONDS": "3",
     "THREADS": "8",
+    "RECONCILE_AFTER_SECONDS": "2",
+    "RECONCILE_GRACE_SECONDS": "1",
+    "RECONCILE_SECONDS": "10",
     "PREVIEW_BUCKET": "previews",
 }
 _API = ("VIDEO_VECTOR_BASE_URL", "VIDEO_VECTOR_API_KEY", "VIDEO_VECTOR_API_KEY_FILE")
 _FILES = ("VIDEO_VECTOR_API_KEY_FILE", "AUTOMATIONS_FILE", "EMBEDDED_DIR")
+_EVERYTHING = StreamFilters().identity()
 # Placeholders for values that the stack chooses, so that the functions' settings can be checked.
 _PLACEHOLDERS = {
     "GOOGLE_CLOUD_PROJECT": "chosen-later",
@@ -84,6 +92,11 @@ class Configuration:
         }
 
 
+def selects_everything(streams: Iterable[StreamSettings]) -> bool:
+    """Whether a stream has no filter, so that every event must be published."""
+    return any(stream.filters.identity() == _EVERYTHING for stream in streams)
+
+
 def read_configuration(environ: Mapping[str, str]) -> Configuration:
     """Read the configuration. Raises `SettingsError` with every wrong variable."""
     present = {name: value for name, value in environ.items() if value.strip()}
@@ -125,6 +138,11 @@ def _build_configuration(
         subscriber = subscriber_settings(environ)
     except SettingsError as error:
         problems += error.problems
+    for check in (reconcile_settings, canary_settings):
+        try:
+            check(environ)
+        except SettingsError as error:
+            problems += error.problems
     if problems or drain is None or subscriber is None:
         raise SettingsError(list(dict.fromkeys(problems)))
     return Configuration(

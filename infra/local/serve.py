@@ -4,9 +4,10 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from infra.local.configuration import Configuration
-from infra.local.scheduler import DrainCall, Scheduler
+from infra.local.scheduler import DRAIN, Call, Job, Scheduler, list_drain_jobs
 from infra.local.stack import Stack, running_stack
 from infra.local.view.files import write_endpoints
 
@@ -38,17 +39,11 @@ def serve(configuration: Configuration, build: Path, emulator_seconds: float) ->
 
 def _serve(stack: Stack) -> int:
     configuration = stack.configuration
-    scheduler = Scheduler(
-        stack.drain.url,
-        configuration.drain.streams,
-        pause_seconds=configuration.schedule_seconds,
-        attempt_seconds=_ATTEMPT_SECONDS,
-        on_call=_show,
-    )
+    scheduler = Scheduler(list_jobs(stack), on_call=_show)
     if configuration.schedule_seconds:
         scheduler.start()
     else:
-        _print("SCHEDULE_SECONDS=0: no scheduler runs; call drain yourself.")
+        _print("SCHEDULE_SECONDS=0: no scheduler runs; call drain and the others yourself.")
     try:
         while not (crash := stack.crash_report()):
             time.sleep(_CHECK_SECONDS)
@@ -58,12 +53,43 @@ def _serve(stack: Stack) -> int:
     return 1
 
 
-def _show(call: DrainCall) -> None:
-    response = call.response or {"outcome": "none", "message": "drain ended before it responded."}
-    _print(
-        f"{datetime.now(UTC):%H:%M:%S}  {call.stream}  {response.get('outcome', '?'):<8} "
-        f"{response.get('events', 0):>5} events  {response.get('message', '')}"
+def list_jobs(stack: Stack) -> list[Job]:
+    """Return the jobs of the scheduler: SCHEDULE_SECONDS for `drain`, the others in proportion.
+
+    The others act on webhooks at VideoVector, so on a real account they need a permission too.
+    """
+    configuration = stack.configuration
+    pause = configuration.schedule_seconds
+    jobs = list_drain_jobs(
+        stack.drain.url,
+        configuration.drain.streams,
+        pause_seconds=pause,
+        attempt_seconds=_ATTEMPT_SECONDS,
     )
+    every = {each.function: each.every_seconds for each in stack.topology.schedules}
+    if configuration.effects_allowed:
+        jobs += [
+            Job(name, stack.functions[name].url, pause * seconds / every[DRAIN], _ATTEMPT_SECONDS)
+            for name, seconds in every.items()
+            if name != DRAIN
+        ]
+    return jobs
+
+
+def _show(call: Call) -> None:
+    problem = f"{call.job.function} ended before it responded."
+    response = call.response or {"outcome": "none", "message": problem}
+    facts = f"{response.get('events', 0):>5} events  " if call.job.stream else ""
+    _print(
+        f"{datetime.now(UTC):%H:%M:%S}  {call.job.name}  {response.get('outcome', '?'):<8} "
+        f"{facts}{_describe(response)}"
+    )
+
+
+def _describe(response: dict[str, Any]) -> str:
+    """Return the message of a response, or the states of the canary's channels."""
+    channels = [f"{each['channel']} {each['state']}" for each in response.get("channels", ())]
+    return str(response.get("message") or ", ".join(channels))
 
 
 def _print(text: str) -> None:

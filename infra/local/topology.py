@@ -1,4 +1,4 @@
-"""Reads `infra/topology.json`: topics, functions and subscriptions."""
+"""Reads `infra/topology.json`: topics, functions, subscriptions and schedules."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -32,23 +32,32 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often Cloud Scheduler calls a function in the cloud."""
+
+    function: str
+    every_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
-    """Topics, function name -> entry point, and subscriptions.
+    """Topic name -> seconds of retention, function name -> entry point, subscriptions, schedules.
 
     `environments` has function name -> fixed environment variables, `uses` function name -> what
     the function may use, as in the file.
     """
 
-    topics: tuple[str, ...]
+    topics: Mapping[str, float]
     functions: Mapping[str, str]
     environments: Mapping[str, Mapping[str, str]]
     uses: Mapping[str, Mapping[str, Any]]
     subscriptions: tuple[Subscription, ...]
+    schedules: tuple[Schedule, ...] = ()
 
     def renamed(self, names: Mapping[str, str]) -> "Topology":
         """Return a copy whose topics have the names in `names` (old -> new)."""
         return Topology(
-            tuple(names.get(topic, topic) for topic in self.topics),
+            {names.get(topic, topic): seconds for topic, seconds in self.topics.items()},
             self.functions,
             self.environments,
             self.uses,
@@ -60,6 +69,7 @@ class Topology:
                 )
                 for old in self.subscriptions
             ),
+            self.schedules,
         )
 
 
@@ -68,7 +78,10 @@ def read_topology(file: Path = FILE) -> Topology:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         topology = Topology(
-            tuple(content["topics"]),
+            {
+                name: float(topic["retention"].removesuffix("s"))
+                for name, topic in content["topics"].items()
+            },
             {name: function["entry_point"] for name, function in content["functions"].items()},
             {
                 name: function.get("environment", {})
@@ -78,6 +91,10 @@ def read_topology(file: Path = FILE) -> Topology:
             tuple(
                 _parse_subscription(name, fields)
                 for name, fields in content["subscriptions"].items()
+            ),
+            tuple(
+                Schedule(fields["function"], fields["every_seconds"])
+                for fields in content.get("schedules", {}).values()
             ),
         )
     except (OSError, ValueError, AttributeError, TypeError) as error:
@@ -90,7 +107,11 @@ def read_topology(file: Path = FILE) -> Topology:
 
 
 def _find_unknown_names(topology: Topology) -> Iterator[str]:
-    """Yield a problem for each unknown function or topic in a subscription."""
+    """Yield a problem for each unknown function or topic in subscriptions and schedules."""
+    for schedule in topology.schedules:
+        if schedule.function not in topology.functions:
+            known = ", ".join(topology.functions)
+            yield f"a schedule names the function {schedule.function!r}; known: {known}"
     for subscription in topology.subscriptions:
         for function in filter(None, (subscription.function, subscription.reader)):
             if function not in topology.functions:

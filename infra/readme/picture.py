@@ -6,20 +6,20 @@ from typing import Any
 Edge = tuple[str, str, str]
 """From, arrow, to."""
 
+_GROUPS = {"ingest": "http", "watch": "schedule", "subscribers": "push"}
+"""Group of functions -> their trigger."""
 _ACCESS = {"read": "-. reads .->", "write": "-. writes .->"}
 
 
 def draw_picture(topology: Mapping[str, Any]) -> str:
-    """Return a flowchart of the functions in two groups, and of what they call, read and write.
+    """Return a flowchart of the functions in groups, and of what they call, read and write.
 
     An arrow that every function of a group has is drawn once, at the group.
     """
     functions = topology["functions"]
     groups = {
-        "ingest": [name for name, function in functions.items() if function["trigger"] != "push"],
-        "subscribers": [
-            name for name, function in functions.items() if function["trigger"] == "push"
-        ],
+        group: [name for name, function in functions.items() if function["trigger"] == trigger]
+        for group, trigger in _GROUPS.items()
     }
     edges = [
         edge
@@ -47,19 +47,26 @@ def _edges(topology: Mapping[str, Any], name: str) -> Iterator[Edge]:
     if function.get("public"):
         yield "vv", "-- webhook -->", ""
     elif "VIDEO_VECTOR_API_KEY" in function["secrets"]:
-        pushed = function["trigger"] == "push"
-        yield ("", "-- calls -->", "vv") if pushed else ("vv", "-- event stream -->", "")
+        reads = function["trigger"] == "http"
+        yield ("vv", "-- event stream -->", "") if reads else ("", "-- calls -->", "vv")
+    yield from _receiving_edges(topology, name)
+    for topic in function["publishes"]:
+        yield "", "-->", _topic(topic)
+    if function["state"]:
+        yield "", _ACCESS["read"] if function["state"] == "read" else "-.->", "firestore"
+    for use in function["buckets"]:
+        bucket, access = use.split(":")
+        yield "", _ACCESS[access], bucket
+
+
+def _receiving_edges(topology: Mapping[str, Any], name: str) -> Iterator[Edge]:
+    """Yield the arrows of the subscriptions that a function serves, or pulls."""
     for subscription in topology["subscriptions"].values():
         if subscription.get("function") == name:
             yield _topic(subscription["topic"]), "-- filter, push -->", ""
             yield "", "-. dead letters .->", _topic(subscription["dead_letter"]["topic"])
-    for topic in function["publishes"]:
-        yield "", "-->", _topic(topic)
-    if function["state"]:
-        yield "", "-.->", "firestore"
-    for use in function["buckets"]:
-        bucket, access = use.split(":")
-        yield "", _ACCESS[access], bucket
+        if subscription.get("reader") == name:
+            yield _topic(subscription["topic"]), "-- filter, pull -->", ""
 
 
 def _merge(group: str, edges: Mapping[str, list[Edge]]) -> Iterator[Edge]:
@@ -77,7 +84,7 @@ def _consumers(topology: Mapping[str, Any]) -> Iterator[Edge]:
     pulled = {
         subscription["topic"]
         for subscription in topology["subscriptions"].values()
-        if not subscription.get("function")
+        if not subscription.get("function") and not subscription.get("reader")
     }
     for topic in topology["topics"]:
         yield _topic(topic), "-- pull -->" if topic in pulled else "-- subscribe -->", "people"

@@ -7,6 +7,7 @@ from typing import Any
 
 import hcl2
 
+_STATE: Mapping[object, str] = {True: "reads, writes", "read": "reads", False: ""}
 _OBJECT = re.compile(r"object\({(.*)}\)")
 
 
@@ -51,7 +52,7 @@ def build_functions_table(topology: Mapping[str, Any]) -> str:
                 _caller(name, function, topology),
                 ", ".join(function["publishes"]),
                 "webhook secrets" if "WEBHOOK_SECRETS" in function["secrets"] else "API key",
-                "reads, writes" if function["state"] else "",
+                _STATE[function["state"]],
                 ", ".join(use.replace(":", ": ") for use in function["buckets"])
                 + ("; signs URLs with its own account" if function.get("signs") else ""),
                 _instances(function["resources"]),
@@ -88,6 +89,7 @@ def _anchor(runbook: str) -> str:
 
 def _with_defaults(text: str, defaults: Mapping[str, str]) -> str:
     """Replace Terraform's references in the text with the default names."""
+    text = text.replace("${local._target}", "--project=...")
     text = re.sub(r"\${var\.(\w+)}", lambda name: _text(defaults[name[1]]), text)
     return re.sub(r"\${[\w.]+\[\"([\w-]+)\"\]\.name}", r"\1", text)
 
@@ -96,7 +98,12 @@ def _caller(name: str, function: Mapping[str, Any], topology: Mapping[str, Any])
     if function.get("public"):
         return "anyone; it verifies signatures"
     if any(schedule["function"] == name for schedule in topology["schedules"].values()):
-        return "Cloud Scheduler"
+        pulls = [
+            f"`{key}`"
+            for key, subscription in topology["subscriptions"].items()
+            if subscription.get("reader") == name
+        ]
+        return "Cloud Scheduler" + (f"; pulls {', '.join(pulls)}" if pulls else "")
     return "Pub/Sub"
 
 

@@ -71,8 +71,14 @@ class StandInState:
         self.log.append(event)
 
     def emit_step(self, step: RunStep) -> None:
-        """Emit a step of a run, and the webhook events that belong to it."""
+        """Emit a step of a run, and the webhook events that belong to it.
+
+        Of a lost one, the status of the run and its videos is all that remains.
+        """
         event = self._build_event(step, self.log.next_id())
+        if step.lost:
+            self.records.apply(event)
+            return
         self.emit(event)
         for webhook_event in self.webhook_events.from_event(event):
             self.dispatcher.announce(webhook_event)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support import ROOT
 
-_PARTS = ("infra", "functions")
+_PARTS = ("infra", "functions", "pyproject.toml")
 # The first file of modules/bridge: deployments made before it have other addresses in their state.
 _MODULE = "infra/modules/bridge/versions.tf"
 
@@ -49,7 +49,7 @@ def find_revision(name: str | None, root: Path = ROOT) -> Revision | NoRevision:
 
 
 def extract(revision: Revision, folder: Path) -> Path:
-    """Write `infra/` and `functions/` of a revision into a folder, and return it."""
+    """Write what a deployment needs of a revision into a folder, and return it."""
     archive = subprocess.run(
         ("git", "archive", revision.commit, *_PARTS), cwd=ROOT, capture_output=True, check=True
     )

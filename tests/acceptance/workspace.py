@@ -59,6 +59,8 @@ class Workspace:
         for part in _PARTS:
             shutil.rmtree(self.folder / part, ignore_errors=True)
             shutil.copytree(sources / part, self.folder / part, ignore=_IGNORED)
+        # The package reads the version from it.
+        shutil.copy(sources / "pyproject.toml", self.folder)
         infra = self.folder / "infra"
         (infra / "zz_acceptance_override.tf").write_text(self._cloud.override, encoding="utf-8")
         (infra / "zz_acceptance_backend.tf").write_text(_BACKEND, encoding="utf-8")

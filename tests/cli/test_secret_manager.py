@@ -9,8 +9,8 @@ from tests.support.commands import WebhookCommands
 from tests.support.secret_manager import FakeSecretManager, serving_secrets
 from tests.support.webhook_api import URL
 from videovector_bridge.backends.gcp.retry import Retry
+from videovector_bridge.cli.stored_secrets import StoredSecrets
 from videovector_bridge.cli.webhook.secret_manager import SecretManagerStore
-from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
 from videovector_bridge.errors import BackendError, SettingsError
 
 SECRET = "projects/p/secrets/webhook"  # pragma: allowlist secret

@@ -52,7 +52,7 @@ def test_the_temporary_subscription_is_deleted(gcp_settings: BackendSettings) ->
     def watch_and_fail() -> None:
         with open_watch(WatchedTopic(gcp_settings, "events", "")):
             (name,) = subscriptions(gcp_settings.project)
-            assert name.startswith("videovector-bridge-test-")
+            assert name.startswith("videovector-bridge-temporary-")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -10,6 +10,7 @@ from tests.support import ROOT
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.settings import (
     BackendSettings,
+    canary_settings,
     drain_settings,
     subscriber_settings,
     webhook_settings,
@@ -24,6 +25,7 @@ SETTINGS: tuple[Callable[[Mapping[str, str]], object], ...] = (
     drain_settings,
     subscriber_settings,
     webhook_settings,
+    canary_settings,
 )
 
 

@@ -1,4 +1,4 @@
-"""docs/operating.md: stop reasons and outcomes of deliveries have the statuses of the page."""
+"""docs/operating.md: stop reasons, outcomes, states and checks are those of the page."""
 
 import re
 
@@ -10,11 +10,14 @@ from tests.support.outcomes_in_code import (
     find_stop_reasons,
     find_webhook_outcomes,
 )
+from videovector_bridge.cli.operate.doctor.command import CHECKS
 from videovector_bridge.ingest.outcome import Stop, WindowReport, classify_stop
+from videovector_bridge.watch.status.states import STATES
 
 PAGE = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 # These end a request before a window opens, or instead of its report.
 WITHOUT_A_WINDOW = {"bad_request", "settings_wrong", "crashed"}
+HEADINGS = {text.strip("`") for text in re.findall(r"^##+ (.+)$", PAGE, re.MULTILINE)}
 STATUSES = {
     reason: int(row[:3])
     for row in re.findall(r"^\| (\d{3}.*)$", PAGE, re.MULTILINE)
@@ -45,3 +48,26 @@ def test_every_outcome_of_a_delivery_is_documented() -> None:
     refused = {(status, "refused") for status, _ in find_refusals() if status != 503}
 
     assert documented == find_webhook_outcomes() | refused
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_of_status_is_documented(state: str) -> None:
+    """The table of the page has it with its severity; its section is a heading."""
+    rows = re.findall(rf"^\| (\w+) \| `{state}` \|.*\|.*\|$", PAGE, re.MULTILINE)
+
+    assert rows == [STATES[state].severity]
+    assert STATES[state].section in HEADINGS | {""}
+
+
+def test_no_other_state_is_documented() -> None:
+    """A state that is gone has no row."""
+    rows = re.findall(r"^\| (?:problem|warning|note|ok) \| `(\w+)` \|", PAGE, re.MULTILINE)
+
+    assert set(rows) == set(STATES)
+
+
+def test_every_check_of_doctor_is_documented() -> None:
+    """In the order of the code."""
+    section = PAGE.split("## `doctor`")[1].split("\n## ")[0]
+
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(CHECKS)

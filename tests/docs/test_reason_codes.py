@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support import ROOT
+from tests.support.pages import TABLE_OF_CODES
 from videovector_bridge.api import ApiError
 from videovector_bridge.errors import PermanentError
 
@@ -22,10 +23,9 @@ JOINED = {"missing_id", "bad_id", "missing_event", "bad_event"}
 def documented_codes(page: str) -> set[str]:
     """Return the codes in the first column of the page's tables of codes."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    tables = re.findall(r"^\| `code` \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
     return {
         code
-        for table in tables
+        for table in TABLE_OF_CODES.findall(text)
         for row in table.splitlines()
         for code in CODE.findall(row.split("|")[1])
     }

@@ -1,166 +1,81 @@
-"""docs/operating.md: the commands that redrive dead letters, against the Pub/Sub emulator."""
+"""docs/operating.md: the commands on dead letters and rejected messages, and their output."""
 
-import os
-import shutil
-import subprocess
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+import re
+import shlex
 from pathlib import Path
 
 import pytest
-from google.pubsub_v1 import PublisherClient, PubsubMessage, SubscriberClient
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from tests.support import ROOT
-from tests.support.pages import find_code
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.letters import LetterBox, dead_letter, event_copy, raw_rejection, rejection
+from tests.support.pages import TABLE_OF_CODES
 from videovector_bridge.backends import BackendSettings
-from videovector_bridge.backends.gcp.channels import open_transport
+from videovector_bridge.cli.operate.letters.advice import DATA_CAUSES, EFFECT_ADVICE
 
-(COMMANDS,) = find_code(ROOT / "docs" / "operating.md", "bash")
-HOST = "PUBSUB_EMULATOR_HOST"
-ADDED = {
-    "CloudPubSubDeadLetterSourceDeliveryCount": "100",
-    "CloudPubSubDeadLetterSourceSubscription": "upsert-markers",
-}
-MESSAGES = [
-    PubsubMessage(data=b'{"a": 1}\n', attributes={"ce-id": "1", "ce-subject": "a, b='c' \"d\""}),
-    PubsubMessage(data=b"\xff\x00", attributes={"ce-id": "2"}, ordering_key="lane-03"),
-    PubsubMessage(data=b"", attributes={"ce-id": "3", "ce-dataref": "gs://b/o", "ce-type": "ü"}),
-    *(PubsubMessage(data=b"{}", attributes={"ce-id": f"more-{number}"}) for number in range(20)),
-]
-
-pytestmark = [
-    pytest.mark.emulator,
-    pytest.mark.skipif(
-        not all(map(shutil.which, ("bash", "curl", "jq"))),
-        reason="the commands need bash, curl and jq",
-    ),
-]
-
-
-class Project:
-    """Topics and subscriptions of a deployment with a prefix, and a folder for the commands."""
-
-    def __init__(
-        self, project: str, folder: Path, publisher: PublisherClient, subscriber: SubscriberClient
-    ) -> None:
-        self._project, self._folder = project, folder
-        self._publisher, self._subscriber = publisher, subscriber
-        self._prefix = f"r{uuid.uuid4().hex[:6]}-"
-        for name in ("dead-letters", "events"):
-            topic, subscription = self._path("topics", name), self._path("subscriptions", name)
-            publisher.create_topic(name=topic)
-            subscriber.create_subscription(name=subscription, topic=topic, ack_deadline_seconds=600)
-
-    def dead_letter(self, messages: Sequence[PubsubMessage]) -> None:
-        """Publish messages to the dead-letter topic, with the attributes that Pub/Sub adds."""
-        for message in messages:
-            dead = PubsubMessage(message)
-            dead.attributes.update(ADDED)
-            self._publisher.publish(topic=self._path("topics", "dead-letters"), messages=[dead])
-
-    def delete_events(self) -> None:
-        """Delete topic `events`, so that publishing fails."""
-        self._publisher.delete_topic(topic=self._path("topics", "events"))
-
-    def redrive(self) -> subprocess.CompletedProcess[str]:
-        """Run the commands of the page, with a gcloud that prints a token."""
-        gcloud = self._folder / "gcloud"
-        gcloud.write_text("#!/bin/sh\necho made-up-token\n", encoding="utf-8")
-        gcloud.chmod(0o755)
-        changes = {
-            "https://pubsub.googleapis.com": f"http://{os.environ[HOST]}",
-            "project=my-project\n": f"project={self._project}\n",
-            "prefix=\n": f"prefix={self._prefix}\n",
-            # An empty subscription of the emulator responds after 90 seconds.
-            '"maxMessages": 10': '"maxMessages": 10, "returnImmediately": true',
-        }
-        commands = COMMANDS
-        for old, new in changes.items():
-            assert old in commands
-            commands = commands.replace(old, new)
-        return subprocess.run(
-            ["bash", "-c", commands],
-            cwd=self._folder,
-            env={**os.environ, "PATH": f"{self._folder}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-
-    def acknowledged(self) -> bool:
-        """Whether the commands have acknowledged a message."""
-        return (self._folder / "acknowledged.json").exists()
-
-    def pull(self, name: str) -> dict[str, tuple[bytes, dict[str, str], str]]:
-        """Return data, attributes and ordering key of the messages, by the event's id."""
-        messages: dict[str, tuple[bytes, dict[str, str], str]] = {}
-        while received := self._subscriber.pull(
-            request={
-                "subscription": self._path("subscriptions", name),
-                "max_messages": 100,
-                "return_immediately": True,
-            }
-        ).received_messages:
-            messages |= by_id([each.message for each in received])
-        return messages
-
-    def _path(self, kind: str, name: str) -> str:
-        return f"projects/{self._project}/{kind}/{self._prefix}{name}"
-
-
-def by_id(messages: Sequence[PubsubMessage]) -> dict[str, tuple[bytes, dict[str, str], str]]:
-    """Return data, attributes and ordering key by the event's id."""
-    return {
-        each.attributes["ce-id"]: (each.data, dict(each.attributes), each.ordering_key)
-        for each in messages
-    }
+PAGE = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(
+    r"^    videovector-bridge ((?:rejected|dead-letters) .*)$", PAGE, re.MULTILINE
+)
+TRANSCRIPT = re.findall(
+    r"^\$ videovector-bridge (rejected .*)\n((?:[^$`].*\n)*)", PAGE, re.MULTILINE
+)
 
 
 @pytest.fixture
-def project(gcp_settings: BackendSettings, tmp_path: Path) -> Iterator[Project]:
-    """A project on the emulator."""
-    with ExitStack() as stack:
-        publisher = stack.enter_context(
-            PublisherClient(transport=open_transport(PublisherGrpcTransport, HOST))
-        )
-        subscriber = stack.enter_context(
-            SubscriberClient(transport=open_transport(SubscriberGrpcTransport, HOST))
-        )
-        yield Project(gcp_settings.project, tmp_path, publisher, subscriber)
+def box(embedded_settings: BackendSettings, tmp_path: Path) -> LetterBox:
+    """Subscriptions with messages as in the page."""
+    box = LetterBox(embedded_settings, tmp_path)
+    one = event_copy("EVENT_ID")
+    box.put("rejected", rejection(one), raw_rejection())
+    box.put("dead-letters", dead_letter(one))
+    return box
 
 
-def test_every_dead_letter_is_published_as_it_was(project: Project) -> None:
-    """Any bytes and attributes, without what Pub/Sub added; nothing remains on `dead-letters`."""
-    project.dead_letter(MESSAGES)
-
-    completed = project.redrive()
-
-    assert completed.returncode == 0, completed.stderr
-    assert sum(map(int, completed.stdout.split())) == len(MESSAGES)
-    assert project.pull("events") == by_id(MESSAGES)
-    assert project.pull("dead-letters") == {}
+def run(box: LetterBox, command: str) -> tuple[int, str]:
+    """Run a command of the page on the local stack; return its status and output."""
+    words = shlex.split(command.replace(" --project my-project", "").replace(" --local", ""))
+    ran = box.run(words[0], words[1], *words[2:], stdin="y\n")
+    return ran.status, ran.out
 
 
-def test_without_dead_letters_nothing_is_published(project: Project) -> None:
-    """The commands end with success."""
-    completed = project.redrive()
+def test_the_commands_of_the_page_work_in_their_order(box: LetterBox) -> None:
+    """Each succeeds; afterwards only what was not selected is left."""
+    assert len(COMMANDS) == 5
+    for command in COMMANDS:
+        assert run(box, command)[0] == 0, command
 
-    assert (completed.returncode, completed.stdout) == (0, ""), completed.stderr
-    assert project.pull("events") == {}
+    assert box.left("dead-letters") == []
+    assert box.left("rejected") == ["EVENT_ID"]
+    assert (box.folder / "dropped.jsonl").exists()
 
 
-def test_what_is_not_published_is_not_acknowledged(project: Project) -> None:
-    """If publishing fails, the commands stop with an error."""
-    project.dead_letter(MESSAGES[:1])
-    project.delete_events()
+def test_the_transcript_is_what_the_commands_print(box: LetterBox) -> None:
+    """The commands work, and the names of columns and fields are those of the page."""
+    assert len(TRANSCRIPT) == 4
+    for command, recorded in TRANSCRIPT:
+        status, printed = run(box, re.sub(r"(evt|whe)_\w+", "EVENT_ID", command))
+        first = recorded.splitlines()[0]
 
-    completed = project.redrive()
+        assert status == 0, command
+        assert first.split()[0] == printed.split()[0], command
+        if " list " in command:
+            assert first.split() == printed.splitlines()[0].split()
+        for line in recorded.splitlines():
+            if field := re.match(r"([a-z]+(?: to do)?)  +\S", line):
+                assert field[1] in printed, line
 
-    assert completed.returncode != 0
-    assert "404" in completed.stderr
-    assert not project.acknowledged()
+
+@pytest.mark.parametrize(
+    ("page", "advice"), [("automations.md", EFFECT_ADVICE), ("messages.md", DATA_CAUSES)]
+)
+def test_show_says_what_the_page_says_about_a_code(page: str, advice: dict[str, str]) -> None:
+    """For every code, in the same words."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    rows = [row for table in TABLE_OF_CODES.findall(text) for row in table.splitlines()]
+
+    documented: dict[str, str] = {}
+    for row in rows:
+        codes, words = (cell.strip() for cell in row.strip("|").split("|"))
+        documented |= dict.fromkeys(re.findall(r"`(\w+)`", codes), words)
+
+    assert documented == advice

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.crash_history import HISTORIES, History
 from tests.support.crash_ports import SEMANTICS, Semantics
+from tests.support.crash_rewinds import rewind_each_step
 from tests.support.crash_state import State
 from tests.support.crash_zombies import pause_each_step
 from tests.support.crashes import (
@@ -127,6 +128,22 @@ def test_a_paused_window_does_no_harm_later(
         f"{history.name}, {semantics.name}: {overlaps.whole:,} paused windows, "
         f"{overlaps.mixed:,} that continue between the calls of another, "
         f"{overlaps.dying:,} after its death there",
+    )
+
+
+@pytest.mark.parametrize("history", HISTORIES[:2], ids=lambda history: history.name)
+def test_a_rewind_at_any_step_of_a_window_wins(
+    history: History, semantics: Semantics, record_property: Record
+) -> None:
+    """It is refused while the window has its lease; later, the window moves no cursor any more."""
+    rewinds = rewind_each_step(history, semantics)
+
+    assert rewinds.refused > 50
+    assert rewinds.steps > rewinds.refused
+    record_property(
+        "summary",
+        f"{history.name}, {semantics.name}: {rewinds.steps:,} rewinds, {rewinds.refused:,} of them "
+        f"refused at first",
     )
 
 

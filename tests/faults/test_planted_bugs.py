@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.crash_history import HISTORIES, History
 from tests.support.crash_ports import EMBEDDED, GCP
+from tests.support.crash_rewinds import rewind_each_step
 from tests.support.crash_state import InvariantBroken
 from tests.support.crash_zombies import pause_each_step
 from tests.support.crashes import fail_each_call, kill_each_step, small_windows
@@ -224,3 +225,18 @@ def test_a_publish_that_ends_before_its_response_is_found(monkeypatch: pytest.Mo
     monkeypatch.setattr(Publisher, "_in_thread", no_response)
 
     find(lambda: kill_each_step(BUCKET, GCP, 0), lambda: fail_each_call(BUCKET, EMBEDDED))
+
+
+def test_a_window_that_overwrites_a_rewind_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a conflict, the window does not check token and owner."""
+
+    def unchecked(self: Lease, _deadline: float) -> Document:
+        stored = self._documents.read(COLLECTION, self._name, timeout=5.0)
+        assert stored is not None
+        return stored
+
+    monkeypatch.setattr(Lease, "_own_document", unchecked)
+
+    assert "under a token that is not the newest" in find(
+        lambda: rewind_each_step(BUCKET, GCP), lambda: rewind_each_step(BUCKET, EMBEDDED)
+    )

@@ -120,13 +120,15 @@ class RecordingDocuments:
 
 
 def test_an_event_has_one_record_for_all_segments(links: DeployedFunction) -> None:
-    """A first delivery writes it at the claim and at the end, and reads nothing."""
+    """A first delivery writes it at the claim and at the end, and does not read it."""
     calls: list[tuple[str, str]] = []
     links.change(with_documents(lambda real: RecordingDocuments(real, calls)))
 
     assert links.push(of_video(links)) == 200
 
-    assert calls == [("write", f"effects/{RECORD}")] * 2
+    assert [call for call in calls if call[1].startswith("effects/")] == [
+        ("write", f"effects/{RECORD}")
+    ] * 2
     fields = links.record(RECORD).fields
     assert (len(fields["parts_done"]), fields["pending"]) == (len(segments(links)), {})
 

@@ -15,6 +15,7 @@ from tests.support.event_messages import event, message_of
 from tests.support.log_lines import log_lines
 from tests.support.markers import PUT
 from tests.support.webhooks import delivery
+from videovector_bridge.events import REDRIVE_TO
 
 
 def test_an_event_has_its_effect_once(
@@ -171,3 +172,24 @@ def test_main_serves_the_function(embedded: DeployedFunction) -> None:
 
     assert response.status_code == 200
     assert embedded.markers() == {"run_1": "red"}
+
+
+def test_an_event_that_is_redriven_to_another_function_is_acknowledged_unread(
+    markers: DeployedFunction, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The function that it is redriven to acts on it."""
+    message = message_of(event())
+
+    def redrive_to(action: str) -> int:
+        return markers.post(message.data, {**message.attributes, REDRIVE_TO: action})[0]
+
+    assert redrive_to("search") == 200
+    assert markers.markers() == {}
+    assert markers.requests(PUT) == 0
+    (line,) = log_lines(capsys)
+    assert (line["event"], line["redrive_to"], line["event_id"]) == (
+        *("upsert_marker.not_addressed", "search", "evt_1"),
+    )
+
+    assert redrive_to("upsert_marker") == 200
+    assert markers.markers() == {"run_1": "red"}

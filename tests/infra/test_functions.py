@@ -6,17 +6,25 @@ from typing import Any
 
 import pytest
 
-from main import INGEST, subscribers
+from main import HTTP, subscribers
 from tests.infra.conftest import Changes
 from tests.support import ROOT
+from tests.support.pubsub_filter import lets_through
+from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES
+from videovector_bridge.events import TEST, TYPE_PREFIX
 from videovector_bridge.settings import drain_settings, subscriber_settings
+from videovector_bridge.settings.canary import canary_settings
+from videovector_bridge.settings.reconcile import reconcile_settings
 from videovector_bridge.settings.webhook import webhook_settings
+from videovector_bridge.work import STEPS
 
 TOPOLOGY = json.loads((ROOT / "infra" / "topology.json").read_text(encoding="utf-8"))
 NAMES = list(TOPOLOGY["functions"])
 SETTINGS: Mapping[str, Callable[[Mapping[str, str]], object]] = {
+    "canary": canary_settings,
     "drain": drain_settings,
     "receive-webhook": webhook_settings,
+    "reconcile": reconcile_settings,
 }
 # Read by functions-framework, the C library and `make deploy`, not by our settings.
 OTHER_READERS = {"MALLOC_ARENA_MAX", "SOURCE_HASH", "THREADS"}
@@ -79,7 +87,7 @@ def test_entry_points_agree_with_topology_and_code(functions: Mapping[str, Funct
     deployed = {name: each["build_config"][0]["entry_point"] for name, each in functions.items()}
 
     assert deployed == {name: each["entry_point"] for name, each in TOPOLOGY["functions"].items()}
-    assert sorted(deployed.values()) == sorted({*INGEST, *subscribers()})
+    assert sorted(deployed.values()) == sorted({*HTTP, *subscribers()})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -196,14 +204,17 @@ def test_each_concurrent_request_has_a_thread_and_cpu(functions: Mapping[str, Fu
 def test_a_function_ends_before_its_message_is_redelivered(
     changes: Changes, functions: Mapping[str, Function]
 ) -> None:
-    """Its timeout is not above the ack deadline."""
+    """Its timeout is not above the ack deadline, whether it is pushed or pulls."""
     deadlines = {
         key.rpartition("-")[0]: each["ack_deadline_seconds"]
-        for key, each in planned(changes, "google_pubsub_subscription.push").items()
+        for kind in ("push", "reader")
+        for key, each in planned(changes, f"google_pubsub_subscription.{kind}").items()
     }
 
     assert set(deadlines) == {
-        name for name, each in TOPOLOGY["functions"].items() if each["trigger"] == "push"
+        name
+        for name, each in TOPOLOGY["functions"].items()
+        if each["trigger"] in ("push", "schedule")
     }
     for name, deadline in deadlines.items():
         assert service(functions[name])["timeout_seconds"] <= deadline
@@ -222,3 +233,55 @@ def test_timeouts_fit_the_longest_window(
     assert set(jobs) == set(streams)
     for job in jobs.values():
         assert timeout < int(job["attempt_deadline"].removesuffix("s")) <= 1800
+
+
+@pytest.mark.parametrize("plan", EVERY_PLAN)
+def test_runs_of_scheduled_functions_fit_their_deadlines(
+    changes: Changes, functions: Mapping[str, Function]
+) -> None:
+    """The scheduler waits for the function's timeout, and a run ends before the next one."""
+    jobs = planned(changes, "google_cloud_scheduler_job.function")
+
+    assert jobs
+    for name, job in jobs.items():
+        timeout = service(functions[name])["timeout_seconds"]
+        every = TOPOLOGY["schedules"][name]["every_seconds"]
+
+        assert timeout < int(job["attempt_deadline"].removesuffix("s")) < every
+
+
+def test_the_time_of_a_run_fits_into_the_timeout(functions: Mapping[str, Function]) -> None:
+    """With a margin for the start of the process and for the last calls."""
+    for name, read in (("canary", canary_settings), ("reconcile", reconcile_settings)):
+        values = {k: each for k, each in environment(functions[name]).items() if k != PATH_OF_KEY}
+
+        assert read(values | API_KEY).seconds + 45 <= service(functions[name])["timeout_seconds"]
+
+
+def test_the_filter_of_reconcile_passes_starts_and_ends(changes: Changes) -> None:
+    """Of runs and videos on every channel; segments, which are many, stay out."""
+    (filter_,) = (
+        each["filter"]
+        for key, each in planned(changes, "google_pubsub_subscription.reader").items()
+        if key.startswith("reconcile-")
+    )
+    others = ("processing.segment_completed", "media.preview_stored", "search.matched", "test")
+
+    def passes(event_type: str) -> bool:
+        return lets_through(filter_, {"ce-type": TYPE_PREFIX + event_type})
+
+    assert len(filter_) <= MAX_FILTER_BYTES
+    assert [each for each in STEPS if not passes(each)] == []
+    assert [each for each in others if passes(each)] == []
+
+
+def test_the_filter_of_the_canary_passes_test_events(changes: Changes) -> None:
+    """And nothing else."""
+    (filter_,) = (
+        each["filter"]
+        for key, each in planned(changes, "google_pubsub_subscription.reader").items()
+        if key.startswith("canary-")
+    )
+
+    assert lets_through(filter_, {"ce-type": TYPE_PREFIX + TEST})
+    assert not lets_through(filter_, {"ce-type": f"{TYPE_PREFIX}{TEST}.other"})

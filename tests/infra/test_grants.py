@@ -40,10 +40,13 @@ FUNCTIONS = {
         f"storage.objectCreator on {CLAIMS}",
     },
     "fn-receive-webhook": {
+        STATE.replace("datastore.user", "datastore.viewer"),
         "secretmanager.secretAccessor on videovector-webhook-secrets",
         "pubsub.publisher on events",
         "pubsub.publisher on rejected",
     },
+    "fn-reconcile": {KEY, STATE, "pubsub.publisher on events", "pubsub.subscriber on reconcile"},
+    "fn-canary": {KEY, STATE, "pubsub.publisher on events", "pubsub.subscriber on canary"},
     "fn-upsert-markers": SUBSCRIBER,
     "fn-delete-markers": SUBSCRIBER,
     "fn-issue-signed-urls": SUBSCRIBER
@@ -68,7 +71,7 @@ PUSHED = (
 COPY = '"projects/_/buckets/gcf-v2-sources-123456789012-us-central1"'  # pragma: allowlist secret
 OTHERS = {
     "allUsers": {"run.invoker on receive-webhook"},
-    "drain-scheduler": {"run.invoker on drain"},
+    "drain-scheduler": {f"run.invoker on {name}" for name in ("canary", "drain", "reconcile")},
     "pubsub-push": {f"run.invoker on {name}" for name in PUSHED},
     "function-build": {
         "artifactregistry.writer on videovector-functions",
@@ -87,6 +90,28 @@ COPIES = {
     "storage.legacyBucketReader on test-project-videovector-archive",
     "storage.objectCreator on test-project-videovector-archive",
 }
+ARCHIVE = "test-project-videovector-archive"
+OPERATOR = (
+    {f"pubsub.viewer on {topic}" for topic in ("dead-letters", "events", "media-urls", "rejected")}
+    | {f"pubsub.viewer on {name}" for name in (*PUSHED, "canary", "reconcile")}
+    | {f"pubsub.subscriber on {name}" for name in ("dead-letters", "rejected", "events")}
+    | {f"run.viewer on {name}" for name in ("canary", "drain", "receive-webhook", "reconcile")}
+    | {f"run.viewer on {name}" for name in PUSHED}
+    | {
+        KEY,
+        STATE,
+        "bigquery.dataViewer on events",
+        "bigquery.jobUser on test-project",
+        "monitoring.viewer on test-project",
+        "pubsub.publisher on events",
+        "secretmanager.viewer on videovector-api-key",
+        "secretmanager.viewer on videovector-webhook-secrets",
+        "storage.objectViewer on test-project-videovector-source",
+        f"storage.objectCreator on {CLAIMS}",
+        f"storage.objectViewer on {ARCHIVE}",
+        f"storage.objectViewer on {CLAIMS}",
+    }
+)
 KMS_KEY = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
 ENCRYPTS = f"cloudkms.cryptoKeyEncrypterDecrypter on {KMS_KEY}"
 ENCRYPTORS = {
@@ -111,11 +136,15 @@ def test_by_default(changes: Changes) -> None:
 
 @pytest.mark.parametrize("plan", ["everything"])
 def test_with_every_option(changes: Changes) -> None:
-    """Pub/Sub may also write copies, and service agents may use the key."""
+    """Pub/Sub may also write copies, service agents use the key, and operators the commands."""
     agents = {agent: {ENCRYPTS} for agent in ENCRYPTORS}
 
     assert grants(changes) == (
-        FUNCTIONS | OTHERS | agents | {PUBSUB: DEAD_LETTERS | COPIES | {ENCRYPTS}}
+        FUNCTIONS
+        | OTHERS
+        | agents
+        | {PUBSUB: DEAD_LETTERS | COPIES | {ENCRYPTS}}
+        | {"group:oncall@example.com": OPERATOR}
     )
 
 

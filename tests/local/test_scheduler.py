@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from infra.local.scheduler import DrainCall, Scheduler
+from infra.local.scheduler import Call, Job, Scheduler, list_drain_jobs
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def drain(respond: Callable[[str], bytes]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            content = respond(json.loads(body)["stream"])
+            content = respond(json.loads(body)["stream"] if body else "")
             self.send_response(200)
             self.send_header("content-length", str(len(content)))
             self.end_headers()
@@ -33,17 +33,22 @@ def drain(respond: Callable[[str], bytes]) -> Iterator[str]:
         server.shutdown()
 
 
-def first_calls(url: str, streams: list[str], count: int) -> list[DrainCall]:
-    """The first `count` calls of a scheduler without pauses, perhaps a few more."""
-    calls: list[DrainCall] = []
+def first_calls(url: str, streams: list[str], count: int) -> list[Call]:
+    """The first `count` calls of `drain` without pauses, perhaps a few more."""
+    return calls_of(list_drain_jobs(url, streams, pause_seconds=0, attempt_seconds=30), count)
+
+
+def calls_of(jobs: list[Job], count: int) -> list[Call]:
+    """The first `count` calls of jobs, perhaps a few more."""
+    calls: list[Call] = []
     enough = threading.Event()
 
-    def on_call(call: DrainCall) -> None:
+    def on_call(call: Call) -> None:
         calls.append(call)
         if len(calls) >= count:
             enough.set()
 
-    scheduler = Scheduler(url, streams, pause_seconds=0.0, attempt_seconds=30.0, on_call=on_call)
+    scheduler = Scheduler(jobs, on_call=on_call)
     scheduler.start()
     assert enough.wait(30)
     scheduler.stop()
@@ -55,7 +60,7 @@ def test_each_call_reports_stream_status_and_response() -> None:
     with drain(lambda stream: json.dumps({"outcome": stream}).encode()) as url:
         calls = first_calls(url, ["one"], 3)
 
-    assert {(call.stream, call.status) for call in calls} == {("one", 200)}
+    assert {(call.job.stream, call.status) for call in calls} == {("one", 200)}
     assert calls[0].response == {"outcome": "one"}
 
 
@@ -72,7 +77,16 @@ def test_streams_do_not_wait_for_each_other() -> None:
         calls = first_calls(url, ["slow", "quick"], 5)
         slow_may_end.set()
 
-    assert {call.stream for call in calls[:5]} == {"quick"}
+    assert {call.job.stream for call in calls[:5]} == {"quick"}
+
+
+def test_another_function_is_called_without_a_body() -> None:
+    """`reconcile` and `canary` have one job each, and need no stream."""
+    with drain(lambda stream: json.dumps({"outcome": stream or "no body"}).encode()) as url:
+        calls = calls_of([Job("reconcile", url, 0, 30)], 2)
+
+    assert calls[0].response == {"outcome": "no body"}
+    assert (calls[0].job.name, calls[0].job.stream) == ("reconcile", "")
 
 
 def test_a_stream_never_has_two_calls_at_once() -> None:

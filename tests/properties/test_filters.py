@@ -12,11 +12,18 @@ from videovector_bridge.automate.cel.event_values import EventValues
 
 texts = st.text(alphabet="ab.", min_size=1, max_size=5)
 globs = st.text(alphabet='ab.*?[]!\\"é', min_size=1, max_size=6) | st.sampled_from(
-    ["*", "media.*", "search.matched", "prompt_run.partial_completed", "a" * 200, "b" * 300]
+    [
+        *("*", "media.*", "p*", "search.matched", "prompt_run.partial_completed"),
+        *("processing.run_failed", "a" * 200, "b" * 300),
+    ]
 )
-channels = st.sampled_from(["", "stream", "webhook", "bridge"])
+CHANNELS = ("stream", "webhook", "bridge", "reconciled")
+channels = st.sampled_from(["", *CHANNELS])
 types = texts | st.sampled_from(
-    ["media.preview_stored", "search.matched", "prompt_run.partial_completed", "a" * 200, "b" * 300]
+    [
+        *("media.preview_stored", "search.matched", "prompt_run.partial_completed"),
+        *("media.processing.failed", "processing.run_failed", "a" * 200, "b" * 300),
+    ]
 )
 
 
@@ -25,7 +32,7 @@ types = texts | st.sampled_from(
         st.tuples(st.lists(globs, min_size=1, max_size=5), channels), min_size=1, max_size=5
     ),
     event_type=types,
-    channel=st.sampled_from(["stream", "webhook", "bridge"]),
+    channel=st.sampled_from(CHANNELS),
 )
 def test_what_applies_passes(
     automations: list[tuple[list[str], str]], event_type: str, channel: str

@@ -21,10 +21,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.support.lease_model import HOUR, REMOVED, Drain, Intent, LeaseStore
+from tests.support.lease_model import HOUR, REMOVED, Drain, Intent, LeaseStore, is_paused
 from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.ingest import lease as leases
+from videovector_bridge.ingest import rewind as rewinds
 from videovector_bridge.ingest import stream_document
 from videovector_bridge.ingest.lease import Lease, LeaseLost
 from videovector_bridge.ingest.stream_document import Origin
@@ -68,6 +69,7 @@ _VALUES = {
     "last_window": _typed("x"),
     "alive_at": _typed("2026-01-02T03:05:30+00:00", 7),
     "note": _typed("watch this"),
+    "paused": _typed({"reason": "why"}, True, "why"),
 }
 # The fields that matter most come up more often than others.
 _FIELDS = st.sampled_from([*_VALUES, "cursor", "cursor", "start_from", "not_before"])
@@ -184,6 +186,43 @@ class LeaseMachine(RuleBasedStateMachine):
         """A person edits the document."""
         self.model.edit(changes)
 
+    @rule(sure=st.integers(0, 2))
+    def pause(self, *, sure: int) -> None:
+        """A person pauses the stream, now and then."""
+        if sure == 2:
+            self.model.pause()
+
+    @precondition(lambda self: self._paused())
+    @rule()
+    def resume(self) -> None:
+        """A person resumes the stream."""
+        self.model.resume()
+
+    @precondition(lambda self: self._paused())
+    @rule()
+    def preview(self) -> None:
+        """A person asks what a rewind would do."""
+        self.model.preview()
+
+    @precondition(lambda self: self.model.document and self.model.previewed)
+    @rule(cursor=st.none() | _CURSORS, origin=_ORIGINS, at_once=st.booleans())
+    def rewind(self, *, cursor: str | None, origin: Origin, at_once: bool) -> None:
+        """A person rewinds the stream, after a new preview or an old one."""
+        if at_once:
+            self.model.preview()
+        self.model.rewind(cursor, origin)
+
+    @precondition(lambda self: self.model.document and self.model.rewound)
+    @rule()
+    def undo(self) -> None:
+        """A person undoes the last rewind."""
+        self.model.preview()
+        self.model.undo()
+
+    def _paused(self) -> bool:
+        document = self.model.document
+        return document is not None and is_paused(document.fields)
+
     @precondition(lambda self: self.model.document is not None)
     @rule(sure=st.integers(0, 2))
     def delete(self, *, sure: int) -> None:
@@ -202,6 +241,8 @@ class LeaseMachine(RuleBasedStateMachine):
             self.model.kill(drain)
         for late in list(self.model.late):
             self.model.land(late)
+        if self._paused():
+            self.model.resume()
         self.model.now += 3 * HOUR
         last = self.model.acquire(
             Origin("api.test", "{}", "latest"), lease_seconds=30.0, clock_ahead=0.0, day_ahead=0.0
@@ -346,7 +387,42 @@ def _overwrite_a_person(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Lease, "_own_document", unchecked)
 
 
+def _drain_a_paused_stream(patch: pytest.MonkeyPatch) -> None:
+    """A pause is ignored."""
+    patch.setattr(leases, "parse_pause", lambda _known: None)
+
+
+def _forget_the_pause(patch: pytest.MonkeyPatch) -> None:
+    """A window empties the field."""
+    release = Lease.release
+
+    def forgetful(self: Lease, changes: Mapping[str, Any], **named: Any) -> None:
+        release(self, {**changes, "paused": None}, **named)
+
+    patch.setattr(Lease, "release", forgetful)
+
+
+def _rewind_a_leased_stream(patch: pytest.MonkeyPatch) -> None:
+    """A rewind does not look at the lease."""
+    patch.setattr(rewinds, "lease_owner", lambda _known: "")
+
+
+def _rewind_under_the_same_token(patch: pytest.MonkeyPatch) -> None:
+    """A rewind does not raise the token."""
+    patch.setattr(rewinds, "next_token", lambda known: stream_document.next_token(known) - 1)
+
+
+def _rewind_any_stream(patch: pytest.MonkeyPatch) -> None:
+    """A rewind does not need a pause."""
+    patch.setattr(rewinds, "parse_pause", lambda _known: "paused")
+
+
 _BUGS = (
+    _drain_a_paused_stream,
+    _forget_the_pause,
+    _rewind_a_leased_stream,
+    _rewind_under_the_same_token,
+    _rewind_any_stream,
     _compare_nothing,
     _keep_the_token,
     _keep_not_before,

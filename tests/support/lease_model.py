@@ -6,7 +6,7 @@ that a person wrote.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,11 @@ from videovector_bridge.backends.embedded.documents import SqliteDocuments
 from videovector_bridge.backends.ports import Document
 from videovector_bridge.errors import BackendError, ConflictError
 from videovector_bridge.ingest import lease as leases
+from videovector_bridge.ingest import rewind as rewinds
 from videovector_bridge.ingest.lease import BackingOff, Busy, Lease, LeaseLost
+from videovector_bridge.ingest.rewind import RewindRefused
 from videovector_bridge.ingest.stream_document import COLLECTION, Origin
+from videovector_bridge.pause import Pause
 
 TIMEOUT: Final = 5.0
 HOUR: Final = 3_600.0
@@ -72,6 +75,15 @@ class Late:
     request: Request
 
 
+@dataclass(frozen=True)
+class Before:
+    """What a rewind replaced: for its undoing."""
+
+    cursor: Any
+    start: str | None
+    belongs: tuple[str | None, str | None]
+
+
 class LeaseStore:
     """The store of one stream's document, with its drains and late requests."""
 
@@ -89,6 +101,9 @@ class LeaseStore:
         self.start: str | None = None  # that a policy or a person chose; None: the setting's
         self.belongs: tuple[str | None, str | None] = (None, None)  # the cursor: host, filters
         self.not_before: datetime | None = None
+        self.previewed: Document | None = None  # that a person reads before a rewind
+        self.rewound: Before | None = None
+        self._rewinds = 0
 
     # Actions of drains.
 
@@ -219,7 +234,89 @@ class LeaseStore:
         self.document = self.writer = self.start = self.not_before = None
         self.highest_token = 0
         self.belongs = (None, None)
+        self.rewound = None
         self._disturb()
+
+    def pause(self) -> None:
+        """A person pauses the stream, which may have no document yet."""
+        self._set_pause({"since": "today", "reason": "made up", "by": "a person"})
+
+    def resume(self) -> None:
+        """A person resumes the stream."""
+        self._set_pause(None)
+
+    def _set_pause(self, value: Mapping[str, str] | None) -> None:
+        self.document = self._documents.write(
+            COLLECTION, self._name, {"paused": value}, replaces=self.document, timeout=TIMEOUT
+        )
+        self.written_at = self.now
+
+    def preview(self) -> None:
+        """A person reads the document before a rewind."""
+        stored = self._documents.read(COLLECTION, self._name, timeout=TIMEOUT)
+        self.previewed = stored and replace(stored, age_seconds=self.now - self.written_at)
+
+    def rewind(self, cursor: str | None, origin: Origin) -> None:
+        """A person rewinds to `cursor`, or to the earliest event, as after the preview."""
+        assert self.document is not None
+        start = self.start if cursor is not None else "earliest"
+        after = Before(cursor, start, (origin.api_host, origin.filters))
+        before = Before(self.document.fields.get("cursor"), self.start, self.belongs)
+        if self._rewind(
+            after,
+            lambda previewed, id_: rewinds.rewind(
+                self._documents,
+                self._name,
+                previewed,
+                cursor=cursor,
+                origin=origin,
+                id_=id_,
+                timeout=TIMEOUT,
+            ),
+        ):
+            self.rewound = before
+
+    def undo(self) -> None:
+        """A person undoes the last rewind."""
+        assert self.rewound is not None
+        if self._rewind(
+            self.rewound,
+            lambda previewed, id_: rewinds.undo(
+                self._documents, self._name, previewed, id_=id_, timeout=TIMEOUT
+            ),
+        ):
+            self.rewound = None
+
+    def _rewind(self, after: Before, act: Callable[[Document, str], None]) -> bool:
+        """Rewind on the previewed document; return whether that was allowed, and so happened."""
+        previewed = self.previewed
+        assert previewed is not None
+        assert self.document is not None
+        known = previewed.fields
+        leased = bool(known.get("lease_owner")) and previewed.age_seconds < lease_length(known)
+        unchanged = previewed.revision == self.document.revision
+        allowed = is_paused(known) and not leased and unchanged
+        self._rewinds += 1
+        refusal: RewindRefused | None = None
+        try:
+            act(previewed, f"rewind-{self._rewinds}")
+        except RewindRefused as error:
+            refusal = error
+        self.document = self._documents.read(COLLECTION, self._name, timeout=TIMEOUT)
+        assert allowed is (refusal is None), f"allowed: {allowed}, refusal: {refusal}"
+        if not allowed:
+            return False
+        token_before = self.highest_token
+        assert self.document is not None
+        fields = self.document.fields
+        assert fields.get("cursor") == after.cursor, "the rewind set another cursor"
+        assert fields["fencing_token"] > token_before, "the rewind did not raise the token"
+        assert not fields["lease_owner"], "the rewind kept the lease"
+        self.written_at = self.now
+        self.highest_token = fields["fencing_token"]
+        self.start, self.belongs = after.start, after.belongs
+        self.writer = None
+        return True
 
     # Checks.
 
@@ -239,6 +336,7 @@ class LeaseStore:
         assert self.document is not None
         after = self.document.fields
         holder = str(before.get("lease_owner") or "")
+        assert not is_paused(before), "the lease of a paused stream was acquired"
         if holder not in ("", drain.owner):
             assert age >= lease_length(before), "a lease was acquired before it ended"
         assert not self._backs_off(drain), "a stream that backs off was acquired"
@@ -306,7 +404,7 @@ class LeaseStore:
                 drain.begun = drain.intent
                 drain.may_have_written = {drain.intent.cursor, drain.intent.start_from}
 
-    def _acquired(self, drain: Drain, result: Lease | Busy | BackingOff) -> None:
+    def _acquired(self, drain: Drain, result: Lease | Busy | BackingOff | Pause) -> None:
         if not isinstance(result, Lease):
             self.drains.remove(drain)
             return
@@ -326,6 +424,8 @@ class LeaseStore:
         """Return what `acquire` must return for this document; None: it must try to write."""
         known = stored.fields if stored is not None else {}
         holder = str(known.get("lease_owner") or "")
+        if is_paused(known):
+            return Pause
         if (
             stored is not None
             and holder not in ("", drain.owner)
@@ -351,7 +451,8 @@ class LeaseStore:
             timeout=TIMEOUT,
         )
         self.written_at = self.now
-        assert self.document.fields.get("note") == before.get("note"), "a person's note is gone"
+        for name in ("note", "paused", "rewind"):
+            assert self.document.fields.get(name) == before.get(name), f"{name!r} is gone"
         if late.doing == "acquire":
             self._check_acquired(drain, before, age)
         else:
@@ -425,6 +526,11 @@ def number(value: object) -> float:
 def whole(value: object) -> int:
     """Parse a whole number; 0 for anything else."""
     return int(number(value)) if isfinite(number(value)) else 0
+
+
+def is_paused(fields: Mapping[str, Any]) -> bool:
+    """Whether a stream is paused: by any value that is not empty."""
+    return fields.get("paused") not in (None, "", False)
 
 
 def lease_length(fields: Mapping[str, Any]) -> float:

@@ -8,6 +8,7 @@ from videovector_bridge.backends.ports import Document, Documents
 from videovector_bridge.errors import BackendError, ConflictError
 from videovector_bridge.ingest.lease import BackingOff, Busy, Lease, acquire
 from videovector_bridge.ingest.stream_document import COLLECTION, Origin
+from videovector_bridge.pause import Pause
 
 TIMEOUT = 5.0
 ORIGIN = Origin("api.example.test", "{}", "latest")
@@ -15,7 +16,7 @@ ORIGIN = Origin("api.example.test", "{}", "latest")
 
 def try_acquire(
     documents: Documents, owner: str = "one", **changed: Any
-) -> Lease | Busy | BackingOff:
+) -> Lease | Busy | BackingOff | Pause:
     """Try to acquire the lease of stream `s`."""
     arguments: dict[str, Any] = {
         "origin": ORIGIN,

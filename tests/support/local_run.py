@@ -9,7 +9,7 @@ from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.effects import Effects
 from infra.local.oracle.observer import Snapshot
 from infra.local.oracle.progress import Progress
-from infra.local.scheduler import DrainCall
+from infra.local.scheduler import DRAIN, Call, Job
 from tests.support.traces import SPAN
 from videovector_bridge.events import TYPE_PREFIX
 
@@ -42,12 +42,15 @@ def event(
     return TopicMessage(attributes, orjson.dumps(data), at(seconds))
 
 
-def drain_call(outcome: str = "drained", **fields: Any) -> DrainCall:
+_JOB = Job(DRAIN, "http://127.0.0.1:9", 0, 30, "default")
+
+
+def drain_call(outcome: str = "drained", **fields: Any) -> Call:
     """A call of `drain` with this outcome."""
-    return DrainCall("default", 200, {"outcome": outcome, **fields}, 1.0)
+    return Call(_JOB, 200, {"outcome": outcome, **fields}, 1.0)
 
 
-LOST_CALL = DrainCall("default", None, None, 1.0)
+LOST_CALL = Call(_JOB, None, None, 1.0)
 
 
 def snapshot(progress: Progress | None = None, **changes: Any) -> Snapshot:

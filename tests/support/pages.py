@@ -12,6 +12,8 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "infra").rglob("*.md")]
 )
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+TABLE_OF_CODES = re.compile(r"^\| `code` \|.*\n\|[-|]+\n((?:\|.*\n)+)", re.MULTILINE)
+"""A table of reason codes: its rows."""
 _SCHEME = re.compile(r"[a-z]+:")
 
 

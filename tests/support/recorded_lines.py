@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn, get_args
 
 from tests.support.contexts import with_api
@@ -14,11 +16,12 @@ from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
 from tests.support.hosting import host
 from tests.support.outcomes_in_code import find_stop_reasons
-from tests.support.webhooks import SECRET, Deployment, delivery, signature
+from tests.support.watched_ports import FailingReads
+from tests.support.webhooks import SECRET, Deployment, delivery, set_channel_pause, signature
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.subscriber import entry_points
 from videovector_bridge.automate.wiring import Instance
-from videovector_bridge.backends import Backend, BackendSettings
+from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.refreshed_secret import RefreshedSecret
 from videovector_bridge.byte_budget import ByteBudget
@@ -29,7 +32,9 @@ from videovector_bridge.errors import (
     SettingsError,
     TransientError,
 )
+from videovector_bridge.events import REDRIVE_TO
 from videovector_bridge.ingest.body import BodyReader, UnreadableBody
+from videovector_bridge.ingest.channel_pause import EVERY_SECONDS, ChannelPause
 from videovector_bridge.ingest.drain import Endpoint, entry_point
 from videovector_bridge.ingest.outcome import (
     Stop,
@@ -37,14 +42,22 @@ from videovector_bridge.ingest.outcome import (
     backing_off_report,
     busy_report,
     classify_stop,
+    paused_report,
 )
 from videovector_bridge.ingest.webhook import report_stale
+from videovector_bridge.pause import Pause
 from videovector_bridge.settings import DrainSettings, StreamSettings
 from videovector_bridge.telemetry import capture_library_records
+from videovector_bridge.watch.canary import Endpoint as CanaryEndpoint
+from videovector_bridge.watch.canary import entry_point as canary_entry_point
+from videovector_bridge.watch.canary import open_checks
+from videovector_bridge.watch.canary_checks import CanaryFailed
+from videovector_bridge.watch.canary_report import ChannelReport, State
 from videovector_bridge.webhook_secrets import CurrentSecrets, WebhookSecrets
 
 Line = dict[str, Any]
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
+PAUSE = Pause(NOW.isoformat(), "made up", "a person")
 
 
 @contextmanager
@@ -74,6 +87,8 @@ def report_of(reason: str, *, events: int, stream: str = "default") -> WindowRep
         return busy_report(stream, 30)
     if reason == "backing_off":
         return backing_off_report(stream, NOW)
+    if reason == "paused" and not events:
+        return paused_report(stream, PAUSE)
     stop = Stop(reason, message="Made up.")
     lag = 5.0 if events else None
     return WindowReport(
@@ -168,6 +183,7 @@ def record_deliveries(settings: BackendSettings, folder: Path) -> list[Line]:
         changed = Deployment(settings)
         changed.change(secrets=CurrentSecrets(unreadable, "made up"))
         changed.post(body)
+        _record_pauses(settings, body)
         report_stale("projects/made-up/secrets/made-up", "made up")
         receiver.watch(before=fail(BackendError("made up")))
         receiver.post(body)
@@ -181,6 +197,19 @@ def record_deliveries(settings: BackendSettings, folder: Path) -> list[Line]:
         receiver.post(body)
     assert SECRET not in str(lines)
     return lines
+
+
+def _record_pauses(settings: BackendSettings, body: bytes) -> None:
+    """A delivery to a paused channel, and the beginning and end of unreadable state."""
+    documents = open_backend(settings).documents
+    stored = set_channel_pause(documents, PAUSE.as_field())
+    Deployment(settings).post(body)
+    set_channel_pause(documents, None, replaces=stored)
+    reads = FailingReads(documents, BackendError("made up"))
+    pause = ChannelPause(reads, clock=count(step=EVERY_SECONDS).__next__)
+    pause.get()
+    reads.error = None
+    pause.get()
 
 
 def record_effects(deploy: Callable[[str], DeployedFunction]) -> list[Line]:
@@ -206,6 +235,8 @@ def record_effects(deploy: Callable[[str], DeployedFunction]) -> list[Line]:
         for error in (SettingsError(["made up"]), TransientError("made up"), KeyError("made up")):
             for action in ACTIONS.values():
                 _serve(action.entry_point, error)
+        for action in ACTIONS.values():
+            _serve(action.entry_point, KeyError("not opened"), {REDRIVE_TO: "another"})
     return lines
 
 
@@ -216,14 +247,50 @@ def _refuse(owner: Owner) -> Callable[..., NoReturn]:
     return refuse
 
 
-def _serve(target: str, error: Exception) -> None:
+def _serve(target: str, error: Exception, headers: Mapping[str, str] | None = None) -> None:
     """Let a function meet an error when it opens its instance."""
 
     def open_instance() -> Instance:
         raise error
 
     handler = entry_points(PerProcess(open_instance))[target]
-    host(handler).test_client().post("/", data=b"{}")
+    host(handler).test_client().post("/", data=b"{}", headers=dict(headers or {}))
+
+
+def record_canary(folder: Path) -> list[Line]:
+    """Every state of a channel, and every way in which the canary itself fails."""
+    environ = {
+        "VIDEO_VECTOR_BASE_URL": "https://api.example/api/v2",
+        "VIDEO_VECTOR_API_KEY": "made-up-key",  # pragma: allowlist secret
+        "BACKEND": "embedded",
+        "EMBEDDED_DIR": str(folder),
+    }
+    reports = [
+        ChannelReport(f"stream:{state}", state, "made_up", "Made up.") for state in get_args(State)
+    ]
+
+    def post(check: Callable[..., Any], **variables: str) -> None:
+        def open_(variables: Mapping[str, str]) -> Any:
+            checks = open_checks(variables)
+            return SimpleNamespace(
+                run=check, now=lambda: NOW, settings=checks.settings, backend=checks.backend
+            )
+
+        canary = host(canary_entry_point(CanaryEndpoint(environ | variables, open_=open_)))
+        canary.test_client().post("/")
+
+    def fail(error: Exception) -> Callable[[], NoReturn]:
+        def check() -> NoReturn:
+            raise error
+
+        return check
+
+    with recording() as lines:
+        post(lambda: reports)
+        post(lambda: reports, LANES="0")
+        post(fail(CanaryFailed("made_up", "Made up.")))
+        post(fail(ZeroDivisionError("made up")))
+    return lines
 
 
 def record_library() -> list[Line]:

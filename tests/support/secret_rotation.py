@@ -9,9 +9,9 @@ import httpx
 
 from tests.support.webhook_api import EVENTS, ONCE, URL, Step, WebhookApi, nothing, webhook
 from videovector_bridge.api import RetryPolicy
+from videovector_bridge.cli.stored_secrets import StoredSecrets
 from videovector_bridge.cli.webhook.ensure import EnsureResult, ensure
 from videovector_bridge.cli.webhook.secret_rotator import SecretRotator
-from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
 from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -43,6 +43,7 @@ class Run:
 def copy_infra(folder: Path) -> Path:
     """Copy the files that a plan reads, with few sources of functions; return the new `infra`."""
     shutil.copytree(ROOT / "infra", folder / "infra", ignore=_IGNORED)
+    shutil.copy(ROOT / "pyproject.toml", folder)
     for name in _SOURCES:
         source = folder / "functions" / name
         source.parent.mkdir(parents=True, exist_ok=True)

@@ -130,6 +130,22 @@ class WatchedDocuments:
             raise BackendError("Firestore did not respond in time")
 
 
+class FailingReads(WatchedDocuments):
+    """Real documents whose reads raise `error`, if there is one. `reads` counts them."""
+
+    def __init__(self, real: Documents, error: Exception | None = None) -> None:
+        super().__init__(real)
+        self.error = error
+        self.reads = 0
+
+    def read(self, collection: str, document_id: str, *, timeout: Timeout) -> Document | None:
+        """Read, or fail."""
+        self.reads += 1
+        if self.error is not None:
+            raise self.error
+        return super().read(collection, document_id, timeout=timeout)
+
+
 class SlowTopics(WatchedTopics):
     """Publishing that takes `seconds` of virtual time; longer than the timeout: no response."""
 

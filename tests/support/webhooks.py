@@ -15,7 +15,7 @@ from tests.support.topic_subscriber import Subscriber
 from tests.support.upstream import BASE_URL
 from tests.support.watched_ports import Hook, WatchedTopics, nothing
 from videovector_bridge.backends import BackendSettings, open_backend
-from videovector_bridge.backends.ports import Message
+from videovector_bridge.backends.ports import Document, Documents, Message
 from videovector_bridge.ingest.body import BodyReader
 from videovector_bridge.ingest.webhook import Endpoint, Receiver, entry_point, open_receiver
 
@@ -124,6 +124,13 @@ class Deployment:
         """Whether all topics are empty; for the embedded backend, which returns at once."""
         assert self.settings.kind == "embedded"
         return not self.published("events") and not self.published("rejected")
+
+
+def set_channel_pause(
+    documents: Documents, value: object, *, replaces: Document | None = None
+) -> Document:
+    """Write the pause of the webhook channel, by default into a new document."""
+    return documents.write("channels", "webhook", {"paused": value}, replaces=replaces, timeout=5)
 
 
 def deploy(environ: Mapping[str, str], **changes: Any) -> Flask:

@@ -66,8 +66,8 @@ def test_the_page_states_this_sum() -> None:
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Function]:
-    """The function with the environment of its deployment, while Pub/Sub does not respond."""
-    with serving_secrets() as manager, stalled_server() as pubsub:
+    """The function with the environment of its deployment; Pub/Sub and Firestore do not respond."""
+    with serving_secrets() as manager, stalled_server() as pubsub, stalled_server() as firestore:
         manager.secrets[NAME] = [SECRET.encode()]
         variables = {
             **environment(BackendSettings("gcp", "a-project", "")),
@@ -76,6 +76,7 @@ def receiver(tmp_path: Path) -> Iterator[Function]:
             "WEBHOOK_SECRETS_NAME": NAME,
             "SECRET_MANAGER_EMULATOR_HOST": manager.address,
             "PUBSUB_EMULATOR_HOST": pubsub,
+            "FIRESTORE_EMULATOR_HOST": firestore,
             "PUBLISH_SECONDS": "2",
         }
         function = Function("receive-webhook", "receive_webhook", variables, tmp_path)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.local.clouds.emulators import Emulators
+from infra.local.configuration import selects_everything
 from infra.local.processes.upstream import Upstream
-from infra.local.scenario.selected import fetch_selected_ids, selects_everything
+from infra.local.scenario.selected import fetch_selected_ids
 from infra.local.topology import read_topology
 from infra.standin import StandIn, StandInConfig
 from tests.support.launcher import Launcher, processes_of
@@ -46,6 +47,9 @@ def assert_passed(launcher: Launcher, backend: str) -> None:
     # An event that is published twice is refused twice.
     assert result["rejected"] >= result["refusals"] == result["refusals_expected"] == 2
     assert result["redriven"] == result["redriven_expected"] == 2
+    # The ends of a run and of its two videos, on two channels.
+    assert result["reconciled"] == result["reconciled_expected"] == 6
+    assert result["reconcile_runs"] >= 2
     assert result["isolated_failures"] == result["isolated_failures_expected"] == 3
     assert result["windows"] >= 3
     assert result["killed_windows"] == 1
@@ -115,6 +119,8 @@ def test_effects_of_other_automations_are_not_checked(tmp_path: Path) -> None:
         assert "not checked" in launcher.output
         assert (result["lost"], result["markers"], result["markers_expected"]) == (0, None, None)
         assert (result["refusals_expected"], result["isolated_failures_expected"]) == (0, 0)
+        # Events that never come are repaired whatever the automations are.
+        assert result["reconciled"] == result["reconciled_expected"] == 6
 
 
 def test_a_real_api(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class Delivery:
     """A recorded delivery, without its payload, which may contain signed URLs.
 
     `status` is `pending`, `delivered`, `failed` or `retrying`; times are the vendor's text
-    (ISO 8601).
+    (ISO 8601). `run_id` and `video_id` are those of the event in it.
     """
 
     delivery_id: str
@@ -108,3 +108,5 @@ class Delivery:
     next_retry_at: str | None = None
     response_status_code: int | None = None
     error_message: str | None = None
+    run_id: str | None = None
+    video_id: str | None = None

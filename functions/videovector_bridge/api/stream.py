@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import httpx
 import orjson
@@ -34,6 +34,10 @@ _CURSOR_STATUS: Final = frozenset({400, 404, 409, 410, 412, 416, 422})
 _CURSOR_WORDS: Final = re.compile(
     r"cursor|last.?event.?id|event.?id|expired|replay|retention|resume", re.IGNORECASE
 )
+
+
+Hearing = Literal["heard", "no_content", "closed", "silent"]
+"""What a connection meets first: an event or a heartbeat, 204, its end, or the read timeout."""
 
 
 class CursorRefused(BridgeError):
@@ -148,17 +152,22 @@ class EventStream:
         # Raised outside the `except` block: httpx's errors reference the request and so the key.
         raise failure
 
-    async def listen(self) -> bool:
-        """Connect without a Last-Event-ID; return True at the first event or heartbeat.
+    async def listen(self) -> Hearing:
+        """Connect without a Last-Event-ID, and disconnect at the first event or heartbeat.
 
-        Returns False if the API closes the stream before. Raises as `connect` does, and so
-        `Unreachable` after `heartbeat_seconds` of silence.
+        Raises as `connect` does until the API has accepted the request.
         """
-        async with aclosing(self.connect(None)) as runs:
-            await anext(runs)
-            async for _ in runs:
-                return True
-        return False
+        try:
+            async with aclosing(self.connect(None)) as runs:
+                await anext(runs)
+                try:
+                    async for _ in runs:
+                        return "heard"
+                except Unreachable:
+                    return "silent"
+        except StreamClosed:
+            return "no_content"
+        return "closed"
 
     async def probe(self) -> None:
         """Connect without a Last-Event-ID and disconnect. Raises as `connect` does."""

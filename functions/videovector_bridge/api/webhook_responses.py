@@ -10,6 +10,7 @@ from typing import Any
 from videovector_bridge.api.calls import Response
 from videovector_bridge.api.models import Delivery, JsonObject, NewSecret, SentTest, Webhook
 from videovector_bridge.api.responses import parse_json, unexpected
+from videovector_bridge.events import extract_ids
 from videovector_bridge.redact import clean_text
 
 # One word that fits on a line of the secrets file. A line that starts with # is a comment.
@@ -92,8 +93,17 @@ def delivery_from(response: Response, fields: Any) -> Delivery:
                 _text(fields, "next_retry_at"),
                 _whole(fields, "response_status_code"),
                 clean_text(error) if error else None,
+                **_find_ids(fields.get("payload")),
             )
     raise unexpected(response, "expected a delivery with its delivery_id and status")
+
+
+def _find_ids(payload: Any) -> dict[str, str | None]:
+    """Return the ids of an event, whose fields are in `data` of a delivery's body."""
+    fields = payload if isinstance(payload, dict) else {}
+    data = fields.get("data")
+    ids = extract_ids(data if isinstance(data, dict) else fields)
+    return {name: ids[name] for name in ("run_id", "video_id")}
 
 
 def _parse_secret(response: Response, name: str) -> NewSecret:

@@ -1,10 +1,13 @@
-"""The management of webhooks as methods, for the command line.
+"""The management of webhooks as methods.
 
 Sources: the vendor's page "Webhooks", and its SDK 2.0.0 for the names of fields.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from videovector_bridge.api import webhook_responses
@@ -18,7 +21,8 @@ from videovector_bridge.api.calls import (
 from videovector_bridge.api.errors import NotFound
 from videovector_bridge.api.models import Delivery, JsonObject, NewSecret, SentTest, Webhook
 from videovector_bridge.api.responses import Cursor, iterate_rows
-from videovector_bridge.api.transport import Transport
+from videovector_bridge.api.retry import RetryPolicy
+from videovector_bridge.api.transport import Pool, Transport
 
 _PAGE = 100
 
@@ -159,3 +163,27 @@ class WebhooksClient:
             return last[0]
 
         return ((last[0], row) for row in iterate_rows(fetch))
+
+
+def open_webhooks(
+    base_url: str,
+    key: Callable[[], str],
+    *,
+    retry: RetryPolicy | None = None,
+    timeout_seconds: float,
+    user_agent: str,
+) -> WebhooksClient:
+    """Return a client. It connects on the first request, and calls `key` before each attempt."""
+    transport = Transport(
+        base_url=base_url,
+        key=key,
+        pool=Pool(),
+        policy=retry or RetryPolicy(),
+        timeout_seconds=timeout_seconds,
+        user_agent=user_agent,
+        sleep=time.sleep,
+        clock=time.monotonic,
+        now=lambda: datetime.now(UTC),
+        random=random.random,
+    )
+    return WebhooksClient(transport)

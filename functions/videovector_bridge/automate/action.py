@@ -74,7 +74,7 @@ class Cause:
     @property
     def key(self) -> str:
         """The name of the automation's effect of this event."""
-        return effect_key(self.automation, self.received.version)
+        return effect_key(self.automation, self.received.replacement or self.received.version)
 
     def as_json(self) -> dict[str, Any]:
         """Return the cause as JSON values for messages and records: small enough for a document."""

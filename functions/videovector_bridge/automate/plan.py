@@ -16,6 +16,7 @@ from videovector_bridge.automate.cel.expressions import Expression
 from videovector_bridge.automate.cel.templates import Template
 from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.errors import PermanentError
+from videovector_bridge.work import origin_channel
 
 Outcome = Literal["effect", "none", "overruled", "rejected"]
 
@@ -59,9 +60,7 @@ class Automation:
         glob = next((glob for glob in self.on if fnmatchcase(event_type, glob)), None)
         if glob is None:
             return _OTHER_TYPE
-        channel = values.fields["channel"]
-        # The default is both channels of VideoVector. The bridge's events need `channel`.
-        if channel != self.channel if self.channel else channel == OWN_CHANNEL:
+        if not self.accepts(values.fields["channel"], event_type):
             return Verdict(applies=False, decided_by="channel", glob=glob)
         if self.when is None:
             return Verdict(applies=True, glob=glob)
@@ -76,6 +75,16 @@ class Automation:
                 code="expression_failed",
             )
         return Verdict(bool(value), "" if value else "condition", glob, value)
+
+    def accepts(self, channel: str, event_type: str) -> bool:
+        """Whether it applies to events of a channel, as far as the channel decides.
+
+        The default is both channels of VideoVector. The bridge's events need `channel`. An event
+        that takes the place of one that never came is accepted in its place.
+        """
+        if not self.channel:
+            return channel != OWN_CHANNEL
+        return self.channel in (channel, origin_channel(event_type, channel))
 
     def render(self, values: EventValues) -> dict[str, Any]:
         """Compute the action's fields for an event. Raises `PermanentError` if one fails."""

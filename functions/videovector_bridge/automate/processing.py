@@ -1,7 +1,7 @@
 """Run all automations of an action on one message. Each automation has its own outcome."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from videovector_bridge.automate.effects.task import ApplyResult, Outcome, Task
 from videovector_bridge.automate.metering import Costs, metered
 from videovector_bridge.automate.plan import Automation, AutomationPlan, plan
 from videovector_bridge.automate.received import IncomingMessage, ReceivedEvent, parse_event
+from videovector_bridge.automate.replaced import find_replacement
 from videovector_bridge.errors import PermanentError, TransientError
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.telemetry import current_trace, log
@@ -127,6 +128,9 @@ def _converge(
         raise planned.rejection
     if planned.outcome != "effect" or planned.state is None:
         return None
+    if delivery.action.parts is not None:  # its targets belong to one event
+        planned = _identify(delivery, planned, received)
+    assert planned.state is not None
     name = planned.automation.name
     return delivery.context.effects.converge(
         planned.state.target,
@@ -137,6 +141,23 @@ def _converge(
         lasts_seconds=delivery.action.lasts_seconds,
         keep_seconds=planned.state.keep_seconds,
     )
+
+
+def _identify(
+    delivery: _Delivery, planned: AutomationPlan, received: ReceivedEvent
+) -> AutomationPlan:
+    """Return the plan of the event, or that of the event which was published in its place."""
+    context = delivery.context
+    replacement = find_replacement(
+        context.backend.documents,
+        received,
+        api_host=context.settings.api.host,
+        timeout=context.limits.publish,
+    )
+    if replacement is None:
+        return planned
+    (replanned,) = plan([planned.automation], replace(received, replacement=replacement))
+    return replanned
 
 
 def _apply(delivery: _Delivery, automation: str, task: Task) -> ApplyResult | None:

@@ -7,7 +7,8 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protoc
 Automations see an event in the same form for every channel. It is the form of the stream's events
 ("Processing event stream" in the vendor's API reference). A webhook's delivery is `{"id", "event",
 "data", "created_at", ...}`: its `data` becomes the payload, and the ids of user, run, video,
-segment and index are copied beside the payload.
+segment and index are copied beside the payload. An event that takes the place of one that never
+came has the form of that one.
 """
 
 import re
@@ -22,6 +23,7 @@ import orjson
 from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.errors import PermanentError
 from videovector_bridge.events import DOCUMENTED_FIELDS, TYPE_PREFIX, extract_ids, parse_time
+from videovector_bridge.work import origin_channel
 
 # Clocks differ. An event from the future would stay the newest of its target until its time.
 FUTURE_TOLERANCE: Final = timedelta(minutes=10)
@@ -123,10 +125,17 @@ def _build_message(attributes: Mapping[str, str], data: bytes) -> IncomingMessag
         source=attributes["ce-source"],
         type=attributes["ce-type"],
         time=attributes.get("ce-time", ""),
-        channel=attributes.get("ce-channel") or "stream",
+        channel=_find_channel(attributes),
         data=data,
         attributes=attributes,
     )
+
+
+def _find_channel(attributes: Mapping[str, str]) -> str:
+    """Return the channel whose types and form the event has."""
+    channel = attributes.get("ce-channel") or "stream"
+    # An event of `reconcile` stands for one that never came on its channel.
+    return attributes.get("ce-originchannel") or "stream" if channel == "reconciled" else channel
 
 
 def _not_a_cloud_event(what: str) -> PermanentError:
@@ -140,11 +149,15 @@ def _not_a_cloud_event(what: str) -> PermanentError:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An event: its fields for expressions, its version, and the raw data."""
+    """An event: its fields for expressions, its version, and the raw data.
+
+    `replacement` identifies the event that was published in its place, if it comes late.
+    """
 
     fields: Mapping[str, Any]
     version: Version
     raw: bytes
+    replacement: Version | None = None
 
 
 def parse_event(
@@ -180,8 +193,10 @@ def parse_event(
             owner="vendor",
             code="not_an_event",
         )
-    fields = _fields_of_delivery(data) if channel == "webhook" else _fields_of_stream(data)
-    fields["event_type"] = event_type.removeprefix(TYPE_PREFIX)
+    bare_type = event_type.removeprefix(TYPE_PREFIX)
+    is_delivery = origin_channel(bare_type, channel) == "webhook"
+    fields = _fields_of_delivery(data) if is_delivery else _fields_of_stream(data)
+    fields["event_type"] = bare_type
     fields["event_id"] = event_id
     fields["channel"] = channel
     return ReceivedEvent(

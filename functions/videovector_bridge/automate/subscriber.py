@@ -2,7 +2,7 @@
 
 200 acknowledges the message. After 5xx Pub/Sub redelivers it, and finally forwards it to the
 dead-letter topic. A message that fails on every redelivery is published to `rejected` and
-acknowledged.
+acknowledged. A redriven event that is addressed to another action is acknowledged unread.
 """
 
 import os
@@ -23,6 +23,7 @@ from videovector_bridge.automate.received import parse_message, parse_size
 from videovector_bridge.automate.wiring import Instance, open_instance
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import PermanentError, SettingsError, TransientError
+from videovector_bridge.events import REDRIVE_TO
 from videovector_bridge.redact import redact
 from videovector_bridge.telemetry import continue_trace, log, tracing
 from videovector_bridge.trace import trace_of_message, trace_of_request
@@ -42,6 +43,12 @@ def entry_points(instance: PerProcess[Instance] | None = None) -> dict[str, Hand
 
 def _entry_point(action: Action, instance: PerProcess[Instance]) -> Handler:
     def serve_action(request: Request) -> ResponseReturnValue:
+        if request.method != "POST":
+            return "Push a CloudEvent by POST.\n", 405, {"Allow": "POST"}
+        addressee = request.headers.get(REDRIVE_TO, "")
+        if addressee not in ("", action.name):
+            _log_not_addressed(action.name, addressee, request)
+            return "OK", 200
         return _serve(action, request, instance)
 
     # The host finds its target by this name.
@@ -60,8 +67,6 @@ def _respond(
     action: Action, request: Request, instance: PerProcess[Instance]
 ) -> ResponseReturnValue:
     """Run the automations of `action` on the message of a push request."""
-    if request.method != "POST":
-        return "Push a CloudEvent by POST.\n", 405, {"Allow": "POST"}
     name = action.name
     fields: dict[str, Any] = {"action": name}
     try:
@@ -96,6 +101,19 @@ def _respond(
         log("CRITICAL", f"{name}.crashed", text, stack_trace=trace, **fields)
         return redact(text), 500
     return "OK", 200
+
+
+def _log_not_addressed(name: str, addressee: str, request: Request) -> None:
+    """Log that the message is acknowledged unread: it was redriven to another function only."""
+    log(
+        "INFO",
+        f"{name}.not_addressed",
+        f"Acknowledged without an effect: the event is redriven to {addressee!r} only.",
+        action=name,
+        event_id=request.headers.get("ce-id", ""),
+        source=request.headers.get("ce-source", ""),
+        redrive_to=addressee,
+    )
 
 
 def _bytes_to_reserve(context: Context, request: Request) -> int:

@@ -25,5 +25,7 @@ DOCUMENTED_TYPES: Final = (
 OPEN_PREFIXES: Final = ("processing.",)
 # The bridge's own events on channel `stream`.
 STREAM_TYPES: Final = ("bridge.stream.gap",)
+# The canary's reports, on the bridge's own channel.
+WATCH_TYPES: Final = ("bridge.canary",)
 # It ends a connection to the stream, and is never published.
 STREAM_ERROR: Final = "processing.stream_error"

@@ -7,8 +7,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from videovector_bridge.backends.inventory_port import Inventory
 from videovector_bridge.backends.ports import Backend
-from videovector_bridge.backends.reading_ports import Collections, Subscriptions
+from videovector_bridge.backends.reading_ports import Backlogs, Collections, Subscriptions
 from videovector_bridge.backends.refreshed_secret import RefreshedSecret
 from videovector_bridge.settings import BackendSettings
 
@@ -54,6 +55,28 @@ def open_subscriptions(settings: BackendSettings) -> Subscriptions:
     return PubSubSubscriptions(settings.project, Retry(), settings.pubsub_endpoint)
 
 
+def open_backlogs(settings: BackendSettings) -> Backlogs:
+    """Return the backlogs of subscriptions. It connects to nothing yet."""
+    if settings.kind == "embedded":
+        from videovector_bridge.backends.embedded.backlogs import SqliteBacklogs  # noqa: PLC0415
+
+        return SqliteBacklogs(Path(settings.embedded_dir))
+    from videovector_bridge.backends.gcp.monitoring import MonitoredBacklogs  # noqa: PLC0415
+    from videovector_bridge.backends.gcp.rest import GoogleRest  # noqa: PLC0415
+
+    return MonitoredBacklogs(settings.project, GoogleRest())
+
+
+def open_inventory(settings: BackendSettings) -> Inventory | None:
+    """Return how resources are configured; None for the embedded backend, which has no such API."""
+    if settings.kind == "embedded":
+        return None
+    from videovector_bridge.backends.gcp.inventory import GoogleInventory  # noqa: PLC0415
+    from videovector_bridge.backends.gcp.rest import GoogleRest  # noqa: PLC0415
+
+    return GoogleInventory(settings.project, settings.firestore_database, GoogleRest())
+
+
 def open_secret(name: str, report: Callable[[str], None]) -> RefreshedSecret:
     """Return a secret in Secret Manager, `projects/PROJECT/secrets/NAME`; import its library.
 
@@ -69,7 +92,9 @@ __all__ = [
     "Backend",
     "BackendSettings",
     "open_backend",
+    "open_backlogs",
     "open_collections",
+    "open_inventory",
     "open_secret",
     "open_subscriptions",
 ]

@@ -1,13 +1,13 @@
-"""The ports that read what is stored: collections of documents, and subscriptions.
+"""The ports that read what is stored: documents, subscriptions, backlogs, and copies.
 
 The scheduled functions of `watch` and the command line use them. Every method blocks, is
 thread-safe, and ends within `timeout` seconds (plus scheduling) or raises `BackendError`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from videovector_bridge.backends.ports import Document, Message, Timeout
 
@@ -92,4 +92,59 @@ class Subscriptions(Protocol):
 
     def delete(self, subscription: str, *, timeout: Timeout) -> None:
         """Delete a subscription. One that does not exist is a success."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The unacknowledged messages of a subscription, and the age of the oldest. None: unknown."""
+
+    messages: int | None = None
+    oldest_seconds: float | None = None
+
+
+class Backlogs(Protocol):
+    """How much subscriptions have to deliver."""
+
+    def read(self, subscriptions: Sequence[str], *, timeout: Timeout) -> Mapping[str, Backlog]:
+        """Return the backlog by short id; a subscription whose backlog is unknown is left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMessage:
+    """A message that a topic had; `published_at` is its publish time there, in UTC."""
+
+    message_id: str
+    message: Message
+    published_at: datetime
+
+
+# How copies name the ordering key among the attributes. The documentation leaves the form open:
+# https://cloud.google.com/pubsub/docs/cloudstorage, https://cloud.google.com/pubsub/docs/bigquery
+_ORDERING_KEYS: Final = ("ordering_key", "orderingKey")
+
+
+def restore_copy(
+    message_id: str, published_at: datetime, data: bytes, attributes: Mapping[str, str]
+) -> PublishedMessage:
+    """Return the message of a copy that Pub/Sub wrote, with the ordering key in `attributes`."""
+    own = {name: value for name, value in attributes.items() if name not in _ORDERING_KEYS}
+    key = next((attributes[name] for name in _ORDERING_KEYS if name in attributes), "")
+    return PublishedMessage(message_id, Message(data, own, key), published_at)
+
+
+Pages = Generator[Sequence[PublishedMessage], None, None]
+"""Pages of messages. Close it to end the reading early."""
+
+
+class PublishedMessages(Protocol):
+    """Messages that were published to a topic, read from wherever they are stored."""
+
+    def read(self, since: datetime, until: datetime) -> Pages:
+        """Yield the stored messages with a publish time from `since` to before `until`, in pages.
+
+        May yield messages outside, and a message several times. A page has at most about 20 MB,
+        or one message. Raises `BackendError`, also between pages.
+        """
         ...

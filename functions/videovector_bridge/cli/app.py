@@ -1,8 +1,5 @@
 """The root command: its groups, `--version`, and errors as messages with an exit status."""
 
-import tomllib
-from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,12 +7,18 @@ from typer.core import TyperGroup
 
 from videovector_bridge.cli.automations import commands as automations
 from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
+from videovector_bridge.cli.operate import pause_commands, rewind_command
+from videovector_bridge.cli.operate.doctor import command as doctor
+from videovector_bridge.cli.operate.letters import commands as letters
+from videovector_bridge.cli.operate.replay.command import EPILOG as REPLAY_EPILOG
+from videovector_bridge.cli.operate.replay.command import replay_command
+from videovector_bridge.cli.operate.status import command as status
+from videovector_bridge.cli.operate.tail.command import EPILOG as TAIL_EPILOG
+from videovector_bridge.cli.operate.tail.command import tail_command
 from videovector_bridge.cli.output import print_message
+from videovector_bridge.cli.source_tree import PACKAGE, find_version
 from videovector_bridge.cli.webhook import commands as webhook
 from videovector_bridge.errors import BridgeError
-
-_PACKAGE = "videovector-bridge"
-_SOURCE_TREE = Path(__file__).resolve().parents[3]
 
 
 class ErrorReportingGroup(TyperGroup):
@@ -30,17 +33,6 @@ class ErrorReportingGroup(TyperGroup):
             raise typer.Exit(exit_status(error)) from None
 
 
-def find_version(source_tree: Path = _SOURCE_TREE) -> str:
-    """Return the version in pyproject.toml; without a source tree, that of the installed package.
-
-    The source tree has priority because another version may be installed beside it.
-    """
-    project = source_tree / "pyproject.toml"
-    if project.is_file():
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
-    return version(_PACKAGE)
-
-
 app = typer.Typer(
     cls=ErrorReportingGroup,
     no_args_is_help=True,
@@ -51,11 +43,20 @@ app = typer.Typer(
 )
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(automations.app, name="automations")
+app.command("status", epilog=status.EPILOG)(status.status_command)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor_command)
+app.command("pause", epilog=pause_commands.PAUSE_EPILOG)(pause_commands.pause_command)
+app.command("resume", epilog=pause_commands.RESUME_EPILOG)(pause_commands.resume_command)
+app.command("rewind", epilog=rewind_command.EPILOG)(rewind_command.rewind_command)
+app.add_typer(letters.rejected, name="rejected")
+app.add_typer(letters.dead_letters, name="dead-letters")
+app.command("tail", epilog=TAIL_EPILOG)(tail_command)
+app.command("replay", epilog=REPLAY_EPILOG)(replay_command)
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes it by position
     if requested:
-        typer.echo(f"{_PACKAGE} {find_version()}")
+        typer.echo(f"{PACKAGE} {find_version()}")
         raise typer.Exit
 
 

@@ -1,34 +1,22 @@
 """The environment and the API client of a command."""
 
 import os
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from videovector_bridge.api import RetryPolicy
-from videovector_bridge.api.transport import Pool, Transport
-from videovector_bridge.api.webhooks import WebhooksClient
+from videovector_bridge.api.webhooks import WebhooksClient, open_webhooks
 from videovector_bridge.settings import ApiSettings
 from videovector_bridge.settings.cli import read_api_settings
 
 
 def open_client(settings: ApiSettings) -> WebhooksClient:
     """Return a client for webhooks. It connects on the first request."""
-    transport = Transport(
-        base_url=settings.base_url,
-        key=settings.key.current,
-        pool=Pool(),
-        policy=RetryPolicy(),
+    return open_webhooks(
+        settings.base_url,
+        settings.key.current,
         timeout_seconds=settings.timeout_seconds,
         user_agent="videovector-bridge-cli",
-        sleep=time.sleep,
-        clock=time.monotonic,
-        now=lambda: datetime.now(UTC),
-        random=random.random,
     )
-    return WebhooksClient(transport)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import NoReturn
 from videovector_bridge.redact import clean_text
 
 # Top-level modules of the extra `cli`.
-_EXTRA = {"typer", "rich", "google"}
+_EXTRA = {"fastavro", "google", "rich", "typer"}
 
 
 def main(arguments: Sequence[str] | None = None, *, context: object = None) -> None:

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from videovector_bridge.redact import redact, redact_all
 
-# Without a terminal, lines are not wrapped: other programs read them.
-_UNBOUNDED = 10_000
+WIDE = 10_000
+"""The width without a terminal, where lines are not wrapped: other programs read them."""
 
 
 def print_message(message: str) -> None:
@@ -44,7 +44,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for row in rows:
         # In a plain string, rich reads brackets as markup.
         table.add_row(*[Text(_format(value)) for value in row])
-    Console(width=None if sys.stdout.isatty() else _UNBOUNDED).print(table)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def _format(value: object) -> str:

@@ -15,10 +15,13 @@ from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends import (
     Backend,
     open_backend,
+    open_backlogs,
     open_collections,
+    open_inventory,
     open_subscriptions,
 )
-from videovector_bridge.backends.reading_ports import Collections, Subscriptions
+from videovector_bridge.backends.inventory_port import Inventory
+from videovector_bridge.backends.reading_ports import Backlogs, Collections, Subscriptions
 from videovector_bridge.cli.context import open_client
 from videovector_bridge.environment import Environment
 from videovector_bridge.errors import BackendError, SettingsError
@@ -85,6 +88,16 @@ class Target:
         return open_subscriptions(self.deployment.backend)
 
     @cached_property
+    def backlogs(self) -> Backlogs:
+        """How much subscriptions have to deliver."""
+        return open_backlogs(self.deployment.backend)
+
+    @cached_property
+    def inventory(self) -> Inventory | None:
+        """How resources are configured; None where there is no such API."""
+        return open_inventory(self.deployment.backend)
+
+    @cached_property
     def api(self) -> ApiSettings:
         """How to reach VideoVector: with the key of the environment, else with the deployment's.
 
@@ -141,6 +154,13 @@ def open_target(
             f"--project and --prefix, and do you have roles/storage.objectViewer there? {error}"
         ) from error
     return Target(f"project {project}", parse_deployment(_load(content, where), where), environ)
+
+
+def describe_options(project: str, prefix: str) -> str:
+    """Return the options that name a target, for commands in messages."""
+    if not project:
+        return "--local"
+    return f"--project {project}" + (f" --prefix {prefix}" if prefix else "")
 
 
 def _open_local(environ: Mapping[str, str], file: Path) -> Target:

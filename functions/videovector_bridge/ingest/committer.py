@@ -37,6 +37,8 @@ class Committer:
         self._committed: Checkpoint | None = None
         self.checkpoint: Checkpoint | None = None
         """The newest checkpoint: its batch and all batches before it are acknowledged."""
+        self.paused = asyncio.Event()
+        """Set by the first write that meets a pause of the stream."""
 
     async def run(self) -> Stop | None:
         """Commit and renew until the queue ends; return a reason to stop if renewing fails."""
@@ -102,6 +104,8 @@ class Committer:
             return Stop("lease_lost", error)
         except (BackendError, UnstorableError) as error:
             return Stop("state_unavailable", error)
+        if self._lease.pause is not None:
+            self.paused.set()
         self._committed = checkpoint
         self._deadline.renew(self._lease.expires_at)
         return None

@@ -83,9 +83,9 @@ def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:
     def drain(request: Request) -> Response:
         """Drain one stream for one window. `POST {"stream": NAME}`; empty: the only stream.
 
-        Returns JSON (`WindowReport`): 200 drained, idle, busy or backing_off; 400 bad request or
-        unknown stream; 405; 409 a person must decide; 500 wrong settings; 502, 503 the window
-        failed.
+        Returns JSON (`WindowReport`): 200 drained, idle, busy, backing_off or paused; 400 bad
+        request or unknown stream; 405; 409 a person must decide; 500 wrong settings; 502, 503 the
+        window failed.
         """
         return endpoint.respond(request)
 

@@ -22,12 +22,16 @@ from videovector_bridge.ingest.stream_document import (
     lease_owner,
     lease_seconds_left,
 )
+from videovector_bridge.pause import Pause, parse_pause
 
 _ACQUIRE_ATTEMPTS: Final = 4
 
 
 class LeaseLost(BridgeError):
-    """Another window has the lease, or a person moved the cursor: stop and write nothing."""
+    """Another window has the lease, or a person moved the cursor: stop and write nothing.
+
+    A rewind moves the cursor and frees the lease.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,11 @@ class Lease:
     def fields(self) -> Mapping[str, Any]:
         """The fields of the stream's document as this window last wrote them."""
         return self._document.fields
+
+    @property
+    def pause(self) -> Pause | None:
+        """The pause of the stream, if a person paused it before the last write of this window."""
+        return parse_pause(self.fields)
 
     @property
     def expires_at(self) -> float:
@@ -142,8 +151,8 @@ class Lease:
         owners = (self._owner, "") if self._releasing else (self._owner,)
         if fields.get("fencing_token") != self._token or fields.get("lease_owner") not in owners:
             raise LeaseLost(
-                f"Stream {self._name!r}: another window took the lease over. This one stops; the "
-                f"other continues from the last committed cursor."
+                f"Stream {self._name!r}: another window took the lease over, or a person rewound "
+                f"the stream. This window stops; the next continues from the stored cursor."
             )
         if _position(fields) not in self._positions:
             cursor, start_from = _position(fields)
@@ -172,17 +181,20 @@ def acquire(
     timeout: float,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Lease | Busy | BackingOff:
+) -> Lease | Busy | BackingOff | Pause:
     """Acquire the lease of stream `name`; create its document if there is none.
 
-    `owner` must be unique to this attempt. `clock` counts seconds, `now` is the time of day.
-    Raises `BackendError` when the store fails.
+    Nothing is written to a paused stream. `owner` must be unique to this attempt. `clock` counts
+    seconds, `now` is the time of day. Raises `BackendError` when the store fails.
     """
     busy = Busy("another window", lease_seconds)
     deadline = clock() + timeout
     for _ in range(_ACQUIRE_ATTEMPTS):
         stored = documents.read(COLLECTION, name, timeout=lambda: deadline - clock())
         fields = stored.fields if stored is not None else {}
+        pause = parse_pause(fields)
+        if pause is not None:
+            return pause
         other = lease_owner(fields)
         # Our own lease, from an attempt whose response was lost, is acquired again: a person may
         # have edited the document since.

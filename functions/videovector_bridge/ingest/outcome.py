@@ -13,8 +13,9 @@ from videovector_bridge.api.errors import (
 )
 from videovector_bridge.api.stream import StreamFailed
 from videovector_bridge.errors import BridgeError
+from videovector_bridge.pause import Pause
 
-Outcome = Literal["drained", "idle", "busy", "backing_off", "failed"]
+Outcome = Literal["drained", "idle", "busy", "backing_off", "paused", "failed"]
 
 # Stop reasons that are no failure, and their sentences.
 _SENTENCES: Final = {
@@ -23,6 +24,7 @@ _SENTENCES: Final = {
     "max_events": "The window has read MAX_EVENTS events.",
     "max_bytes": "The window has read MAX_BYTES bytes.",
     "server_closed": "VideoVector has nothing more to send (204).",
+    "paused": "The stream was paused while this window was draining it.",
     "retry_later": "VideoVector closed the stream and asks for a delay past the end of the window.",
 }
 
@@ -141,6 +143,16 @@ def backing_off_report(stream: str, until: datetime) -> WindowReport:
         "backing_off",
         f"VideoVector asked for no request before {not_before}; nothing to do until then.",
         not_before=not_before,
+    )
+
+
+def paused_report(stream: str, pause: Pause) -> WindowReport:
+    """Report that a person paused the stream."""
+    return WindowReport(
+        stream,
+        "paused",
+        "paused",
+        f"Stream {stream!r} is {pause}. Nothing to do until `videovector-bridge resume {stream}`.",
     )
 
 

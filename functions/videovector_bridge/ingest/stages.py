@@ -135,7 +135,8 @@ class Stages:
         reading = asyncio.create_task(self.reader.run(abandon_because))
         publishing = asyncio.create_task(self.publisher.run())
         committing = asyncio.create_task(self.committer.run())
-        tasks = (reading, publishing, committing)
+        pausing = asyncio.create_task(self.committer.paused.wait())
+        tasks = (reading, publishing, committing, pausing)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             return await self._end(reading, publishing, committing)
@@ -165,7 +166,7 @@ class Stages:
         closing.cancel()
         if committing.done() and (lost := committing.result()) is not None:
             return lost
-        stop = Stop("deadline") if reading.cancelled() else reading.result()
+        stop = self._find_stop(reading)
         if stop.reason == "deadline" and not self.batcher.events and self.batcher.large_bytes:
             stop = Stop("frame_unfinished", message=FRAME_UNFINISHED)
         failure: BackendError | None = OutOfTimeError("Publishing did not end with the window.")
@@ -177,3 +178,9 @@ class Stages:
             # Only the time ran out: the next window reads the rest again.
             return stop if stop.error is not None else Stop("deadline")
         return Stop("publish_failed", failure)
+
+    def _find_stop(self, reading: "asyncio.Task[Stop]") -> Stop:
+        """Return why reading ended, or was ended."""
+        if not reading.cancelled():
+            return reading.result()
+        return Stop("paused" if self.committer.paused.is_set() else "deadline")

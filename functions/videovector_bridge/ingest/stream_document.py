@@ -91,7 +91,7 @@ def claim_fields(
         "filters": (cursor and _text(fields.get("filters"))) or origin.filters,
         "not_before": None,
         "alive_at": fields.get("alive_at"),
-        "fencing_token": _whole(fields.get("fencing_token")) + 1,
+        "fencing_token": next_token(fields),
         "lease_owner": owner,
         "lease_seconds": lease_seconds,
         "windows": _whole(fields.get("windows")) + 1,
@@ -101,6 +101,11 @@ def claim_fields(
         "last_error": fields.get("last_error"),
         "last_window": fields.get("last_window"),
     }
+
+
+def next_token(fields: Mapping[str, Any]) -> int:
+    """Return a fencing token that is higher than that of a document."""
+    return _whole(fields.get("fencing_token")) + 1
 
 
 # People edit documents, and the console may store a number as text, or text as a number.

@@ -26,6 +26,7 @@ from videovector_bridge.ingest.body import (
     BodyReader,
     UnreadableBody,
 )
+from videovector_bridge.ingest.channel_pause import ChannelPause
 from videovector_bridge.ingest.delivery import (
     Refusal,
     UnverifiedDelivery,
@@ -42,6 +43,7 @@ from videovector_bridge.ingest.webhook_outcome import (
     crashed,
     misconfigured,
     overloaded,
+    paused,
     refused,
     secrets_unreadable,
     unpublished,
@@ -69,6 +71,7 @@ class Receiver:
     settings: WebhookSettings
     secrets: CurrentSecrets
     backend: Backend
+    pause: ChannelPause
     budget: ByteBudget
     publish_slots: threading.BoundedSemaphore
     decoding: threading.Lock
@@ -77,10 +80,12 @@ class Receiver:
 def open_receiver(environ: Mapping[str, str]) -> Receiver:
     """Return a receiver with the settings of `environ`. Raises `SettingsError`."""
     settings = webhook_settings(environ)
+    backend = open_backend(settings.backend)
     return Receiver(
         settings,
         _open_secrets(settings.secrets),
-        open_backend(settings.backend),
+        backend,
+        ChannelPause(backend.documents),
         ByteBudget(IN_FLIGHT_BYTES, small_bytes=SMALL_BYTES, small_share=SMALL_SHARE_BYTES),
         threading.BoundedSemaphore(settings.max_deliveries),
         threading.Lock(),
@@ -172,6 +177,9 @@ class Endpoint:
         )
         if isinstance(delivery, Refusal):
             return unverified(delivery, receiver.secrets.name)
+        pause = receiver.pause.get()
+        if pause is not None:
+            return paused(pause)
         with receiver.budget.reserve(length) as reserved:
             if not reserved:
                 busy = f"{length:,} bytes exceed the memory that this instance has left for bodies."
@@ -217,7 +225,7 @@ def entry_point(endpoint: Endpoint) -> Callable[[Request], Response]:
 
         204 published, as an event or on `rejected`; 400 an unreadable body or length; 401 missing
         or wrong signature, or unknown webhook; 405; 411; 413; 503 with Retry-After: the sender may
-        retry. Any bytes and headers give one of these.
+        retry, also while a person has paused the channel. Any bytes and headers give one of these.
         """
         return endpoint.respond(request)
 

@@ -11,6 +11,7 @@ from flask import Response
 from videovector_bridge.errors import BackendError, SettingsError
 from videovector_bridge.ingest.body import UnreadableBody
 from videovector_bridge.ingest.delivery import Refusal
+from videovector_bridge.pause import Pause
 from videovector_bridge.redact import redact
 from videovector_bridge.telemetry import Severity
 
@@ -18,6 +19,7 @@ from videovector_bridge.telemetry import Severity
 _SOON_SECONDS: Final = 1
 _LATER_SECONDS: Final = 5
 _MUCH_LATER_SECONDS: Final = 30
+_PAUSED_SECONDS: Final = 60  # a person resumes the channel; the sender's retries are limited
 # Error codes for unauthenticated callers.
 _ERROR_CODES: Final = {
     400: "malformed",
@@ -69,6 +71,15 @@ def unreadable(body: UnreadableBody) -> Outcome:
         message = f"The body took too long: {body.detail}."
         return Outcome(503, "slow_body", "WARNING", message, _SOON_SECONDS)
     return refused(400, "WARNING", "unreadable_body", body.detail)
+
+
+def paused(pause: Pause) -> Outcome:
+    """Return the outcome of a delivery while a person has paused the channel. It is not read."""
+    message = (
+        f"The webhook channel is {pause}. VideoVector may retry until "
+        f"`videovector-bridge resume webhook`."
+    )
+    return Outcome(503, "paused", "INFO", message, _PAUSED_SECONDS)
 
 
 def overloaded(message: str) -> Outcome:

@@ -20,9 +20,11 @@ from videovector_bridge.ingest.outcome import (
     busy_report,
     classify_stop,
     describe,
+    paused_report,
 )
 from videovector_bridge.ingest.stages import Stages, Tuning
 from videovector_bridge.ingest.stream_document import LONGEST_BACKOFF_SECONDS, Origin
+from videovector_bridge.pause import Pause
 from videovector_bridge.redact import redact
 from videovector_bridge.settings import DrainSettings, StreamSettings
 
@@ -66,6 +68,8 @@ async def drain_window(
         )
     except (BackendError, UnstorableError) as error:
         return WindowReport(stream.name, "failed", "state_unavailable", str(error))
+    if isinstance(lease, Pause):
+        return paused_report(stream.name, lease)
     if isinstance(lease, Busy):
         return busy_report(stream.name, lease.seconds_left)
     if isinstance(lease, BackingOff):
@@ -127,7 +131,9 @@ class _Window:
             "outcome": report.outcome,
             "stop_reason": report.stop_reason,
             "message": redact(report.message),
+            "events": report.events,
             "heartbeats": report.heartbeats,
+            "lag_seconds": report.lag_seconds,
             "ended_at": ended_at,
         }
         failure = await self._stages.committer.finish(

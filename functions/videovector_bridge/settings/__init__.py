@@ -4,6 +4,7 @@ Every room above imports it. `SettingsError` names every wrong variable.
 """
 
 from videovector_bridge.settings.api import ApiSettings, is_api_key, is_loopback_url
+from videovector_bridge.settings.canary import CanarySettings, canary_settings
 from videovector_bridge.settings.cloud import BackendSettings, TopicNames
 from videovector_bridge.settings.drain import DrainSettings, drain_settings
 from videovector_bridge.settings.filters import StreamFilters
@@ -14,6 +15,7 @@ from videovector_bridge.settings.webhook import WebhookSettings, webhook_setting
 __all__ = [
     "ApiSettings",
     "BackendSettings",
+    "CanarySettings",
     "CursorPolicy",
     "DrainSettings",
     "StreamFilters",
@@ -22,6 +24,7 @@ __all__ = [
     "TopicNames",
     "WebhookSettings",
     "WindowSettings",
+    "canary_settings",
     "drain_settings",
     "is_api_key",
     "is_loopback_url",

@@ -23,6 +23,11 @@ _TOPIC_RULE: Final = (
     "a topic: 3 to 255 letters, digits and -_.~+%, beginning with a letter and not with goog, or "
     "projects/PROJECT/topics/TOPIC"
 )
+_SUBSCRIPTION: Final = re.compile(_TOPIC.pattern.replace("/topics/", "/subscriptions/"))
+_SUBSCRIPTION_RULE: Final = (
+    "a subscription: 3 to 255 letters, digits and -_.~+%, beginning with a letter and not with "
+    "goog, or projects/PROJECT/subscriptions/NAME"
+)
 # https://cloud.google.com/pubsub/docs/reference/service_apis_overview#pubsub_endpoints
 _ENDPOINT: Final = re.compile(
     r"(?=.{1,260}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}(?::[0-9]{1,5})?"
@@ -106,6 +111,11 @@ def read_lanes(env: Environment) -> int:
 def read_events_topic(env: Environment) -> str:
     """Read the name of the events topic; problems are recorded in `env`."""
     return _read_topic(env, "EVENTS_TOPIC", "events")
+
+
+def read_subscription(env: Environment, name: str, default: str) -> str:
+    """Read the name of a pull subscription; problems are recorded in `env`."""
+    return env.matching(name, default, _SUBSCRIPTION, _SUBSCRIPTION_RULE)
 
 
 def _read_topic(env: Environment, name: str, default: str) -> str:

@@ -1,9 +1,10 @@
-"""The documents of work that has not finished, and of work that has: how sightings change them. Pure.
+"""The documents of open and of finished work, and how sightings change them. Pure.
 
-`open/{key}`: kind, run_id, video_id, index_id, started_at, channels, video_ids, checked_at, and
-`finished`: null, or what VideoVector said when it first called the work finished. `finished/{key}`:
-ended_at, and `reconciled`: event type -> id of the events that were published in place of those
-that never came. Times are ISO 8601 in UTC.
+`open/{key}`: kind, run_id, video_id, index_id, started_at, implied, channels, video_ids,
+checked_at, and `finished`: null, or what VideoVector said when it first called the work finished.
+`implied`: only events of the run's videos were seen, and `started_at` is the time of the first.
+`finished/{key}`: ended_at, and `reconciled`: event type -> id of the events that were published in
+place of those that never came. Times are ISO 8601 in UTC.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,8 @@ from videovector_bridge.work import Channel, Kind, Work
 KEEP_SECONDS: Final = 14 * 86_400.0
 """Documents are removed after this. Pub/Sub redelivers for a week."""
 
+_CHANNELS: Final[tuple[Channel, ...]] = ("stream", "webhook")
+
 Fields = Mapping[str, Any]
 
 
@@ -28,15 +31,20 @@ class OpenWork:
     work: Work
     index_id: str
     started_at: datetime
+    implied: bool
     channels: tuple[Channel, ...]
     video_ids: tuple[str, ...]
     checked_at: datetime | None
     finished: Fields | None
 
     @property
-    def video_to_ask(self) -> str:
-        """A video whose status includes this work; empty if none is known."""
-        return self.work.video_id or next(iter(self.video_ids), "")
+    def videos_to_ask(self) -> tuple[str, ...]:
+        """The videos whose status includes this work; empty if none is known."""
+        return (self.work.video_id,) if self.work.video_id else self.video_ids
+
+    def is_over(self, finished: Fields | None) -> bool:
+        """Whether `finished/{key}` has the end of this work."""
+        return has_ended(None if self.implied else self.started_at, finished)
 
 
 def parse_open(fields: Fields) -> OpenWork | None:
@@ -46,16 +54,15 @@ def parse_open(fields: Fields) -> OpenWork | None:
     work = Work(kind, str(fields.get("run_id") or ""), str(fields.get("video_id") or ""))
     if started_at is None or not (work.run_id if kind == "run" else work.video_id):
         return None
-    channels: list[Channel] = []
-    for channel in fields.get("channels") or ():
-        if channel in ("stream", "webhook"):
-            channels.append(channel)
+    stored = fields.get("channels") or ()
+    channels = tuple(channel for channel in _CHANNELS if channel in stored)
     finished = fields.get("finished")
     return OpenWork(
         work,
         str(fields.get("index_id") or ""),
         started_at,
-        tuple(channels) or ("stream",),
+        bool(fields.get("implied")),
+        channels or ("stream",),
         tuple(map(str, fields.get("video_ids") or ())),
         parse_time(fields.get("checked_at")),
         finished if isinstance(finished, Mapping) else None,
@@ -64,12 +71,18 @@ def parse_open(fields: Fields) -> OpenWork | None:
 
 def open_fields(sighting: Sighting, known: Fields | None) -> dict[str, Any] | None:
     """Return the fields of `open/{key}` after a start was seen; None if nothing changes."""
-    if sighting.started_at is None:
-        return None
     known = known or {}
-    before = parse_time(known.get("started_at"))
-    started_at = max(filter(None, (sighting.started_at, before)))
+    stored = parse_time(known.get("started_at"))
+    before = None if known.get("implied") else stored
+    own = max(filter(None, (sighting.started_at, before)), default=None)
+    started_at = own or stored or sighting.active_at
+    if started_at is None:
+        return None
     started_again = before is not None and started_at > before
+    # A channel that has events of videos only may have none of runs.
+    channels = sighting.active_channels if own is None else sighting.channels
+    if own is None or not known.get("implied"):
+        channels = channels | {*(known.get("channels") or ())}
     work = sighting.work
     fields = {
         "kind": work.kind,
@@ -77,7 +90,8 @@ def open_fields(sighting: Sighting, known: Fields | None) -> dict[str, Any] | No
         "video_id": work.video_id,
         "index_id": sighting.index_id or known.get("index_id") or "",
         "started_at": started_at.isoformat(),
-        "channels": sorted({*sighting.channels, *(known.get("channels") or ())}),
+        "implied": own is None,
+        "channels": sorted(channels),
         "video_ids": list(merge_video_ids(known.get("video_ids") or (), sighting.video_ids)),
         "checked_at": known.get("checked_at"),
         # What was said of an earlier attempt of the run is no longer true.
@@ -100,7 +114,7 @@ def finished_fields(
 
 
 def has_ended(started_at: datetime | None, finished: Fields | None) -> bool:
-    """Whether the end in `finished/{key}` is not older than this start."""
+    """Whether the end in `finished/{key}` is not older than this start; None: than any."""
     ended_at = parse_time((finished or {}).get("ended_at"))
     return ended_at is not None and (started_at is None or ended_at >= started_at)
 
@@ -113,12 +127,12 @@ def choose_due(
     That is work older than `after` with a known video, of at most `most_videos` videos. The work
     that was not asked about for the longest time comes first, so that none starves.
     """
-    due = [work for work in works if now - work.started_at >= after and work.video_to_ask]
+    due = [work for work in works if now - work.started_at >= after and work.videos_to_ask]
     due.sort(key=lambda work: (work.checked_at or work.started_at, work.work.key))
     videos: set[str] = set()
     chosen = []
     for work in due:
-        if len(videos | {work.video_to_ask}) <= most_videos:
-            videos.add(work.video_to_ask)
+        if len(videos | {*work.videos_to_ask}) <= most_videos:
+            videos |= {*work.videos_to_ask}
             chosen.append(work)
     return chosen, len(due) - len(chosen)

@@ -16,9 +16,8 @@ from videovector_bridge.backends.ports import Message
 from videovector_bridge.events import Event, bridge_event, event_message, lane, lane_key
 from videovector_bridge.watch.open_work import OpenWork
 from videovector_bridge.watch.work_status import Finished
-from videovector_bridge.work import Channel, end_type
+from videovector_bridge.work import RECONCILED, Channel, end_type
 
-CHANNEL: Final = "reconciled"
 CHANNEL_ATTRIBUTE: Final = "ce-originchannel"
 """The channel whose form and types an event of channel `reconciled` has."""
 
@@ -85,7 +84,7 @@ def build_message(
     message = event_message(
         event,
         source=f"//{api_host}/processing/events",
-        channel=CHANNEL,
+        channel=RECONCILED,
         ordering_key=lane_key(lane(event, lanes)),
         trace=trace,
     )

@@ -12,7 +12,7 @@ from videovector_bridge.backends.reading_ports import PulledMessage
 from videovector_bridge.events import TYPE_PREFIX, parse_time
 from videovector_bridge.work import STEPS, Channel, Work, find_work
 
-MAX_VIDEO_IDS: Final = 3
+MAX_VIDEO_IDS: Final = 20
 """The most videos that are kept for a run, to ask VideoVector about it."""
 
 
@@ -21,7 +21,9 @@ class Sighting:
     """What is known of one piece of work: when it last started, and when it last ended.
 
     `channels` are those on which a start was seen. `video_ids` are some videos of a run.
-    `end_ids` are the `ce-id`s of ends.
+    `end_ids` are the `ce-id`s of ends. `active_at` is when an event of one of its videos was first
+    seen, and `active_channels` where: a run with such an event has started, also if its own start
+    never came. It is no time of a start: such an event may be newer than the end of the run.
     """
 
     work: Work
@@ -31,6 +33,8 @@ class Sighting:
     video_ids: tuple[str, ...] = ()
     index_id: str = ""
     end_ids: tuple[str, ...] = ()
+    active_at: datetime | None = None
+    active_channels: frozenset[Channel] = frozenset()
 
     def merged(self, other: "Sighting") -> "Sighting":
         """Return both sightings of the same work as one."""
@@ -42,6 +46,8 @@ class Sighting:
             merge_video_ids(self.video_ids, other.video_ids),
             self.index_id or other.index_id,
             (*self.end_ids, *other.end_ids),
+            min(filter(None, (self.active_at, other.active_at)), default=None),
+            self.active_channels | other.active_channels,
         )
 
 
@@ -75,14 +81,13 @@ def find_sightings(pulled: PulledMessage) -> list[Sighting]:
         sighting = replace(sighting, ended_at=at, end_ids=(attributes.get("ce-id", ""),))
     sightings = [sighting]
     if work.kind == "video" and run_id:
-        # A run whose video starts or ends has started, also if its own start was lost.
         sightings.append(
             Sighting(
                 Work("run", run_id),
-                started_at=at,
-                channels=frozenset({step.channel}),
                 video_ids=sighting.video_ids,
                 index_id=sighting.index_id,
+                active_at=at,
+                active_channels=frozenset({step.channel}),
             )
         )
     return sightings

@@ -98,6 +98,8 @@ module "bridge" {
   budget                = { billing_account = var.billing_account, amount = 49.5, currency = "EUR" }
   grant_wait_seconds    = 90
   notification_channels = ["projects/${var.project_id}/notificationChannels/1234567890"]
+  operators             = ["group:media-oncall@example.com"]
+  schedules             = { canary = { every_minutes = 30 } }
 }
 
 output "buckets" {

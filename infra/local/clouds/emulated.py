@@ -57,8 +57,13 @@ class EmulatedCloud(BackendCloud):
         for bucket in filter(None, (self._settings.preview_bucket, self._settings.claim_bucket)):
             with suppress(Conflict):  # an emulator that was running before may have it
                 Client(project=self.project).create_bucket(bucket, timeout=10, retry=None)
-        for topic in topology.topics:
-            self._publisher.create_topic(name=self._path("topics", topic))
+        for topic, seconds in topology.topics.items():
+            # Without a retention, no subscription can begin before its creation.
+            request = {
+                "name": self._path("topics", topic),
+                "message_retention_duration": timedelta(seconds=seconds),
+            }
+            self._publisher.create_topic(request=request)
         for topic in watch:
             self._subscriber.create_subscription(
                 name=self._path("subscriptions", f"watch-{topic}"),

@@ -11,6 +11,7 @@ from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.effects import Confirmed, Effects, compare_effects
 from infra.local.oracle.expected import expected_effects
 from infra.local.oracle.failure_report import NO_FAILURES, FailureReport
+from infra.local.oracle.lost_ends import NOTHING_LOST, LostEnds
 from infra.local.oracle.observation import Observation, index_markers
 from infra.local.oracle.oracle import Oracle
 from infra.local.oracle.progress import Progress
@@ -52,6 +53,7 @@ class Snapshot:
     """None if the API does not report its deliveries."""
     unchecked: str = ""
     failures: FailureReport = NO_FAILURES
+    lost_ends: LostEnds = NOTHING_LOST
 
     @property
     def unexpected(self) -> list[TopicMessage]:
@@ -68,7 +70,9 @@ class Snapshot:
         """Whether every event of both channels and every effect was observed."""
         if self.webhooks is not None and (self.webhooks.missing or self.webhooks.pending):
             return False
-        return not self.missing and not self.effects.missing and self.failures.complete
+        if self.missing or self.effects.missing:
+            return False
+        return self.failures.complete and self.lost_ends.complete
 
 
 class Observer:
@@ -136,6 +140,7 @@ class Observer:
             None if webhooks is None else _summarize(webhooks, progress),
             unchecked,
             failures,
+            progress.judge_lost_ends(),
         )
 
     def _read_cursor(self) -> str | None:

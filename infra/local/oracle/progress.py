@@ -4,13 +4,22 @@ import json
 import re
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from infra.local.clouds.cloud import TopicMessage
-from infra.local.oracle.published import BRIDGE, WEBHOOK, Identity, PublishedEvent, read_event
-from infra.local.scheduler import DrainCall
+from infra.local.oracle.lost_ends import LostEnds, judge_lost_ends
+from infra.local.oracle.published import (
+    BRIDGE,
+    RECONCILED,
+    WEBHOOK,
+    Identity,
+    PublishedEvent,
+    read_event,
+)
+from infra.local.scheduler import DRAIN, Call
 
 _GAP = "com.vectormethods.bridge.stream.gap"
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values
@@ -36,6 +45,16 @@ class Progress:
     """Ids of webhook events, with the number of messages."""
     bridge_events: Counter[str] = field(default_factory=Counter)
     """Ids of the bridge's own events, with the number of messages."""
+    reconciled: Counter[str] = field(default_factory=Counter)
+    """Ids of events in place of those that never came, with the number of messages."""
+    lost_runs: set[str] = field(default_factory=set)
+    """Runs whose ends, and those of their videos, the stand-in never sends."""
+    lost_ends: int = 0
+    """The number of these ends."""
+    checks: int = 0
+    """Runs of `reconcile` that responded."""
+    failed_check: str = ""
+    """The message of the last run of `reconcile`, if it failed."""
     published: dict[Identity, PublishedEvent] = field(default_factory=dict)
     """The readable events of all channels."""
     previews: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -86,6 +105,8 @@ class Progress:
             self._note_bridge_event(event)
         elif channel == WEBHOOK:
             self.webhooks[event_id] += 1
+        elif channel == RECONCILED:
+            self.reconciled[event_id] += 1
         else:
             self.events[event_id] += 1
             if self.first_event_at is None or message.published_at < self.first_event_at:
@@ -130,9 +151,25 @@ class Progress:
             if not _TRACEPARENT.fullmatch(message.attributes.get("ce-traceparent", "")):
                 self.untraced.append(message.attributes.get("ce-id", "a message without id"))
 
-    def note_call(self, call: DrainCall) -> None:
-        """Count a call of `drain`."""
+    def note_lost_ends(self, runs: Iterable[str], ends: int) -> None:
+        """Note that the stand-in never sends `ends` ends, of these runs and of their videos."""
         with self._lock:
+            self.lost_runs.update(runs)
+            self.lost_ends += ends
+
+    def judge_lost_ends(self) -> LostEnds:
+        """Return what was published in place of lost ends."""
+        with self._lock:
+            return judge_lost_ends(
+                list(self.published.values()), frozenset(self.lost_runs), self.lost_ends
+            )
+
+    def note_call(self, call: Call) -> None:
+        """Count a call of `drain`, or of `reconcile`."""
+        with self._lock:
+            if call.job.function != DRAIN:
+                self._note_check(call)
+                return
             if call.response is None:
                 self.cut_windows += 1
                 return
@@ -145,6 +182,12 @@ class Progress:
             self.last_window = call.response
             if call.response.get("outcome") == "failed":
                 self.failures.append(str(call.response.get("message")))
+
+    def _note_check(self, call: Call) -> None:
+        response = call.response or {"outcome": "failed", "message": "reconcile did not respond."}
+        self.checks += call.response is not None
+        failed = response.get("outcome") == "failed"
+        self.failed_check = str(response.get("message")) if failed else ""
 
     @property
     def messages(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from infra.local.clouds.cloud import TopicMessage
 
-STREAM, WEBHOOK, BRIDGE = "stream", "webhook", "bridge"
+STREAM, WEBHOOK, BRIDGE, RECONCILED = "stream", "webhook", "bridge", "reconciled"
 
 _TYPE_PREFIX = "com.vectormethods."
 
@@ -27,8 +27,9 @@ class Identity(NamedTuple):
 class PublishedEvent:
     """An event of the stream, of a webhook, or of the bridge itself, in one shape.
 
-    `created_at` is the event's own text, `moment` the same as a time. A missing id is empty.
-    `published_at` is the publish time of its first message.
+    One that was `reconciled` has the channel of the event that never came. `created_at` is the
+    event's own text, `moment` the same as a time. A missing id is empty. `published_at` is the
+    publish time of its first message.
     """
 
     identity: Identity
@@ -41,6 +42,7 @@ class PublishedEvent:
     run_id: str = ""
     video_id: str = ""
     segment_id: str = ""
+    reconciled: bool = False
 
     @property
     def id(self) -> str:
@@ -60,6 +62,9 @@ def read_event(message: TopicMessage) -> PublishedEvent | None:
     if body is None:
         return None
     channel = attributes.get("ce-channel", STREAM)
+    reconciled = channel == RECONCILED
+    if reconciled:
+        channel = attributes.get("ce-originchannel", STREAM)
     # A webhook event has its fields in `data`, an event of the stream at the top level.
     fields = body.get("data") if channel == WEBHOOK else body
     payload = fields if channel == WEBHOOK else body.get("payload")
@@ -77,6 +82,7 @@ def read_event(message: TopicMessage) -> PublishedEvent | None:
         message.published_at,
         payload,
         **{name: _text(fields.get(name)) for name in ("run_id", "video_id", "segment_id")},
+        reconciled=reconciled,
     )
 
 

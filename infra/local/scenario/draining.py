@@ -1,9 +1,10 @@
-"""The start of a run: the stand-in emits events, and the scheduler calls `drain`."""
+"""The start of a run: the stand-in emits events, and the scheduler calls functions."""
 
 from typing import TYPE_CHECKING
 
+from infra.local.configuration import selects_everything
 from infra.local.oracle.progress import Progress
-from infra.local.scheduler import Scheduler
+from infra.local.scheduler import Job, Scheduler, list_drain_jobs
 from infra.local.stack import Stack
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 _FIRST_BATCH = (6, 24.0)  # runs, events a second
 _SECOND_BATCH = (4, 12.0)
 _VIDEOS_PER_RUN = 4
+# Of this run and its videos the last events are never sent: `reconcile` must notice.
+_LOST_RUN = (2, 12.0)  # videos, events a second
+_RECONCILE = "reconcile"
 # After two events, so that the first window reports it, even on a slow machine.
 _CUT = {"on": "stream", "kind": "cut", "after_events": 2, "mid_frame": True}
 _DELIVERY_FAULTS = (
@@ -29,20 +33,26 @@ def start_draining(stack: Stack, progress: Progress) -> Scheduler:
     """Have the stand-in process a library; drain again and again until the scheduler is stopped.
 
     The first connection breaks in the middle of a frame. One of the first webhook deliveries is
-    repeated, and one arrives out of order.
+    repeated, and one arrives out of order. One run never ends for those who only listen.
     """
-    if stack.upstream.control is not None:
-        stack.upstream.control.faults(_CUT, *_DELIVERY_FAULTS)
-        _start_runs(stack.upstream.control, *_FIRST_BATCH)
-    streams = stack.configuration.drain.streams
+    streams, control = stack.configuration.drain.streams, stack.upstream.control
+    reconciling = control is not None and selects_everything(streams.values())
+    if control is not None:
+        control.faults(_CUT, *_DELIVERY_FAULTS)
+        _start_runs(control, *_FIRST_BATCH)
+        if reconciling:
+            _start_lost_run(control, progress)
     longest = max(stream.window.window_seconds for stream in streams.values())
-    scheduler = Scheduler(
+    jobs = list_drain_jobs(
         stack.drain.url,
         streams,
         pause_seconds=_PAUSE_SECONDS,
         attempt_seconds=longest + _SLACK_SECONDS,
-        on_call=progress.note_call,
     )
+    if reconciling:
+        url = stack.functions[_RECONCILE].url
+        jobs.append(Job(_RECONCILE, url, _PAUSE_SECONDS, _SLACK_SECONDS))
+    scheduler = Scheduler(jobs, on_call=progress.note_call)
     scheduler.start()
     return scheduler
 
@@ -50,6 +60,12 @@ def start_draining(stack: Stack, progress: Progress) -> Scheduler:
 def start_second_batch(control: "Control") -> None:
     """Have the stand-in process more of the library."""
     _start_runs(control, *_SECOND_BATCH)
+
+
+def _start_lost_run(control: "Control", progress: Progress) -> None:
+    videos, rate = _LOST_RUN
+    started = control.runs(1, videos_per_run=videos, events_per_second=rate, lose=("run", "video"))
+    progress.note_lost_ends(started["run_ids"], started["lost"])
 
 
 def _start_runs(control: "Control", runs: int, rate: float) -> None:

@@ -4,7 +4,7 @@ A marker is refused; one video of several in a batch request is refused; the sig
 object is unavailable. After the failures, the rejected messages are redriven.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -16,7 +16,6 @@ from infra.local.oracle.failure_report import ExpectedRejection, FailureReport
 from infra.local.oracle.observation import Observation
 from infra.local.processes.upstream import Upstream
 from infra.standin import Control
-from videovector_bridge.backends.ports import Message
 
 RUN_ID = "run_with_a_refused_marker"
 VIDEOS = 6
@@ -27,7 +26,6 @@ _CODE = "validation_refused"
 _TIMEOUT_SECONDS = 10.0
 _REFUSED = {"kind": "status", "status": 422, "times": None}
 _UNAVAILABLE = {"kind": "status", "status": 503, "times": None}
-_EVENT_PREFIX = "ce-"
 
 
 class _Step(Enum):
@@ -58,31 +56,18 @@ def fetch_free_videos(upstream: Upstream) -> list[Video]:
     return [Video(row["video_id"], row["video_uri"]) for row in rows]
 
 
-def restore_event(rejected: TopicMessage) -> Message:
-    """Return the message to publish to `events` for a redrive of a rejected message.
-
-    A rejected message has the event's data and CloudEvents attributes, and the reason. Raises
-    `ValueError` if it has only a part of the data, or is not an event.
-    """
-    attributes = {k: v for k, v in rejected.attributes.items() if k.startswith(_EVENT_PREFIX)}
-    if rejected.attributes.get("parts", "1") != "1":
-        raise ValueError("The message has only a part of the event; join all parts first.")
-    if not {"ce-id", "ce-source", "ce-type"} <= attributes.keys():
-        raise ValueError("The message is no event: it lacks ce-id, ce-source or ce-type.")
-    return Message(rejected.data, {**attributes, "content-type": "application/json"})
-
-
 class Failures:
     """Causes the failures in steps; `advance` starts the next step when the current is complete.
 
-    `redrive` publishes a rejected message to `events` again.
+    `redrive` publishes events of rejected messages again, by `ce-id`, and returns the ids of those;
+    it is called again for the others.
     """
 
     def __init__(
         self,
         control: Control,
         videos: Sequence[Video],
-        redrive: Callable[[TopicMessage], None],
+        redrive: Callable[[Sequence[str]], Collection[str]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._control = control
@@ -92,8 +77,9 @@ class Failures:
         self._step = _Step.BEGIN
         self._failed_at = now()
         self._failed_id = self._older_id = self._completed_id = ""
-        self._started_ids: dict[str, str] = {}
+        self._document_ids: dict[str, str] = {}
         self._isolated = self._redriven = 0
+        self._published: set[str] = set()
         self._rejected: dict[ExpectedRejection, TopicMessage] = {}
         self._expected: tuple[ExpectedRejection, ...] = ()
 
@@ -107,7 +93,7 @@ class Failures:
         delayed = {
             self._failed_id,
             self._completed_id,
-            self._started_ids.get(self._refused_video.video_id, ""),
+            self._document_ids.get(self._refused_video.video_id, ""),
         }
         return FailureReport(
             refusals=len(self._rejected),
@@ -129,6 +115,7 @@ class Failures:
             if self._isolated == 3 and len(self._rejected) == 2:
                 self._recover()
         elif self._step is _Step.RECOVER:
+            self._redrive_rejected()
             has_marker = self._marker_color(observation) == "red"
             self._redriven = has_marker + self._has_document(observation, self._refused_video)
             if self._redriven == 2 and self._has_url(observation):
@@ -150,14 +137,15 @@ class Failures:
             "payload": {"gcs_uri": linked.gcs_uri, "failed_segments": 1},
         }
         video_ids = [video.video_id for video in (refused, *self._others)]
-        started = [{"event_type": "processing.video_started", "video_id": id_} for id_ in video_ids]
-        self._failed_id, self._completed_id, *started_ids = self._control.events(
-            failed, completed, *started
+        # Ends, because `reconcile` would look for the end of what starts.
+        ended = [{"event_type": "processing.video_failed", "video_id": id_} for id_ in video_ids]
+        self._failed_id, self._completed_id, *document_ids = self._control.events(
+            failed, completed, *ended
         )
-        self._started_ids = dict(zip(video_ids, started_ids, strict=True))
+        self._document_ids = dict(zip(video_ids, document_ids, strict=True))
         self._expected = (
             ExpectedRejection("upsert_marker", _RED_AUTOMATION, self._failed_id, _CODE),
-            ExpectedRejection("snapshot_media", _DOCUMENTS_AUTOMATION, started_ids[0], _CODE),
+            ExpectedRejection("snapshot_media", _DOCUMENTS_AUTOMATION, document_ids[0], _CODE),
         )
         self._step = _Step.FAIL
 
@@ -185,9 +173,14 @@ class Failures:
 
     def _recover(self) -> None:
         self._control.clear_faults()
-        for message in self._rejected.values():
-            self._redrive(message)
         self._step = _Step.RECOVER
+        self._redrive_rejected()
+
+    def _redrive_rejected(self) -> None:
+        """Redrive the rejected events. Pub/Sub may deliver their messages later."""
+        ids = [message.attributes["ce-id"] for message in self._rejected.values()]
+        if left := [event_id for event_id in ids if event_id not in self._published]:
+            self._published.update(self._redrive(left))
 
     def _marker_color(self, observation: Observation) -> str:
         marker = (observation.markers or {}).get(("run", RUN_ID, None), {})
@@ -196,7 +189,7 @@ class Failures:
     def _has_document(self, observation: Observation, video: Video) -> bool:
         document = observation.oracle.document("media", video.video_id) or {}
         event_id = (document.get("event") or {}).get("event_id")
-        return event_id is not None and event_id == self._started_ids[video.video_id]
+        return event_id is not None and event_id == self._document_ids[video.video_id]
 
     def _has_url(self, observation: Observation) -> bool:
         return any(

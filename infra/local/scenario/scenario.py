@@ -5,18 +5,19 @@ The outcome is judged by the topics and the API alone.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from infra.local.clouds.cloud import TopicMessage
+from infra.local.configuration import selects_everything
 from infra.local.oracle.failure_report import NO_FAILURES
 from infra.local.oracle.observer import Observer, Snapshot
 from infra.local.oracle.progress import Progress
 from infra.local.scenario.draining import start_second_batch
-from infra.local.scenario.failures import Failures, fetch_free_videos, restore_event
-from infra.local.scenario.selected import fetch_selected_ids, selects_everything
+from infra.local.scenario.failures import Failures, fetch_free_videos
+from infra.local.scenario.redrive import redrive_rejected
+from infra.local.scenario.selected import fetch_selected_ids
 from infra.local.stack import Stack
 from infra.standin import Control
 from videovector_bridge.api import ApiError, VideoVectorClient
@@ -53,8 +54,9 @@ def _build_failures(stack: Stack, control: Control) -> Failures | None:
     if configuration.unchecked or not selects_everything(configuration.drain.streams.values()):
         return None
 
-    def redrive(message: TopicMessage) -> None:
-        stack.cloud.publish(configuration.topic_names["events"], restore_event(message))
+    def redrive(event_ids: Sequence[str]) -> Collection[str]:
+        topic = configuration.topic_names["events"]
+        return redrive_rejected(stack.cloud.environment, topic, event_ids, notify=print)
 
     return Failures(control, fetch_free_videos(stack.upstream), redrive)
 
@@ -246,4 +248,4 @@ class _StallTimer:
 def _state(snapshot: Snapshot) -> tuple[object, ...]:
     progress, effects = snapshot.progress, snapshot.effects
     arrived = progress.messages, len(progress.webhooks), effects.confirmed.total()
-    return snapshot.emitted, arrived, snapshot.cursor, snapshot.failures
+    return snapshot.emitted, arrived, snapshot.cursor, snapshot.failures, snapshot.lost_ends

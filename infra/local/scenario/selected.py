@@ -9,13 +9,7 @@ from infra.local.processes.upstream import Upstream
 from videovector_bridge.api.stream import build_query
 from videovector_bridge.settings import StreamFilters, StreamSettings
 
-_EVERYTHING = StreamFilters().identity()
 _READ_SECONDS = 30.0
-
-
-def selects_everything(streams: Iterable[StreamSettings]) -> bool:
-    """Whether a stream has no filter, so that every event must be published."""
-    return any(stream.filters.identity() == _EVERYTHING for stream in streams)
 
 
 def fetch_selected_ids(upstream: Upstream, streams: Iterable[StreamSettings]) -> frozenset[str]:

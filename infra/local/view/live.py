@@ -46,6 +46,7 @@ def _cells(snapshot: Snapshot) -> dict[str, str]:
         "repeats": str(progress.repeats),
         "webhooks": f"{len(progress.webhooks)}/{sent.events if sent else '?'}",
         "effects": f"{effects.confirmed.total()}/{effects.expected.total()}",
+        "reconciled": f"{snapshot.lost_ends.reconciled}/{snapshot.lost_ends.expected}",
         "windows": str(progress.windows + progress.cut_windows),
         "killed": str(snapshot.killed_windows),
         "busy": str(progress.busy_windows),

@@ -23,7 +23,7 @@ def build_result(
 ) -> dict[str, Any]:
     """Return the result of a run as JSON values. Scripts rely on the keys."""
     progress, effects, webhooks = snapshot.progress, snapshot.effects, snapshot.webhooks
-    checked, failures = not snapshot.unchecked, snapshot.failures
+    checked, failures, lost_ends = not snapshot.unchecked, snapshot.failures, snapshot.lost_ends
     first = progress.first_event_at
     p50, p99 = compute_percentiles(effects.milliseconds)
     problems = find_problems(snapshot, crash)
@@ -57,6 +57,9 @@ def build_result(
         "refusals_expected": failures.refusals_expected,
         "redriven": failures.redriven,
         "redriven_expected": failures.redriven_expected,
+        "reconciled": lost_ends.reconciled,
+        "reconciled_expected": lost_ends.expected,
+        "reconcile_runs": progress.checks,
         "isolated_failures": failures.isolated,
         "isolated_failures_expected": failures.isolated_expected,
         "costs": {action: dict(cost) for action, cost in costs.items()},
@@ -91,6 +94,7 @@ def find_problems(snapshot: Snapshot, crash: str = "") -> list[str]:
         if rejected:
             sentences.append(f"{len(rejected)} messages were rejected unexpectedly.")
     sentences += _wrong_effects(snapshot) + _wrong_failures(snapshot.failures)
+    sentences += _wrong_ends(snapshot)
     if rejected and sentences:
         first = rejected[0].attributes
         sentences.append(f"The first rejection ({first.get('code')}): {first.get('detail')}")
@@ -124,6 +128,22 @@ def _wrong_failures(failures: FailureReport) -> list[str]:
         for outcome, observed, expected in counts
         if observed != expected
     ]
+
+
+def _wrong_ends(snapshot: Snapshot) -> list[str]:
+    ends, problem = snapshot.lost_ends, snapshot.progress.failed_check
+    sentences = []
+    if not ends.complete:
+        sentences.append(
+            f"{ends.reconciled} of {ends.expected} lost ends of runs and videos were reconciled."
+            + (f" The last run of reconcile failed: {problem}" if problem else "")
+        )
+    if ends.needless:
+        sentences.append(
+            f"{len(ends.needless)} events were published in place of none that was lost: "
+            f"{_list(ends.needless)}."
+        )
+    return sentences
 
 
 def _list(items: Sequence[str]) -> str:

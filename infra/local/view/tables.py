@@ -21,6 +21,11 @@ def build_result_table(result: Mapping[str, Any]) -> Table:
         ("Rejected", result["rejected"], f"{result['refusals_expected']} expected"),
         *_effect_rows(result),
         ("Refused and redriven", _of(result, "redriven"), f"{result['refusals']} on rejected"),
+        (
+            "Lost ends reconciled",
+            _of(result, "reconciled"),
+            f"{result['reconcile_runs']} runs of reconcile",
+        ),
         ("Failures isolated", _of(result, "isolated_failures"), ""),
         ("Windows", result["windows"], f"{result['killed_windows']} killed"),
         ("Busy windows", result["busy_windows"], "another had the lease"),

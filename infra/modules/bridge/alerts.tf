@@ -47,7 +47,7 @@ locals {
       query = join(" or ", [
         for range, streams in local._failing_by_period : join(" ", [
           "(sum by (stream) (sum_over_time(${local._windows},${streams},outcome=\"failed\"}${range})) > 0",
-          "unless sum by (stream) (sum_over_time(${local._windows},${streams},outcome=~\"drained|idle\"}${range})) > 0)",
+          "unless sum by (stream) (sum_over_time(${local._windows},${streams},outcome=~\"drained|idle|paused\"}${range})) > 0)",
         ])
       ])
       minutes = 5
@@ -76,15 +76,15 @@ locals {
       query    = "max(pubsub_googleapis_com:subscription_num_undelivered_messages{${local._dead_letters}}) > 0"
       minutes  = 0
       what     = "A function did not acknowledge a message over half a day of redeliveries. The subscription `${google_pubsub_subscription.pull["dead-letters"].name}` keeps it for 31 days."
-      todo     = "Read one: `gcloud pubsub subscriptions pull ${google_pubsub_subscription.pull["dead-letters"].name} --limit=1 --format=json --project=${var.project_id}`. Its attribute CloudPubSubDeadLetterSourceSubscription names the function, whose `*.retry` log lines have the reason. Fix the cause. Then run the commands of the runbook, which publish the messages to topic `${google_pubsub_topic.this["events"].name}` again; completed effects are not repeated."
+      todo     = "`videovector-bridge dead-letters list ${local._target}` names the functions, whose `*.retry` log lines have the reason. Fix the cause. Then `videovector-bridge dead-letters redrive --all ${local._target}` publishes the messages to topic `${google_pubsub_topic.this["events"].name}` again; completed effects are not repeated."
       runbook  = "Redrive dead letters"
     }
     unacknowledged = {
       title    = "Messages wait for a function"
       severity = "WARNING"
-      query    = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local._push}}) > ${var.alerts.unacked_seconds}"
+      query    = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local._waiting}}) > ${var.alerts.unacked_seconds}"
       minutes  = 5
-      what     = "A message has waited for its function longer than ${var.alerts.unacked_seconds} seconds. It is redelivered with backoff."
+      what     = "A message has waited for its function longer than ${var.alerts.unacked_seconds} seconds. It is redelivered with backoff; `reconcile` reads its own every few minutes."
       todo     = "Read the function's `*.retry` log lines. An outage of VideoVector or a rate limit ends without your action; a wrong key or a missing grant does not. If the function is only too slow, raise its `max_instances` with the variable `functions`."
       runbook  = "Messages wait for a function"
     }
@@ -94,7 +94,7 @@ locals {
       query    = "sum by (code) (sum_over_time(${local._series.rejected}}[10m])) > ${var.alerts.rejected_in_10_minutes}"
       minutes  = 0
       what     = "More than ${var.alerts.rejected_in_10_minutes} messages were rejected with the same code in 10 minutes. They are on topic `${google_pubsub_topic.this["rejected"].name}`."
-      todo     = "Read some: `gcloud pubsub subscriptions pull ${google_pubsub_subscription.pull["rejected"].name} --limit=5 --format=json --project=${var.project_id}`. `reason` names who can fix the cause (user, vendor or system), `code` and `detail` describe it. `videovector-bridge automations explain` shows why an automation rejects an event."
+      todo     = "`videovector-bridge rejected list ${local._target}` counts them by code, and `rejected show ID` has `detail` and what to do. `reason` names who can fix the cause (user, vendor or system). `videovector-bridge automations explain` shows why an automation rejects an event. After the fix, `videovector-bridge rejected redrive --code CODE ${local._target}` publishes them again."
       runbook  = "Many messages are rejected"
     }
     webhook-refused = {
@@ -137,6 +137,38 @@ locals {
       todo     = "`*.settings_wrong` names every wrong variable, and the line in an automations file; fix them and deploy. `*.crashed` is a bug of the bridge: report it with its `stack_trace`, which has no secrets."
       runbook  = "Wrong settings and bugs"
     }
+    channel-dead = {
+      title    = "A channel is dead"
+      severity = "ERROR"
+      query    = "sum by (channel) (sum_over_time(${local._series.checks},outcome=\"dead\"}[${local._canary_seconds}s])) > 0"
+      minutes  = 0
+      what     = "The canary had no sign of life from the channel, a stream or a webhook: it is not merely quiet. VideoVector sends heartbeats while a stream has no events, and the canary sends a test delivery to each webhook."
+      todo     = "Read the newest line `canary.dead` of the channel: `detail` is what the canary saw, and `what_to_do` the first action. The alert ends after a run of the canary without the finding."
+      runbook  = "A channel is dead"
+    }
+    checks-failing = {
+      title    = "The checks fail"
+      severity = "WARNING"
+      query = join(" or ", [
+        for function, range in local._check_ranges : join(" ", [
+          "(sum by (function) (sum_over_time(${local._series.checks},function=\"${function}\",outcome=\"failed\"}${range})) > 2",
+          "unless sum by (function) (sum_over_time(${local._series.checks},function=\"${function}\",outcome=~\"done|alive|dead|absent|paused|unknown\"}${range})) > 0)",
+        ])
+      ])
+      minutes = 0
+      what    = "Three runs of `reconcile` or `canary` failed, and none succeeded. Events still arrive, but nobody notices a missing one or a dead channel."
+      todo    = "Read `message` of the newest line `reconcile.failed` or `canary.failed`. An outage of VideoVector ends without your action; a refused key or a missing grant does not."
+      runbook = "The checks fail"
+    }
+    repairs = {
+      title    = "Events do not arrive"
+      severity = "WARNING"
+      query    = "sum(sum_over_time(${local._series.repairs}}[1h])) > ${var.alerts.repairs_in_an_hour}"
+      minutes  = 0
+      what     = "More than ${var.alerts.repairs_in_an_hour} runs of `reconcile` in an hour published events in place of those that never came. Automations act on them as on the real ones, but minutes later."
+      todo     = "Read `repaired_ids` of the lines `reconcile.done`. `videovector-bridge webhook deliveries --failed` lists failed deliveries; without any, report the runs and videos to VideoVector."
+      runbook  = "Events do not arrive"
+    }
     copies-stalled = {
       title    = "Copies of events stall"
       severity = "WARNING"
@@ -148,9 +180,16 @@ locals {
     }
   }
 
+  # Options of the commands of `videovector-bridge` for this deployment.
+  _target = join("", ["--project=${var.project_id}", var.prefix == "" ? "" : " --prefix=${var.prefix}"])
+
   # How far back `drain-silent` looks for an earlier window: with its duration, 25 hours at most.
   _silent_minutes = 10
   _memory_seconds = 25 * local._hour - 2 * 60 * local._silent_minutes
+
+  # A finding of the canary lasts until its next run; three runs of a check decide whether it fails.
+  _canary_seconds = 60 * local.schedules.canary.every_minutes + 600
+  _check_ranges   = { for name, each in local.schedules : each.function => "[${180 * each.every_minutes + 300}s]" }
 
   # Alerts that this deployment has nothing for.
   _unused_alerts = concat(

@@ -9,6 +9,8 @@ locals {
     { title = "Age of the oldest unacknowledged message, by subscription (s)", query = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local._subscriptions}})" },
     { title = "Pushes, by response", query = "sum by (subscription_id, response_class) (rate(pubsub_googleapis_com:subscription_push_request_count{${local._push}}[5m]))" },
     { title = "Rejected messages, by code", query = "sum by (code) (sum_over_time(${local._series.rejected}}[5m]))" },
+    { title = "Channels, by the canary", query = "sum by (channel, outcome) (sum_over_time(${local._series.checks},function=\"canary\"}[5m]))" },
+    { title = "Runs of reconcile that repaired events", query = "sum(sum_over_time(${local._series.repairs}}[5m]))" },
     { title = "Dead letters", query = "max by (subscription_id) (pubsub_googleapis_com:subscription_num_undelivered_messages{${local._dead_letters}})" },
   ]
 }

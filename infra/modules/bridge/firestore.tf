@@ -22,11 +22,28 @@ resource "google_firestore_database" "this" {
   depends_on = [google_project_service.this, terraform_data.key_usable]
 }
 
-# Firestore deletes effect records that concern a single event, by their TTL.
+# Collections whose documents have an end: effect records of a single event, work that `reconcile`
+# follows, and deliveries that it retried. Firestore deletes them by their TTL.
+locals {
+  _expiring = toset(["deliveries", "effects", "finished", "open"])
+}
+
+moved {
+  from = google_firestore_field.expiry
+  to   = google_firestore_field.expiry["effects"]
+}
+
+moved {
+  from = google_firestore_field.no_indexes
+  to   = google_firestore_field.no_indexes["effects"]
+}
+
 resource "google_firestore_field" "expiry" {
+  for_each = local._expiring
+
   project    = var.project_id
   database   = local.database
-  collection = "effects"
+  collection = each.key
   field      = "expire_at"
 
   ttl_config {}
@@ -40,12 +57,14 @@ resource "google_firestore_field" "expiry" {
   depends_on = [google_firestore_database.this, google_project_service.this]
 }
 
-# No query uses a field of the records. An index on increasing times would limit the collection to
+# No query uses a field of the documents. An index on increasing times would limit the collection to
 # 500 writes a second: https://firebase.google.com/docs/firestore/solutions/shard-timestamp
 resource "google_firestore_field" "no_indexes" {
+  for_each = local._expiring
+
   project    = var.project_id
   database   = local.database
-  collection = "effects"
+  collection = each.key
   field      = "*" # all fields, at any depth, that have no configuration of their own
 
   index_config {}
@@ -58,10 +77,10 @@ resource "google_firestore_field" "no_indexes" {
 
 # Firestore has no resource-level IAM: grant on the project, with a condition on this database.
 resource "google_project_iam_member" "state" {
-  for_each = { for name, each in local.functions : name => each if each.state }
+  for_each = { for name, each in local.functions : name => each if each.state != false }
 
   project = var.project_id
-  role    = "roles/datastore.user"
+  role    = each.value.state == "read" ? "roles/datastore.viewer" : "roles/datastore.user"
   member  = google_service_account.function[each.key].member
 
   condition {

@@ -31,6 +31,13 @@ locals {
     var.keep_data_in_region ? { PUBSUB_ENDPOINT = "${var.region}-pubsub.googleapis.com:443" } : {},
   )
   _of_function = {
+    canary = {
+      STREAMS = jsonencode(local.streams)
+      # A stream may be silent between the windows of its schedule. The setting is a week at most.
+      CANARY_STREAM_SECONDS = jsonencode({
+        for name, each in var.streams : name => min(604800, max(900, 3 * each.window_seconds, 3 * local.intervals[name]))
+      })
+    }
     drain             = { STREAMS = jsonencode(local.streams) }
     receive-webhook   = { WEBHOOK_IDS = join(",", var.webhook_ids) }
     issue-signed-urls = { SIGNED_URL_BUCKETS = join(",", setunion(var.signed_url_buckets, [local.previews_bucket])) }
@@ -43,9 +50,12 @@ locals {
       # A request needs a thread, whatever the concurrency is set to.
       each.resources.concurrency > 1 ? { THREADS = tostring(max(each.resources.concurrency, tonumber(lookup(each.environment, "THREADS", "0")))) } : {},
       lookup(local._of_function, name, {}),
+      { for key, subscription in local.reader_subscriptions : "${upper(name)}_SUBSCRIPTION" => google_pubsub_subscription.reader[key].name if subscription.reader == name },
       { for secret in each.secrets : local.secret_files[secret].variable => "${local.secret_files[secret].folder}/${local.secret_files[secret].file}" if contains(keys(local.secret_files), secret) },
       { for secret in each.secrets : local.secret_names[secret].variable => "projects/${var.project_id}/secrets/${local.secret_names[secret].secret}" if contains(keys(local.secret_names), secret) },
       lookup(var.environment, "all", {}),
+      # The canary reads the settings of windows as `drain` does.
+      name == "canary" ? lookup(var.environment, "drain", {}) : {},
       lookup(var.environment, name, {}),
     )
   }
@@ -59,7 +69,9 @@ locals {
 
   invokers = merge(
     { for name in keys(local.push_functions) : "${name}/push" => { function = name, member = google_service_account.push.member } },
-    { "drain/scheduler" = { function = "drain", member = google_service_account.scheduler.member } },
+    {
+      for each in values(var.topology.schedules) : "${each.function}/scheduler" => { function = each.function, member = google_service_account.scheduler.member }
+    },
     {
       for name, each in local.functions : "${name}/everybody" => { function = name, member = "allUsers" }
       if each.public && var.webhook.access == "public"

@@ -50,6 +50,21 @@ locals {
         status = "EXTRACT(jsonPayload.status)"
       }
     }
+    # Runs of the functions that check the others. The canary has a line for each channel.
+    checks = {
+      description = "Runs of reconcile, and what canary says of each channel"
+      filter      = "${local._of_functions} AND jsonPayload.event=~\"^(reconcile[.](done|failed)|canary[.](alive|dead|absent|paused|unknown|failed))$\""
+      labels = {
+        channel  = "EXTRACT(jsonPayload.channel)"
+        function = "REGEXP_EXTRACT(jsonPayload.event, \"^([a-z]+)\")"
+        outcome  = "REGEXP_EXTRACT(jsonPayload.event, \"([a-z]+)$\")"
+      }
+    }
+    repairs = {
+      description = "Runs of reconcile that published an event in place of one that never came"
+      filter      = "${local._of_functions} AND jsonPayload.event=~\"^reconcile[.](done|failed)$\" AND jsonPayload.repaired>=1"
+      labels      = {}
+    }
     faults = {
       description = "Wrong settings and bugs of the bridge"
       filter      = "${local._of_functions} AND jsonPayload.event=~\"[.](settings_wrong|crashed)$\""
@@ -77,13 +92,23 @@ locals {
   # Series of the counters, left open for more labels: "${local._series.windows},outcome=\"failed\"}".
   _series = { for name in keys(local._metrics) : name => "${local._promql[name]}{${name == "attempts" ? local._from_jobs : local._from_logs}" }
 
+  # Subscriptions that are read much more often than their alert looks.
+  _read_often = [
+    for key, each in google_pubsub_subscription.reader : each.name if anytrue([
+      for name, schedule in local.schedules : schedule.enabled && schedule.function == local.reader_subscriptions[key].reader
+      && 180 * schedule.every_minutes <= var.alerts.unacked_seconds
+    ])
+  ]
+
   # The resources of this deployment.
   _copies        = concat(google_pubsub_subscription.bigquery[*].name, google_pubsub_subscription.archive[*].name)
   _pushed        = [for each in google_pubsub_subscription.push : each.name]
+  _read          = [for each in google_pubsub_subscription.reader : each.name]
   _subscription  = "monitored_resource=\"pubsub_subscription\",${local._in_project}"
   _push          = "${local._subscription},subscription_id=~\"${join("|", local._pushed)}\""
+  _waiting       = "${local._subscription},subscription_id=~\"${join("|", concat(local._pushed, local._read_often))}\""
   _copying       = "${local._subscription},subscription_id=~\"${join("|", local._copies)}\""
-  _subscriptions = "${local._subscription},subscription_id=~\"${join("|", concat(local._pushed, local._copies))}\""
+  _subscriptions = "${local._subscription},subscription_id=~\"${join("|", concat(local._pushed, local._read, local._copies))}\""
   _dead_letters  = "${local._subscription},subscription_id=\"${google_pubsub_subscription.pull["dead-letters"].name}\""
   _topics        = "monitored_resource=\"pubsub_topic\",${local._in_project},topic_id=~\"${join("|", [for each in google_pubsub_topic.this : each.name])}\""
   _receiver      = "${local._from_logs},location=\"${var.region}\",service_name=\"${var.prefix}receive-webhook\""

@@ -59,6 +59,7 @@ output "subscriptions" {
   description = "Name of each subscription: by function, and by name the pull subscriptions and the copies that are on."
   value = merge(
     { for key, each in google_pubsub_subscription.push : local.push_subscriptions[key].function => each.name },
+    { for key, each in google_pubsub_subscription.reader : local.reader_subscriptions[key].name => each.name },
     { for name, each in google_pubsub_subscription.pull : name => each.name },
     { for each in google_pubsub_subscription.archive : "events-to-archive" => each.name },
     { for each in google_pubsub_subscription.bigquery : "events-to-bigquery" => each.name },

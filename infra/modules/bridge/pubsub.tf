@@ -94,7 +94,40 @@ resource "google_pubsub_subscription" "push" {
   ]
 }
 
-# Pull subscriptions, which keep dead letters and rejected messages.
+# A function pulls these. As above: a changed filter replaces the subscription, and `make deploy` seeks.
+resource "google_pubsub_subscription" "reader" {
+  for_each = local.reader_subscriptions
+
+  project                    = var.project_id
+  name                       = "${var.prefix}${each.key}"
+  topic                      = google_pubsub_topic.this[each.value.topic].id
+  labels                     = var.labels
+  filter                     = each.value.filter
+  ack_deadline_seconds       = each.value.ack_deadline_seconds
+  message_retention_duration = "604800s"
+
+  expiration_policy {
+    ttl = "" # never
+  }
+
+  lifecycle {
+    precondition {
+      condition     = each.value.ack_deadline_seconds >= local.functions[each.value.reader].resources.timeout_seconds
+      error_message = "The ack deadline of a subscription must not be shorter than the timeout of its function."
+    }
+  }
+}
+
+resource "google_pubsub_subscription_iam_member" "reader" {
+  for_each = local.reader_subscriptions
+
+  project      = var.project_id
+  subscription = google_pubsub_subscription.reader[each.key].name
+  role         = "roles/pubsub.subscriber"
+  member       = google_service_account.function[each.value.reader].member
+}
+
+# Pull subscriptions, which keep dead letters and rejected messages for people.
 resource "google_pubsub_subscription" "pull" {
   for_each = local.pull_subscriptions
 

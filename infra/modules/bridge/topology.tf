@@ -30,7 +30,21 @@ locals {
     for name, each in var.topology.subscriptions :
     "${name}-${substr(sha1(each.filter), 0, 8)}" => each if contains(keys(each), "function")
   }
+  # Subscriptions that a function pulls.
+  reader_subscriptions = {
+    for name, each in var.topology.subscriptions :
+    "${name}-${substr(sha1(each.filter), 0, 8)}" => merge(each, { name = name }) if contains(keys(each), "reader")
+  }
+  # Subscriptions for people.
   pull_subscriptions = {
-    for name, each in var.topology.subscriptions : name => each if !contains(keys(each), "function")
+    for name, each in var.topology.subscriptions : name => each if !contains(keys(each), "function") && !contains(keys(each), "reader")
+  }
+
+  # Functions that Cloud Scheduler calls, `drain` apart, which has a job for each stream.
+  schedules = {
+    for name, each in var.topology.schedules : name => merge(each, {
+      enabled       = try(var.schedules[name].enabled, true)
+      every_minutes = coalesce(try(var.schedules[name].every_minutes, null), each.every_seconds / 60)
+    }) if name != "drain"
   }
 }

@@ -11,7 +11,7 @@ variable "alert_emails" {
 }
 
 variable "alerts" {
-  description = "Thresholds of alerts: age of the newest drained event, of the oldest unacknowledged message and of the oldest event without a copy (seconds); rejected messages, refused deliveries (401) and failed deliveries (5xx) in 10 minutes. `intervals_seconds`: the longest expected time between two windows, by stream; default: derived from its schedule."
+  description = "Thresholds of alerts: age of the newest drained event, of the oldest unacknowledged message and of the oldest event without a copy (seconds); rejected messages, refused deliveries (401) and failed deliveries (5xx) in 10 minutes; runs of `reconcile` that repaired events in an hour. `intervals_seconds`: the longest expected time between two windows, by stream; default: derived from its schedule."
   type = object({
     cursor_age_seconds        = optional(number, 900)
     unacked_seconds           = optional(number, 1800)
@@ -19,6 +19,7 @@ variable "alerts" {
     rejected_in_10_minutes    = optional(number, 20)
     refused_in_10_minutes     = optional(number, 50)
     unavailable_in_10_minutes = optional(number, 5)
+    repairs_in_an_hour        = optional(number, 3)
     intervals_seconds         = optional(map(number), {})
   })
   default  = {}
@@ -133,9 +134,9 @@ variable "environment" {
 
   validation {
     condition = length(setintersection(flatten([for settings in values(var.environment) : keys(settings)]), [
-      "CLAIM_BUCKET", "EVENTS_TOPIC", "FIRESTORE_DATABASE", "GOOGLE_CLOUD_PROJECT", "MEDIA_URLS_TOPIC", "PREVIEW_BUCKET",
-      "PUBSUB_ENDPOINT", "REJECTED_TOPIC", "SIGNED_URL_BUCKETS", "SOURCE_HASH", "STREAMS", "VIDEO_VECTOR_API_KEY_FILE",
-      "VIDEO_VECTOR_BASE_URL", "WEBHOOK_IDS", "WEBHOOK_SECRETS_FILE", "WEBHOOK_SECRETS_NAME",
+      "CANARY_SUBSCRIPTION", "CLAIM_BUCKET", "EVENTS_TOPIC", "FIRESTORE_DATABASE", "GOOGLE_CLOUD_PROJECT", "MEDIA_URLS_TOPIC",
+      "PREVIEW_BUCKET", "PUBSUB_ENDPOINT", "RECONCILE_SUBSCRIPTION", "REJECTED_TOPIC", "SIGNED_URL_BUCKETS", "SOURCE_HASH", "STREAMS",
+      "VIDEO_VECTOR_API_KEY_FILE", "VIDEO_VECTOR_BASE_URL", "WEBHOOK_IDS", "WEBHOOK_SECRETS_FILE", "WEBHOOK_SECRETS_NAME",
     ])) == 0
     error_message = "Settings that have a Terraform variable of their own (topics, buckets, streams) must be set with it: grants and alerts depend on it."
   }
@@ -256,6 +257,18 @@ variable "notification_channels" {
   }
 }
 
+variable "operators" {
+  description = "Members that may use the operator's commands (`videovector-bridge status`, `rewind`, `rejected redrive` ...), such as `group:media-oncall@example.com`. infra/README.md lists their roles."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for each in var.operators : can(regex("^(user|group|serviceAccount):[^@[:space:]]+@[^@[:space:]]+$", each))])
+    error_message = "operators must be members such as user:EMAIL, group:EMAIL or serviceAccount:EMAIL."
+  }
+}
+
 variable "prefix" {
   description = "Prefix of every resource name, for several bridges in one project. It is short because a service account's name has at most 30 characters."
   type        = string
@@ -311,6 +324,26 @@ variable "region" {
   }
 }
 
+variable "schedules" {
+  description = "How often Cloud Scheduler calls `reconcile` and `canary`, by function: minutes between two calls (default: 5 and 60; 1 to 30 that divide 60, or hours that divide 24, at most 480). `enabled = false` ends the calls; the function and its subscription stay."
+  type = map(object({
+    enabled       = optional(bool, true)
+    every_minutes = optional(number)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.schedules), setsubtract(keys(var.topology.schedules), ["drain"]))) == 0
+    error_message = "Keys of schedules must be functions with a schedule in topology.json, and not drain, whose schedules are in streams."
+  }
+
+  validation {
+    condition     = alltrue([for each in values(var.schedules) : contains([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480], coalesce(each.every_minutes, 60))])
+    error_message = "every_minutes must be 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360 or 480."
+  }
+}
+
 variable "signed_url_buckets" {
   description = "Buckets whose objects may get signed URLs. For `signer = \"storage\"`, grant roles/storage.objectViewer to the service account of issue-signed-urls on buckets that Terraform does not create."
   type        = set(string)
@@ -324,10 +357,11 @@ variable "signed_url_buckets" {
 }
 
 variable "source_archive" {
-  description = "The zip of the functions, and the hash of its content: the output `archive` of modules/package."
+  description = "The zip of the functions, the hash of its content, and the version of the bridge: the output `archive` of modules/package."
   type = object({
-    path = string
-    hash = string
+    path    = string
+    hash    = string
+    version = optional(string, "")
   })
   nullable = false
 }

@@ -1,4 +1,4 @@
-# The package of a deployment: the functions as a zip, and the topology.
+# The package of a deployment: the functions as a zip, the topology, and the version.
 
 locals {
   _root   = "${path.module}/../../.."
@@ -17,6 +17,7 @@ locals {
     { for file in local._files : file => file("${local._folder}/${file}") },
     { "automations.toml" = file(local._automations_file) },
   )
+  version = regex("(?m)^version = \"([^\"]+)\"", file("${local._root}/pyproject.toml"))[0]
   # A hash of the content only; a zip also has metadata.
   hash = sha256(jsonencode(local.source))
 }

@@ -1,6 +1,6 @@
 output "archive" {
-  description = "Path of the zip, and the hash of its content."
-  value       = { path = data.archive_file.source.output_path, hash = local.hash }
+  description = "Path of the zip, the hash of its content, and the version of the bridge."
+  value       = { path = data.archive_file.source.output_path, hash = local.hash, version = local.version }
 }
 
 output "topology" {

@@ -1,6 +1,7 @@
 """A client of the control plane, for a stand-in in this or another process."""
 
 import ssl
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -54,13 +55,22 @@ class Control:
         return ids
 
     def runs(
-        self, runs: int = 1, *, videos_per_run: int = 3, events_per_second: float | None = None
+        self,
+        runs: int = 1,
+        *,
+        videos_per_run: int = 3,
+        events_per_second: float | None = None,
+        lose: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Start runs. Return `{"run_ids", "events"}`. Rate None: as fast as possible."""
+        """Start runs. Return `{"run_ids", "events", "lost"}`. Rate None: as fast as possible.
+
+        `lose` lists kinds, `run` or `video`: the events that end them are never sent.
+        """
         body = {
             "runs": runs,
             "videos_per_run": videos_per_run,
             "events_per_second": events_per_second,
+            "lose": list(lose),
         }
         started: dict[str, Any] = self._request("POST", "/runs", body=body)
         return started

@@ -6,6 +6,7 @@ import orjson
 from starlette.requests import Request
 
 from infra.standin.errors import invalid
+from infra.standin.runs.plan import LOSABLE
 
 _TEXT_FIELDS = (
     "event_id",
@@ -35,6 +36,14 @@ def parse_integer(body: Any, name: str, default: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise invalid(f"{name} is a whole number from 1", name)
     return value
+
+
+def parse_kinds(body: Any) -> tuple[str, ...]:
+    """Return the kinds of work in `lose`. Raises 422."""
+    value = body.get("lose", [])
+    if not isinstance(value, list) or not all(kind in LOSABLE for kind in value):
+        raise invalid(f"lose is a list of {' and '.join(LOSABLE)}", "lose")
+    return tuple(value)
 
 
 def check_event(event: object) -> None:

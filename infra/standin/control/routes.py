@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.standin.control import webhooks
-from infra.standin.control.parsing import check_event, parse_body, parse_integer
+from infra.standin.control.parsing import check_event, parse_body, parse_integer, parse_kinds
 from infra.standin.errors import ApiError, invalid
 from infra.standin.events.flood import Flood
 from infra.standin.faults import parse_faults
@@ -74,7 +74,10 @@ async def add_events(state: StandInState, request: Request) -> Response:
 
 
 async def start_runs(state: StandInState, request: Request) -> Response:
-    """POST /_standin/runs: `{"runs", "videos_per_run", "events_per_second"}`, all optional."""
+    """POST /_standin/runs: `{"runs", "videos_per_run", "events_per_second", "lose"}`, all optional.
+
+    `lose` lists kinds, `run` or `video`: their last events are sent on no channel.
+    """
     body = await parse_body(request)
     rate = body.get("events_per_second", state.config.events_per_second)
     if rate is not None and (not isinstance(rate, int | float) or rate < 0):
@@ -83,8 +86,9 @@ async def start_runs(state: StandInState, request: Request) -> Response:
         parse_integer(body, "runs", 1),
         parse_integer(body, "videos_per_run", state.config.videos_per_run),
         rate or None,
+        lose=parse_kinds(body),
     )
-    return _json({"run_ids": started.run_ids, "events": started.events})
+    return _json({"run_ids": started.run_ids, "events": started.events, "lost": started.lost})
 
 
 async def start_flood(state: StandInState, request: Request) -> Response:

@@ -1,20 +1,23 @@
 """The plan of a run, derived from the seed: its events, their order, and the failures."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from infra.standin.config import StandInConfig
 from infra.standin.ids import digest
 from infra.standin.library.catalog import Segment, Video
 
+LOSABLE = ("run", "video")
+"""Kinds of work whose last events can be lost."""
+_ENDS = ("completed", "completed_with_failures", "failed")
 _SEGMENT_ERRORS = ("field_extraction_timeout", "transcription_failed", "model_overloaded")
 
 
 @dataclass(frozen=True, slots=True)
 class RunStep:
-    """One event of a run, without id and time."""
+    """One event of a run, without id and time. A `lost` one changes the status only."""
 
     event_type: str
     run_id: str
@@ -22,6 +25,7 @@ class RunStep:
     video_id: str | None = None
     segment_id: str | None = None
     payload: dict[str, Any] = field(default_factory=dict)
+    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +79,12 @@ def run_id_of(seed: int, number: int) -> str:
 def prompt_id_of(seed: int, number: int) -> str:
     """Return the id of the prompt that run `number` executes. Three prompts alternate."""
     return f"prm_{digest(seed, 'prompt', number % 3)}"
+
+
+def lose_ends(steps: Sequence[RunStep], kinds: Collection[str]) -> list[RunStep]:
+    """Return the steps with the last event of each run, or each video, marked as lost."""
+    lost = {f"processing.{kind}_{end}" for kind in kinds for end in _ENDS}
+    return [replace(step, lost=step.event_type in lost) for step in steps]
 
 
 def plan_run(config: StandInConfig, number: int, videos: Sequence[Video]) -> list[RunStep]:

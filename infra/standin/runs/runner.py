@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from infra.standin.config import StandInConfig
 from infra.standin.library.catalog import Library, Video
-from infra.standin.runs.plan import RunStep, plan_run, run_id_of
+from infra.standin.runs.plan import RunStep, lose_ends, plan_run, run_id_of
 
 _TICK_SECONDS = 0.02
 _BURST = 500  # events before the event loop runs other tasks
@@ -15,10 +15,11 @@ _BURST = 500  # events before the event loop runs other tasks
 
 @dataclass(frozen=True, slots=True)
 class StartedRuns:
-    """The ids of started runs, and the total number of their events."""
+    """The ids of started runs, the total number of their events, and of those that are lost."""
 
     run_ids: tuple[str, ...]
     events: int
+    lost: int
 
 
 class Runner:
@@ -35,20 +36,30 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self.active = 0
 
-    def start(self, runs: int, videos_per_run: int, events_per_second: float | None) -> StartedRuns:
-        """Start `runs` runs, at `events_per_second` in total. None: as fast as possible."""
+    def start(
+        self,
+        runs: int,
+        videos_per_run: int,
+        events_per_second: float | None,
+        *,
+        lose: Collection[str] = (),
+    ) -> StartedRuns:
+        """Start `runs` runs, at `events_per_second` in total. None: as fast as possible.
+
+        `lose` has the kinds whose last events are never sent: `run`, `video`.
+        """
         plans: list[deque[RunStep]] = []
         run_ids = []
         for _ in range(runs):
             number, self._next_number = self._next_number, self._next_number + 1
             run_ids.append(run_id_of(self._config.seed, number))
-            plans.append(
-                deque(plan_run(self._config, number, self._next_videos(number, videos_per_run)))
-            )
-        events = sum(map(len, plans))
+            videos = self._next_videos(number, videos_per_run)
+            plans.append(deque(lose_ends(plan_run(self._config, number, videos), lose)))
+        steps = sum(map(len, plans))
+        lost = sum(step.lost for plan in plans for step in plan)
         self.active += runs
         self._spawn(plans, events_per_second)
-        return StartedRuns(tuple(run_ids), events)
+        return StartedRuns(tuple(run_ids), steps - lost, lost)
 
     async def repeat(self, interval: float) -> None:
         """Start one run every `interval` seconds until cancelled."""

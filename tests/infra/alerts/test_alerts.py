@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from hashlib import sha1
+from typing import Any
 
 import pytest
 
 from tests.infra.alerts.conftest import FILE
 from tests.infra.conftest import Runs
 from tests.support import ROOT
+from tests.support.commands import run_command
 from tests.support.log_entries import line_entry, text_entry
 from tests.support.logging_filter import Entry
 from tests.support.monitoring import Monitoring
@@ -17,6 +20,7 @@ from tests.support.promql import Series
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 OPERATING = ROOT / "docs" / "operating.md"
+SUBSCRIPTIONS = json.loads((ROOT / "infra" / "topology.json").read_text("utf-8"))["subscriptions"]
 
 
 # Webhooks and processes
@@ -110,6 +114,13 @@ def gauge(metric: str, subscription: str, value: float) -> Series:
     return Series(f"pubsub_googleapis_com:subscription_{metric}", labels, points)
 
 
+def with_hash(subscription: str) -> str:
+    """A name with the hash of the filter in place of HASH."""
+    filters = {f"two-{name}-HASH": each.get("filter", "") for name, each in SUBSCRIPTIONS.items()}
+    hash_ = sha1(filters.get(subscription, "").encode(), usedforsecurity=False).hexdigest()[:8]
+    return subscription.replace("HASH", hash_)
+
+
 @pytest.mark.parametrize(
     ("alert", "metric", "subscription", "value", "fires"),
     [
@@ -122,15 +133,102 @@ def gauge(metric: str, subscription: str, value: float) -> Series:
         ("copies-stalled", "oldest_unacked_message_age", "events-to-archive", 3_601, False),
         ("unacknowledged", "oldest_unacked_message_age", "two-run-searches-0eb15754", 1_801, True),
         ("unacknowledged", "oldest_unacked_message_age", "run-searches-0eb15754", 1_801, False),
+        ("unacknowledged", "oldest_unacked_message_age", "two-reconcile-HASH", 1_801, True),
+        ("unacknowledged", "oldest_unacked_message_age", "two-canary-HASH", 1_801, False),
     ],
 )
 def test_metrics_of_this_deployments_subscriptions_raise_alerts(
     second: Monitoring, alert: str, metric: str, subscription: str, value: float, *, fires: bool
 ) -> None:
-    """Those of another deployment in the project do not."""
-    series = gauge(metric, subscription, value)
+    """Those of another deployment do not, nor does what is read only once an hour."""
+    series = gauge(metric, with_hash(subscription), value)
 
     assert bool(second.first_alerts(alert, [], until=HOUR, others=[series])) == fires
+
+
+# The functions that check the others
+
+
+def check_lines(
+    event: str,
+    every: int,
+    *,
+    until: int,
+    start: int = 10,
+    service: str = "reconcile",
+    **fields: Any,
+) -> list[tuple[float, Entry]]:
+    """The same line at regular times, in seconds."""
+    line = {"severity": "ERROR", "message": "", "event": event, **fields}
+    return [(float(time), line_entry(line, service)) for time in range(start, until, every)]
+
+
+def canary_lines(
+    state: str, channel: str, *, until: int, start: int = 10
+) -> list[tuple[float, Entry]]:
+    """What the canary says of a channel every hour."""
+    return check_lines(
+        f"canary.{state}", HOUR, until=until, start=start, service="canary", channel=channel
+    )
+
+
+def test_a_dead_channel_raises_an_alert_until_it_lives(monitoring: Monitoring) -> None:
+    """One alert for each channel, from the first finding, without a break in between."""
+    dead = canary_lines("dead", "webhook:main", until=5 * HOUR)
+    alive = canary_lines("alive", "webhook:main", start=5 * HOUR, until=8 * HOUR)
+    lines = [*dead, *alive]
+
+    fired = monitoring.first_alerts("channel-dead", lines, until=8 * HOUR)
+    later = monitoring.first_alerts(
+        "channel-dead", [(time - 6 * HOUR, line) for time, line in lines], until=2 * HOUR
+    )
+
+    assert fired == {frozenset({("channel", "webhook:main")}): 60}
+    assert later == {}
+
+
+@pytest.mark.parametrize("state", ["alive", "absent", "paused", "unknown"])
+def test_only_a_dead_channel_raises_the_alert(monitoring: Monitoring, state: str) -> None:
+    """A quiet stream is alive; a paused or missing channel is not dead."""
+    lines = canary_lines(state, "stream:default", until=DAY)
+
+    for alert in ("channel-dead", "checks-failing"):
+        assert monitoring.first_alerts(alert, lines, until=DAY) == {}
+
+
+def test_a_check_that_fails_three_times_raises_an_alert(monitoring: Monitoring) -> None:
+    """Of each function by its own schedule."""
+    failed = check_lines("reconcile.failed", 5 * MINUTE, until=HOUR)
+    blind = check_lines("canary.failed", HOUR, until=5 * HOUR, service="canary")
+    lines = sorted([*failed, *blind], key=lambda pair: pair[0])
+
+    fired = monitoring.first_alerts("checks-failing", lines, until=5 * HOUR)
+
+    assert 10 * MINUTE <= fired.pop(frozenset({("function", "reconcile")})) <= 15 * MINUTE
+    assert 2 * HOUR <= fired.pop(frozenset({("function", "canary")})) <= 2 * HOUR + MINUTE
+    assert fired == {}
+
+
+def test_checks_that_fail_now_and_then_raise_no_alert(monitoring: Monitoring) -> None:
+    """One success in between is enough."""
+    failed = check_lines("reconcile.failed", 5 * MINUTE, until=DAY)
+    done = check_lines("reconcile.done", 15 * MINUTE, start=20, until=DAY, repaired=0)
+    lines = sorted([*failed, *done], key=lambda pair: pair[0])
+
+    assert monitoring.first_alerts("checks-failing", lines, until=DAY) == {}
+
+
+@pytest.mark.parametrize(("number", "fires"), [(3, False), (4, True)])
+def test_many_events_that_never_came_raise_an_alert(
+    monitoring: Monitoring, number: int, *, fires: bool
+) -> None:
+    """Four runs in an hour that repaired something; a run is counted once, and only if it did."""
+    repaired = check_lines("reconcile.done", 5 * MINUTE, until=5 * MINUTE * number, repaired=7)
+    idle = check_lines(
+        "reconcile.done", 5 * MINUTE, start=5 * MINUTE * number, until=HOUR, repaired=0
+    )
+
+    assert bool(monitoring.first_alerts("repairs", [*repaired, *idle], until=HOUR)) == fires
 
 
 # Every alert and chart
@@ -141,7 +239,7 @@ def test_a_deployment_without_copies_has_no_alert_on_them(
 ) -> None:
     """The other alerts are the same, one policy for all streams."""
     assert set(second.policies) - set(monitoring.policies) == {"copies-stalled"}
-    assert len(second.policies) == 13
+    assert len(second.policies) == 16
 
 
 def test_no_query_looks_back_further_than_cloud_monitoring_allows(second: Monitoring) -> None:
@@ -174,11 +272,27 @@ def test_each_alert_states_what_happened_the_first_action_and_its_runbook(
 
 
 def test_the_alert_on_dead_letters_names_the_section_that_redrives(second: Monitoring) -> None:
-    """And the subscription of this deployment."""
+    """And the commands for this deployment."""
     text = second.policies["dead-letters"].text
+    options = "--project=test-project --prefix=two-"
 
     assert 'section "Redrive dead letters"' in text
-    assert "pull two-dead-letters " in text
+    assert f"videovector-bridge dead-letters list {options}`" in text
+    assert f"videovector-bridge dead-letters redrive --all {options}`" in text
+
+
+def test_the_commands_in_alerts_exist(second: Monitoring) -> None:
+    """Each is a command of `videovector-bridge`, with its subcommands."""
+    texts = " ".join(policy.text for policy in second.policies.values())
+    commands = {
+        tuple(each.split()) for each in re.findall(r"`videovector-bridge ([a-z -]*[a-z])", texts)
+    }
+
+    assert len(commands) >= 6
+    for command in commands:
+        words = [word for word in command if not word.startswith("-")]
+
+        assert run_command(*words[:2], "--help").status == 0, command
 
 
 def test_every_chart_is_of_this_deployment(runs: Runs) -> None:

@@ -22,6 +22,7 @@ from tests.support.outcomes_in_code import (
 from tests.support.recorded_lines import (
     Line,
     labels_of,
+    record_canary,
     record_deliveries,
     record_effects,
     record_library,
@@ -31,6 +32,7 @@ from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.errors import Owner
 from videovector_bridge.ingest.outcome import Outcome
+from videovector_bridge.watch.canary_report import State
 
 Counts = Mapping[str, Mapping[str, str]]
 """The labels under which each metric counts an entry, by the metric's key."""
@@ -43,6 +45,11 @@ DEATHS = (
     "Container called exit(1).",
     "[2026-11-27 03:06:58 +0000] [1] [ERROR] Worker (pid:4) was sent SIGKILL!",
 )
+# Runs of the functions that check the others, by their outcomes.
+CHECKS = {
+    "reconcile": ("done", "failed"),
+    "canary": ("alive", "dead", "absent", "paused", "unknown", "failed"),
+}
 HARMLESS = (
     "Starting new instance. Reason: AUTOSCALING - Instance started due to traffic.",
     'Default STARTUP TCP probe succeeded after 1 attempt for container "worker" on port 8080.',
@@ -64,14 +71,20 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Line]]:
             *record_windows(folder),
             *record_deliveries(settings, folder),
             *record_effects(deploy),
+            *record_canary(folder),
             *record_library(),
         ]
 
 
+def function_of(line: Line) -> str:
+    """Return the first word of a line's event."""
+    return str(line["event"].partition(".")[0])
+
+
 def service_of(line: Line) -> str:
     """Return the function that wrote a line."""
-    word = line["event"].partition(".")[0]
-    services = {"drain": "drain", "webhook": "receive-webhook"}
+    word = function_of(line)
+    services = {"webhook": "receive-webhook"} | {name: name for name in ("drain", *CHECKS)}
     return services.get(word, "upsert-markers")
 
 
@@ -87,6 +100,11 @@ def expected_counts(line: Line) -> Counts:
         counts["deliveries"] = labels_of(line, "event", "status")
     if name == "rejected":
         counts["rejected"] = labels_of(line, "action", "code", "reason")
+    if name in CHECKS.get(function_of(line), ()):
+        outcome = {"function": function_of(line), "outcome": name}
+        counts["checks"] = {**outcome, "channel": line.get("channel", "")}
+        if line.get("repaired"):
+            counts["repairs"] = {}
     if name in ("settings_wrong", "crashed"):
         counts["faults"] = labels_of(line, "event")
     return counts
@@ -123,15 +141,19 @@ def test_every_outcome_in_the_code_is_recorded(lines: list[Line]) -> None:
     assert computed == {
         "*.*",
         "*.crashed",
+        "*.not_addressed",
         "*.rejected",
         "*.retry",
         "*.settings_wrong",
+        "canary.*",
         "webhook.*",
     }
     for action in ACTIONS:
         assert {f"{action}.{name}" for name in ("crashed", "retry", "settings_wrong")} <= events
     assert {"upsert_marker.done", "upsert_marker.done_before", "upsert_marker.rejected"} <= events
-    assert {line["reason"] for line in lines if "reason" in line} == set(get_args(Owner))
+    assert {f"canary.{state}" for state in get_args(State)} <= events
+    owners = {line["reason"] for line in lines if line["event"].endswith(".rejected")}
+    assert owners == set(get_args(Owner))
 
 
 @pytest.mark.parametrize("text", DEATHS)

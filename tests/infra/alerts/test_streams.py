@@ -129,10 +129,25 @@ def test_a_failure_between_long_windows_raises_no_alert(second: Monitoring, fold
     assert second.first_alerts("drain-failing", lines, until=25_000) == {}
 
 
+def test_a_paused_stream_raises_no_alert(monitoring: Monitoring, folder: Path) -> None:
+    """It fails, an operator pauses it, and its windows end at once as `paused` for a day."""
+    bad = window(folder, "unreachable")
+    report = window_line(report_of("idle", events=0), folder)
+    fields = {"stream": "default", "outcome": "paused", "stop_reason": "paused"}
+    paused = line_entry({**report, **fields}, "drain")
+    lines = merged(
+        every(MINUTE, bad, start=50, end=5 * MINUTE),
+        every(MINUTE, paused, start=5 * MINUTE, end=DAY),
+    )
+
+    for alert in ("drain-failing", "drain-silent"):
+        assert monitoring.first_alerts(alert, lines, until=DAY) == {}
+
+
 # The alert that each reason raises at once, if any. A failure that persists raises `drain-failing`.
 REASONS = {
     **dict.fromkeys(("deadline", "idle", "max_bytes", "max_events"), ""),
-    **dict.fromkeys(("retry_later", "server_closed", "busy", "backing_off"), ""),
+    **dict.fromkeys(("retry_later", "server_closed", "busy", "backing_off", "paused"), ""),
     **dict.fromkeys(("api_unavailable", "rate_limited", "stream_error", "unreachable"), ""),
     **dict.fromkeys(("frame_unfinished", "lease_lost", "publish_failed", "request_refused"), ""),
     "state_unavailable": "",

@@ -22,6 +22,7 @@ from tests.support.upstream import (
     silence,
 )
 from tests.support.vendor_events import sse
+from tests.support.virtual_time import VirtualTime
 from tests.support.windows import KEY, make_settings
 from videovector_bridge.api.errors import (
     ApiError,
@@ -251,3 +252,52 @@ def test_a_reader_that_stops_closes_the_connection() -> None:
             assert upstream.closed == 1
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("response", "hearing"),
+    [
+        (event_stream([b": hb\n\n"], then=silence), "heard"),
+        (event_stream([sse(b"{}", "a")], then=silence), "heard"),
+        (event_stream(then=heartbeats), "heard"),
+        (event_stream(then=silence), "silent"),
+        (event_stream([b"retry: 5\n\n"], then=silence), "silent"),
+        (event_stream(), "closed"),
+        (NO_CONTENT, "no_content"),
+    ],
+    ids=["comment", "event", "heartbeats", "silence", "retry", "end", "204"],
+)
+def test_listening_ends_with_the_first_sign(response: Response, hearing: str) -> None:
+    """An event, a heartbeat, 204, the end of the connection, or the read timeout."""
+    upstream = Upstream(response)
+
+    assert listen(upstream) == hearing
+    assert upstream.last_event_ids == [None]
+
+
+@pytest.mark.parametrize("response", [error_response(503, "later"), Fault()], ids=["503", "down"])
+def test_listening_needs_an_accepted_request(response: Response | Fault) -> None:
+    """An error is raised as from any connection."""
+    with pytest.raises(ApiError):
+        listen(Upstream(response))
+
+
+def listen(upstream: Upstream) -> str:
+    """Listen to a stream in virtual time."""
+
+    async def run() -> str:
+        async with httpx.AsyncClient(transport=upstream) as http:
+            return await stream_of(http).listen()
+
+    return VirtualTime().run(run())
+
+
+def test_heartbeats_are_counted_by_the_reader() -> None:
+    """Each connection adds its own; frames are none."""
+    upstream = Upstream(
+        event_stream([b": hb\n\n", sse(b"{}", "a"), b": hb\n\n"]),
+        event_stream([b": hb\n\n"]),
+        NO_CONTENT,
+    )
+
+    assert read(upstream).heartbeats == 3

@@ -10,9 +10,9 @@ from tests.support import ROOT
 from tests.support.commands import KEY, run_command
 from videovector_bridge.api import Unreachable
 from videovector_bridge.api.webhooks import WebhooksClient
-from videovector_bridge.cli.app import find_version
 from videovector_bridge.cli.context import CommandContext
 from videovector_bridge.cli.errors import NotReachedError
+from videovector_bridge.cli.source_tree import find_version
 from videovector_bridge.errors import BackendError, BridgeError, SettingsError
 from videovector_bridge.settings import ApiSettings
 

@@ -14,7 +14,9 @@ from videovector_bridge.automate.action import Action
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.actions.announce import CHANNEL as OWN_CHANNEL
 from videovector_bridge.automate.plan import Automation
+from videovector_bridge.automate.vocabulary import WATCH_TYPES
 from videovector_bridge.events import TYPE_PREFIX
+from videovector_bridge.work import RECONCILED, STEPS
 
 MAX_FILTER_BYTES: Final = 256
 # Passes no message, because every message of the bridge has a type.
@@ -100,12 +102,14 @@ def _join(terms: list[_Term], channel: str) -> str:
 def _derive_channel(automations: Sequence[Automation]) -> str:
     """Derive the condition on the channel. Empty if any channel may pass.
 
-    It is the channel that all automations name, or any channel but the bridge's own.
+    It is the channel that all automations name, also where it is reconciled, or any channel but
+    the bridge's own.
     """
     channels = {automation.channel for automation in automations}
-    if len(channels) == 1 and "" not in channels:
-        return f'attributes."ce-channel" = "{channels.pop()}"'
     globs = [glob for automation in automations for glob in automation.on]
+    if len(channels) == 1 and "" not in channels:
+        (channel,) = channels
+        return _name_channel(channel, may_be_reconciled=_matches_end(globs, channel))
     if OWN_CHANNEL not in channels and any(
         _matches_own_event(glob, ACTIONS.values()) for glob in globs
     ):
@@ -113,5 +117,19 @@ def _derive_channel(automations: Sequence[Automation]) -> str:
     return ""
 
 
+def _name_channel(channel: str, *, may_be_reconciled: bool) -> str:
+    condition = f'attributes."ce-channel" = "{channel}"'
+    if may_be_reconciled:
+        return f'({condition} OR attributes."ce-channel" = "{RECONCILED}")'
+    return condition
+
+
+def _matches_end(globs: Iterable[str], channel: str) -> bool:
+    """Whether a glob matches a type that is published in the place of one of the channel."""
+    ends = [type_ for type_, step in STEPS.items() if step.result and step.channel == channel]
+    return any(fnmatchcase(type_, glob) for glob in globs for type_ in ends)
+
+
 def _matches_own_event(glob: str, actions: Iterable[Action]) -> bool:
-    return any(action.emits and fnmatchcase(action.emits, glob) for action in actions)
+    types = (*WATCH_TYPES, *(action.emits for action in actions if action.emits))
+    return any(fnmatchcase(each, glob) for each in types)

@@ -21,10 +21,11 @@ from videovector_bridge.automate.cel.expressions import (
 from videovector_bridge.automate.mistakes import Mistake, did_you_mean, format_key, format_value
 from videovector_bridge.automate.plan import Automation
 from videovector_bridge.errors import SettingsError
+from videovector_bridge.work import RECONCILED
 
 SHIPPED: Final = Path(__file__).resolve().parents[3] / "automations.toml"
 """The automations file that is deployed with the functions."""
-CHANNELS: Final = ("stream", "webhook", OWN_CHANNEL)
+CHANNELS: Final = ("stream", "webhook", OWN_CHANNEL, RECONCILED)
 OWN_KEYS: Final = ("name", "on", "channel", "when")
 NAME_PATTERN: Final = r"[^\x00-\x1f]{1,100}"
 _TOML_LINE: Final = re.compile(r"at line (\d+)")

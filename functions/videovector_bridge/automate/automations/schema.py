@@ -69,7 +69,8 @@ def _build_automation() -> dict[str, Any]:
             },
             "channel": {
                 "description": "Only events of this channel (bridge: events that the bridge itself "
-                "publishes). Default: stream and webhook.",
+                "publishes; reconciled: events in the place of those of VideoVector that never "
+                "came). Default: all but bridge.",
                 "enum": [*CHANNELS, ""],
             },
             "when": {

@@ -13,7 +13,9 @@ from videovector_bridge.automate.vocabulary import (
     OPEN_PREFIXES,
     STREAM_ERROR,
     STREAM_TYPES,
+    WATCH_TYPES,
 )
+from videovector_bridge.work import STEPS
 
 _OPEN: Final = tuple(f"{prefix}*" for prefix in OPEN_PREFIXES)
 
@@ -54,9 +56,11 @@ def _may_match(glob: str, channel: str) -> bool:
             return can_match(glob, DOCUMENTED_TYPES, ())
         case "bridge":
             return can_match(glob, _own_types(), ())
+        case "reconciled":
+            return can_match(glob, (type_ for type_, step in STEPS.items() if step.result), ())
     return can_match(glob, (*DOCUMENTED_TYPES, *STREAM_TYPES), OPEN_PREFIXES)
 
 
 def _own_types() -> tuple[str, ...]:
-    """Return the types that actions publish. Not a constant, because a test adds an action."""
-    return tuple(action.emits for action in ACTIONS.values() if action.emits)
+    """Return the types that the bridge publishes. Not a constant, because a test adds an action."""
+    return (*WATCH_TYPES, *(action.emits for action in ACTIONS.values() if action.emits))

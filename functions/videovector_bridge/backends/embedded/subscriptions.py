@@ -15,7 +15,7 @@ from videovector_bridge.errors import BackendError
 ACK_DEADLINE_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.1
 # One row for each message with a lease, or acknowledged (`leased_until` is null).
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS subscriptions (
   name TEXT PRIMARY KEY,
   topic TEXT NOT NULL,
@@ -47,7 +47,7 @@ class SqliteSubscriptions:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._messages = open_messages(folder, _SCHEMA)
+        self._messages = open_messages(folder, SCHEMA)
         self._now = now
         self._sleep = sleep
 
@@ -58,7 +58,8 @@ class SqliteSubscriptions:
 
         An existing one is unchanged.
         """
-        start = since.timestamp() if since else None
+        # A publish time that was rounded up to a microsecond must include its message.
+        start = since.timestamp() - 1e-6 if since else None
         with self._messages.transaction(
             f"Creating subscription {name}", timeout, write=True
         ) as database:

@@ -1,7 +1,8 @@
 """Subscriptions of Pub/Sub, read by pull."""
 
+import os
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from secrets import token_hex
 from typing import Any, Final
@@ -15,10 +16,12 @@ from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.backends.ports import Message, Timeout, seconds_left
 from videovector_bridge.backends.reading_ports import MAX_PULLED, PulledMessage
+from videovector_bridge.errors import BackendError, OutOfTimeError
 
 # The shortest that Pub/Sub allows.
 _EXPIRES: Final = timedelta(days=1)
 _ACK_DEADLINE_SECONDS: Final = 60
+_EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 
 
 class PubSubSubscriptions:
@@ -39,7 +42,10 @@ class PubSubSubscriptions:
         end = self._retry.clock() + seconds_left(timeout)
         received: Any = []
         while not received and (left := end - self._retry.clock()) > 0:
-            received = self._pull(request, name, left)
+            try:
+                received = self._pull(request, name, left)
+            except OutOfTimeError:  # the time ended between two requests
+                break
         return [
             PulledMessage(
                 each.ack_id,
@@ -90,16 +96,23 @@ class PubSubSubscriptions:
         Needs the permission pubsub.subscriptions.create in the project.
         """
         name = self._path("subscriptions", f"videovector-bridge-temporary-{token_hex(6)}")
-        request = {
+        request: dict[str, Any] = {
             "name": name,
             "topic": self._path("topics", topic),
             "ack_deadline_seconds": _ACK_DEADLINE_SECONDS,
             "expiration_policy": {"ttl": _EXPIRES},
             "filter": filter_text,
         }
-        self._send("create_subscription", request, name, timeout)
+        self._send("create_subscription", request, request["topic"], timeout)
+        if since is None and os.environ.get(_EMULATOR):
+            # There, a new subscription begins with all that its topic retains.
+            since = datetime.now(UTC)
         if since is not None:
-            self._call("seek", name, {"time": since}, timeout)
+            try:
+                self._call("seek", name, {"time": since}, timeout)
+            except BackendError:
+                self.delete(name, timeout=timeout)
+                raise
         return name
 
     def delete(self, subscription: str, *, timeout: Timeout) -> None:
@@ -150,13 +163,14 @@ class PubSubSubscriptions:
 
 
 def _open_client(endpoint: str) -> SubscriberClient:
-    transport = open_transport(SubscriberGrpcTransport, "PUBSUB_EMULATOR_HOST", endpoint)
+    transport = open_transport(SubscriberGrpcTransport, _EMULATOR, endpoint)
     return SubscriberClient(transport=transport)
 
 
 def _explain(error: Exception, name: str) -> str | None:
     if isinstance(error, google_errors.NotFound):
-        return f"There is no subscription {name}, or no such topic: `make deploy` creates them."
+        kind = "topic" if "/topics/" in name else "subscription"
+        return f"There is no {kind} {name}: `make deploy` creates those of the bridge."
     if isinstance(error, google_errors.PermissionDenied):
         return (
             f"Permission denied for {name}: reading needs roles/pubsub.subscriber on it, a "

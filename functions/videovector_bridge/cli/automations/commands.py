@@ -1,6 +1,7 @@
 """The commands `videovector-bridge automations ...`: they read files and change nothing."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,7 +16,9 @@ from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.cli import options
 from videovector_bridge.cli.automations.event_files import parse_event, split_events
 from videovector_bridge.cli.automations.filters_command import filters_command
-from videovector_bridge.cli.automations.input_files import (
+from videovector_bridge.cli.context import CommandContext
+from videovector_bridge.cli.errors import FAILED
+from videovector_bridge.cli.input_files import (
     FILE_HELP,
     File,
     choose_file,
@@ -23,8 +26,6 @@ from videovector_bridge.cli.automations.input_files import (
     read_chosen_file,
     read_text,
 )
-from videovector_bridge.cli.context import CommandContext
-from videovector_bridge.cli.errors import FAILED
 from videovector_bridge.cli.output import print_fields, print_json, print_message, print_table
 from videovector_bridge.errors import PermanentError, SettingsError
 from videovector_bridge.redact import redact
@@ -192,7 +193,7 @@ def _explain(planned: AutomationPlan, received: ReceivedEvent) -> list[tuple[str
         ("type", f"{event['event_type']} {types} of {', '.join(automation.on)}"),
         (
             "channel",
-            None if decided_by == "type" else _explain_channel(automation, event["channel"]),
+            None if decided_by == "type" else _explain_channel(automation, event),
         ),
         ("condition", None if decided_by in ("type", "channel") else _explain_condition(planned)),
         ("action", None if fields is None else automation.action),
@@ -203,11 +204,15 @@ def _explain(planned: AutomationPlan, received: ReceivedEvent) -> list[tuple[str
     ]
 
 
-def _explain_channel(automation: Automation, channel: str) -> str:
+def _explain_channel(automation: Automation, event: Mapping[str, Any]) -> str:
+    channel = event["channel"]
     if not automation.channel:
         return f"{channel} fits: the automation names none"
-    fits = automation.channel == channel
-    return f"{channel} fits" if fits else f"{channel} is not {automation.channel}"
+    if not automation.accepts(channel, event["event_type"]):
+        return f"{channel} is not {automation.channel}"
+    if channel != automation.channel:
+        return f"{channel} fits: the event takes the place of one of {automation.channel}"
+    return f"{channel} fits"
 
 
 def _explain_condition(planned: AutomationPlan) -> str | None:

@@ -11,9 +11,9 @@ from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.filters import derive_filters
 from videovector_bridge.automate.mistakes import did_you_mean
 from videovector_bridge.cli import options
-from videovector_bridge.cli.automations.input_files import File, read_chosen_file, read_text
 from videovector_bridge.cli.context import CommandContext
 from videovector_bridge.cli.errors import FAILED
+from videovector_bridge.cli.input_files import File, read_chosen_file, read_text
 from videovector_bridge.cli.output import print_json, print_message, print_table
 from videovector_bridge.errors import SettingsError
 

@@ -16,8 +16,8 @@ from videovector_bridge.api.bridge_webhooks import display_name
 from videovector_bridge.api.errors import RequestRefused, UnexpectedResponse
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.errors import NotReachedError
+from videovector_bridge.cli.stored_secrets import StoredSecrets
 from videovector_bridge.cli.webhook.secret_store import SecretStore
-from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
 from videovector_bridge.cli.webhook.webhook_spec import WebhookSpec
 from videovector_bridge.errors import SettingsError
 

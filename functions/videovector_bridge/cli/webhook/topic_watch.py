@@ -1,15 +1,22 @@
 """Read messages that are published on a topic from now on, on either backend."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
 
-from videovector_bridge.backends.embedded.topics import MessageLog
+from videovector_bridge.backends import open_subscriptions
+from videovector_bridge.backends.reading_ports import MAX_PULLED, Subscriptions
+from videovector_bridge.cli.temporary_subscription import temporary_subscription
+from videovector_bridge.errors import BackendError
+from videovector_bridge.events import TEST, TYPE_PREFIX
 from videovector_bridge.settings.cli import WatchedTopic
 
-_POLL_SECONDS = 0.1
+_TYPE: Final = TYPE_PREFIX + TEST
+_SECONDS: Final = 20.0
+_LIMIT: Final = 100
+# Tolerates different clocks, but not an old test event in the backlog.
+_MAX_CLOCK_SKEW: Final = timedelta(seconds=60)
 
 
 class Watch(Protocol):
@@ -20,51 +27,53 @@ class Watch(Protocol):
         ...
 
 
-class EmbeddedWatch:
-    """The `Watch` port on the embedded backend."""
+class SubscriptionWatch:
+    """The `Watch` port on a subscription: returns new test events, and acknowledges only these.
 
-    def __init__(
-        self,
-        folder: Path,
-        topic: str,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._log = MessageLog(folder)
-        self._topic = topic
-        self._clock = clock
-        self._sleep = sleep
-        self._last_id = 0
-        while self._read():  # skip what is already there
-            pass
+    Other messages are nacked by `release`, for the subscriber whose subscription it may be.
+    """
+
+    def __init__(self, subscriptions: Subscriptions, subscription: str) -> None:
+        self._subscriptions = subscriptions
+        self._subscription = subscription
+        self._since = datetime.now(UTC) - _MAX_CLOCK_SKEW
+        self._others: list[str] = []
 
     def poll(self, seconds: float) -> Sequence[Mapping[str, str]]:
-        """Return the attributes of new messages; wait for the first at most `seconds`."""
-        deadline = self._clock() + seconds
-        while not (messages := self._read()) and self._clock() < deadline:
-            self._sleep(_POLL_SECONDS)
-        return messages
+        """Return the attributes of new test events; wait for a message at most `seconds`."""
+        pulled = self._subscriptions.pull(self._subscription, limit=_LIMIT, timeout=seconds)
+        events = [each for each in pulled if each.message.attributes.get("ce-type") == _TYPE]
+        self._others += [each.ack_id for each in pulled if each not in events]
+        if events:
+            ack_ids = [each.ack_id for each in events]
+            self._subscriptions.acknowledge(self._subscription, ack_ids, timeout=_SECONDS)
+        return [each.message.attributes for each in events if each.published_at >= self._since]
 
-    def _read(self) -> list[Mapping[str, str]]:
-        entries = self._log.read(self._topic, self._last_id)
-        self._last_id = entries[-1].id if entries else self._last_id
-        return [entry.message.attributes for entry in entries]
+    def release(self) -> None:
+        """Nack the messages that are no test events. After a failure, their leases expire."""
+        with suppress(BackendError):
+            for start in range(0, len(self._others), MAX_PULLED):
+                ack_ids = self._others[start : start + MAX_PULLED]
+                self._subscriptions.extend(self._subscription, ack_ids, 0, timeout=_SECONDS)
 
 
 @contextmanager
 def open_watch(watched: WatchedTopic) -> Iterator[Watch]:
-    """Yield a watch on the topic. Raises `BackendError`."""
-    if watched.backend.kind == "embedded":
-        yield EmbeddedWatch(Path(watched.backend.embedded_dir), watched.topic)
-        return
-    from videovector_bridge.cli.webhook.pubsub_watch import PubSubWatch  # noqa: PLC0415 - 200 ms
+    """Yield a watch on the topic, with a temporary subscription if none is named.
 
-    backend = watched.backend
-    with PubSubWatch(
-        topic_path(watched), backend.project, watched.subscription, backend.pubsub_endpoint
-    ) as watch:
-        yield watch
+    Raises `BackendError`.
+    """
+    subscriptions = open_subscriptions(watched.backend)
+    if watched.subscription:
+        watch = SubscriptionWatch(subscriptions, watched.subscription)
+        try:
+            yield watch
+        finally:
+            watch.release()
+        return
+    filter_text = f'attributes."ce-type" = "{_TYPE}"'
+    with temporary_subscription(subscriptions, watched.topic, filter_text=filter_text) as name:
+        yield SubscriptionWatch(subscriptions, name)
 
 
 def topic_path(watched: WatchedTopic) -> str:

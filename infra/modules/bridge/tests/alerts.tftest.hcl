@@ -31,4 +31,9 @@ run "second" {
       daily  = { run_id = "run_4", schedule = "0 6 * * *" }
     }
   }
+
+  assert {
+    condition     = jsondecode(local.environments["canary"].CANARY_STREAM_SECONDS) == { fast = 900, medium = 5400, long = 5220, daily = 259200 }
+    error_message = "The canary must give a stream three intervals of its schedule."
+  }
 }

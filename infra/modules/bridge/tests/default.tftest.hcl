@@ -74,7 +74,18 @@ run "default" {
   }
 
   assert {
-    condition     = alltrue([for each in concat(values(google_pubsub_subscription.push), values(google_pubsub_subscription.pull)) : each.expiration_policy[0].ttl == ""])
+    condition = { for key, each in google_pubsub_subscription.reader : key => { name = each.name, filter = each.filter, retention = each.message_retention_duration } } == {
+      for name in ["canary", "reconcile"] : "${name}-${substr(sha1(var.topology.subscriptions[name].filter), 0, 8)}" => {
+        name      = "${name}-${substr(sha1(var.topology.subscriptions[name].filter), 0, 8)}"
+        filter    = var.topology.subscriptions[name].filter
+        retention = "604800s"
+      }
+    }
+    error_message = "A subscription that a function pulls must be keyed by the hash of its filter, and keep messages as long as topic events."
+  }
+
+  assert {
+    condition     = alltrue([for each in concat(values(google_pubsub_subscription.push), values(google_pubsub_subscription.reader), values(google_pubsub_subscription.pull)) : each.expiration_policy[0].ttl == ""])
     error_message = "No subscription must expire."
   }
 
@@ -105,7 +116,25 @@ run "default" {
     error_message = "The receiver must read its secrets by their full name."
   }
 
+  assert {
+    condition     = { for name in ["canary", "reconcile"] : name => local.environments[name]["${upper(name)}_SUBSCRIPTION"] } == { for each in google_pubsub_subscription.reader : regex("^(.*)-", each.name)[0] => each.name }
+    error_message = "A function that pulls must know the name of its subscription."
+  }
+
   # Schedules
+
+  assert {
+    condition     = { for name, each in google_cloud_scheduler_job.function : name => each.schedule } == { canary = "0 */1 * * *", reconcile = "*/5 * * * *" }
+    error_message = "Functions must be called as often as topology.json says."
+  }
+
+  assert {
+    condition = alltrue([
+      for each in google_cloud_scheduler_job.function : each.http_target[0].oidc_token[0].service_account_email == google_service_account.scheduler.email
+      && each.http_target[0].oidc_token[0].audience == each.http_target[0].uri && each.retry_config[0].retry_count == 0
+    ])
+    error_message = "Each job must call its function with an OIDC token, and not retry."
+  }
 
   assert {
     condition     = alltrue([for name, each in google_cloud_scheduler_job.drain : jsondecode(base64decode(each.http_target[0].body)) == { stream = name }])
@@ -132,7 +161,7 @@ run "default" {
   # Options
 
   assert {
-    condition     = length(google_bigquery_dataset.events) + length(google_storage_bucket.archive) + length(google_pubsub_subscription.archive) + length(google_pubsub_subscription.bigquery) + length(google_billing_budget.this) + length(google_kms_crypto_key_iam_member.agent) + length(google_monitoring_notification_channel.email) == 0
+    condition     = length(google_bigquery_dataset.events) + length(google_storage_bucket.archive) + length(google_pubsub_subscription.archive) + length(google_pubsub_subscription.bigquery) + length(google_billing_budget.this) + length(google_kms_crypto_key_iam_member.agent) + length(google_monitoring_notification_channel.email) + length(google_pubsub_topic_iam_member.operator) + length(google_pubsub_subscription_iam_member.operator) + length(google_project_iam_member.operator_state) == 0
     error_message = "Options must be off by default."
   }
 

@@ -24,7 +24,9 @@ run "everything" {
     grant_wait_seconds    = 90
     kms_key               = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
     notification_channels = ["projects/test-project/notificationChannels/1"]
+    operators             = ["group:oncall@example.com"]
     previews              = { retention_days = 30 }
+    schedules             = { canary = { enabled = false }, reconcile = { every_minutes = 120 } }
     signed_url_buckets    = ["my-media"]
     webhook_ids           = ["wh_1", "wh_2"]
 
@@ -74,8 +76,8 @@ run "everything" {
   # Settings
 
   assert {
-    condition     = alltrue([for each in local.environments : each.LANES == "32"]) && [for name, each in local.environments : name if contains(keys(each), "LINGER_MS")] == ["drain"]
-    error_message = "Other settings must be set only on their functions."
+    condition     = alltrue([for each in local.environments : each.LANES == "32"]) && [for name, each in local.environments : name if contains(keys(each), "LINGER_MS")] == ["canary", "drain"]
+    error_message = "Other settings must be set only on their functions; the canary reads those of windows too."
   }
 
   assert {
@@ -86,6 +88,16 @@ run "everything" {
   assert {
     condition     = { for name, each in google_cloud_scheduler_job.drain : name => each.schedule } == { default = "* * * * *", failures = "*/5 * * * *" }
     error_message = "Each stream must have its schedule."
+  }
+
+  assert {
+    condition     = jsondecode(local.environments["canary"].CANARY_STREAM_SECONDS) == { default = 900, failures = 900 } && local.environments["canary"].STREAMS == local.environments["drain"].STREAMS
+    error_message = "The canary must know the streams, and how long each may be silent."
+  }
+
+  assert {
+    condition     = { for name, each in google_cloud_scheduler_job.function : name => each.schedule } == { reconcile = "0 */2 * * *" } && length(google_pubsub_subscription.reader) == 2
+    error_message = "A function whose schedule is turned off must have no job; its subscription stays."
   }
 
   assert {
@@ -129,7 +141,7 @@ run "second_bridge" {
   }
 
   assert {
-    condition     = alltrue([for each in google_project_iam_member.state : each.condition[0].expression == "resource.name == \"projects/test-project/databases/two-videovector\""]) && google_firestore_field.expiry.database == "two-videovector" && local.environments["drain"].FIRESTORE_DATABASE == "two-videovector"
+    condition     = alltrue([for each in google_project_iam_member.state : each.condition[0].expression == "resource.name == \"projects/test-project/databases/two-videovector\""]) && google_firestore_field.expiry["open"].database == "two-videovector" && local.environments["drain"].FIRESTORE_DATABASE == "two-videovector"
     error_message = "Grants, TTL and settings must name the bridge's own database."
   }
 
@@ -201,8 +213,8 @@ run "private" {
   }
 
   assert {
-    condition     = length(google_firestore_database.this) == 0 && google_firestore_field.expiry.database == "shared-state" && google_firestore_field.no_indexes.database == "shared-state"
-    error_message = "A database that exists must be used, with the fields of effect records."
+    condition     = length(google_firestore_database.this) == 0 && toset([for each in concat(values(google_firestore_field.expiry), values(google_firestore_field.no_indexes)) : each.database]) == toset(["shared-state"])
+    error_message = "A database that exists must be used, with the fields of its documents."
   }
 
   assert {

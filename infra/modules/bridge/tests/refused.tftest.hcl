@@ -32,6 +32,16 @@ run "requests_that_outlast_the_ack_deadline" {
   expect_failures = [google_pubsub_subscription.push]
 }
 
+run "requests_that_outlast_the_deadline_of_their_messages" {
+  command = plan
+
+  variables {
+    functions = { reconcile = { timeout_seconds = 151 } }
+  }
+
+  expect_failures = [google_pubsub_subscription.reader]
+}
+
 run "an_interval_of_an_unknown_stream" {
   command = plan
 

@@ -23,6 +23,11 @@ run "default" {
   }
 
   assert {
+    condition     = can(regex("^[0-9]+[.][0-9]+[.][0-9]+", output.archive.version))
+    error_message = "The version must be that of pyproject.toml."
+  }
+
+  assert {
     condition     = output.topology == jsondecode(file("../../topology.json"))
     error_message = "The topology must be that of topology.json."
   }

@@ -48,12 +48,35 @@ def test_every_type_needs_no_filter() -> None:
     assert filter_of(["*"], channel="bridge") == 'attributes."ce-channel" = "bridge"'
 
 
+def test_the_canarys_reports_start_no_function() -> None:
+    """They are the bridge's own events too."""
+    text = filter_of(["bridge.*"])
+
+    assert text.startswith('NOT attributes."ce-channel" = "bridge" AND ')
+    assert filter_of(["bridge.canary"], channel="bridge").startswith('attributes."ce-channel" =')
+
+
 def test_one_channel_is_named() -> None:
     """If all automations name it."""
     assert filter_of(["a", "b"], channel="webhook") == (
         'attributes."ce-channel" = "webhook" AND '
         '(attributes."ce-type" = "com.vectormethods.a" OR '
         'attributes."ce-type" = "com.vectormethods.b")'
+    )
+
+
+def test_what_takes_the_place_of_an_event_passes_with_its_channel() -> None:
+    """Where such an event can have the type; for other types the channel alone is named."""
+    stream = 'attributes."ce-channel" = "stream"'
+
+    assert filter_of(["processing.run_completed"], channel="stream") == (
+        f'({stream} OR attributes."ce-channel" = "reconciled") AND '
+        'attributes."ce-type" = "com.vectormethods.processing.run_completed"'
+    )
+    assert filter_of(["processing.segment_completed"], channel="stream").startswith(f"{stream} AND")
+    assert filter_of(["prompt_run.*"], channel="reconciled") == (
+        'attributes."ce-channel" = "reconciled" AND '
+        'hasPrefix(attributes."ce-type", "com.vectormethods.prompt_run.")'
     )
 
 

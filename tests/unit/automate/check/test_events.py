@@ -131,6 +131,22 @@ def test_a_mistake_names_the_glob() -> None:
             ),
         ),
         (
+            "bridge.canary",
+            "",
+            (
+                "'bridge.canary' matches only events of the bridge itself, which have "
+                "channel 'bridge'; write channel = \"bridge\""
+            ),
+        ),
+        (
+            "prompt_run.progress",
+            "reconciled",
+            (
+                "'prompt_run.progress' matches no known event of channel 'reconciled'; leave "
+                'channel out, or write channel = "stream"'
+            ),
+        ),
+        (
             "bridge.gap",
             "",
             (
@@ -179,6 +195,8 @@ def test_a_type_of_another_channel_among_others_needs_its_own_automation() -> No
         ("bridge.*", ""),
         ("*", "bridge"),
         ("*", "webhook"),
+        ("processing.*", "reconciled"),
+        ("media.processing.failed", "reconciled"),
     ],
 )
 def test_what_a_channel_may_carry_is_no_warning(on: str, channel: str) -> None:

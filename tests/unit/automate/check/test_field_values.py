@@ -205,4 +205,4 @@ def test_any_value_may_be_named_in_a_message(form: str) -> None:
     text = f"{HEAD}{form}\n[automation.snapshot_media]\nvideo_id = 'v'\n"
     (mistake,) = check_automations(text, "a.toml", {}).mistakes
 
-    assert mistake.what.startswith("must be one of stream, webhook, bridge, not ")
+    assert mistake.what.startswith("must be one of stream, webhook, bridge, reconciled, not ")

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.commands import WebhookCommands, run_command
 from tests.support.webhook_api import EVENTS, URL, webhook
-from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
+from videovector_bridge.cli.stored_secrets import StoredSecrets
 from videovector_bridge.webhook_secrets import WebhookSecrets
 
 

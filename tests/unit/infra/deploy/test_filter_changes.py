@@ -18,6 +18,16 @@ def test_a_changed_filter_replaces_a_subscription() -> None:
     assert filter_changes.find_replacements(read_recorded("plan_filter")) == [REPLACEMENT]
 
 
+def test_a_subscription_that_a_function_pulls_is_replaced_like_the_others() -> None:
+    """`reconcile` would otherwise miss what the old one had not delivered."""
+    plan = read_recorded("plan_filter")
+    for each in plan["resource_changes"]:
+        if each["type"] == "google_pubsub_subscription" and each["name"] == "push":
+            each["name"] = "reader"
+
+    assert filter_changes.find_replacements(plan) == [REPLACEMENT]
+
+
 def test_a_first_deployment_replaces_nothing() -> None:
     """A new subscription gets what is published from then on."""
     plan = read_recorded("plan_filter")

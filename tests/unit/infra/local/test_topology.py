@@ -9,7 +9,7 @@ import pytest
 
 from infra.local.processes.functions import ROOT
 from infra.local.topology import FILE, LOCAL_ATTEMPTS, Subscription, Topology, read_topology
-from main import INGEST, subscribers
+from main import HTTP, subscribers
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.filters import derive_filters
 from videovector_bridge.automate.automations.reader import read_automations
@@ -24,7 +24,7 @@ def test_each_entry_point_is_a_function_once() -> None:
     """The functions of the topology and the entry points of main.py are the same."""
     entry_points = [each["entry_point"] for each in RAW["functions"].values()]
 
-    assert sorted(entry_points) == sorted({*INGEST, *subscribers()})
+    assert sorted(entry_points) == sorted({*HTTP, *subscribers()})
 
 
 def test_every_referenced_topic_exists() -> None:
@@ -40,7 +40,7 @@ def test_every_referenced_topic_exists() -> None:
 
 def test_every_referenced_function_exists() -> None:
     """Subscriptions and schedules refer to functions of the topology."""
-    referenced = {each.function for each in TOPOLOGY.subscriptions if each.function}
+    referenced = {each.function or each.reader for each in TOPOLOGY.subscriptions} - {""}
     referenced |= {each["function"] for each in RAW["schedules"].values()}
 
     assert referenced <= set(TOPOLOGY.functions)
@@ -66,11 +66,40 @@ def test_only_the_webhooks_function_is_public() -> None:
 
 
 def test_the_public_function_may_only_publish() -> None:
-    """Every delivery that it accepts fits into a message, so it needs no bucket and no state."""
+    """Every delivery that it accepts fits into a message. Of the state it reads if it is paused."""
     receiver = RAW["functions"]["receive-webhook"]
 
     assert (receiver["publishes"], receiver["buckets"]) == (["events", "rejected"], [])
-    assert not receiver["state"]
+    assert receiver["state"] == "read"
+
+
+def test_scheduled_functions_are_called_and_have_a_subscription_of_their_own() -> None:
+    """A function with a schedule trigger has a schedule, and alone pulls its subscription."""
+    scheduled = {name for name, each in RAW["functions"].items() if each["trigger"] == "schedule"}
+
+    assert scheduled == {each["function"] for each in RAW["schedules"].values()} - {"drain"}
+    assert {each.reader: each.name for each in TOPOLOGY.subscriptions if each.reader} == {
+        name: name for name in scheduled
+    }
+
+
+def test_a_run_ends_before_its_messages_are_redelivered() -> None:
+    """The lease of a message outlasts the function that pulled it, here and in the cloud."""
+    for each in TOPOLOGY.subscriptions:
+        if each.reader:
+            resources = RAW["functions"][each.reader]["resources"]
+
+            assert resources["timeout_seconds"] <= each.ack_deadline_seconds
+
+
+def test_a_run_ends_before_the_next_one() -> None:
+    """The scheduler waits longer than the function runs, and not until the next call."""
+    for each in RAW["schedules"].values():
+        resources = RAW["functions"][each["function"]]["resources"]
+
+        assert resources["timeout_seconds"] <= each["attempt_deadline_seconds"]
+        if each["function"] != "drain":
+            assert each["attempt_deadline_seconds"] < each["every_seconds"]
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -144,6 +173,10 @@ def test_filters_are_derived_from_the_shipped_automations() -> None:
             {"subscriptions": {"s": {"topic": "u", "ack_deadline_seconds": 9}}},
             "subscription 's' names the topic 'u'; known: t",
         ),
+        (
+            {"schedules": {"g": {"function": "g", "every_seconds": 60}}},
+            "a schedule names the function 'g'; known: f",
+        ),
     ],
 )
 def test_a_problem_of_a_topology_is_reported(
@@ -151,7 +184,11 @@ def test_a_problem_of_a_topology_is_reported(
 ) -> None:
     """The error is one sentence."""
     file = tmp_path / "topology.json"
-    good = {"topics": {"t": {}}, "functions": {"f": {"entry_point": "f"}}, "subscriptions": {}}
+    good = {
+        "topics": {"t": {"retention": "60s"}},
+        "functions": {"f": {"entry_point": "f"}},
+        "subscriptions": {},
+    }
     file.write_text(json.dumps({**good, **change}))
 
     with pytest.raises(SettingsError) as caught:
@@ -165,12 +202,12 @@ def test_topics_may_be_renamed() -> None:
     """A new name replaces the old one everywhere in the topology."""
     subscription = Subscription("s", "events", "f", "", "", 60, "dead", 5)
     topology = Topology(
-        ("events", "dead"), {"f": "f"}, {"f": {"A": "b"}}, {"f": {}}, (subscription,)
+        {"events": 60.0, "dead": 60.0}, {"f": "f"}, {"f": {"A": "b"}}, {"f": {}}, (subscription,)
     )
 
     renamed = topology.renamed({"events": "mine", "dead": "lost"})
 
-    assert renamed.topics == ("mine", "lost")
+    assert renamed.topics == {"mine": 60.0, "lost": 60.0}
     assert (renamed.subscriptions[0].topic, renamed.subscriptions[0].dead_letter_topic) == (
         "mine",
         "lost",

@@ -45,6 +45,28 @@ override_resource {
 
 override_resource {
   override_during = plan
+  target          = google_service_account.function["reconcile"]
+  values = {
+    email  = "fn-reconcile@test-project.iam.gserviceaccount.com"
+    id     = "projects/test-project/serviceAccounts/fn-reconcile@test-project.iam.gserviceaccount.com"
+    member = "serviceAccount:fn-reconcile@test-project.iam.gserviceaccount.com"
+    name   = "projects/test-project/serviceAccounts/fn-reconcile@test-project.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  override_during = plan
+  target          = google_service_account.function["canary"]
+  values = {
+    email  = "fn-canary@test-project.iam.gserviceaccount.com"
+    id     = "projects/test-project/serviceAccounts/fn-canary@test-project.iam.gserviceaccount.com"
+    member = "serviceAccount:fn-canary@test-project.iam.gserviceaccount.com"
+    name   = "projects/test-project/serviceAccounts/fn-canary@test-project.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  override_during = plan
   target          = google_service_account.function["upsert-markers"]
   values = {
     email  = "fn-upsert-markers@test-project.iam.gserviceaccount.com"

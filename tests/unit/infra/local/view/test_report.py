@@ -10,6 +10,7 @@ from rich.console import Console
 from infra.local.clouds.cloud import TopicMessage
 from infra.local.oracle.effects import KINDS, Effects
 from infra.local.oracle.failure_report import ExpectedRejection, FailureReport
+from infra.local.oracle.lost_ends import LostEnds
 from infra.local.oracle.observer import WebhookSummary
 from infra.local.oracle.progress import Progress, UrlKey
 from infra.local.view import report, tables
@@ -36,6 +37,7 @@ KEYS = {
     *KINDS,
     *(f"{kind}_expected" for kind in KINDS),
     *("refusals", "redriven", "isolated_failures"),
+    *("reconciled", "reconciled_expected", "reconcile_runs"),
     *("refusals_expected", "redriven_expected", "isolated_failures_expected"),
 }
 
@@ -257,3 +259,25 @@ def test_people_see_the_numbers(*, terminal: bool) -> None:
     text = console.export_text()
     assert "4321" in text
     assert "1 killed" in text
+
+
+def test_a_lost_end_without_an_event_in_its_place_fails_the_run() -> None:
+    """With the reason, if the last run of reconcile failed."""
+    progress = good()
+    progress.failed_check = "VideoVector is away."
+    run = snapshot(progress, lost_ends=LostEnds(6, 4))
+
+    (problem,) = report.find_problems(run)
+    result = report.build_result(run, "embedded", START, "")
+
+    assert problem.startswith("4 of 6 lost ends of runs and videos were reconciled.")
+    assert problem.endswith("VideoVector is away.")
+    assert (result["ok"], result["reconciled"], result["reconciled_expected"]) == (False, 4, 6)
+    assert not run.complete
+
+
+def test_an_event_in_place_of_none_that_was_lost_fails_the_run() -> None:
+    """The first ones are named."""
+    (problem,) = report.find_problems(snapshot(good(), lost_ends=LostEnds(0, 0, ("e1", "e2"))))
+
+    assert problem == "2 events were published in place of none that was lost: e1, e2."

@@ -1,4 +1,4 @@
-"""`cli.webhook.stored_secrets`: the text of a store and its value."""
+"""`cli.stored_secrets`: the text of a store and its value."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.secret_rotation import NOW
-from videovector_bridge.cli.webhook.stored_secrets import StoredSecrets
+from videovector_bridge.cli.stored_secrets import StoredSecrets
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.webhook_secrets import WebhookSecret, WebhookSecrets
 

@@ -1,4 +1,4 @@
-"""Read the files that these commands take as input; `-` is standard input."""
+"""Read the files that commands take as input; `-` is standard input."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,0 +1,4 @@
+"""The command `status`: gathers facts from all sources, and prints the lines of `watch.status`.
+
+Only `cli.app` imports it.
+"""

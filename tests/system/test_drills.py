@@ -1,0 +1,159 @@
+"""The runbooks of docs/operating.md, drilled: break, see it named, repair, see green."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.drills import Drill
+from tests.support.launcher import Launcher
+from videovector_bridge.backends.ports import Message
+
+STREAM, CHANNEL, WEBHOOK = "stream default", "channel webhook", "webhook default"
+STREAM_PATH = "GET /processing/events/stream"
+MARKERS = "PUT /markers"
+
+
+@pytest.fixture
+def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
+    """A served embedded stack without a scheduler, drained once: everything is green."""
+    environment = {"BACKEND": "embedded", "SCHEDULE_SECONDS": "0", "RECONCILE_AFTER_SECONDS": "0"}
+    environment |= {"RECONCILE_GRACE_SECONDS": "0", "IDLE_SECONDS": "1"}
+    with Launcher(tmp_path / "build", "serve", environment=environment) as launcher:
+        running = Drill(tmp_path, launcher.endpoints())
+        monkeypatch.chdir(tmp_path)
+        assert running.drain()["outcome"] == "drained"
+        assert running.is_green(), running.states()
+        yield running
+        running.control.close()
+
+
+def fault(drill: Drill, on: str, status: int) -> None:
+    """Let an endpoint respond with an error until the faults are cleared."""
+    drill.control.faults({"on": on, "kind": "status", "status": status, "times": None})
+
+
+def test_the_stream(drill: Drill) -> None:
+    """A refused key, an outage, a cursor that is too old, a forgotten pause."""
+    for status, state, check in ((401, "key_refused", "key"), (503, "window_failed", "")):
+        fault(drill, "*", status)
+        assert drill.drain()["outcome"] == "failed"
+        assert drill.states()[STREAM] == state
+        if check:
+            assert drill.wrong(check).keys() == {check}
+        drill.control.clear_faults()  # a valid key is stored; the outage ends
+        drill.drain()
+        assert drill.wrong(*filter(None, [check])) == {}
+        assert drill.is_green(), drill.states()
+
+    drill.local("pause default --reason", "an experiment")
+    assert drill.drain()["outcome"] == "paused"
+    assert drill.states() == {STREAM: "paused"}
+    drill.local("resume default")
+    assert drill.drain()["outcome"] in ("drained", "idle")
+    assert drill.is_green()
+
+    drill.control.events({"event_type": "processing.run_started", "run_id": "r1"})
+    drill.control.expire()
+    drill.control.events({"event_type": "processing.run_started", "run_id": "r2"})
+    assert drill.drain()["stop_reason"] == "cursor_refused"
+    assert drill.states()[STREAM] == "cursor_refused"
+    drill.local("pause default --reason", "the cursor is refused")
+    drill.local("rewind default --to earliest --yes")
+    drill.local("resume default")
+    assert drill.drain()["outcome"] == "drained"
+    assert drill.is_green(), drill.states()
+
+
+def test_the_webhook(drill: Drill) -> None:
+    """A forgotten pause, a webhook that VideoVector disabled, another receiver's address."""
+    drill.local("pause webhook --reason", "an experiment")
+    assert drill.states() == {CHANNEL: "channel_paused"}
+    drill.follow(CHANNEL)
+    assert drill.is_green(), drill.states()
+
+    for changes, state in (
+        ({"status": "paused"}, "webhook_disabled"),
+        ({"url": "https://elsewhere.test/"}, "webhook_elsewhere"),
+    ):
+        drill.change_webhook(changes)
+        assert drill.states() == {WEBHOOK: state}
+        assert drill.wrong("webhook").keys() == {"webhook"}
+        drill.follow(WEBHOOK)
+        assert drill.wrong("webhook") == {}
+        assert drill.is_green(), drill.states()
+
+
+def test_a_dead_channel(drill: Drill) -> None:
+    """The receiver has another secret than the webhook: the canary says so, deliveries fail.
+
+    A rotation ends it; then what VideoVector gave up is sent again.
+    """
+    secrets = Path(drill.endpoints["webhook_secrets_file"])
+    secrets.write_text(secrets.read_text().replace("whsec_", "whsec_x"))
+
+    def webhook() -> tuple[str, str]:
+        channels = drill.call("canary")["channels"]
+        (report,) = [each for each in channels if each["channel"].startswith("webhook")]
+        return report["state"], report["reason"]
+
+    drill.wait(lambda: webhook() == ("dead", "wrong_secret"))
+    (event_id,) = drill.control.webhook_events()
+    drill.control.settled_webhooks()
+    assert drill.states() == {WEBHOOK: "webhook_disabled"}
+    drill.run("webhook", "rotate", "--secret-file", str(secrets))
+    drill.follow(WEBHOOK)
+    drill.wait(lambda: webhook()[0] == "alive")
+    assert drill.states() == {WEBHOOK: "deliveries_failed"}
+    drill.follow(WEBHOOK)
+    drill.wait(lambda: event_id in drill.published())
+    assert drill.is_green(), drill.states()
+
+
+def test_an_end_that_never_comes(drill: Drill) -> None:
+    """A run ends, and VideoVector sends no event: `status` counts it, `reconcile` repairs it."""
+    started = drill.control.runs(videos_per_run=1, lose=["run", "video"])
+    drill.drain()
+
+    repaired = 0
+    for _ in range(3):
+        repaired += drill.call("reconcile")["repaired"]
+        drill.drain()
+
+    assert repaired == started["lost"]
+    assert drill.is_green(), drill.states()
+
+
+def test_automations(drill: Drill) -> None:
+    """A mistake in the file is named with the command that explains it."""
+    file = drill.folder / "automations.toml"
+    file.write_text('[[automation]]\nname = "x"\non = ["nothing.*"]\n')
+
+    result = drill.local(f"status --automations {file}", status=1)
+
+    assert f"videovector-bridge automations check {file}" in result.out
+    drill.run("automations", "check", str(file), status=1)
+
+
+def test_messages(drill: Drill) -> None:
+    """A refused marker, a dead letter, an end that never came."""
+    fault(drill, MARKERS, 422)
+    failed = {"event_type": "processing.run_failed", "run_id": "r1"}
+    drill.control.events(failed)
+    drill.drain()
+    drill.wait(lambda: drill.states("rejected") == {"rejected validation_refused": "rejected"})
+    listed = drill.local("rejected list --json").json
+    drill.control.clear_faults()
+    drill.local("rejected redrive --code validation_refused")
+    drill.wait(lambda: "r1" in str(drill.control.journal(ids=False)["markers"]))
+    assert drill.is_green(), (listed, drill.states())
+
+    attributes = {"ce-id": "e9", "ce-source": "//a/b", "ce-specversion": "1.0"}
+    attributes |= {"ce-type": "com.vectormethods.processing.run_failed", "ce-runid": "r9"}
+    source = {"CloudPubSubDeadLetterSourceSubscription": "upsert-markers"}
+    data = b'{"event_id":"e9","run_id":"r9","created_at":"2026-11-27T00:00:00Z","payload":{}}'
+    drill.publish("dead-letters", Message(data, attributes | source))
+    assert set(drill.states().values()) == {"dead_letters"}
+    drill.local("dead-letters redrive --all")
+    drill.wait(lambda: "r9" in str(drill.control.journal(ids=False)["markers"]))
+    assert drill.is_green(), drill.states()

@@ -1,0 +1,1 @@
+"""`watch`: what is decided without I/O."""

@@ -1,0 +1,1 @@
+"""Tests of `watch.doctor`, without I/O."""

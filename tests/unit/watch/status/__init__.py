@@ -1,0 +1,1 @@
+"""Tests of `watch.status`, without I/O."""
