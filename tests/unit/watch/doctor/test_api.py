@@ -126,7 +126,9 @@ def test_a_webhook_and_its_secret(
     """Both must be this deployment's."""
     webhook = replace(WEBHOOK, status=status, url=url)
 
-    assert [each.state for each in judge_webhooks([webhook], RECEIVER, owner, "--secret s")] == states
+    assert [
+        each.state for each in judge_webhooks([webhook], RECEIVER, owner, "--secret s")
+    ] == states
 
 
 def test_no_webhook_is_fine() -> None:
