@@ -89,6 +89,7 @@ def _anchor(runbook: str) -> str:
 
 def _with_defaults(text: str, defaults: Mapping[str, str]) -> str:
     """Replace Terraform's references in the text with the default names."""
+    text = text.replace("${local._target}", "--project=...")
     text = re.sub(r"\${var\.(\w+)}", lambda name: _text(defaults[name[1]]), text)
     return re.sub(r"\${[\w.]+\[\"([\w-]+)\"\]\.name}", r"\1", text)
 

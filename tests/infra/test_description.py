@@ -104,4 +104,4 @@ def test_it_has_the_names_of_a_bridge_with_a_prefix(changes: Changes) -> None:
     assert deployment.webhook_secret == (
         "projects/test-project/secrets/two-videovector-webhook-secrets"
     )
-    assert deployment.api_key_secret == "projects/test-project/secrets/videovector-api-key"
+    assert deployment.api_key_secret.endswith("/secrets/videovector-api-key")

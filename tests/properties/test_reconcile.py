@@ -104,12 +104,12 @@ def run_killed(followed: Followed, at: int) -> None:
 
 def repairs_of(followed: Followed) -> dict[tuple[str, str], set[str]]:
     """Return the ids of the repairs by run and type."""
-    found: dict[tuple[str, str], set[str]] = {}
+    repairs: dict[tuple[str, str], set[str]] = {}
     for message in followed.repairs:
         names = message.attributes
         key = (names["ce-runid"], names["ce-type"].removeprefix("com.vectormethods."))
-        found.setdefault(key, set()).add(names["ce-id"])
-    return found
+        repairs.setdefault(key, set()).add(names["ce-id"])
+    return repairs
 
 
 def shuffled(data: st.DataObject, messages: Sequence[Message]) -> list[Message]:

@@ -1,6 +1,7 @@
 """Drills: something breaks on the local stack, the commands name it, and the runbook repairs it."""
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.support import ROOT
 from tests.support.commands import CommandResult, run_command
 from tests.support.patience import PATIENCE_SECONDS, until
 from videovector_bridge.backends import open_backend
+from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.cli.context import CommandContext
 from videovector_bridge.settings.deployment import parse_deployment
@@ -59,9 +61,21 @@ class Drill:
         """Call `drain`, and return its report."""
         return self.call("drain")
 
+    def change_webhook(self, changes: Mapping[str, Any]) -> None:
+        """Change the webhook at VideoVector, as another client can."""
+        with self._context.open_client() as client:
+            (webhook,) = client.list_webhooks()
+            client.update(webhook.webhook_id, changes)
+
     def publish(self, topic: str, message: Message) -> None:
         """Publish a message."""
         self.backend.topics.publish(topic, [message], timeout=10)
+
+    def published(self) -> list[str]:
+        """Return the ids of all events on topic `events`."""
+        folder = Path(self.endpoints["embedded_dir"])
+        stored = MessageLog(folder).read("events", limit=1_000_000)
+        return [each.message.attributes["ce-id"] for each in stored]
 
     def states(self, subject: str = "") -> dict[str, str]:
         """Return what `status` reports as not ok: the names with their states.
@@ -80,6 +94,18 @@ class Drill:
             for line in lines
             if line["severity"] in ("problem", "warning") and subject in line["subject"]
         }
+
+    def follow(self, subject: str) -> CommandResult:
+        """Run the command that `status` names for what it reports about a subject."""
+        result = run_command("status", "--local", "--json", context=self._context)
+        (line,) = [
+            line
+            for line in json.loads(result.out)["lines"]
+            if f"{line['subject']} {line['name'] or ''}".strip() == subject
+        ]
+        program, *arguments = shlex.split(line["command"])
+        assert program == "videovector-bridge"
+        return self.run(*arguments)
 
     def is_green(self) -> bool:
         """Whether `status` reports neither a problem nor a warning."""

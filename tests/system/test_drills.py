@@ -1,4 +1,4 @@
-"""The runbooks of docs/operating.md, drilled: break, see it named, follow the runbook, see green."""
+"""The runbooks of docs/operating.md, drilled: break, see it named, repair, see green."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.support.drills import Drill
 from tests.support.launcher import Launcher
 from videovector_bridge.backends.ports import Message
 
-STREAM, CHANNEL, WEBHOOK = "stream default", "webhook channel", "webhook default"
+STREAM, CHANNEL, WEBHOOK = "stream default", "channel webhook", "webhook default"
 STREAM_PATH = "GET /processing/events/stream"
 MARKERS = "PUT /markers"
 
@@ -66,11 +66,73 @@ def test_the_stream(drill: Drill) -> None:
 
 
 def test_the_webhook(drill: Drill) -> None:
-    """A forgotten pause, deliveries that were given up, a disabled webhook, a foreign address."""
+    """A forgotten pause, a webhook that VideoVector disabled, another receiver's address."""
     drill.local("pause webhook --reason", "an experiment")
     assert drill.states() == {CHANNEL: "channel_paused"}
-    drill.local("resume webhook")
+    drill.follow(CHANNEL)
     assert drill.is_green(), drill.states()
+
+    for changes, state in (
+        ({"status": "paused"}, "webhook_disabled"),
+        ({"url": "https://elsewhere.test/"}, "webhook_elsewhere"),
+    ):
+        drill.change_webhook(changes)
+        assert drill.states() == {WEBHOOK: state}
+        assert drill.wrong("webhook").keys() == {"webhook"}
+        drill.follow(WEBHOOK)
+        assert drill.wrong("webhook") == {}
+        assert drill.is_green(), drill.states()
+
+
+def test_a_dead_channel(drill: Drill) -> None:
+    """The receiver has another secret than the webhook: the canary says so, deliveries fail.
+
+    A rotation ends it; then what VideoVector gave up is sent again.
+    """
+    secrets = Path(drill.endpoints["webhook_secrets_file"])
+    secrets.write_text(secrets.read_text().replace("whsec_", "whsec_x"))
+
+    def webhook() -> tuple[str, str]:
+        channels = drill.call("canary")["channels"]
+        (report,) = [each for each in channels if each["channel"].startswith("webhook")]
+        return report["state"], report["reason"]
+
+    drill.wait(lambda: webhook() == ("dead", "wrong_secret"))
+    (event_id,) = drill.control.webhook_events()
+    drill.control.settled_webhooks()
+    assert drill.states() == {WEBHOOK: "webhook_disabled"}
+    drill.run("webhook", "rotate", "--secret-file", str(secrets))
+    drill.follow(WEBHOOK)
+    drill.wait(lambda: webhook()[0] == "alive")
+    assert drill.states() == {WEBHOOK: "deliveries_failed"}
+    drill.follow(WEBHOOK)
+    drill.wait(lambda: event_id in drill.published())
+    assert drill.is_green(), drill.states()
+
+
+def test_an_end_that_never_comes(drill: Drill) -> None:
+    """A run ends, and VideoVector sends no event: `status` counts it, `reconcile` repairs it."""
+    started = drill.control.runs(videos_per_run=1, lose=["run", "video"])
+    drill.drain()
+
+    repaired = 0
+    for _ in range(3):
+        repaired += drill.call("reconcile")["repaired"]
+        drill.drain()
+
+    assert repaired == started["lost"]
+    assert drill.is_green(), drill.states()
+
+
+def test_automations(drill: Drill) -> None:
+    """A mistake in the file is named with the command that explains it."""
+    file = drill.folder / "automations.toml"
+    file.write_text('[[automation]]\nname = "x"\non = ["nothing.*"]\n')
+
+    result = drill.local(f"status --automations {file}", status=1)
+
+    assert f"videovector-bridge automations check {file}" in result.out
+    drill.run("automations", "check", str(file), status=1)
 
 
 def test_messages(drill: Drill) -> None:

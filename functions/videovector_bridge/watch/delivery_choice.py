@@ -46,15 +46,15 @@ def choose_retries(
     retries: Mapping[str, Retries],
     now: datetime,
     *,
-    wanted: Collection[str] = (),
+    overdue: Collection[str] = (),
     most: int,
 ) -> list[Delivery]:
     """Return at most `most` deliveries to retry: recent, at most 3 times each, an hour apart.
 
-    Those that bring the end of `wanted` work come first.
+    Those that bring the end of `overdue` work come first.
     """
     chosen = [each for each in failed if _may_retry(each, retries.get(each.delivery_id), now)]
-    chosen.sort(key=lambda each: find_end_key(each) not in wanted)
+    chosen.sort(key=lambda each: find_end_key(each) not in overdue)
     return chosen[:most]
 
 

@@ -48,7 +48,7 @@ class DeliveryReport:
 class FailedDeliveries:
     """Retries failed deliveries once, in at most `most_calls` requests, while time is `left`.
 
-    `wanted` are the keys of work whose end is missing: their deliveries come first. A retried
+    `overdue` are the keys of work whose end is missing: their deliveries come first. A retried
     delivery has `grace` to arrive.
     """
 
@@ -58,7 +58,7 @@ class FailedDeliveries:
     most_calls: int
     left: Callable[[], float]
     grace: timedelta
-    wanted: Collection[str]
+    overdue: Collection[str]
     report: DeliveryReport = field(default_factory=DeliveryReport)
     expected: set[str] = field(default_factory=set)
     """Keys of work whose end is on its way, as a delivery that VideoVector sends again."""
@@ -102,7 +102,7 @@ class FailedDeliveries:
         self.report.failed += len(failed)
         unsettled = (
             [each for status in _UNSETTLED for each in self._list(webhook, status)]
-            if self.wanted
+            if self.overdue
             else []
         )
         document = self.documents.read(COLLECTION, webhook.webhook_id, timeout=self.left)
@@ -110,7 +110,7 @@ class FailedDeliveries:
         most = max(0, self.most_calls - self.report.calls)
         if webhook.failure_count:
             most = min(most, 1)  # the receiver may be down: VideoVector disables failing webhooks
-        chosen = choose_retries(failed, retries, self.now, wanted=self.wanted, most=most)
+        chosen = choose_retries(failed, retries, self.now, overdue=self.overdue, most=most)
         known = with_retries(retries, chosen, failed, self.now)
         # Stored before the requests: a delivery is not retried again after a kill between.
         if chosen and not self._store(webhook.webhook_id, known, document):

@@ -129,7 +129,7 @@ class Reconciler:
             most_calls=self._settings.max_calls,
             left=self._left,
             grace=timedelta(seconds=self._settings.grace_seconds),
-            wanted={each.open.work.key for each in stored if each.open.finished},
+            overdue={each.open.work.key for each in stored if each.open.finished},
         )
         self.report.deliveries = deliveries.retry()
         return deliveries.expected

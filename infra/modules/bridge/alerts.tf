@@ -76,7 +76,7 @@ locals {
       query    = "max(pubsub_googleapis_com:subscription_num_undelivered_messages{${local._dead_letters}}) > 0"
       minutes  = 0
       what     = "A function did not acknowledge a message over half a day of redeliveries. The subscription `${google_pubsub_subscription.pull["dead-letters"].name}` keeps it for 31 days."
-      todo     = "Read one: `gcloud pubsub subscriptions pull ${google_pubsub_subscription.pull["dead-letters"].name} --limit=1 --format=json --project=${var.project_id}`. Its attribute CloudPubSubDeadLetterSourceSubscription names the function, whose `*.retry` log lines have the reason. Fix the cause. Then run the commands of the runbook, which publish the messages to topic `${google_pubsub_topic.this["events"].name}` again; completed effects are not repeated."
+      todo     = "`videovector-bridge dead-letters list ${local._target}` names the functions, whose `*.retry` log lines have the reason. Fix the cause. Then `videovector-bridge dead-letters redrive --all ${local._target}` publishes the messages to topic `${google_pubsub_topic.this["events"].name}` again; completed effects are not repeated."
       runbook  = "Redrive dead letters"
     }
     unacknowledged = {
@@ -94,7 +94,7 @@ locals {
       query    = "sum by (code) (sum_over_time(${local._series.rejected}}[10m])) > ${var.alerts.rejected_in_10_minutes}"
       minutes  = 0
       what     = "More than ${var.alerts.rejected_in_10_minutes} messages were rejected with the same code in 10 minutes. They are on topic `${google_pubsub_topic.this["rejected"].name}`."
-      todo     = "Read some: `gcloud pubsub subscriptions pull ${google_pubsub_subscription.pull["rejected"].name} --limit=5 --format=json --project=${var.project_id}`. `reason` names who can fix the cause (user, vendor or system), `code` and `detail` describe it. `videovector-bridge automations explain` shows why an automation rejects an event."
+      todo     = "`videovector-bridge rejected list ${local._target}` counts them by code, and `rejected show ID` has `detail` and what to do. `reason` names who can fix the cause (user, vendor or system). `videovector-bridge automations explain` shows why an automation rejects an event. After the fix, `videovector-bridge rejected redrive --code CODE ${local._target}` publishes them again."
       runbook  = "Many messages are rejected"
     }
     webhook-refused = {
@@ -179,6 +179,9 @@ locals {
       runbook  = "Copies of events stall"
     }
   }
+
+  # Options of the commands of `videovector-bridge` for this deployment.
+  _target = join("", ["--project=${var.project_id}", var.prefix == "" ? "" : " --prefix=${var.prefix}"])
 
   # How far back `drain-silent` looks for an earlier window: with its duration, 25 hours at most.
   _silent_minutes = 10

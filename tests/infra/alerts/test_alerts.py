@@ -11,6 +11,7 @@ import pytest
 from tests.infra.alerts.conftest import FILE
 from tests.infra.conftest import Runs
 from tests.support import ROOT
+from tests.support.commands import run_command
 from tests.support.log_entries import line_entry, text_entry
 from tests.support.logging_filter import Entry
 from tests.support.monitoring import Monitoring
@@ -218,7 +219,7 @@ def test_checks_that_fail_now_and_then_raise_no_alert(monitoring: Monitoring) ->
 
 
 @pytest.mark.parametrize(("number", "fires"), [(3, False), (4, True)])
-def test_events_that_never_come_again_and_again_raise_an_alert(
+def test_many_events_that_never_came_raise_an_alert(
     monitoring: Monitoring, number: int, *, fires: bool
 ) -> None:
     """Four runs in an hour that repaired something; a run is counted once, and only if it did."""
@@ -271,11 +272,27 @@ def test_each_alert_states_what_happened_the_first_action_and_its_runbook(
 
 
 def test_the_alert_on_dead_letters_names_the_section_that_redrives(second: Monitoring) -> None:
-    """And the subscription of this deployment."""
+    """And the commands for this deployment."""
     text = second.policies["dead-letters"].text
+    options = "--project=test-project --prefix=two-"
 
     assert 'section "Redrive dead letters"' in text
-    assert "pull two-dead-letters " in text
+    assert f"videovector-bridge dead-letters list {options}`" in text
+    assert f"videovector-bridge dead-letters redrive --all {options}`" in text
+
+
+def test_the_commands_in_alerts_exist(second: Monitoring) -> None:
+    """Each is a command of `videovector-bridge`, with its subcommands."""
+    texts = " ".join(policy.text for policy in second.policies.values())
+    commands = {
+        tuple(each.split()) for each in re.findall(r"`videovector-bridge ([a-z -]*[a-z])", texts)
+    }
+
+    assert len(commands) >= 6
+    for command in commands:
+        words = [word for word in command if not word.startswith("-")]
+
+        assert run_command(*words[:2], "--help").status == 0, command
 
 
 def test_every_chart_is_of_this_deployment(runs: Runs) -> None:

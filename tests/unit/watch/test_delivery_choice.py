@@ -62,7 +62,7 @@ def test_the_ends_that_are_missing_come_first() -> None:
     """Within the number of requests that are left."""
     failed = [delivery("d1", run_id="r1"), delivery("d2", run_id="r2"), delivery("d3", "x")]
 
-    chosen = choose_retries(failed, {}, NOW, wanted={"run:r2"}, most=2)
+    chosen = choose_retries(failed, {}, NOW, overdue={"run:r2"}, most=2)
 
     assert [each.delivery_id for each in chosen] == ["d2", "d1"]
     assert choose_retries(failed, {}, NOW, most=0) == []
@@ -114,9 +114,9 @@ def test_an_end_is_expected_while_its_delivery_may_arrive(
     """For the grace after a retry, and for some minutes while VideoVector itself tries again."""
     retries = {} if retried_ago is None else {"d1": Retries(1, NOW - retried_ago)}
 
-    found = find_expected([candidate], retries, NOW, GRACE)
+    keys = find_expected([candidate], retries, NOW, GRACE)
 
-    assert found == ({"run:r1"} if expected else set())
+    assert keys == ({"run:r1"} if expected else set())
 
 
 def test_the_work_of_a_delivery_is_that_of_its_event() -> None:

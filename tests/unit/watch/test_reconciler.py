@@ -138,7 +138,7 @@ def test_an_end_on_one_channel_is_enough(followed: Followed) -> None:
     assert followed.repairs == []
 
 
-def test_work_that_goes_on_is_left_alone(followed: Followed) -> None:
+def test_work_that_continues_is_left_alone(followed: Followed) -> None:
     """However long it takes, and it is not asked about before its time."""
     assert followed.run(seconds=1).asked == 0
     followed.now = START + timedelta(seconds=180)

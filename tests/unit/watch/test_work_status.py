@@ -64,7 +64,7 @@ NONE: dict[str, Any] = {"successful_segments": 0, "failed_segments": 0}
         ("processing", [], "unknown"),
         ("processed", [run_row("completed")], "completed"),
         ("failed", [run_row("completed_with_failures", **DONE)], "failed"),
-        # The run goes on with other videos.
+        # The run continues with other videos.
         ("processed", [run_row(**DONE)], "completed"),
         ("failed", [run_row(**DONE)], "failed"),
         # The status of the video is still that of the run before.

@@ -49,6 +49,18 @@ def test_the_users_settings_are_passed_on() -> None:
     assert list(configuration.drain.streams) == ["a", "b"]
 
 
+def test_checks_do_not_wait_here_as_long_as_in_the_cloud() -> None:
+    """A person waits; and wrong settings of every function are reported at once."""
+    configuration = read_configuration({"RECONCILE_GRACE_SECONDS": "4"})
+    wrong = problems(RECONCILE_AFTER_SECONDS="soon", CANARY_SECONDS="long", LANES="0")
+
+    assert configuration.environment["RECONCILE_AFTER_SECONDS"] == "2"
+    assert configuration.environment["RECONCILE_GRACE_SECONDS"] == "4"
+    for name in ("RECONCILE_AFTER_SECONDS", "CANARY_SECONDS", "LANES"):
+        assert name in wrong
+    assert wrong.count("LANES") == 1
+
+
 def test_previews_have_a_bucket() -> None:
     """The stack creates it; a setting may change its name."""
     for environ, name in (({}, "previews"), ({"PREVIEW_BUCKET": "mine"}, "mine")):

@@ -173,6 +173,10 @@ def test_filters_are_derived_from_the_shipped_automations() -> None:
             {"subscriptions": {"s": {"topic": "u", "ack_deadline_seconds": 9}}},
             "subscription 's' names the topic 'u'; known: t",
         ),
+        (
+            {"schedules": {"g": {"function": "g", "every_seconds": 60}}},
+            "a schedule names the function 'g'; known: f",
+        ),
     ],
 )
 def test_a_problem_of_a_topology_is_reported(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.status_facts import DEPLOYMENT, HEALTHY, NOW, facts
+from tests.support.status_facts import DEPLOYMENT, NOW, facts
 from videovector_bridge.watch.status.facts import (
     BacklogFacts,
     LetterFacts,
@@ -19,8 +19,7 @@ from videovector_bridge.watch.status.messages import (
     describe_subscriptions,
 )
 
-BACKLOGS = HEALTHY.backlogs
-assert not isinstance(BACKLOGS, Unread)
+BACKLOGS = {each.name: BacklogFacts(0, None) for each in DEPLOYMENT.subscriptions}
 
 
 def line_of(name: str, backlog: BacklogFacts) -> Line:
