@@ -22,6 +22,7 @@ from tests.support.operator import Operator, operating
 from videovector_bridge.api.models import Webhook
 from videovector_bridge.api.webhooks import open_webhooks
 from videovector_bridge.backends import BackendSettings
+from videovector_bridge.backends.embedded.subscriptions import SqliteSubscriptions
 from videovector_bridge.backends.gcp.rest import EMULATOR
 from videovector_bridge.cli.context import CommandContext
 
@@ -135,6 +136,18 @@ def test_messages_for_people_are_counted_and_stay(operator: Operator, box: Lette
     assert lines["dead-letters", "upsert-markers"]["severity"] == "problem"
     assert len(box.left("rejected")) == 3
     assert len(box.left("dead-letters")) == 1
+
+
+def test_the_age_of_messages_that_a_filter_drops_is_not_shown(embedded: Operator) -> None:
+    """The local stack ignores filters, so they are counted, and would wait forever."""
+    local = SqliteSubscriptions(Path(embedded.settings.embedded_dir))
+    local.create("canary", "events", timeout=20)
+    embedded.backend.topics.publish("events", [FAILED], timeout=20)
+
+    line = lines_of(embedded)["subscription", "canary"]
+
+    assert (line["facts"]["messages"], line["facts"]["oldest_seconds"]) == (1, None)
+    assert line["state"] == "ok"
 
 
 def test_a_refused_key_is_named_by_the_stream(embedded: Operator) -> None:
