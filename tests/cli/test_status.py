@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -302,3 +303,26 @@ def test_a_project_has_its_backlogs_from_monitoring(
     assert waiting["command"] == f"videovector-bridge doctor --project {project}"
     unread = next(line for line in denied if line["subject"] == "subscriptions")
     assert "roles/monitoring.viewer" in unread["text"]
+
+
+def test_watch_refreshes_in_place_on_a_terminal(embedded: Operator) -> None:
+    """It moves the cursor up and writes again; Ctrl-C ends it with status 0."""
+    command = [sys.executable, "-m", "videovector_bridge.cli", "status", "--local", "--watch"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "functions"), "TERM": "xterm"}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*command, "--every", "1"], stdout=theirs, env=environ) as process:
+        os.close(theirs)
+        shown = b""
+        while shown.count(b"the local stack at ") < 3:
+            shown += os.read(ours, 65_536)
+        process.send_signal(signal.SIGINT)
+        try:
+            while os.read(ours, 65_536):
+                pass
+        except OSError:  # the end, on Linux
+            pass
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert b"\x1b[1A" in shown
+    assert embedded
