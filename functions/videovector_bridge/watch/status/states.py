@@ -12,8 +12,9 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("problem", "warning", "note", "ok")
 class State:
     """A state: its severity, the section of docs/operating.md, and the command that helps.
 
-    The command may have `{name}`, `{url}`, `{secret}`, `{project}`, `{prefix}`, `{region}` and `{target}`, the
-    options that name the deployment. `local` is another command for the local stack.
+    The command may have `{name}`, `{url}`, `{project}`, `{prefix}` and `{region}`, the option
+    `{secret}` that names the secret store, and the options `{target}` that name the deployment.
+    `local` is another command for the local stack.
     """
 
     severity: Severity
