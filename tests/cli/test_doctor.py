@@ -22,6 +22,7 @@ from videovector_bridge.backends.gcp.rest import EMULATOR
 from videovector_bridge.cli.context import CommandContext
 from videovector_bridge.cli.operate.doctor.command import CHECKS
 from videovector_bridge.cli.source_tree import find_source_hash, find_version
+from videovector_bridge.watch.doctor.resources import TTL_FIELDS
 
 AUTOMATIONS = ("--automations", str(ROOT / "functions" / "automations.toml"))
 HARMLESS = {
@@ -71,18 +72,18 @@ def states(findings: Findings) -> dict[str, str]:
 
 def test_the_local_stack_is_checked_where_it_exists(operator: Operator) -> None:
     """The rest is `only on Google Cloud`."""
-    found = findings_of(operator.run("doctor", *AUTOMATIONS, "--json"))
+    findings = findings_of(operator.run("doctor", *AUTOMATIONS, "--json"))
 
-    assert found.keys() == set(CHECKS)
+    assert findings.keys() == set(CHECKS)
     for name in ("reachable", "key", "firestore"):
-        assert [each["state"] for each in found[name]] == ["ok"]
-    assert states(found["scopes"]) == dict.fromkeys(("search", "read", "write", "admin"), "ok")
-    assert states(found["clock"]) == {"VideoVector": "ok", "Google": "not checked"}
-    subscriptions = states(found["subscriptions"])
+        assert [each["state"] for each in findings[name]] == ["ok"]
+    assert states(findings["scopes"]) == dict.fromkeys(("search", "read", "write", "admin"), "ok")
+    assert states(findings["clock"]) == {"VideoVector": "ok", "Google": "not checked"}
+    subscriptions = states(findings["subscriptions"])
     assert (subscriptions["rejected"], subscriptions["dead-letters"]) == ("ok", "ok")
     for name in ("ttl", "secrets", "grants", "accounts", "versions"):
-        assert {each["state"] for each in found[name]} == {"not checked"}
-        assert {each["text"] for each in found[name]} == {"only on Google Cloud"}
+        assert {each["state"] for each in findings[name]} == {"not checked"}
+        assert {each["text"] for each in findings[name]} == {"only on Google Cloud"}
 
 
 def test_a_probe_document_is_not_left(operator: Operator) -> None:
@@ -120,13 +121,13 @@ def test_missing_scopes_are_named(
     """With what needs them; no request has an effect."""
     monkeypatch.chdir(tmp_path)
     with StandIn() as standin:
-        found = run_with_key(
+        findings = run_with_key(
             embedded_settings, tmp_path, standin.api_url, standin.keys[scope], "scopes"
         )
         journal = standin.control.journal()
 
-    found_states = states(found["scopes"])
-    assert {name for name, state in found_states.items() if state == "wrong"} == wrong
+    by_scope = states(findings["scopes"])
+    assert {name for name, state in by_scope.items() if state == "wrong"} == wrong
     assert not journal["markers"]
     assert journal["requests"].keys() <= HARMLESS
 
@@ -137,12 +138,12 @@ def test_a_refused_key_is_wrong(
     """VideoVector is reachable all the same."""
     monkeypatch.chdir(tmp_path)
     with StandIn() as standin:
-        found = run_with_key(
+        findings = run_with_key(
             embedded_settings, tmp_path, standin.api_url, "sk_wrong", "key", "reachable"
         )
 
-    assert states(found["key"]) == {"": "wrong"}
-    assert states(found["reachable"]) == {"": "ok"}
+    assert states(findings["key"]) == {"": "wrong"}
+    assert states(findings["reachable"]) == {"": "ok"}
 
 
 def test_videovector_may_be_away(
@@ -151,10 +152,10 @@ def test_videovector_may_be_away(
     """That is one wrong line; what depends on it is not checked."""
     monkeypatch.chdir(tmp_path)
     address = "http://127.0.0.1:9/api/v2"
-    found = run_with_key(embedded_settings, tmp_path, address, "sk_any", "reachable", "key")
+    findings = run_with_key(embedded_settings, tmp_path, address, "sk_any", "reachable", "key")
 
-    assert states(found["reachable"]) == {"": "wrong"}
-    assert states(found["key"]) == {"": "not checked"}
+    assert states(findings["reachable"]) == {"": "wrong"}
+    assert states(findings["key"]) == {"": "not checked"}
 
 
 def test_an_unknown_check_is_refused_with_the_known_ones(embedded: Operator) -> None:
@@ -199,7 +200,7 @@ class Cloud:
         self.apis = apis
         self.description = describe(settings, api_url)
         self._complete_description()
-        self._answer()
+        self._fill()
 
     def _complete_description(self) -> None:
         """Add what the local stack does not have."""
@@ -212,7 +213,7 @@ class Cloud:
         for name, function in description["functions"].items():
             function["account"] = f"{name}@{project}.iam.gserviceaccount.com"
 
-    def _answer(self) -> None:
+    def _fill(self) -> None:
         """Let every request succeed."""
         self._add("GET", "{pubsub}/topics", {})
         permitted = _permit("monitoring.timeSeries.list")
@@ -237,8 +238,8 @@ class Cloud:
         for name in ("key", "webhook"):
             self._add("GET", "{secrets}/" + f"{name}/versions", {"versions": [version]})
             self._add_grants("{secrets}/" + name, "secretmanager.secretAccessor")
-        for name in ("effects", "open"):
-            path = "{firestore}/collectionGroups/" + f"{name}/fields/expire_at"
+        for name, field in TTL_FIELDS.items():
+            path = "{firestore}/collectionGroups/" + f"{name}/fields/{field}"
             self._add("GET", path, {"ttlConfig": {"state": "ACTIVE"}})
 
     def _add(self, method: str, path: str, body: Any) -> None:
@@ -313,11 +314,11 @@ def diagnose(cloud: Cloud, *only: str) -> dict[str, Findings]:
 @pytest.mark.emulator
 def test_a_project_where_all_is_well(cloud: Cloud) -> None:
     """Every check is `ok`; the key is read from its secret."""
-    found = diagnose(cloud)
+    findings = diagnose(cloud)
 
-    wrong = [each for findings in found.values() for each in findings if each["state"] != "ok"]
+    wrong = [each for rows in findings.values() for each in rows if each["state"] != "ok"]
     assert wrong == []
-    assert found.keys() == set(CHECKS)
+    assert findings.keys() == set(CHECKS)
 
 
 class Break(NamedTuple):
@@ -367,12 +368,12 @@ def test_what_is_wrong_in_a_project_is_named_with_its_fix(cloud: Cloud, broken: 
     """Where one answer is changed."""
     key = f"{broken.method} {broken.path.format(p=cloud.project, **cloud.services)}"
     if broken.body is None:
-        del cloud.apis.answers[key]
+        del cloud.apis.responses[key]
     else:
-        cloud.apis.answers[key] = (200, broken.body)
+        cloud.apis.responses[key] = (200, broken.body)
 
-    found = diagnose(cloud, broken.check)[broken.check]
-    wrong = [each for each in found if each["state"] == "wrong"]
+    findings = diagnose(cloud, broken.check)[broken.check]
+    wrong = [each for each in findings if each["state"] == "wrong"]
 
     assert any(broken.words in each["text"] and broken.fix in each["fix"] for each in wrong), wrong
 
@@ -381,7 +382,7 @@ def test_what_is_wrong_in_a_project_is_named_with_its_fix(cloud: Cloud, broken: 
 def test_what_may_not_be_read_is_not_checked(cloud: Cloud) -> None:
     """With the role that reading needs; the other checks are made."""
     path = f"cloudresourcemanager.googleapis.com/v3/projects/{cloud.project}:getIamPolicy"
-    cloud.apis.answers[f"POST {path}"] = DENIED
+    cloud.apis.responses[f"POST {path}"] = DENIED
 
     accounts = diagnose(cloud, "accounts")["accounts"]
 
@@ -398,6 +399,6 @@ def test_another_version_is_deployed(cloud: Cloud, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         "videovector_bridge.cli.operate.doctor.context.find_version", lambda: "9.9.9"
     )
-    found = states(diagnose(cloud, "versions")["versions"])
+    findings = states(diagnose(cloud, "versions")["versions"])
 
-    assert found == {"version": "wrong", "source": "ok"}
+    assert findings == {"version": "wrong", "source": "ok"}

@@ -279,9 +279,9 @@ def test_a_project_has_its_backlogs_from_monitoring(
     arguments = ("status", "--project", project, "--automations", AUTOMATIONS, "--json")
     with serving_google() as apis:
         monkeypatch.setenv(EMULATOR, apis.address)
-        apis.answers[path] = (200, {"timeSeries": [series]})
+        apis.responses[path] = (200, {"timeSeries": [series]})
         known = run_command(*arguments, context=environ).json["lines"]
-        apis.answers[path] = DENIED
+        apis.responses[path] = DENIED
         denied = run_command(*arguments, context=environ).json["lines"]
 
     waiting = next(line for line in known if line["name"] == "upsert-markers")

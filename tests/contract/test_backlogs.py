@@ -111,7 +111,7 @@ def test_all_pages_are_read(google: GoogleApis) -> None:
 
 def test_a_missing_role_is_named(google: GoogleApis) -> None:
     """With the project."""
-    google.answers[f"GET {TIME_SERIES}"] = DENIED
+    google.responses[f"GET {TIME_SERIES}"] = DENIED
 
     with pytest.raises(BackendError, match=r"roles/monitoring\.viewer in project p.*denied"):
         monitored().read(["a"], timeout=PATIENCE)

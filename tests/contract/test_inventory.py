@@ -56,7 +56,7 @@ def test_existence(
     assert not inventory.exists(resource, timeout=PATIENCE)
     google.add("GET", path, {"name": "it"})
     assert inventory.exists(resource, timeout=PATIENCE)
-    google.answers[f"GET {path}"] = DENIED
+    google.responses[f"GET {path}"] = DENIED
     with pytest.raises(DeniedError, match=r"Permission denied\."):
         inventory.exists(resource, timeout=PATIENCE)
 
@@ -133,9 +133,9 @@ def test_versions_of_a_secret_are_sorted(google: GoogleApis, inventory: GoogleIn
 
 def test_permissions_of_the_caller(google: GoogleApis, inventory: GoogleInventory) -> None:
     """Storage has another form of the method than the others."""
-    answer = {"permissions": ["one"]}
-    google.add("POST", f"{PUBSUB}/subscriptions/s:testIamPermissions", answer)
-    google.add("GET", "storage.googleapis.com/storage/v1/b/b/iam/testPermissions", answer)
+    granted_one = {"permissions": ["one"]}
+    google.add("POST", f"{PUBSUB}/subscriptions/s:testIamPermissions", granted_one)
+    google.add("GET", "storage.googleapis.com/storage/v1/b/b/iam/testPermissions", granted_one)
     google.add("POST", "cloudresourcemanager.googleapis.com/v3/projects/p:testIamPermissions", {})
     asked = ["one", "two"]
 
@@ -191,7 +191,7 @@ def test_the_embedded_backend_has_none(embedded_settings: BackendSettings) -> No
 
 
 @pytest.mark.emulator
-def test_emulators_answer_for_their_own_services(gcp_settings: BackendSettings) -> None:
+def test_emulators_have_their_own_services(gcp_settings: BackendSettings) -> None:
     """The others are not here."""
     project = gcp_settings.project
     transport: Any = open_transport(SubscriberGrpcTransport, "PUBSUB_EMULATOR_HOST")

@@ -12,12 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-Answer = tuple[int, Any]
-DENIED: Answer = (
+Response = tuple[int, Any]
+DENIED: Response = (
     403,
     {"error": {"code": 403, "message": "Permission denied.", "status": "PERMISSION_DENIED"}},
 )
-MISSING: Answer = (
+MISSING: Response = (
     404,
     {"error": {"code": 404, "message": "Resource not found.", "status": "NOT_FOUND"}},
 )
@@ -38,12 +38,12 @@ class GoogleApis:
     """Answers by `METHOD host/path`; everything else is 404. An answer may be bytes."""
 
     address: str = ""
-    answers: dict[str, Answer] = field(default_factory=dict)
+    responses: dict[str, Response] = field(default_factory=dict)
     requests: list[Received] = field(default_factory=list)
 
     def add(self, method: str, path: str, body: Any, status: int = 200) -> None:
         """Add an answer."""
-        self.answers[f"{method} {path}"] = (status, body)
+        self.responses[f"{method} {path}"] = (status, body)
 
 
 @contextmanager
@@ -52,21 +52,21 @@ def serving_google() -> Iterator[GoogleApis]:
     apis = GoogleApis()
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
+        def respond(self) -> None:
             parts = urlsplit(self.path)
             length = int(self.headers.get("Content-Length", 0))
-            content = self.rfile.read(length)
+            sent = self.rfile.read(length)
             path = parts.path.removeprefix("/")
-            body = json.loads(content) if content else None
+            body = json.loads(sent) if sent else None
             apis.requests.append(Received(self.command, path, parse_qs(parts.query), body))
-            status, answer = apis.answers.get(f"{self.command} {path}", MISSING)
-            encoded = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            status, content = apis.responses.get(f"{self.command} {path}", MISSING)
+            encoded = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(encoded)))
             self.end_headers()
             self.wfile.write(encoded)
 
-        do_GET = do_POST = answer  # noqa: N815 - the names of the base class
+        do_GET = do_POST = respond  # noqa: N815 - the names of the base class
 
         def log_message(self, *_: Any) -> None:
             """Print nothing."""

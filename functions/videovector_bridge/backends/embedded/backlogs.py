@@ -26,12 +26,12 @@ class SqliteBacklogs:
 
     def read(self, subscriptions: Sequence[str], *, timeout: Timeout) -> Mapping[str, Backlog]:
         """Return the backlogs by short id. Raises `BackendError`."""
-        wanted = {topic_id(name) for name in subscriptions}
+        names = {topic_id(name) for name in subscriptions}
         backlogs = {}
         with self._messages.transaction("Counting messages", timeout, write=False) as database:
             rows = database.execute("SELECT name, topic, after_id FROM subscriptions").fetchall()
             for name, topic, after_id in rows:
-                if name in wanted:
+                if name in names:
                     query = database.execute(_COUNT, (name, topic, after_id))
                     count, oldest = query.fetchone()
                     age = None if oldest is None else max(0.0, self._now() - oldest)

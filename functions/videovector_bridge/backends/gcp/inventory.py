@@ -44,12 +44,12 @@ class GoogleInventory:
 
     def exists(self, resource: Resource, *, timeout: Timeout) -> bool:
         """Whether a topic, bucket or secret exists."""
-        return self._get(self._url(resource), timeout).found
+        return self._get(self._url(resource), timeout).exists
 
     def subscription(self, id_: str, *, timeout: Timeout) -> StoredSubscription | None:
         """Return a subscription; None if it does not exist."""
         response = self._get(self._url(Resource("subscription", id_)), timeout)
-        if not response.found:
+        if not response.exists:
             return None
         body = response.body
         push, dead_letters = body.get("pushConfig") or {}, body.get("deadLetterPolicy") or {}
@@ -67,13 +67,13 @@ class GoogleInventory:
         path = f"projects/{self._project}/databases/{self._database}/collectionGroups"
         response = self._get(f"{_FIRESTORE}/{path}/{collection}/fields/{field}", timeout)
         config = response.body.get("ttlConfig") or {}
-        return str(config.get("state", "")) if response.found else ""
+        return str(config.get("state", "")) if response.exists else ""
 
     def secret_versions(self, secret: str, *, timeout: Timeout) -> Sequence[SecretVersion] | None:
         """Return the newest 100 versions of a secret; None if it does not exist."""
         url = f"{_SECRETS}/{secret}/versions"
         response = self._get(url, timeout, params={"pageSize": _VERSIONS})
-        if not response.found:
+        if not response.exists:
             return None
         versions = [
             SecretVersion(created_at, each.get("state") == "ENABLED")
@@ -94,7 +94,7 @@ class GoogleInventory:
         else:
             body = {"permissions": list(permissions)}
             response = self._send("POST", f"{url}:testIamPermissions", timeout, body=body)
-        return frozenset(map(str, self._found(response, resource).get("permissions") or ()))
+        return frozenset(map(str, self._require(response, resource).get("permissions") or ()))
 
     def policy(self, resource: Resource, *, timeout: Timeout) -> Mapping[str, frozenset[str]]:
         """Return role -> members on the resource itself. Conditions are not evaluated."""
@@ -109,7 +109,7 @@ class GoogleInventory:
             params = {"options.requestedPolicyVersion": _POLICY_VERSION}
             response = self._get(f"{url}:getIamPolicy", timeout, params=params)
         members: dict[str, frozenset[str]] = {}
-        for binding in self._found(response, resource).get("bindings") or ():
+        for binding in self._require(response, resource).get("bindings") or ():
             role = str(binding.get("role", ""))
             members[role] = members.get(role, frozenset()) | frozenset(binding.get("members") or ())
         return members
@@ -133,8 +133,8 @@ class GoogleInventory:
                 return f"{_SECRETS}/{resource.id}"
         return f"{_PROJECTS}/projects/{resource.id}"
 
-    def _found(self, response: RestResponse, resource: Resource) -> Mapping[str, Any]:
-        if not response.found:
+    def _require(self, response: RestResponse, resource: Resource) -> Mapping[str, Any]:
+        if not response.exists:
             raise BackendError(f"There is no {resource}.")
         return response.body
 

@@ -39,9 +39,9 @@ class DeniedError(BackendError):
 
 @dataclass(frozen=True, slots=True)
 class RestResponse:
-    """The JSON object of a response, and its header `Date`. `found` is False for 404."""
+    """The JSON object of a response, and its header `Date`. `exists` is False for 404."""
 
-    found: bool
+    exists: bool
     body: Mapping[str, Any]
     date: str
 
@@ -95,13 +95,13 @@ class GoogleRest:
             content = {}
         date = str(response.headers.get("Date", ""))
         if response.status_code == 404:
-            return RestResponse(found=False, body=content, date=date)
+            return RestResponse(exists=False, body=content, date=date)
         if response.status_code in (401, 403):
             raise DeniedError(f"{method} {_name(url)} was refused: {_message(content)}")
         if not response.ok:
             status = response.status_code
             raise BackendError(f"{method} {_name(url)} returned {status}: {_message(content)}")
-        return RestResponse(found=True, body=content, date=date)
+        return RestResponse(exists=True, body=content, date=date)
 
 
 def _open(credentials: Any) -> Any:

@@ -47,7 +47,7 @@ def _describe(webhook: WebhookFacts, receiver: str, *, is_served: bool, facts: F
     elif last is not None:
         parts.append(f"last delivery {describe_age(last, facts.now)}: {webhook.last_status}")
     else:
-        parts.append("no delivery yet" if not webhook.seen else f"last: {webhook.last_status}")
+        parts.append("no delivery yet" if not webhook.recorded else f"last: {webhook.last_status}")
     values: dict[str, Any] = {
         "webhook_id": webhook.webhook_id,
         "status": webhook.status,
@@ -69,7 +69,7 @@ def _judge(webhook: WebhookFacts, receiver: str, *, is_served: bool) -> tuple[st
         return "webhook_disabled", f"VideoVector sends nothing: it is {webhook.status}"
     if webhook.failed:
         count = describe_count(webhook.failed, "delivery", "deliveries")
-        return "deliveries_failed", f"{count} of the newest {webhook.seen} failed for good"
+        return "deliveries_failed", f"{count} of the newest {webhook.recorded} failed for good"
     return "ok", ""
 
 

@@ -28,7 +28,7 @@ class StreamDocument:
 class WebhookFacts:
     """A webhook of the bridge, with its newest deliveries.
 
-    `failed` counts failed ones among the newest `seen`; `last_at` and `last_status` are of the
+    `failed` counts failed ones among the newest `recorded`; `last_at` and `last_status` are of the
     newest delivery, empty without one. `deliveries_unread` says why they are unknown.
     """
 
@@ -37,7 +37,7 @@ class WebhookFacts:
     url: str
     status: str
     failure_count: int
-    seen: int = 0
+    recorded: int = 0
     failed: int = 0
     last_at: str = ""
     last_status: str = ""

@@ -33,7 +33,7 @@ def test_the_operator_needs_what_the_commands_use() -> None:
         ("bucket p-blue-videovector-source", "storage.objects.get"),
         ("secret projects/p/secrets/videovector-api-key", "secretmanager.versions.access"),
         (
-            "secret projects/p/secrets/blue-videovector-webhook-secrets",
+            "secret projects/p/secrets/blue-videovector-webhooks",
             "secretmanager.versions.list",
         ),
         ("project p", "monitoring.timeSeries.list"),
@@ -71,7 +71,7 @@ def test_accounts_need_what_terraform_grants() -> None:
         ("receive-webhook", "topic blue-events", "roles/pubsub.publisher"),
         (
             "receive-webhook",
-            "secret projects/p/secrets/blue-videovector-webhook-secrets",
+            "secret projects/p/secrets/blue-videovector-webhooks",
             "roles/secretmanager.secretAccessor",
         ),
         ("receive-webhook", "project p", "roles/datastore.viewer"),

@@ -85,7 +85,7 @@ def _read_webhook(client: WebhooksClient, webhook: Webhook, name: str) -> Webhoo
     newest = max(deliveries, key=_delivered_at, default=None)
     return WebhookFacts(
         *facts,
-        seen=len(deliveries),
+        recorded=len(deliveries),
         failed=sum(each.status == "failed" for each in deliveries),
         last_at=_delivered_at(newest) if newest is not None else "",
         last_status=newest.status if newest is not None else "",
