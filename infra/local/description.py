@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from infra.local.configuration import Configuration
@@ -19,8 +20,12 @@ def describe_stack(
     *,
     api_url: str,
     urls: Mapping[str, str],
+    webhook_secrets: Path | None = None,
 ) -> dict[str, Any]:
-    """Return the description. `environment` is the functions' own, `urls` has theirs by name."""
+    """Return the description. `environment` is the functions' own, `urls` has theirs by name.
+
+    `webhook_secrets` is the file with the secret of the stand-in's webhook.
+    """
     backend = configuration.drain.backend
     names = configuration.topic_names
     topics = {**{topic: topic for topic in topology.topics}, **names}
@@ -39,6 +44,7 @@ def describe_stack(
         "api_base_url": api_url,
         "api_key_secret": "",
         "webhook_secret": "",
+        "webhook_secrets_file": str(webhook_secrets or ""),
         "topics": {name: topic for name, topic in topics.items() if name in short.values()},
         "buckets": {"claims": backend.claim_bucket, "previews": backend.preview_bucket},
         "subscriptions": {

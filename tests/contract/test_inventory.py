@@ -22,7 +22,7 @@ from videovector_bridge.backends.inventory_port import (
 from videovector_bridge.errors import BackendError
 
 PATIENCE = 20.0
-SECRET = "projects/p/secrets/key"
+SECRET = "projects/p/secrets/key"  # pragma: allowlist secret
 PUBSUB = "pubsub.googleapis.com/v1/projects/p"
 POLICY = {"bindings": [{"role": "roles/x", "members": ["user:a"]}, {"role": "roles/x"}]}
 

@@ -182,7 +182,7 @@ def test_a_killed_process_loses_nothing(box: LetterBox) -> None:
     while len(published) < COUNT:
         number += 1
         assert number <= 2 * COUNT
-        published |= published_ids(box, number if box.settings.kind == "embedded" else 1)
+        published |= published_ids(box, number)
 
 
 def test_an_interrupted_process_releases_the_rest_at_once(box: LetterBox) -> None:

@@ -204,7 +204,7 @@ def test_each_match_of_a_search_continues_the_trace(
     assert traces_of_lines(log_lines(capsys)) == {OF_MESSAGE}
 
 
-@pytest.mark.parametrize("name", [*main.INGEST, *main.subscribers()])
+@pytest.mark.parametrize("name", [*main.HTTP, *main.subscribers()])
 def test_every_function_logs_in_the_trace_of_its_request(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:

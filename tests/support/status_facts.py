@@ -54,8 +54,8 @@ DEPLOYMENT = Deployment(
     version="1.2.3",
     source_hash="a" * 64,
     api_base_url="https://api.example.com/api/v2",
-    api_key_secret="projects/p/secrets/videovector-api-key",
-    webhook_secret="projects/p/secrets/blue-videovector-webhook-secrets",
+    api_key_secret="projects/p/secrets/videovector-api-key",  # pragma: allowlist secret
+    webhook_secret="projects/p/secrets/blue-videovector-webhook-secrets",  # pragma: allowlist secret
     topics={"events": "blue-events", "rejected": "blue-rejected", "dead-letters": "blue-dl"},
     subscriptions=(
         DeployedSubscription("upsert-markers", "blue-um", "events", "upsert-markers", "F"),

@@ -125,17 +125,10 @@ def _build_message(attributes: Mapping[str, str], data: bytes) -> IncomingMessag
         source=attributes["ce-source"],
         type=attributes["ce-type"],
         time=attributes.get("ce-time", ""),
-        channel=_find_channel(attributes),
+        channel=attributes.get("ce-channel") or "stream",
         data=data,
         attributes=attributes,
     )
-
-
-def _find_channel(attributes: Mapping[str, str]) -> str:
-    """Return the channel whose types and form the event has."""
-    channel = attributes.get("ce-channel") or "stream"
-    # An event of `reconcile` stands for one that never came on its channel.
-    return attributes.get("ce-originchannel") or "stream" if channel == "reconciled" else channel
 
 
 def _not_a_cloud_event(what: str) -> PermanentError:

@@ -31,12 +31,13 @@ class Endpoint:
     def __init__(self, environ: Mapping[str, str], *, drain_window: Window = drain_window) -> None:
         # Opened by the first window and not at import, because the host forks after import.
         self._parts = PerProcess(lambda: _open(environ))
-        self._project = environ.get("GOOGLE_CLOUD_PROJECT", "")
+        self._environ = environ
         self._drain_window = drain_window
 
     def respond(self, request: Request) -> Response:
         """Drain the stream that the request names; log the outcome and return the response."""
-        with tracing(trace_of_request(request.headers), self._project):
+        project = self._environ.get("GOOGLE_CLOUD_PROJECT", "")
+        with tracing(trace_of_request(request.headers), project):
             return self._respond(request)
 
     def _respond(self, request: Request) -> Response:

@@ -8,6 +8,7 @@ writes it into `build/endpoints.json`. A JSON object:
     backend               "gcp" or "embedded"; embedded_dir
     firestore_database, pubsub_endpoint, api_base_url
     api_key_secret, webhook_secret            projects/P/secrets/S, or ""
+    webhook_secrets_file  of the local stack; may be missing
     topics                name in infra/topology.json -> id
     buckets               claims, previews -> name
     subscriptions         name in infra/topology.json -> {id, topic, function, filter}
@@ -20,6 +21,7 @@ writes it into `build/endpoints.json`. A JSON object:
 Fields that are unknown here are ignored: a newer deployment may have more.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -93,6 +95,14 @@ class Deployment:
     streams: tuple[DeployedStream, ...]
     archive_bucket: str
     bigquery_table: str
+    webhook_secrets_file: str = ""
+
+    @property
+    def secret_option(self) -> str:
+        """The option of `webhook` commands that names the store of the webhook's secrets."""
+        if self.webhook_secrets_file:
+            return f"--secret-file {shlex.quote(self.webhook_secrets_file)}"
+        return f"--secret {self.webhook_secret or 'projects/PROJECT/secrets/SECRET'}"
 
     def subscription(self, name: str) -> DeployedSubscription:
         """Return the subscription of this name in the topology. Raises `SettingsError`."""
@@ -155,6 +165,7 @@ def _parse(content: Mapping[str, Any]) -> Deployment:
         ),
         archive_bucket=content["archive_bucket"],
         bigquery_table=content["bigquery_table"],
+        webhook_secrets_file=content.get("webhook_secrets_file", ""),
     )
 
 

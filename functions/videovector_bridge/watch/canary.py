@@ -74,11 +74,12 @@ class Endpoint:
     ) -> None:
         # Opened by the first request and not at import, because the host forks after import.
         self._checks = PerProcess(lambda: open_(environ))
-        self._project = environ.get("GOOGLE_CLOUD_PROJECT", "")
+        self._environ = environ
 
     def respond(self, request: Request) -> Response:
         """Check all channels; log and publish the result, and return it. Raises nothing."""
-        with tracing(trace_of_request(request.headers), self._project):
+        project = self._environ.get("GOOGLE_CLOUD_PROJECT", "")
+        with tracing(trace_of_request(request.headers), project):
             return self._respond(request)
 
     def _respond(self, request: Request) -> Response:

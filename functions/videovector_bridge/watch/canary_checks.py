@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -79,9 +80,12 @@ class Checks:
         except BackendError as error:
             raise CanaryFailed("state_unavailable", str(error)) from error
         with ThreadPoolExecutor(max_workers=1 + len(chosen)) as threads:
-            listening = threads.submit(asyncio.run, self._listen_to_all(silent, deadline))
+            # A copy of the context in each thread, for the trace of log lines.
+            listening = threads.submit(
+                copy_context().run, asyncio.run, self._listen_to_all(silent, deadline)
+            )
             tests = {
-                name: threads.submit(self._send_test, webhook, deadline)
+                name: threads.submit(copy_context().run, self._send_test, webhook, deadline)
                 for name, webhook in chosen.items()
             }
             more += self._await_tests(chosen, tests, deadline)

@@ -63,13 +63,14 @@ class Endpoint:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._parts = PerProcess(lambda: _open(environ, open_))
-        self._project = environ.get("GOOGLE_CLOUD_PROJECT", "")
+        self._environ = environ
         self._clock = clock
         self._now = now
 
     def respond(self, request: Request) -> Response:
         """Run once; log the outcome and return the response."""
-        with tracing(trace_of_request(request.headers), self._project):
+        project = self._environ.get("GOOGLE_CLOUD_PROJECT", "")
+        with tracing(trace_of_request(request.headers), project):
             return self._respond(request)
 
     def _respond(self, request: Request) -> Response:

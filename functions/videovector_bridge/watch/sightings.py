@@ -10,7 +10,7 @@ from typing import Final
 
 from videovector_bridge.backends.reading_ports import PulledMessage
 from videovector_bridge.events import TYPE_PREFIX, parse_time
-from videovector_bridge.work import STEPS, Channel, Work, find_work
+from videovector_bridge.work import RECONCILED, STEPS, Channel, Work, find_work
 
 MAX_VIDEO_IDS: Final = 20
 """The most videos that are kept for a run, to ask VideoVector about it."""
@@ -68,7 +68,8 @@ def find_sightings(pulled: PulledMessage) -> list[Sighting]:
     event_type = attributes.get("ce-type", "").removeprefix(TYPE_PREFIX)
     run_id, video_id = attributes.get("ce-runid"), attributes.get("ce-videoid")
     work = find_work(event_type, run_id, video_id)
-    if work is None:
+    # An event of `reconcile` itself closes no work: it may be the first of two, with a kill between.
+    if work is None or attributes.get("ce-channel") == RECONCILED:
         return []
     step = STEPS[event_type]
     at = parse_time(attributes.get("ce-time")) or pulled.published_at

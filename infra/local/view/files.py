@@ -36,6 +36,7 @@ def write_endpoints(stack: Stack, file: Path) -> None:
             environment,
             api_url=upstream.api_url,
             urls=urls,
+            webhook_secrets=stack.webhook_secrets,
         ),
     }
     _write_json(endpoints, file)

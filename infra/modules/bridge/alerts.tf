@@ -112,10 +112,10 @@ locals {
       severity = "ERROR"
       query = join(" ", [
         "sum(sum_over_time(run_googleapis_com:request_count{${local._receiver},response_code=~\"429|5..\"}[10m]))",
-        "- (sum(sum_over_time(${local._series.deliveries},event=\"webhook.rotating\"}[10m])) or vector(0)) > ${var.alerts.unavailable_in_10_minutes}",
+        "- (sum(sum_over_time(${local._series.deliveries},event=~\"webhook.(rotating|paused)\"}[10m])) or vector(0)) > ${var.alerts.unavailable_in_10_minutes}",
       ])
       minutes = 5
-      what    = "More than ${var.alerts.unavailable_in_10_minutes} requests to `${var.prefix}receive-webhook` got 5xx or 429 in 10 minutes, those during a rotation of the secret not counted. VideoVector retries a delivery, and after many failures disables the webhook."
+      what    = "More than ${var.alerts.unavailable_in_10_minutes} requests to `${var.prefix}receive-webhook` got 5xx or 429 in 10 minutes, those during a rotation of the secret or a pause not counted. VideoVector retries a delivery, and after many failures disables the webhook."
       todo    = "Read the lines `webhook.*` with status 503 in the log of `${var.prefix}receive-webhook`; the runbook lists what to do for each. Without such lines the process died or no instance was free: read the lines of Cloud Run there."
       runbook = "Deliveries get 5xx"
     }

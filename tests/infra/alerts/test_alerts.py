@@ -68,10 +68,11 @@ def test_single_failed_deliveries_raise_no_alert(monitoring: Monitoring) -> None
     assert monitoring.first_alerts("webhook-unavailable", [], until=DAY, others=[series]) == {}
 
 
-def test_a_rotation_raises_no_alert(monitoring: Monitoring) -> None:
-    """Deliveries that were signed during a rotation get 503, and are repeated."""
+@pytest.mark.parametrize("event", ["webhook.rotating", "webhook.paused"])
+def test_a_rotation_or_a_pause_raises_no_alert(monitoring: Monitoring, event: str) -> None:
+    """Deliveries get 503, and VideoVector repeats them."""
     times = range(10, 10 * MINUTE, 10)
-    lines = [(time, webhook_line("webhook.rotating")) for time in times]
+    lines = [(time, webhook_line(event)) for time in times]
     series = [responses(monitoring, times)]
 
     assert monitoring.first_alerts("webhook-unavailable", lines, until=HOUR, others=series) == {}

@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+from google.api_core.exceptions import Cancelled
+
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.gcp.subscriptions import PubSubSubscriptions
 
@@ -21,22 +23,20 @@ class Clock:
 
 
 class EmptySubscription:
-    """Responds at once, without a message."""
+    """Responds at once, without a message; or cancels requests that have little time."""
 
-    def __init__(self) -> None:
-        self.requests = 0
-
-    def pull(self, **_request: Any) -> SimpleNamespace:
+    def pull(self, *, timeout: float, **_request: Any) -> SimpleNamespace:
         """Respond."""
-        self.requests += 1
+        if timeout < 0.01:
+            raise Cancelled("Stream removed")  # type: ignore[no-untyped-call]
         return SimpleNamespace(received_messages=[])
 
 
 def test_a_pull_whose_time_ends_between_two_requests_returns_nothing() -> None:
     """At whatever moment of its steps the time ends."""
     for number in range(1, 40):
-        subscriptions = PubSubSubscriptions("p", Retry(clock=Clock(1.0)))
+        subscriptions = PubSubSubscriptions("p", Retry(clock=Clock(1.0), sleep=lambda _: None))
         client = EmptySubscription()
         subscriptions._client = SimpleNamespace(get=lambda client=client: client)  # type: ignore[assignment]
 
-        assert subscriptions.pull("s", limit=1, timeout=float(number)) == []
+        assert subscriptions.pull("s", limit=1, timeout=number + 0.001) == []

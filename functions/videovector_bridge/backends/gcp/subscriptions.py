@@ -21,6 +21,7 @@ from videovector_bridge.errors import BackendError, OutOfTimeError
 # The shortest that Pub/Sub allows.
 _EXPIRES: Final = timedelta(days=1)
 _ACK_DEADLINE_SECONDS: Final = 60
+_SHORT_SECONDS: Final = 1.0
 _EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 
 
@@ -66,6 +67,10 @@ class PubSubSubscriptions:
                 return client.pull(request=request, timeout=seconds, retry=None).received_messages
             except google_errors.DeadlineExceeded:
                 return []  # Pub/Sub responds when there is a message
+            except google_errors.Cancelled:
+                if seconds > _SHORT_SECONDS:
+                    raise
+                return []  # the deadline reached the server before the request
 
         operation = f"Pull at Pub/Sub ({name})"
         return self._retry.call(operation, attempt, left, lambda error: _explain(error, name))

@@ -98,14 +98,14 @@ def judge_clock(subject: str, theirs: datetime | None, ours: datetime) -> Findin
 
 
 def judge_webhooks(
-    webhooks: Sequence[Webhook], receiver: str, secret_owner: str | None
+    webhooks: Sequence[Webhook], receiver: str, secret_owner: str | None, secret_option: str
 ) -> Iterator[Finding]:
     """Judge the bridge's webhooks.
 
     `secret_owner` is the id of the webhook whose secret is stored: "" if unknown, None if the
-    store could not be read.
+    store could not be read. `secret_option` names that store for a command.
     """
-    ensure = f"videovector-bridge webhook ensure --url {receiver or 'URL'} --secret SECRET"
+    ensure = f"videovector-bridge webhook ensure --url {receiver or 'URL'} {secret_option}"
     if not webhooks:
         yield Finding("", "ok", "there is none: events come by the stream only")
     for webhook in webhooks:

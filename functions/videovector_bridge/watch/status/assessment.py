@@ -38,6 +38,7 @@ def find_command(line: Line, facts: Facts) -> str:
     return template.format(
         name=line.name,
         url=find_receiver_url(facts) or "URL",
+        secret=deployment.secret_option,
         project=deployment.backend.project,
         prefix=deployment.prefix,
         region=deployment.region,

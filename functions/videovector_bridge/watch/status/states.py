@@ -12,8 +12,9 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("problem", "warning", "note", "ok")
 class State:
     """A state: its severity, the section of docs/operating.md, and the command that helps.
 
-    The command may have `{name}`, `{url}`, `{project}`, `{prefix}`, `{region}` and `{target}`, the
-    options that name the deployment. `local` is another command for the local stack.
+    The command may have `{name}`, `{url}`, `{project}`, `{prefix}` and `{region}`, the option
+    `{secret}` that names the secret store, and the options `{target}` that name the deployment.
+    `local` is another command for the local stack.
     """
 
     severity: Severity
@@ -52,10 +53,10 @@ STATES: Final = {
     "left_over": State("note", "status"),
     # The webhook channel
     "webhook_disabled": State(
-        "problem", "Deliveries get 5xx", "videovector-bridge webhook ensure --url {url}"
+        "problem", "Deliveries get 5xx", "videovector-bridge webhook ensure --url {url} {secret}"
     ),
     "webhook_elsewhere": State(
-        "warning", "status", "videovector-bridge webhook ensure --url {url}"
+        "warning", "status", "videovector-bridge webhook ensure --url {url} {secret}"
     ),
     "webhook_of_others": State("note", "status"),
     "deliveries_failed": State(

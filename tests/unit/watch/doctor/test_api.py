@@ -126,11 +126,13 @@ def test_a_webhook_and_its_secret(
     """Both must be this deployment's."""
     webhook = replace(WEBHOOK, status=status, url=url)
 
-    assert [each.state for each in judge_webhooks([webhook], RECEIVER, owner)] == states
+    assert [
+        each.state for each in judge_webhooks([webhook], RECEIVER, owner, "--secret s")
+    ] == states
 
 
 def test_no_webhook_is_fine() -> None:
     """The stream is enough."""
-    (finding,) = judge_webhooks([], RECEIVER, None)
+    (finding,) = judge_webhooks([], RECEIVER, None, "--secret s")
 
     assert finding.state == "ok"

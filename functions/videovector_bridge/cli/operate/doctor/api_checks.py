@@ -75,6 +75,7 @@ def check_webhook(context: CheckContext) -> Iterator[Finding]:
         _list_webhooks(context),
         receiver,
         _find_secret_owner(context.target.deployment.webhook_secret),
+        context.target.deployment.secret_option,
     )
 
 

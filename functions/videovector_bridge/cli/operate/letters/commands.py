@@ -102,14 +102,15 @@ def show_command(
     target, selection = open_checked(ctx, chosen, project=project, prefix=prefix, local=local)
     with open_session(kind, target, selection, wait=wait) as session:
         reading = session.read()
-        shown = [(each, session.spool.read(each.message_id)) for each in reading.letters]
-    if as_json:
-        messages = [letter_as_json(kind, *pair) for pair in shown]
-        print_json({"id": id_, "read": reading.read, "messages": messages})
-    else:
-        for pair in shown:
-            show_letter(kind, *pair)
-    if not shown:
+        # One at a time is in memory.
+        stored = ((each, session.spool.read(each.message_id)) for each in reading.letters)
+        if as_json:
+            messages = [letter_as_json(kind, *pair) for pair in stored]
+            print_json({"id": id_, "read": reading.read, "messages": messages})
+        else:
+            for pair in stored:
+                show_letter(kind, *pair)
+    if not reading.letters:
         print_message(f"None of {reading.read:,} messages has the id {id_!r}.")
         raise typer.Exit(FAILED)
 

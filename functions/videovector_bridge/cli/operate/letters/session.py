@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
+from videovector_bridge.backends.pubsub_filter import Passes, parse_filter
 from videovector_bridge.cli.context import CommandContext
-from videovector_bridge.cli.operate.letters.filters import Passes, parse_filter
 from videovector_bridge.cli.operate.letters.leases import LeasedMessages, Leases, extending
 from videovector_bridge.cli.operate.letters.letter import Kind
 from videovector_bridge.cli.operate.letters.options import Chosen

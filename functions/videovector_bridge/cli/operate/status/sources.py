@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from videovector_bridge.api.bridge_webhooks import find_bridge_name
 from videovector_bridge.api.models import Delivery, Webhook
-from videovector_bridge.api.webhooks import WebhooksClient
+from videovector_bridge.api.retry import RetryPolicy
+from videovector_bridge.api.webhooks import WebhooksClient, open_webhooks
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.reader import SHIPPED, parse_automations
 from videovector_bridge.automate.check.check import check_automations
@@ -36,6 +37,8 @@ from videovector_bridge.work import OPEN
 SECONDS: Final = 12.0
 """Timeout of one source."""
 
+# A person waits.
+_RETRY: Final = RetryPolicy(attempts=2, budget_seconds=8.0)
 _PAGE: Final = 300
 _MOST_DOCUMENTS: Final = 3_000
 _DELIVERIES: Final = 100
@@ -57,7 +60,14 @@ def read_channel(target: Target) -> Mapping[str, Any]:
 
 def read_webhooks(target: Target) -> tuple[WebhookFacts, ...]:
     """Read the bridge's webhooks at VideoVector, with their newest deliveries."""
-    with target.open_webhooks() as client:
+    api = target.api
+    with open_webhooks(
+        api.base_url,
+        api.key.current,
+        retry=_RETRY,
+        timeout_seconds=min(api.timeout_seconds, _RETRY.budget_seconds),
+        user_agent="videovector-bridge-cli",
+    ) as client:
         return tuple(
             _read_webhook(client, webhook, name)
             for webhook in client.list_webhooks()
