@@ -15,6 +15,7 @@ from videovector_bridge.settings import (
     subscriber_settings,
     webhook_settings,
 )
+from videovector_bridge.settings.reconcile import reconcile_settings
 
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SOURCES = sorted((ROOT / "functions").rglob("*.py"))
@@ -26,6 +27,7 @@ SETTINGS: tuple[Callable[[Mapping[str, str]], object], ...] = (
     subscriber_settings,
     webhook_settings,
     canary_settings,
+    reconcile_settings,
 )
 
 

@@ -68,7 +68,7 @@ def find_sightings(pulled: PulledMessage) -> list[Sighting]:
     event_type = attributes.get("ce-type", "").removeprefix(TYPE_PREFIX)
     run_id, video_id = attributes.get("ce-runid"), attributes.get("ce-videoid")
     work = find_work(event_type, run_id, video_id)
-    # An event of `reconcile` itself closes no work: it may be the first of two, with a kill between.
+    # An event of `reconcile` itself closes no work: after a kill it may be the first of two.
     if work is None or attributes.get("ce-channel") == RECONCILED:
         return []
     step = STEPS[event_type]

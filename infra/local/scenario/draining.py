@@ -26,6 +26,7 @@ _DELIVERY_FAULTS = (
     {"on": "delivery", "kind": "hold", "n": 2},
 )
 _PAUSE_SECONDS = 0.5
+_RECONCILE_PAUSE_SECONDS = 2.0
 _SLACK_SECONDS = 30.0
 
 
@@ -51,7 +52,7 @@ def start_draining(stack: Stack, progress: Progress) -> Scheduler:
     )
     if reconciling:
         url = stack.functions[_RECONCILE].url
-        jobs.append(Job(_RECONCILE, url, _PAUSE_SECONDS, _SLACK_SECONDS))
+        jobs.append(Job(_RECONCILE, url, _RECONCILE_PAUSE_SECONDS, _SLACK_SECONDS))
     scheduler = Scheduler(jobs, on_call=progress.note_call)
     scheduler.start()
     return scheduler

@@ -21,6 +21,7 @@ from infra.local.scenario.selected import fetch_selected_ids
 from infra.local.stack import Stack
 from infra.standin import Control
 from videovector_bridge.api import ApiError, VideoVectorClient
+from videovector_bridge.errors import BackendError
 
 _KILL_AFTER = 20  # events of the second batch
 _TIME_LIMIT_SECONDS = 240.0  # for a slow machine; a stalled run is given up earlier
@@ -118,7 +119,7 @@ class StandInRun:
     def _advance_failures(self, journal: dict[str, Any]) -> None:
         """Advance the failures, after a first window has ended."""
         if self._failures is not None and self._progress.windows >= 1:
-            with suppress(ApiError):  # retried at the next poll
+            with suppress(ApiError, BackendError):  # retried at the next poll
                 self._failures.advance(self._observer.observe(journal["markers"]))
 
     def _snapshot(self, journal: dict[str, Any], *, all_emitted: bool) -> Snapshot:
