@@ -17,6 +17,7 @@ from tests.support.letters import LetterBox
 from tests.support.local_deployment import describe, write_endpoints
 from tests.support.operator import Operator, operating
 from tests.support.secret_manager import serving_secrets
+from videovector_bridge.api.webhooks import open_webhooks
 from videovector_bridge.backends import BackendSettings, open_collections
 from videovector_bridge.backends.gcp.rest import EMULATOR
 from videovector_bridge.cli.context import CommandContext
@@ -181,6 +182,41 @@ def test_a_wrong_finding_is_first_with_its_fix_and_exits_1(
     assert wrong.startswith("wrong       reachable  VideoVector did not answer")
     assert fix.strip() == "-> check the network and VIDEO_VECTOR_BASE_URL"
     assert other == "not checked ttl        only on Google Cloud"
+
+
+@pytest.mark.parametrize(("owner", "state"), [("w", "ok"), ("other", "wrong")])
+def test_the_stored_secret_must_be_the_webhooks(
+    embedded: Operator, tmp_path: Path, owner: str, state: str
+) -> None:
+    """The store says whose it is; `webhook test` proves it."""
+    with open_webhooks(
+        embedded.standin.api_url,
+        lambda: embedded.standin.keys["admin"],
+        timeout_seconds=10,
+        user_agent="test",
+    ) as client:
+        url = "http://127.0.0.1:9/receive-webhook"
+        name = "videovector-bridge:default"
+        webhook, _ = client.create(name=name, url=url, events=["media.created"])
+    file = tmp_path / "secrets"
+    id_ = webhook.webhook_id if owner == "w" else owner
+    file.write_text(f"# webhook default {id_}\nany-secret\n", encoding="utf-8")
+    endpoints = tmp_path / "build" / "endpoints.json"
+    content = json.loads(endpoints.read_text(encoding="utf-8"))
+    content["deployment"]["webhook_secrets_file"] = str(file)
+    endpoints.write_text(json.dumps(content), encoding="utf-8")
+
+    findings = findings_of(embedded.run("doctor", "--only", "webhook", "--json"))["webhook"]
+
+    assert states(findings) == {webhook.webhook_id: "ok", f"{webhook.webhook_id} secret": state}
+
+
+def test_what_the_local_stack_lacks_comes_with_make_serve(embedded: Operator) -> None:
+    """Nothing is deployed there."""
+    findings = findings_of(embedded.run("doctor", "--only", "subscriptions", "--json"))
+
+    wrong = [each for each in findings["subscriptions"] if each["state"] == "wrong"]
+    assert {each["fix"] for each in wrong} == {"make serve"}
 
 
 class Cloud:

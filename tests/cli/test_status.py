@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from tests.support.operator import Operator, operating
 from videovector_bridge.api.models import Webhook
 from videovector_bridge.api.webhooks import open_webhooks
 from videovector_bridge.backends import BackendSettings
+from videovector_bridge.backends.embedded.subscriptions import SqliteSubscriptions
 from videovector_bridge.backends.gcp.rest import EMULATOR
 from videovector_bridge.cli.context import CommandContext
 
@@ -135,6 +137,18 @@ def test_messages_for_people_are_counted_and_stay(operator: Operator, box: Lette
     assert lines["dead-letters", "upsert-markers"]["severity"] == "problem"
     assert len(box.left("rejected")) == 3
     assert len(box.left("dead-letters")) == 1
+
+
+def test_the_age_of_messages_that_a_filter_drops_is_not_shown(embedded: Operator) -> None:
+    """The local stack ignores filters, so they are counted, and would wait forever."""
+    local = SqliteSubscriptions(Path(embedded.settings.embedded_dir))
+    local.create("canary", "events", timeout=20)
+    embedded.backend.topics.publish("events", [FAILED], timeout=20)
+
+    line = lines_of(embedded)["subscription", "canary"]
+
+    assert (line["facts"]["messages"], line["facts"]["oldest_seconds"]) == (1, None)
+    assert line["state"] == "ok"
 
 
 def test_a_refused_key_is_named_by_the_stream(embedded: Operator) -> None:
@@ -289,3 +303,26 @@ def test_a_project_has_its_backlogs_from_monitoring(
     assert waiting["command"] == f"videovector-bridge doctor --project {project}"
     unread = next(line for line in denied if line["subject"] == "subscriptions")
     assert "roles/monitoring.viewer" in unread["text"]
+
+
+def test_watch_refreshes_in_place_on_a_terminal(embedded: Operator) -> None:
+    """It moves the cursor up and writes again; Ctrl-C ends it with status 0."""
+    command = [sys.executable, "-m", "videovector_bridge.cli", "status", "--local", "--watch"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "functions"), "TERM": "xterm"}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*command, "--every", "1"], stdout=theirs, env=environ) as process:
+        os.close(theirs)
+        shown = b""
+        while shown.count(b"the local stack at ") < 3:
+            shown += os.read(ours, 65_536)
+        process.send_signal(signal.SIGINT)
+        try:
+            while os.read(ours, 65_536):
+                pass
+        except OSError:  # the end, on Linux
+            pass
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert b"\x1b[1A" in shown
+    assert embedded

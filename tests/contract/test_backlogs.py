@@ -147,3 +147,15 @@ def test_beside_emulators_every_backlog_is_unknown(monkeypatch: pytest.MonkeyPat
     settings = BackendSettings("gcp", "p", "", "")
 
     assert open_backlogs(settings).read(["a"], timeout=PATIENCE) == {}
+
+
+def test_without_credentials_it_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As after `gcloud auth application-default revoke`."""
+    for name in (EMULATOR, "PUBSUB_EMULATOR_HOST", "STORAGE_EMULATOR_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+
+    with pytest.raises(BackendError, match="gcloud auth application-default login"):
+        monitored().read(["a"], timeout=PATIENCE)

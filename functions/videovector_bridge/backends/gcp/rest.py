@@ -5,9 +5,9 @@ seen on real Google Cloud: tests answer as Google's reference describes.
 """
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -49,18 +49,15 @@ class RestResponse:
 class GoogleRest:
     """Sends requests. Thread-safe; it looks for credentials at the first request."""
 
-    @cached_property
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    @property
     def _session(self) -> Any:
-        if os.environ.get(EMULATOR) or any(map(os.environ.get, _OWN_EMULATORS.values())):
-            return _open(None)
-        try:
-            credentials, _ = google.auth.default(scopes=_SCOPES)
-        except auth_errors.GoogleAuthError as error:
-            raise BackendError(
-                "There are no Google Cloud credentials here: "
-                f"`gcloud auth application-default login`. ({error})"
-            ) from error
-        return _open(credentials)
+        """The session of this thread; those of `requests` are not for several threads."""
+        if not hasattr(self._local, "session"):
+            self._local.session = _open_session()
+        return self._local.session
 
     def is_reachable(self, url: str) -> bool:
         """Whether the API of `url` exists here: with emulators, most of Google's do not."""
@@ -104,11 +101,19 @@ class GoogleRest:
         return RestResponse(exists=True, body=content, date=date)
 
 
-def _open(credentials: Any) -> Any:
-    """Return a session; None: without credentials."""
+def _open_session() -> Any:
     session: Any = AuthorizedSession
     anonymous: Any = AnonymousCredentials
-    return session(credentials or anonymous())
+    if os.environ.get(EMULATOR) or any(map(os.environ.get, _OWN_EMULATORS.values())):
+        return session(anonymous())
+    try:
+        credentials, _ = google.auth.default(scopes=_SCOPES)
+    except auth_errors.GoogleAuthError as error:
+        raise BackendError(
+            "There are no Google Cloud credentials here: "
+            f"`gcloud auth application-default login`. ({error})"
+        ) from error
+    return session(credentials)
 
 
 def _redirect(url: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from videovector_bridge.api import Unreachable
 from videovector_bridge.api.bridge_webhooks import find_bridge_name
@@ -10,8 +11,9 @@ from videovector_bridge.api.models import Webhook
 from videovector_bridge.api.probe import ProbeResponse
 from videovector_bridge.cli.operate.doctor.context import SECONDS, CheckContext, attempt, only_cloud
 from videovector_bridge.cli.stored_secrets import StoredSecrets
-from videovector_bridge.errors import BridgeError
+from videovector_bridge.errors import BackendError, BridgeError
 from videovector_bridge.redact import clean_text
+from videovector_bridge.settings.deployment import Deployment
 from videovector_bridge.watch.doctor import api
 from videovector_bridge.watch.doctor.finding import Finding
 
@@ -74,7 +76,7 @@ def check_webhook(context: CheckContext) -> Iterator[Finding]:
     yield from api.judge_webhooks(
         _list_webhooks(context),
         receiver,
-        _find_secret_owner(context.target.deployment.webhook_secret),
+        _find_secret_owner(context.target.deployment),
         context.target.deployment.secret_option,
     )
 
@@ -84,16 +86,22 @@ def _list_webhooks(context: CheckContext) -> list[Webhook]:
         return [each for each in client.list_webhooks() if find_bridge_name(each) is not None]
 
 
-def _find_secret_owner(secret: str) -> str | None:
+def _find_secret_owner(deployment: Deployment) -> str | None:
     """Return the webhook whose secret is stored; None if the store is not readable here."""
-    if not secret:
+    try:
+        return StoredSecrets.parse(_read_secrets(deployment)).webhook_id
+    except (BridgeError, OSError, UnicodeDecodeError):
         return None
+
+
+def _read_secrets(deployment: Deployment) -> str:
+    if file := deployment.webhook_secrets_file:
+        return Path(file).read_text(encoding="utf-8")
+    if not deployment.webhook_secret:
+        raise BackendError("There is no store of secrets.")
     from videovector_bridge.backends.gcp.secret_manager import LatestVersion  # noqa: PLC0415 - 200 ms
 
-    try:
-        return StoredSecrets.parse(LatestVersion(secret).read() or "").webhook_id
-    except BridgeError:
-        return None
+    return LatestVersion(deployment.webhook_secret).read() or ""
 
 
 def _probed(response: ProbeResponse) -> api.Probed:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Final
 
 import typer
@@ -80,6 +80,12 @@ def doctor_command(
     if automations:
         _ = context.automations  # raises if it cannot be read
     findings = sort_findings(list(run_checks(context, only or list(CHECKS))))
+    if target.is_local:
+        # Nothing is deployed there: a new local stack has all that is missing.
+        findings = [
+            (name, replace(each, fix=each.fix.replace("make deploy", "make serve")))
+            for name, each in findings
+        ]
     wrong = sum(finding.state == "wrong" for _, finding in findings)
     if as_json:
         rows = [{"check": name, **asdict(finding)} for name, finding in findings]
