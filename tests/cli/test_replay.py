@@ -126,14 +126,14 @@ def test_a_dry_run_changes_nothing(embedded: LocalStack) -> None:
     assert embedded.audit() == []
 
 
-@pytest.mark.parametrize(("answer", "status", "count"), [("y\n", 0, 2), ("n\n", 1, 1), ("", 1, 1)])
+@pytest.mark.parametrize(("reply", "status", "count"), [("y\n", 0, 2), ("n\n", 1, 1), ("", 1, 1)])
 def test_it_asks_before_it_publishes(
-    embedded: LocalStack, answer: str, status: int, count: int
+    embedded: LocalStack, reply: str, status: int, count: int
 ) -> None:
     """Without a yes, nothing is published or recorded."""
     embedded.publish(STARTED)
 
-    result = embedded.run("replay", *NEW, stdin=answer)
+    result = embedded.run("replay", *NEW, stdin=reply)
 
     assert result.status == status
     assert "Publish 1 messages to events again?" in result.err

@@ -1,35 +1,15 @@
 """The planned description of a deployment is what the operator's commands read."""
 
 import json
-from typing import Any
 
 import pytest
 
 from tests.infra.conftest import Changes
 from tests.support import ROOT
-from videovector_bridge.settings.deployment import (
-    OBJECT_NAME,
-    Deployment,
-    parse_deployment,
-    source_bucket,
-)
+from tests.support.planned_description import planned_deployment, planned_object
+from videovector_bridge.settings.deployment import OBJECT_NAME, source_bucket
 
 TOPOLOGY = json.loads((ROOT / "infra" / "topology.json").read_text(encoding="utf-8"))
-
-
-def planned_object(changes: Changes) -> dict[str, Any]:
-    """The planned object in the bucket of the source."""
-    (planned,) = (
-        each["change"]["after"]
-        for each in changes
-        if (each["type"], each["name"]) == ("google_storage_bucket_object", "description")
-    )
-    return dict(planned)
-
-
-def description(changes: Changes) -> Deployment:
-    """The description, as a command reads it."""
-    return parse_deployment(json.loads(planned_object(changes)["content"]), "the plan")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +18,7 @@ def description(changes: Changes) -> Deployment:
 def test_commands_find_and_read_it(changes: Changes, prefix: str) -> None:
     """In the bucket that they look into, with every field."""
     planned = planned_object(changes)
-    deployment = description(changes)
+    deployment = planned_deployment(changes)
 
     assert planned["bucket"] == source_bucket("test-project", prefix)
     assert planned["name"] == OBJECT_NAME
@@ -50,7 +30,7 @@ def test_commands_find_and_read_it(changes: Changes, prefix: str) -> None:
 @pytest.mark.parametrize("plan", ["default"])
 def test_it_names_what_is_planned(changes: Changes) -> None:
     """Each subscription and function by its name in the topology and its id in the project."""
-    deployment = description(changes)
+    deployment = planned_deployment(changes)
     subscriptions = {each.name: each for each in deployment.subscriptions}
     functions = {each.name: each for each in deployment.functions}
     planned = {
@@ -79,7 +59,7 @@ def test_it_names_what_is_planned(changes: Changes) -> None:
 @pytest.mark.parametrize("plan", ["everything"])
 def test_it_has_the_streams_and_the_copies(changes: Changes) -> None:
     """With the filters and schedules of the variable."""
-    deployment = description(changes)
+    deployment = planned_deployment(changes)
     streams = {each.name: each for each in deployment.streams}
 
     assert streams.keys() == {"default", "failures"}
@@ -96,7 +76,7 @@ def test_it_has_the_streams_and_the_copies(changes: Changes) -> None:
 @pytest.mark.parametrize("plan", ["second_bridge"])
 def test_it_has_the_names_of_a_bridge_with_a_prefix(changes: Changes) -> None:
     """State, secrets and the endpoint of its region."""
-    deployment = description(changes)
+    deployment = planned_deployment(changes)
 
     assert deployment.backend.firestore_database == "two-videovector"
     assert deployment.backend.pubsub_endpoint == "us-central1-pubsub.googleapis.com:443"

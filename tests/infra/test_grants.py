@@ -5,20 +5,9 @@ import re
 import pytest
 
 from tests.infra.conftest import Changes
+from tests.support.planned_description import RESOURCE_ATTRIBUTES
 
 # Attributes with the resource of a grant, in the order in which they are tried.
-RESOURCE_ATTRIBUTES = (
-    "topic",
-    "subscription",
-    "bucket",
-    "secret_id",
-    "repository",
-    "service_account_id",
-    "crypto_key_id",
-    "table_id",
-    "name",
-    "project",
-)
 KEY = "secretmanager.secretAccessor on videovector-api-key"
 CLAIMS = "test-project-videovector-claims"
 PREVIEWS = "test-project-videovector-previews"

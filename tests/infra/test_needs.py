@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.infra.conftest import Changes
-from tests.infra.test_description import description
-from tests.infra.test_grants import RESOURCE_ATTRIBUTES
+from tests.support.planned_description import RESOURCE_ATTRIBUTES, planned_deployment
 from videovector_bridge.backends.inventory_port import Kind, Resource
 from videovector_bridge.watch.doctor.grants import find_account_needs, find_operator_needs
 
@@ -15,7 +14,7 @@ KINDS: Mapping[str, Kind] = {
     "google_pubsub_topic_iam_member": "topic",
     "google_pubsub_subscription_iam_member": "subscription",
     "google_storage_bucket_iam_member": "bucket",
-    "google_secret_manager_secret_iam_member": "secret",
+    "google_secret_manager_secret_iam_member": "secret",  # pragma: allowlist secret
     "google_project_iam_member": "project",
 }
 
@@ -40,7 +39,8 @@ def planned_grants(changes: Changes) -> Grants:
 def test_each_account_has_the_roles_that_doctor_looks_for(changes: Changes) -> None:
     """With the names of this deployment."""
     needs = {
-        (each.member, each.role, each.resource) for each in find_account_needs(description(changes))
+        (each.member, each.role, each.resource)
+        for each in find_account_needs(planned_deployment(changes))
     }
 
     assert needs
@@ -51,7 +51,8 @@ def test_each_account_has_the_roles_that_doctor_looks_for(changes: Changes) -> N
 def test_operators_have_the_roles_that_doctor_looks_for(changes: Changes) -> None:
     """On every resource of the deployment."""
     needs = {
-        (OPERATOR, each.role, each.resource) for each in find_operator_needs(description(changes))
+        (OPERATOR, each.role, each.resource)
+        for each in find_operator_needs(planned_deployment(changes))
     }
 
     assert needs
