@@ -19,6 +19,7 @@ from tests.support.outcomes_in_code import (
     find_stop_reasons,
     find_webhook_outcomes,
 )
+from tests.support.recorded_checks import record_reconcile
 from tests.support.recorded_lines import (
     Line,
     labels_of,
@@ -72,6 +73,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Line]]:
             *record_deliveries(settings, folder),
             *record_effects(deploy),
             *record_canary(folder),
+            *record_reconcile(folder),
             *record_library(),
         ]
 
