@@ -113,6 +113,7 @@ class Bridge:
         )
         names = SimpleNamespace(events="events", media_urls="media-urls", rejected="rejected")
         chosen = SimpleNamespace(
+            api=SimpleNamespace(host="api"),
             topics=names,
             signed_url_buckets=frozenset({BUCKET}),
             signed_url_seconds=60,

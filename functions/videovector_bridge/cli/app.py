@@ -7,14 +7,6 @@ from typer.core import TyperGroup
 
 from videovector_bridge.cli.automations import commands as automations
 from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
-from videovector_bridge.cli.operate import pause_commands, rewind_command
-from videovector_bridge.cli.operate.doctor import command as doctor
-from videovector_bridge.cli.operate.letters import commands as letters
-from videovector_bridge.cli.operate.replay.command import EPILOG as REPLAY_EPILOG
-from videovector_bridge.cli.operate.replay.command import replay_command
-from videovector_bridge.cli.operate.status import command as status
-from videovector_bridge.cli.operate.tail.command import EPILOG as TAIL_EPILOG
-from videovector_bridge.cli.operate.tail.command import tail_command
 from videovector_bridge.cli.output import print_message
 from videovector_bridge.cli.source_tree import PACKAGE, find_version
 from videovector_bridge.cli.webhook import commands as webhook
@@ -33,8 +25,42 @@ class ErrorReportingGroup(TyperGroup):
             raise typer.Exit(exit_status(error)) from None
 
 
+OPERATE = (
+    "status",
+    "doctor",
+    "pause",
+    "resume",
+    "rewind",
+    "tail",
+    "replay",
+    "rejected",
+    "dead-letters",
+)
+"""The commands of `cli.operate.app`."""
+
+
+class RootGroup(ErrorReportingGroup):
+    """The commands of this module, and those of `OPERATE`, which are imported when they are used.
+
+    They import Google's libraries. `make deploy` runs other commands and does not install these.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        return [*OPERATE, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or None if there is no such command."""
+        if cmd_name not in OPERATE:
+            return super().get_command(ctx, cmd_name)
+        from videovector_bridge.cli.operate.app import app as operate  # noqa: PLC0415 - see above
+
+        group: Any = typer.main.get_command(operate)
+        return group.get_command(ctx, cmd_name)
+
+
 app = typer.Typer(
-    cls=ErrorReportingGroup,
+    cls=RootGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,15 +69,6 @@ app = typer.Typer(
 )
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(automations.app, name="automations")
-app.command("status", epilog=status.EPILOG)(status.status_command)
-app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor_command)
-app.command("pause", epilog=pause_commands.PAUSE_EPILOG)(pause_commands.pause_command)
-app.command("resume", epilog=pause_commands.RESUME_EPILOG)(pause_commands.resume_command)
-app.command("rewind", epilog=rewind_command.EPILOG)(rewind_command.rewind_command)
-app.add_typer(letters.rejected, name="rejected")
-app.add_typer(letters.dead_letters, name="dead-letters")
-app.command("tail", epilog=TAIL_EPILOG)(tail_command)
-app.command("replay", epilog=REPLAY_EPILOG)(replay_command)
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes it by position
