@@ -12,7 +12,7 @@ from infra.standin import Control
 from tests.support import ROOT
 from tests.support.commands import CommandResult, run_command
 from tests.support.patience import PATIENCE_SECONDS, until
-from videovector_bridge.backends import open_backend
+from videovector_bridge.backends import open_backend, open_collections
 from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.cli.context import CommandContext
@@ -29,7 +29,8 @@ class Drill:
         self.folder = folder
         self.endpoints = endpoints
         self.control = Control(endpoints["control_url"])
-        self.backend = open_backend(parse_deployment(endpoints["deployment"], "here").backend)
+        self._settings = parse_deployment(endpoints["deployment"], "here").backend
+        self.backend = open_backend(self._settings)
         self._context = CommandContext(
             {
                 "VIDEO_VECTOR_BASE_URL": endpoints["api_url"],
@@ -76,6 +77,11 @@ class Drill:
         folder = Path(self.endpoints["embedded_dir"])
         stored = MessageLog(folder).read("events", limit=1_000_000)
         return [each.message.attributes["ce-id"] for each in stored]
+
+    def open_work(self) -> list[str]:
+        """Return the keys of the runs and videos that have not finished."""
+        collections = open_collections(self._settings)
+        return [name for name, _ in collections.list("open", limit=1_000, timeout=10)]
 
     def states(self, subject: str = "") -> dict[str, str]:
         """Return what `status` reports as not ok: the names with their states.

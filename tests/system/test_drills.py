@@ -111,16 +111,19 @@ def test_a_dead_channel(drill: Drill) -> None:
 
 
 def test_an_end_that_never_comes(drill: Drill) -> None:
-    """A run ends, and VideoVector sends no event: `status` counts it, `reconcile` repairs it."""
-    started = drill.control.runs(videos_per_run=1, lose=["run", "video"])
+    """A run ends, and VideoVector sends no event: `reconcile` publishes it."""
+    (run_id,) = drill.control.runs(videos_per_run=1, lose=["run", "video"])["run_ids"]
     drill.drain()
+    assert f"run:{run_id}" not in drill.open_work()
 
-    repaired = 0
+    drill.call("reconcile")
+    assert f"run:{run_id}" in drill.open_work()
     for _ in range(3):
-        repaired += drill.call("reconcile")["repaired"]
         drill.drain()
+        drill.call("reconcile")
 
-    assert repaired == started["lost"]
+    assert f"run:{run_id}" not in drill.open_work()
+    assert any(each.startswith("bridge.reconciled:") for each in drill.published())
     assert drill.is_green(), drill.states()
 
 

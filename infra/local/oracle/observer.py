@@ -66,13 +66,17 @@ class Snapshot:
         ]
 
     @property
-    def complete(self) -> bool:
-        """Whether every event of both channels and every effect was observed."""
+    def has_all_events(self) -> bool:
+        """Whether every event of both channels was observed."""
         if self.webhooks is not None and (self.webhooks.missing or self.webhooks.pending):
             return False
-        if self.missing or self.effects.missing:
-            return False
-        return self.failures.complete and self.lost_ends.complete
+        return not self.missing
+
+    @property
+    def complete(self) -> bool:
+        """Whether every event of both channels and every effect was observed."""
+        effects = not self.effects.missing and self.failures.complete
+        return self.has_all_events and effects and self.lost_ends.complete
 
 
 class Observer:

@@ -26,7 +26,7 @@ _DELIVERY_FAULTS = (
     {"on": "delivery", "kind": "hold", "n": 2},
 )
 _PAUSE_SECONDS = 0.5
-_RECONCILE_PAUSE_SECONDS = 2.0
+_RECONCILE_PAUSE_SECONDS = 1.0
 _SLACK_SECONDS = 30.0
 
 
@@ -37,11 +37,10 @@ def start_draining(stack: Stack, progress: Progress) -> Scheduler:
     repeated, and one arrives out of order. One run never ends for those who only listen.
     """
     streams, control = stack.configuration.drain.streams, stack.upstream.control
-    reconciling = control is not None and selects_everything(streams.values())
     if control is not None:
         control.faults(_CUT, *_DELIVERY_FAULTS)
         _start_runs(control, *_FIRST_BATCH)
-        if reconciling:
+        if selects_everything(streams.values()):
             _start_lost_run(control, progress)
     longest = max(stream.window.window_seconds for stream in streams.values())
     jobs = list_drain_jobs(
@@ -50,10 +49,20 @@ def start_draining(stack: Stack, progress: Progress) -> Scheduler:
         pause_seconds=_PAUSE_SECONDS,
         attempt_seconds=longest + _SLACK_SECONDS,
     )
-    if reconciling:
-        url = stack.functions[_RECONCILE].url
-        jobs.append(Job(_RECONCILE, url, _RECONCILE_PAUSE_SECONDS, _SLACK_SECONDS))
     scheduler = Scheduler(jobs, on_call=progress.note_call)
+    scheduler.start()
+    return scheduler
+
+
+def start_reconciling(stack: Stack, progress: Progress) -> Scheduler:
+    """Call `reconcile` again and again until the scheduler is stopped.
+
+    Its delays are short here, so it is called when no event is on its way any more: on a slow
+    machine, it would publish others in their place.
+    """
+    url = stack.functions[_RECONCILE].url
+    job = Job(_RECONCILE, url, _RECONCILE_PAUSE_SECONDS, _SLACK_SECONDS)
+    scheduler = Scheduler([job], on_call=progress.note_call)
     scheduler.start()
     return scheduler
 

@@ -14,10 +14,11 @@ from infra.local.configuration import selects_everything
 from infra.local.oracle.failure_report import NO_FAILURES
 from infra.local.oracle.observer import Observer, Snapshot
 from infra.local.oracle.progress import Progress
-from infra.local.scenario.draining import start_second_batch
+from infra.local.scenario.draining import start_reconciling, start_second_batch
 from infra.local.scenario.failures import Failures, fetch_free_videos
 from infra.local.scenario.redrive import redrive_rejected
 from infra.local.scenario.selected import fetch_selected_ids
+from infra.local.scheduler import Scheduler
 from infra.local.stack import Stack
 from infra.standin import Control
 from videovector_bridge.api import ApiError, VideoVectorClient
@@ -85,6 +86,7 @@ class StandInRun:
         self._selected: frozenset[str] | None = None
         self.killed_windows = 0
         self.stopped = threading.Event()
+        self._reconciling: Scheduler | None = None
         self._stall = _StallTimer()
 
     def watch(self, show: Show) -> Snapshot:
@@ -98,6 +100,8 @@ class StandInRun:
             # Also on Ctrl-C: the caller closes the stand-in's client and the functions next.
             self.stopped.set()
             killer.join()
+            if self._reconciling is not None:
+                self._reconciling.stop()
 
     def _watch(self, killer: threading.Thread, deadline: float, show: Show) -> Snapshot:
         while True:
@@ -114,7 +118,14 @@ class StandInRun:
             if (all_emitted and (complete or stalled)) or crashed or time.monotonic() > deadline:
                 return snapshot
             self._advance_failures(journal)
+            if all_emitted and snapshot.has_all_events:
+                self._reconcile()
             time.sleep(_POLL_SECONDS)
+
+    def _reconcile(self) -> None:
+        """Start calling `reconcile`, once, if ends were lost."""
+        if self._reconciling is None and self._progress.lost_ends:
+            self._reconciling = start_reconciling(self._stack, self._progress)
 
     def _advance_failures(self, journal: dict[str, Any]) -> None:
         """Advance the failures, after a first window has ended."""

@@ -64,4 +64,10 @@ resource "google_storage_bucket_object" "description" {
   name         = "deployment.json"
   content      = jsonencode(local._description)
   content_type = "application/json"
+
+  # While a function is created or updated, its address is not known. The provider does not expect
+  # that of `content`: it plans the hashes of the old one, and the apply fails. So write it anew.
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.this]
+  }
 }

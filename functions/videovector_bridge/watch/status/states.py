@@ -60,7 +60,9 @@ STATES: Final = {
     ),
     "webhook_of_others": State("note", "status"),
     "deliveries_failed": State(
-        "warning", "Deliveries get 5xx", "videovector-bridge webhook deliveries --failed --retry --limit 1000"
+        "warning",
+        "Deliveries get 5xx",
+        "videovector-bridge webhook deliveries --failed --retry --limit 1000",
     ),
     "channel_paused": State(
         "warning", "Pause and resume", "videovector-bridge resume webhook {target}"
