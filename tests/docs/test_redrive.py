@@ -17,7 +17,9 @@ COMMANDS = re.findall(
     r"^    videovector-bridge ((?:rejected|dead-letters) .*)$", PAGE, re.MULTILINE
 )
 TRANSCRIPT = re.findall(
-    r"^\$ videovector-bridge (rejected .*)\n((?:[^$`].*\n)*)", PAGE, re.MULTILINE
+    r"^\$ videovector-bridge (rejected .*)\n((?:[^$`].*\n)*)",
+    PAGE.partition("### Many messages are rejected")[2],
+    re.MULTILINE,
 )
 
 

@@ -99,14 +99,14 @@ def test_a_dead_channel(drill: Drill) -> None:
 
     drill.wait(lambda: webhook() == ("dead", "wrong_secret"))
     (event_id,) = drill.control.webhook_events()
-    drill.control.settled_webhooks()
-    assert drill.states() == {WEBHOOK: "webhook_disabled"}
+    drill.wait(lambda: drill.states() == {WEBHOOK: "webhook_disabled"})
     drill.run("webhook", "rotate", "--secret-file", str(secrets))
     drill.follow(WEBHOOK)
     drill.wait(lambda: webhook()[0] == "alive")
     assert drill.states() == {WEBHOOK: "deliveries_failed"}
     drill.follow(WEBHOOK)
     drill.wait(lambda: event_id in drill.published())
+    drill.wait(drill.is_green)
     assert drill.is_green(), drill.states()
 
 

@@ -10,12 +10,18 @@ _DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
+def find_duration(text: str) -> float | None:
+    """Return the duration in seconds, or None if the text is no duration."""
+    parts = _DURATION.fullmatch(text.strip())
+    return None if parts is None else float(int(parts[1]) * _SECONDS[parts[2]])
+
+
 def parse_duration(text: str) -> float:
     """Return the duration in seconds. Raises `typer.BadParameter`."""
-    parts = _DURATION.fullmatch(text.strip())
-    if parts is None:
+    seconds = find_duration(text)
+    if seconds is None:
         raise typer.BadParameter(f"{text!r} is not a duration: write 30s, 15m, 1h or 7d.")
-    return float(int(parts[1]) * _SECONDS[parts[2]])
+    return seconds
 
 
 Name = Annotated[

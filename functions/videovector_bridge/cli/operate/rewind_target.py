@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from videovector_bridge.cli.options import find_duration
 from videovector_bridge.errors import SettingsError
 from videovector_bridge.events import id_text
 
 EARLIEST: Final = "earliest"
 _ID: Final = "id:"
-_DURATION: Final = re.compile(r"(\d{1,6})\s*([smhd])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 
 
@@ -41,8 +40,8 @@ def parse_target(text: str, now: datetime) -> RewindTarget:
     """Parse the option `--to`. Raises `SettingsError`."""
     if text == EARLIEST:
         return ToEarliest()
-    if duration := _DURATION.fullmatch(text):
-        return ToTime(now - timedelta(**{_UNITS[duration[2]]: int(duration[1])}))
+    if (seconds := find_duration(text)) is not None:
+        return ToTime(now - timedelta(seconds=seconds))
     if _DATE.fullmatch(text):
         return ToTime(_parse_time(text))
     id_ = id_text(text.removeprefix(_ID))

@@ -37,7 +37,12 @@ STATES: Final = {
     "ok": State("ok"),
     "unreadable": State("problem", "status", _DOCTOR),
     # Streams
-    "cursor_refused": State("problem", "The cursor is refused", "make deploy", _STACK),
+    "cursor_refused": State(
+        "problem",
+        "The cursor is refused",
+        "make deploy",
+        "videovector-bridge rewind {name} --to earliest {target}",
+    ),
     "key_refused": State(
         "problem", "The API key is refused", "videovector-bridge doctor --only key {target}"
     ),

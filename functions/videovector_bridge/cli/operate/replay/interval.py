@@ -1,16 +1,12 @@
 """The times and types that a replay covers. Pure."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Final
 
 from videovector_bridge.backends.reading_ports import PublishedMessage
+from videovector_bridge.cli.options import find_duration
 from videovector_bridge.events import TYPE_PREFIX
-
-_AGO: Final = re.compile(r"(\d{1,6})\s*([smhd])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +41,8 @@ def parse_interval(since: str, until: str, glob: str, now: datetime) -> tuple[In
 
 
 def _parse(option: str, text: str, now: datetime, problems: list[str]) -> datetime:
-    if ago := _AGO.fullmatch(text.strip()):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    if (seconds := find_duration(text)) is not None:
+        return now - timedelta(seconds=seconds)
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
