@@ -104,10 +104,14 @@ def test_a_dead_channel(drill: Drill) -> None:
     drill.follow(WEBHOOK)
     drill.wait(lambda: webhook()[0] == "alive")
     assert drill.states() == {WEBHOOK: "deliveries_failed"}
-    drill.follow(WEBHOOK)
-    drill.wait(lambda: event_id in drill.published())
-    drill.wait(drill.is_green)
-    assert drill.is_green(), drill.states()
+
+    def is_repaired() -> bool:
+        # A delivery may be given up after the others were sent again.
+        if drill.states().get(WEBHOOK) == "deliveries_failed":
+            drill.follow(WEBHOOK)
+        return event_id in drill.published() and drill.is_green()
+
+    drill.wait(is_repaired)
 
 
 def test_an_end_that_never_comes(drill: Drill) -> None:

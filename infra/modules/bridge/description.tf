@@ -66,7 +66,7 @@ resource "google_storage_bucket_object" "description" {
   content_type = "application/json"
 
   # While a function is created or updated, its address is not known. The provider does not expect
-  # that of `content`: it plans the hashes of the old one, and the apply fails. So write it anew.
+  # that of `content`: it plans the hashes of the old one, and the apply fails. So write it again.
   lifecycle {
     replace_triggered_by = [google_cloudfunctions2_function.this]
   }
