@@ -178,7 +178,8 @@ def _explain(error: Exception, name: str) -> str | None:
         return f"There is no {kind} {name}: `make deploy` creates those of the bridge."
     if isinstance(error, google_errors.PermissionDenied):
         return (
-            f"Permission denied for {name}: reading needs roles/pubsub.subscriber on it, a "
-            f"temporary subscription roles/pubsub.editor in the project. ({error.message})"
+            f"Permission denied for {name}: you need roles/pubsub.subscriber on it, and for a "
+            "temporary subscription also the permissions pubsub.subscriptions.create, consume and "
+            f"delete in the project. ({error.message})"
         )
     return None

@@ -25,8 +25,8 @@ TOPICS: Final = ("events", "rejected", "media-urls", "dead-letters")
 EPILOG: Final = (
     "Example: videovector-bridge tail --type 'prompt_run.*' --project my-project. Exit status: 0 "
     "ended by --count, --seconds, Ctrl-C, SIGTERM or a closed pipe; 1 Google Cloud refused or "
-    "failed; 2 wrong usage or settings, nothing was done. Needs roles/pubsub.editor in the "
-    "project, for the temporary subscription."
+    "failed; 2 wrong usage or settings, nothing was done. Needs pubsub.subscriptions.create, "
+    "consume and delete in the project (infra/README.md, Operators)."
 )
 
 
