@@ -212,7 +212,7 @@ def test_deliveries_that_failed_are_counted(
 
     assert line["state"] == "deliveries_failed"
     assert line["facts"]["failed_deliveries"] == 3
-    assert line["command"] == "videovector-bridge webhook deliveries --failed --retry"
+    assert line["command"] == "videovector-bridge webhook deliveries --failed --retry --limit 1000"
 
 
 def test_a_source_that_is_away_is_a_line_and_the_others_are_there(
