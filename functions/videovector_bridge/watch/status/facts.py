@@ -28,7 +28,7 @@ class StreamDocument:
 class WebhookFacts:
     """A webhook of the bridge, with its newest deliveries.
 
-    `failed` counts failed ones among the newest `recorded`; `last_at` and `last_status` are of the
+    `failed` counts failed ones, at most 100; `last_at` and `last_status` are of the
     newest delivery, empty without one. `deliveries_unread` says why they are unknown.
     """
 

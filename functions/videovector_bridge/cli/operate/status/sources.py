@@ -79,6 +79,8 @@ def _read_webhook(client: WebhooksClient, webhook: Webhook, name: str) -> Webhoo
     facts = (webhook.webhook_id, name, webhook.url, webhook.status, webhook.failure_count)
     try:
         deliveries = list(islice(client.deliveries(webhook.webhook_id), _DELIVERIES))
+        # Asked for apart: many newer deliveries may have succeeded since.
+        failed = list(islice(client.deliveries(webhook.webhook_id, status="failed"), _DELIVERIES))
     except BridgeError as error:
         return WebhookFacts(*facts, deliveries_unread=clean_text(str(error)))
     # The order of the records is not documented.
@@ -86,7 +88,7 @@ def _read_webhook(client: WebhooksClient, webhook: Webhook, name: str) -> Webhoo
     return WebhookFacts(
         *facts,
         recorded=len(deliveries),
-        failed=sum(each.status == "failed" for each in deliveries),
+        failed=sum(each.status == "failed" for each in failed),
         last_at=_delivered_at(newest) if newest is not None else "",
         last_status=newest.status if newest is not None else "",
     )
