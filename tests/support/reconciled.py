@@ -1,5 +1,6 @@
 """Open work, and the events that take the place of those that never came."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from videovector_bridge.backends.ports import Message
@@ -33,10 +34,14 @@ def repaired_messages(
     *,
     channels: tuple[Channel, ...] = BOTH,
     at: datetime = NOW,
+    details: Mapping[str, str] | None = None,
+    api_host: str = API_HOST,
 ) -> list[Message]:
     """Return the messages of the events that take the place of the ends of work."""
     finished = Finished(result, {"failed_segments": 2})
     return [
-        build_message(event, channel, api_host=API_HOST, lanes=16, trace={})
-        for channel, event in build_events(open_work(work, channels=channels), finished, at, {})
+        build_message(event, channel, api_host=api_host, lanes=16, trace={})
+        for channel, event in build_events(
+            open_work(work, channels=channels), finished, at, details or {}
+        )
     ]

@@ -7,7 +7,7 @@ to one event has its name: the late event takes the name of its replacement, who
 from videovector_bridge.automate.effects.record import Version
 from videovector_bridge.automate.received import ReceivedEvent
 from videovector_bridge.backends.ports import Documents, Timeout
-from videovector_bridge.events import id_text
+from videovector_bridge.events import id_text, parse_time
 from videovector_bridge.work import FINISHED, STEPS, find_work
 
 
@@ -26,8 +26,13 @@ def find_replacement(
     work = find_work(event_type, id_text(fields.get("run_id")), id_text(fields.get("video_id")))
     document = documents.read(FINISHED, work.key, timeout=timeout) if work else None
     reconciled = document.fields.get("reconciled") if document else None
-    event_id = reconciled.get(event_type) if isinstance(reconciled, dict) else None
-    if not isinstance(event_id, str):
+    replacement = reconciled.get(event_type) if isinstance(reconciled, dict) else None
+    if not isinstance(replacement, dict):
         return None
-    source = f"//{api_host}/processing/events"
-    return Version(received.version.created_at, event_id, source)
+    event_id, replaced_at = replacement.get("id"), parse_time(replacement.get("at"))
+    created_at = parse_time(received.version.created_at)
+    if not isinstance(event_id, str) or replaced_at is None or created_at is None:
+        return None
+    if created_at > replaced_at:
+        return None  # the end of a later attempt of the same work
+    return Version(received.version.created_at, event_id, f"//{api_host}/processing/events")

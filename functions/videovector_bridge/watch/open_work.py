@@ -3,8 +3,8 @@
 `open/{key}`: kind, run_id, video_id, index_id, started_at, implied, channels, video_ids,
 checked_at, and `finished`: null, or what VideoVector said when it first called the work finished.
 `implied`: only events of the run's videos were seen, and `started_at` is the time of the first.
-`finished/{key}`: ended_at, and `reconciled`: event type -> id of the events that were published in
-place of those that never came. Times are ISO 8601 in UTC.
+`finished/{key}`: ended_at, and `reconciled`: event type -> `id` and `at` (its time) of the event
+that was published in place of one that never came. Times are ISO 8601 in UTC.
 """
 
 from collections.abc import Iterable, Mapping
@@ -101,7 +101,7 @@ def open_fields(sighting: Sighting, known: Fields | None) -> dict[str, Any] | No
 
 
 def finished_fields(
-    ended_at: datetime, reconciled: Mapping[str, str], known: Fields | None
+    ended_at: datetime, reconciled: Mapping[str, Fields], known: Fields | None
 ) -> dict[str, Any] | None:
     """Return the fields of `finished/{key}` after an end was seen; None if nothing changes."""
     known = known or {}

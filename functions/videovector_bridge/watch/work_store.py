@@ -134,17 +134,19 @@ class WorkStore:
         work = parse_open(document.fields)
         return StoredWork(work, document) if work else None
 
-    def finish(
-        self, work: Work, ended_at: datetime, reconciled: Mapping[str, str], *, timeout: Timeout
-    ) -> None:
-        """Store that events were published in place of those that never came."""
-        self._finish(work, ended_at, reconciled, timeout)
+    def finish(self, work: Work, at: datetime, ids: Mapping[str, str], *, timeout: Timeout) -> None:
+        """Store that events of the time `at` were published in place of those that never came.
+
+        `ids` are their ids by type.
+        """
+        reconciled = {type_: {"id": id_, "at": at.isoformat()} for type_, id_ in ids.items()}
+        self._finish(work, at, reconciled, timeout)
 
     def _finish(
         self,
         work: Work,
         ended_at: datetime,
-        reconciled: Mapping[str, str],
+        reconciled: Mapping[str, Fields],
         timeout: Timeout,
         *,
         ids: tuple[str, ...] = (),
@@ -215,10 +217,13 @@ class WorkStore:
 
 def _came_late(ended_at: datetime, ids: tuple[str, ...], known: Fields) -> bool:
     """Whether an end is one in whose place an event has been published."""
-    reconciled = known.get("reconciled") or {}
-    repaired_at = parse_time(known.get("ended_at"))
-    is_older = repaired_at is not None and ended_at <= repaired_at
-    return bool(reconciled) and is_older and not {*ids} <= {*reconciled.values()}
+    replaced = {
+        each.get("id")
+        for each in (known.get("reconciled") or {}).values()
+        # A newer end is that of a later attempt of the same work.
+        if (at := parse_time(each.get("at"))) is not None and ended_at <= at
+    }
+    return bool(replaced) and not {*ids} <= replaced
 
 
 def _busy(collection: str, work: Work) -> BackendError:

@@ -247,6 +247,19 @@ def test_a_late_end_is_counted(followed: Followed) -> None:
     assert len(followed.repairs) == 1
 
 
+def test_the_end_of_a_later_attempt_is_not_late(followed: Followed) -> None:
+    """The run started again: the event that was published took the place of an older end."""
+    followed.run()
+    end_videos(followed)
+    followed.vendor.run("r1", "completed", "v1", "v2")
+    assert [followed.run().late for _ in range(3)] == [0, 0, 0]
+    end = work_message("processing.run_completed", followed.now)
+
+    for _ in range(2):  # a redelivery of this end is as old as the newest one that is known
+        followed.add(end)
+        assert followed.run().late == 0
+
+
 def with_streams(followed: Followed, **window: Any) -> None:
     """Store a stream whose last window ended at `followed.now`."""
     ended_at = followed.now.isoformat()
