@@ -10,6 +10,8 @@ from typing import Any
 
 from infra.local.configuration import Configuration
 from infra.local.topology import Topology
+from videovector_bridge.environment import Environment
+from videovector_bridge.settings.cloud import read_lanes
 from videovector_bridge.settings.deployment import FORMAT
 
 
@@ -42,6 +44,7 @@ def describe_stack(
         "firestore_database": backend.firestore_database,
         "pubsub_endpoint": "",
         "api_base_url": api_url,
+        "lanes": read_lanes(Environment(environment)),
         "api_key_secret": "",
         "webhook_secret": "",
         "webhook_secrets_file": str(webhook_secrets or ""),

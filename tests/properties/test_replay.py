@@ -67,6 +67,7 @@ def replay(
         topics=topic,
         topic="events",
         rate=rate,
+        lanes=16,
         notify=lambda _text: None,
         clock=lambda: 0.0,
         sleep=lambda _seconds: None,

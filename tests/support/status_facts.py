@@ -54,6 +54,7 @@ DEPLOYMENT = Deployment(
     version="1.2.3",
     source_hash="a" * 64,
     api_base_url="https://api.example.com/api/v2",
+    lanes=16,
     api_key_secret="projects/p/secrets/videovector-api-key",  # pragma: allowlist secret
     webhook_secret="projects/p/secrets/blue-videovector-webhooks",  # pragma: allowlist secret
     topics={"events": "blue-events", "rejected": "blue-rejected", "dead-letters": "blue-dl"},

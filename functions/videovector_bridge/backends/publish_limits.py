@@ -3,7 +3,8 @@
 Limits: https://cloud.google.com/pubsub/quotas#resource_limits
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from videovector_bridge.backends.ports import (
     MAX_ATTRIBUTE_BYTES,
@@ -15,6 +16,8 @@ from videovector_bridge.backends.ports import (
     Message,
 )
 from videovector_bridge.errors import UnstorableError
+
+T = TypeVar("T")
 
 # Upper bounds of the bytes that protobuf adds to a message, and to an attribute.
 _MESSAGE_OVERHEAD = 24
@@ -68,6 +71,26 @@ def check_request(topic: str, messages: Sequence[Message]) -> None:
             raise _too_large(
                 topic, f"a request has at most {MAX_REQUEST_BYTES:,} bytes, not {size:,}"
             )
+
+
+def split_requests(
+    items: Sequence[T], size_of: Callable[[T], int], most: int, *, max_bytes: int
+) -> Iterator[Sequence[T]]:
+    """Split items into groups of at most `most` items and `max_bytes`, in order.
+
+    `size_of` returns the bytes of an item in a request. An item that is larger is alone.
+    """
+    group: list[T] = []
+    size = 0
+    for item in items:
+        length = size_of(item)
+        if group and (len(group) == most or size + length > max_bytes):
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += length
+    if group:
+        yield group
 
 
 def wire_size(message: Message) -> int:

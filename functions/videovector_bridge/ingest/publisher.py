@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Backend, Message
+from videovector_bridge.backends.publish_limits import split_requests
 from videovector_bridge.errors import BackendError
 from videovector_bridge.events import MAX_DATA_BYTES, MAX_ID_BYTES, Event, event_message, lane_key
 from videovector_bridge.ingest.batcher import Batch, Checkpoint, LargePart, Rejected
@@ -147,14 +148,14 @@ class Publisher:
 
     async def _publish_lane(self, index: int, events: Sequence[Event]) -> bool:
         async with self._lane_locks[index]:
-            for request in _split_requests(events, _event_bytes, self._request_messages):
+            for request in self._split(events, _event_bytes):
                 if not await self._in_thread(self._send_events, request, lane_key(index)):
                     return False
                 self.published += len(request)
         return True
 
     async def _publish_rejected(self, rejected: Sequence[Rejected]) -> bool:
-        for request in _split_requests(rejected, _rejected_bytes, self._request_messages):
+        for request in self._split(rejected, _rejected_bytes):
             if not await self._in_thread(self._send_rejected, request):
                 return False
             self.rejected += len(request)
@@ -243,25 +244,12 @@ class Publisher:
             },
         )
 
+    def _split(self, items: Sequence[T], size_of: Callable[[T], int]) -> Iterator[Sequence[T]]:
+        """Split items into groups that fit one publish request, in order."""
+        return split_requests(items, size_of, self._request_messages, max_bytes=MAX_DATA_BYTES)
+
     def _publish(self, topic: str, messages: Sequence[Message]) -> None:
         self._backend.topics.publish(topic, messages, timeout=self._deadline.seconds_left)
-
-
-def _split_requests(
-    items: Sequence[T], size_of: Callable[[T], int], max_messages: int
-) -> Iterator[Sequence[T]]:
-    """Split items into groups that fit one publish request (`max_messages`, 10 MB), in order."""
-    group: list[T] = []
-    size = 0
-    for item in items:
-        length = size_of(item)
-        if group and (len(group) == max_messages or size + length > MAX_DATA_BYTES):
-            yield group
-            group, size = [], 0
-        group.append(item)
-        size += length
-    if group:
-        yield group
 
 
 def _event_bytes(event: Event) -> int:

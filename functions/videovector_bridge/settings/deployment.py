@@ -7,6 +7,7 @@ writes it into `build/endpoints.json`. A JSON object:
     project, prefix, region, version, source_hash
     backend               "gcp" or "embedded"; embedded_dir
     firestore_database, pubsub_endpoint, api_base_url
+    lanes                 number of ordering lanes
     api_key_secret, webhook_secret            projects/P/secrets/S, or ""
     webhook_secrets_file  of the local stack; may be missing
     topics                name in infra/topology.json -> id
@@ -87,6 +88,7 @@ class Deployment:
     version: str
     source_hash: str
     api_base_url: str
+    lanes: int
     api_key_secret: str
     webhook_secret: str
     topics: Mapping[str, str]
@@ -149,6 +151,7 @@ def _parse(content: Mapping[str, Any]) -> Deployment:
         version=content["version"],
         source_hash=content["source_hash"],
         api_base_url=content["api_base_url"],
+        lanes=int(content["lanes"]),
         api_key_secret=content["api_key_secret"],
         webhook_secret=content["webhook_secret"],
         topics=dict(content["topics"]),

@@ -19,6 +19,7 @@ locals {
     firestore_database = local.database
     pubsub_endpoint    = var.keep_data_in_region ? "${var.region}-pubsub.googleapis.com:443" : ""
     api_base_url       = var.api_base_url
+    lanes              = tonumber(lookup(local.environments["drain"], "LANES", "16"))
     api_key_secret     = "projects/${var.project_id}/secrets/${var.api_key_secret}"                             # pragma: allowlist secret
     webhook_secret     = "projects/${var.project_id}/secrets/${google_secret_manager_secret.webhook.secret_id}" # pragma: allowlist secret
     topics             = { for name, each in google_pubsub_topic.this : name => each.name }

@@ -18,9 +18,16 @@ from videovector_bridge.api.frames import Frame
 from videovector_bridge.api.stream import Position
 from videovector_bridge.backends import Backend
 from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Message, Timeout, seconds_left
-from videovector_bridge.backends.publish_limits import check_request
+from videovector_bridge.backends.publish_limits import check_request, split_requests
 from videovector_bridge.errors import BackendError, OutOfTimeError
-from videovector_bridge.events import Event, bridge_event, decode_event, event_message, parse_time
+from videovector_bridge.events import (
+    MAX_DATA_BYTES,
+    Event,
+    bridge_event,
+    decode_event,
+    event_message,
+    parse_time,
+)
 from videovector_bridge.ingest import publisher
 from videovector_bridge.ingest.batcher import Batch, Batcher, BatchLimits, Checkpoint
 from videovector_bridge.ingest.deadline import Deadline
@@ -342,7 +349,7 @@ def test_a_gap_is_published_between_all_others(embedded_backend: Backend) -> Non
 def test_requests_fit_and_keep_the_order(pad: int) -> None:
     """Any number of events is cut into requests that Pub/Sub accepts, in order."""
     all_events = [one(n, pad) for n in range(2_500)]
-    cut = list(publisher._split_requests(all_events, publisher._event_bytes, MAX_REQUEST_MESSAGES))
+    cut = split(all_events, MAX_DATA_BYTES)
 
     assert [e for run in cut for e in run] == all_events
     for run in cut:
@@ -354,15 +361,21 @@ def test_requests_fit_and_keep_the_order(pad: int) -> None:
 def test_any_ids_and_sizes_fit(pads: list[int], length: int) -> None:
     """For any ids and sizes, the estimate is never below the real size."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publisher, "MAX_DATA_BYTES", 5_000)
         patch.setattr("videovector_bridge.backends.publish_limits.MAX_REQUEST_BYTES", 18_000)
         ids = dict.fromkeys(("run_id", "video_id", "segment_id", "index_id"), "x" * length)
         made = [one(n, pad, **ids) for n, pad in enumerate(pads)]
-        cut = list(publisher._split_requests(made, publisher._event_bytes, MAX_REQUEST_MESSAGES))
+        cut = split(made, 5_000)
         for run in cut:
             check_request("projects/p/topics/events", [message(e) for e in run])
 
     assert sum(map(len, cut)) == len(pads)
+
+
+def split(events: Sequence[Event], max_bytes: int) -> list[Sequence[Event]]:
+    """Cut events into requests as the publisher does."""
+    return list(
+        split_requests(events, publisher._event_bytes, MAX_REQUEST_MESSAGES, max_bytes=max_bytes)
+    )
 
 
 def one(number: int, pad: int, **fields: Any) -> Event:

@@ -76,8 +76,8 @@ run "everything" {
   # Settings
 
   assert {
-    condition     = alltrue([for each in local.environments : each.LANES == "32"]) && [for name, each in local.environments : name if contains(keys(each), "LINGER_MS")] == ["canary", "drain"]
-    error_message = "Other settings must be set only on their functions; the canary reads those of windows too."
+    condition     = alltrue([for each in local.environments : each.LANES == "32"]) && local._description.lanes == 32 && [for name, each in local.environments : name if contains(keys(each), "LINGER_MS")] == ["canary", "drain"]
+    error_message = "Other settings must be set only on their functions; the canary reads those of windows too, and commands the lanes."
   }
 
   assert {

@@ -28,7 +28,6 @@ from videovector_bridge.cli.operate.letters.views import names_of, show_result
 from videovector_bridge.cli.output import print_message
 from videovector_bridge.cli.target import Local, Prefix, Project
 from videovector_bridge.errors import BackendError, BridgeError
-from videovector_bridge.settings.cloud import LANES
 
 
 def redrive_command(
@@ -49,7 +48,6 @@ def redrive_command(
     limit: options.Limit = None,
     to: options.To = "",
     rate: options.Rate = 50,
-    lanes: options.Lanes = LANES[0],
     file: options.From = None,
     dry_run: options.DryRun = False,
     wait: options.Wait = "5s",  # type: ignore[assignment] # the parser's input
@@ -90,7 +88,7 @@ def redrive_command(
             leases=session.leases,
             spool=session.spool,
             rate=rate,
-            lanes=lanes,
+            lanes=target.deployment.lanes,
             notify=print_message,
             to=action,
             passes=passes or (lambda _attributes: True),

@@ -80,9 +80,6 @@ To = Annotated[
     ),
 ]
 Rate = Annotated[int, typer.Option("--rate", min=1, max=10_000, help="Events a second.")]
-Lanes = Annotated[
-    int, typer.Option("--lanes", min=1, max=256, help="LANES of the deployment, if it is not 16.")
-]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before dropping.")]
 Save = Annotated[
     Path | None,

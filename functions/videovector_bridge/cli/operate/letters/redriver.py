@@ -9,10 +9,10 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Blobs, Message, Topics
-from videovector_bridge.backends.publish_limits import check_request, wire_size
+from videovector_bridge.backends.publish_limits import check_request, split_requests, wire_size
 from videovector_bridge.cli.operate.letters.leases import Leases
 from videovector_bridge.cli.operate.letters.letter import Kind, Letter
 from videovector_bridge.cli.operate.letters.plan import Copy, Left, Plan
@@ -25,8 +25,6 @@ from videovector_bridge.restore import (
     restore_frame,
     restore_rejected,
 )
-
-T = TypeVar("T")
 
 _REQUEST_SECONDS: Final = 20.0
 _PROGRESS_SECONDS: Final = 5.0
@@ -128,7 +126,8 @@ class Redriver:
         """Yield the copies of a second at a time, within the bytes of one request."""
         next_at = shown_at = self.clock()
         done = 0
-        for chunk in _split(copies, lambda copy: copy.size, min(self.rate, MAX_REQUEST_MESSAGES)):
+        most = min(self.rate, MAX_REQUEST_MESSAGES)
+        for chunk in split_requests(copies, lambda copy: copy.size, most, max_bytes=MAX_DATA_BYTES):
             if not self.dry_run:
                 self._wait_until(next_at)
             now = self.clock()
@@ -156,7 +155,12 @@ class Redriver:
         published: list[Letter] = []
         try:
             for lane in lanes.values():
-                for request in _split(lane, lambda pair: wire_size(pair[1]), MAX_REQUEST_MESSAGES):
+                for request in split_requests(
+                    lane,
+                    lambda pair: wire_size(pair[1]),
+                    MAX_REQUEST_MESSAGES,
+                    max_bytes=MAX_DATA_BYTES,
+                ):
                     self._publish([message for _, message in request])
                     result.published += len(request)
                     published += [each for copy, _ in request for each in copy.covers]
@@ -234,18 +238,3 @@ class Redriver:
         for piece in self.spool.pieces(ids):
             writer.write(piece, timeout=_REQUEST_SECONDS)
         return writer.finish(timeout=_REQUEST_SECONDS)
-
-
-def _split(items: Sequence[T], size_of: Callable[[T], int], most: int) -> Iterator[Sequence[T]]:
-    """Split items into groups of at most `most` that fit a request, in order."""
-    group: list[T] = []
-    size = 0
-    for item in items:
-        length = size_of(item)
-        if group and (len(group) == most or size + length > MAX_DATA_BYTES):
-            yield group
-            group, size = [], 0
-        group.append(item)
-        size += length
-    if group:
-        yield group

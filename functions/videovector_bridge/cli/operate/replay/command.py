@@ -217,6 +217,7 @@ def _publish(replay: _Replay, preview: Preview, rate: int) -> tuple[Result, str]
         topics=replay.target.backend.topics,
         topic=replay.destination.topic,
         rate=rate,
+        lanes=replay.target.deployment.lanes,
         notify=print_message,
     )
     try:

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from videovector_bridge.backends.ports import MAX_REQUEST_MESSAGES, Message, Topics
-from videovector_bridge.backends.publish_limits import wire_size
+from videovector_bridge.backends.publish_limits import split_requests, wire_size
 from videovector_bridge.backends.reading_ports import PublishedMessage
 from videovector_bridge.cli.operate.replay.interval import Interval
 from videovector_bridge.errors import BridgeError
-from videovector_bridge.events import MAX_DATA_BYTES, Event, lane, lane_key
-from videovector_bridge.settings.cloud import LANES
+from videovector_bridge.events import MAX_DATA_BYTES, entity_lane, lane_key
 
 _REQUEST_SECONDS: Final = 30.0
 _PROGRESS_SECONDS: Final = 5.0
@@ -40,6 +39,7 @@ class Replayer:
     topics: Topics
     topic: str
     rate: int
+    lanes: int
     notify: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -53,8 +53,12 @@ class Replayer:
         try:
             next_at = shown_at = self.clock()
             for page in pages:
-                messages = [make_repeat(each.message) for each in page if interval.includes(each)]
-                for request in split_requests(messages, min(self.rate, MAX_REQUEST_MESSAGES)):
+                messages = [
+                    make_repeat(each.message, self.lanes)
+                    for each in page
+                    if interval.includes(each)
+                ]
+                for request in split_lanes(messages, min(self.rate, MAX_REQUEST_MESSAGES)):
                     if (wait := next_at - self.clock()) > 0:
                         self.sleep(wait)
                     # What was not used of the rate is not made up for.
@@ -76,28 +80,17 @@ class Replayer:
         return now
 
 
-def make_repeat(message: Message) -> Message:
+def make_repeat(message: Message, lanes: int) -> Message:
     """Return the message to publish again: the same data and attributes, in the same lane.
 
-    A message without an ordering key gets the one of its lane, as `events.lane` chooses it.
+    A message without an ordering key gets the one of its lane, if it is an event.
     """
-    if message.ordering_key:
+    if message.ordering_key or not message.attributes.get("ce-id"):
         return message
-    ids = message.attributes
-    event = Event(
-        id=ids.get("ce-id", ""),
-        type="",
-        created_at=None,
-        segment_id=None,
-        video_id=ids.get("ce-videoid"),
-        run_id=ids.get("ce-runid"),
-        index_id=ids.get("ce-indexid"),
-        data=b"",
-    )
-    return message._replace(ordering_key=lane_key(lane(event, LANES[0])))
+    return message._replace(ordering_key=lane_key(entity_lane(message.attributes, lanes)))
 
 
-def split_requests(messages: Sequence[Message], most: int) -> Iterator[Sequence[Message]]:
+def split_lanes(messages: Sequence[Message], most: int) -> Iterator[Sequence[Message]]:
     """Split messages into publish requests: one lane each, `most` messages, Pub/Sub's bytes.
 
     The order within each lane stays.
@@ -106,13 +99,4 @@ def split_requests(messages: Sequence[Message], most: int) -> Iterator[Sequence[
     for message in messages:
         by_lane.setdefault(message.ordering_key, []).append(message)
     for members in by_lane.values():
-        request: list[Message] = []
-        size = 0
-        for message in members:
-            length = wire_size(message)
-            if request and (len(request) == most or size + length > MAX_DATA_BYTES):
-                yield request
-                request, size = [], 0
-            request.append(message)
-            size += length
-        yield request
+        yield from split_requests(members, wire_size, most, max_bytes=MAX_DATA_BYTES)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.replays import HOUR, NOON, TopicInMemory, published
 from videovector_bridge.cli.operate.replay.interval import Interval
-from videovector_bridge.cli.operate.replay.replayer import Replayer, make_repeat, split_requests
+from videovector_bridge.cli.operate.replay.replayer import Replayer, make_repeat, split_lanes
 from videovector_bridge.errors import BackendError
 from videovector_bridge.events import Event, lane, lane_key
 
@@ -36,6 +36,7 @@ def make_replayer(
         topics=topic,
         topic="events",
         rate=rate,
+        lanes=16,
         notify=notes.append,
         clock=lambda: clock.now,
         sleep=clock.sleep,
@@ -102,7 +103,7 @@ def test_a_request_has_one_lane_and_fits() -> None:
         for n in range(8)
     ]
 
-    requests = list(split_requests(messages, 1_000))
+    requests = list(split_lanes(messages, 1_000))
 
     assert [[each.attributes["ce-id"] for each in request] for request in requests] == [
         ["0", "2", "4"],
@@ -117,10 +118,11 @@ def test_a_message_without_an_ordering_key_gets_its_lane() -> None:
     ids: dict[str, Any] = {"ce-runid": "run_1", "ce-videoid": "vid_1"}
     event = Event("evt", "t", None, None, "vid_1", "run_1", None, b"")
 
-    made = make_repeat(published("evt", NOON, ordering_key="", **ids).message)
+    made = make_repeat(published("evt", NOON, ordering_key="", **ids).message, 32)
 
-    assert made.ordering_key == lane_key(lane(event, 16))
-    assert make_repeat(published("evt", ordering_key="lane-99").message).ordering_key == "lane-99"
-    assert make_repeat(published("evt", ordering_key="").message).ordering_key == lane_key(
-        lane(event._replace(id="evt", run_id=None, video_id=None), 16)
+    assert made.ordering_key == lane_key(lane(event, 32))
+    kept = make_repeat(published("evt", ordering_key="lane-99").message, 32)
+    assert kept.ordering_key == "lane-99"
+    assert make_repeat(published("evt", ordering_key="").message, 32).ordering_key == lane_key(
+        lane(event._replace(id="evt", run_id=None, video_id=None), 32)
     )
