@@ -146,6 +146,19 @@ locals {
       todo     = "Read the newest line `canary.dead` of the channel: `detail` is what the canary saw, and `what_to_do` the first action. The alert ends after a run of the canary without the finding."
       runbook  = "A channel is dead"
     }
+    # Not by the windows of streams: only the canary knows the pause of the webhook channel.
+    paused-long = {
+      title    = "A pause lasts long"
+      severity = "WARNING"
+      query = join(" ", [
+        "sum by (channel) (sum_over_time(${local._series.checks},outcome=\"paused\"}${local._pause_range})) > 0",
+        "unless sum by (channel) (sum_over_time(${local._series.checks},outcome=~\"alive|dead|absent|unknown\"}${local._pause_range})) > 0",
+      ])
+      minutes = 0
+      what    = "A stream or the webhook channel has been paused for longer than ${var.alerts.paused_seconds} seconds. VideoVector keeps events and retries deliveries for a limited time, which it does not document: then they are lost."
+      todo    = "`videovector-bridge status ${local._target}` says who paused it and why. Once the reason is gone: `videovector-bridge resume STREAM ${local._target}`, or `resume webhook`; for a webhook that is paused at VideoVector, `videovector-bridge webhook ensure`."
+      runbook = "A pause lasts long"
+    }
     checks-failing = {
       title    = "The checks fail"
       severity = "WARNING"
@@ -189,6 +202,7 @@ locals {
 
   # A finding of the canary lasts until its next run; three runs of a check decide whether it fails.
   _canary_seconds = 60 * local.schedules.canary.every_minutes + 600
+  _pause_range    = "[${max(var.alerts.paused_seconds, 2 * local._canary_seconds)}s]"
   _check_ranges   = { for name, each in local.schedules : each.function => "[${180 * each.every_minutes + 300}s]" }
 
   # Alerts that this deployment has nothing for.

@@ -11,7 +11,7 @@ variable "alert_emails" {
 }
 
 variable "alerts" {
-  description = "Thresholds of alerts: age of the newest drained event, of the oldest unacknowledged message and of the oldest event without a copy (seconds); rejected messages, refused deliveries (401) and failed deliveries (5xx) in 10 minutes; runs of `reconcile` that repaired events in an hour. `intervals_seconds`: the longest expected time between two windows, by stream; default: derived from its schedule."
+  description = "Thresholds of alerts: age of the newest drained event, of the oldest unacknowledged message, of the oldest event without a copy, and of a pause (seconds); rejected messages, refused deliveries (401) and failed deliveries (5xx) in 10 minutes; runs of `reconcile` that repaired events in an hour. `intervals_seconds`: the longest expected time between two windows, by stream; default: derived from its schedule."
   type = object({
     cursor_age_seconds        = optional(number, 900)
     unacked_seconds           = optional(number, 1800)
@@ -20,6 +20,7 @@ variable "alerts" {
     refused_in_10_minutes     = optional(number, 50)
     unavailable_in_10_minutes = optional(number, 5)
     repairs_in_an_hour        = optional(number, 3)
+    paused_seconds            = optional(number, 21600)
     intervals_seconds         = optional(map(number), {})
   })
   default  = {}
@@ -28,6 +29,11 @@ variable "alerts" {
   validation {
     condition     = alltrue([for name, value in var.alerts : value > 0 if name != "intervals_seconds"])
     error_message = "Every threshold of an alert must be above 0."
+  }
+
+  validation {
+    condition     = var.alerts.paused_seconds <= 86400
+    error_message = "paused_seconds of the alerts must be at most 86400 (a day): metrics of logs are not read further back."
   }
 
   validation {

@@ -197,6 +197,28 @@ def test_only_a_dead_channel_raises_the_alert(monitoring: Monitoring, state: str
         assert monitoring.first_alerts(alert, lines, until=DAY) == {}
 
 
+def test_a_forgotten_pause_raises_an_alert(monitoring: Monitoring) -> None:
+    """Six hours after the last report that the channel is not paused; of each channel."""
+    before = canary_lines("alive", "stream:default", until=3 * HOUR)
+    forgotten = canary_lines("paused", "stream:default", start=3 * HOUR + 10, until=DAY)
+    other = canary_lines("alive", "webhook:main", until=DAY)
+    lines = sorted([*before, *forgotten, *other], key=lambda pair: pair[0])
+
+    fired = monitoring.first_alerts("paused-long", lines, until=DAY)
+
+    assert 8 * HOUR <= fired.pop(frozenset({("channel", "stream:default")})) <= 9 * HOUR
+    assert fired == {}
+
+
+def test_a_short_pause_raises_no_alert(monitoring: Monitoring) -> None:
+    """The channel is resumed within the time."""
+    before = canary_lines("alive", "webhook:main", until=3 * HOUR)
+    paused = canary_lines("paused", "webhook:main", start=3 * HOUR + 10, until=8 * HOUR)
+    after = canary_lines("alive", "webhook:main", start=8 * HOUR + 10, until=DAY)
+
+    assert monitoring.first_alerts("paused-long", [*before, *paused, *after], until=DAY) == {}
+
+
 def test_a_check_that_fails_three_times_raises_an_alert(monitoring: Monitoring) -> None:
     """Of each function by its own schedule."""
     failed = check_lines("reconcile.failed", 5 * MINUTE, until=HOUR)
@@ -240,7 +262,7 @@ def test_a_deployment_without_copies_has_no_alert_on_them(
 ) -> None:
     """The other alerts are the same, one policy for all streams."""
     assert set(second.policies) - set(monitoring.policies) == {"copies-stalled"}
-    assert len(second.policies) == 16
+    assert len(second.policies) == 17
 
 
 def test_no_query_looks_back_further_than_cloud_monitoring_allows(second: Monitoring) -> None:
