@@ -13,9 +13,10 @@ TOPOLOGY = json.loads((ROOT / "infra" / "topology.json").read_text(encoding="utf
 
 
 @pytest.mark.parametrize(
-    ("plan", "prefix"), [("default", ""), ("everything", ""), ("second_bridge", "two-")]
+    ("plan", "prefix", "lanes"),
+    [("default", "", 16), ("everything", "", 32), ("second_bridge", "two-", 16)],
 )
-def test_commands_find_and_read_it(changes: Changes, prefix: str) -> None:
+def test_commands_find_and_read_it(changes: Changes, prefix: str, lanes: int) -> None:
     """In the bucket that they look into, with every field."""
     planned = planned_object(changes)
     deployment = planned_deployment(changes)
@@ -24,7 +25,7 @@ def test_commands_find_and_read_it(changes: Changes, prefix: str) -> None:
     assert planned["name"] == OBJECT_NAME
     assert (deployment.prefix, deployment.backend.project) == (prefix, "test-project")
     assert deployment.source_hash == "0123abcd"
-    assert deployment.lanes == (32 if "archive" in deployment.archive_bucket else 16)
+    assert deployment.lanes == lanes
     assert deployment.topics == {name: f"{prefix}{name}" for name in TOPOLOGY["topics"]}
 
 

@@ -78,10 +78,11 @@ class Bridge:
         """Deploy `reconcile` again with these variables."""
         self.environ |= environ
         self.app: Flask = host(
-            entry_point(Endpoint(self.environ, open_=self._open_clients, now=self.now))
+            entry_point(Endpoint(self.environ, open_=self.open_clients, now=self.now))
         )
 
-    def _open_clients(self, settings: ReconcileSettings) -> Clients:
+    def open_clients(self, settings: ReconcileSettings) -> Clients:
+        """Open the clients of `reconcile`, which never wait for a message over SQLite."""
         clients = open_clients(settings)
         if not self._is_embedded:
             return clients

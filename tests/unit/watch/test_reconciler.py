@@ -1,6 +1,7 @@
 """One run of reconcile after another, over ports in memory."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -348,6 +349,68 @@ def test_a_video_that_is_refused_stops_no_other(kind: type[ApiError]) -> None:
     assert sorted(each.attributes["ce-videoid"] for each in followed.repairs) == [
         name for name in names if name != "v5"
     ]
+
+
+def overdue_video(followed: Followed) -> None:
+    """Let the end of a video be overdue, at the next run."""
+    followed.run()
+    followed.vendor.run("r1", "completed", "v1", "v2")
+    followed.add(
+        work_message("processing.run_completed", followed.now),
+        work_message("processing.video_completed", followed.now, video_id="v2"),
+    )
+    followed.run()
+
+
+def fail_details(followed: Followed, error: ApiError) -> None:
+    """Let VideoVector not say what it knows of videos, although it says their status."""
+
+    def fail(ids: Iterable[str]) -> list[dict[str, Any]]:
+        raise error
+
+    followed.vendor.batch_videos = fail  # type: ignore[method-assign]
+
+
+def test_an_outage_before_the_repair_of_a_video_delays_it(followed: Followed) -> None:
+    """Its event would lack the URI, which automations need."""
+    overdue_video(followed)
+    real = followed.vendor.batch_videos
+    fail_details(followed, ServerTrouble("down"))
+    report = followed.run()
+    assert (report.problem, report.repaired) == ("down", 0)
+    followed.vendor.batch_videos = real  # type: ignore[method-assign]
+
+    assert followed.run().repaired == 1
+
+
+def test_a_video_that_videovector_does_not_describe_is_repaired_all_the_same(
+    followed: Followed,
+) -> None:
+    """Without its URI: the event matters more."""
+    overdue_video(followed)
+    fail_details(followed, RequestRefused("unknown video"))
+
+    assert followed.run().repaired == 1
+    (message,) = followed.repairs
+    assert "gcs_uri" not in json.loads(message.data)["payload"]
+
+
+def test_work_that_changes_during_the_run_is_not_repaired(followed: Followed) -> None:
+    """Another run stores its end between the listing and the repair."""
+    overdue_video(followed)
+
+    def end(step: str) -> None:
+        if step == "before list":  # the streams, just before the repair
+            key = "open", "video:v1:r1"
+            fields, revision = followed.ports.documents.get(key, ({}, 0))
+            if followed.vendor.requests and fields:
+                followed.ports.documents[key] = (fields, revision + 10_000)
+
+    followed.vendor.requests.clear()
+    followed.ports.step = end
+
+    assert followed.run().repaired == 0
+    assert followed.repairs == []
 
 
 def test_requests_are_bounded_and_nothing_starves() -> None:
