@@ -78,13 +78,15 @@ def test_a_message_is_redelivered_until_success(tmp_path: Path) -> None:
 
 
 def test_a_message_is_dead_lettered_after_its_last_attempt(tmp_path: Path) -> None:
-    """The dead-letter topic has its data and attributes unchanged."""
+    """The dead-letter topic has its data and attributes, and the subscription that it is from."""
     publish(tmp_path, b"bad")
     with pushing(tmp_path, lambda _: 500, attempts=2) as requests:
         assert until(lambda: bool(MessageLog(tmp_path).read("dead")))
         dead = MessageLog(tmp_path).read("dead")[0].message
 
     assert (dead.data, dead.attributes["ce-id"]) == (b"bad", "a")
+    assert dead.attributes["CloudPubSubDeadLetterSourceSubscription"] == "sub"
+    assert dead.attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == "2"
     assert len(requests) == 2
 
 

@@ -15,6 +15,7 @@ from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.embedded.topics import MessageLog, StoredMessage
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
+from videovector_bridge.restore import ADDED_BY_PUBSUB
 from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
@@ -87,7 +88,7 @@ class Pusher(threading.Thread):
         if self._stopped.is_set() or self._post(delivery):
             return
         limit = self._subscription.max_delivery_attempts
-        if limit and delivery.attempt >= limit and self._dead_letter(delivery.stored):
+        if limit and delivery.attempt >= limit and self._dead_letter(delivery):
             return
         backoff = _FIRST_BACKOFF_SECONDS * 2.0 ** min(delivery.attempt - 1, 10)
         due = time.monotonic() + min(_MAX_BACKOFF_SECONDS, backoff)
@@ -107,10 +108,21 @@ class Pusher(threading.Thread):
         except (httpx.HTTPError, UnicodeEncodeError):
             return False
 
-    def _dead_letter(self, stored: StoredMessage) -> bool:
-        """Publish to the dead-letter topic, if any. Return False if publishing failed."""
+    def _dead_letter(self, delivery: _Delivery) -> bool:
+        """Publish to the dead-letter topic, if any. Return False if publishing failed.
+
+        Like Pub/Sub, it adds where the message comes from:
+        https://cloud.google.com/pubsub/docs/handling-failures#dead_letter_topic
+        """
         topic = self._subscription.dead_letter_topic
-        message = Message(stored.message.data, stored.message.attributes)
+        message = Message(
+            delivery.stored.message.data,
+            {
+                **delivery.stored.message.attributes,
+                f"{ADDED_BY_PUBSUB}SourceSubscription": self._subscription.name,
+                f"{ADDED_BY_PUBSUB}SourceDeliveryCount": str(delivery.attempt),
+            },
+        )
         try:
             if topic:
                 self._backend.topics.publish(topic, [message], timeout=10)

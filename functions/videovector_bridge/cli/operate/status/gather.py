@@ -61,7 +61,7 @@ def _peek(target: Target, kind: Kind) -> LetterFacts:
 
     def find_key(pulled: PulledMessage) -> str:
         letter = read_letter(kind, pulled, functions)
-        # The embedded backend does not note where a dead letter comes from.
+        # A person may publish to the topics, too.
         return (letter.code if kind == "rejected" else letter.function) or _UNKNOWN
 
     return peek(target.subscriptions, subscription.id, find_key)
