@@ -88,17 +88,7 @@ def show_command(
     Example: videovector-bridge rejected show evt_123 --local
     """
     kind = find_kind(ctx)
-    chosen = choose(
-        kind,
-        codes=None,
-        reasons=None,
-        automations=None,
-        functions=None,
-        types=None,
-        ids=[id_],
-        older_than=None,
-        newer_than=None,
-    )
+    chosen = choose(kind, ids=[id_])
     target, selection = open_checked(ctx, chosen, project=project, prefix=prefix, local=local)
     with open_session(kind, target, selection, wait=wait) as session:
         reading = session.read()

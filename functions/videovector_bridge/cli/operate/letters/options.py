@@ -122,14 +122,14 @@ class Chosen:
 def choose(
     kind: Kind,
     *,
-    codes: Sequence[str] | None,
-    reasons: Sequence[str] | None,
-    automations: Sequence[str] | None,
-    functions: Sequence[str] | None,
-    types: Sequence[str] | None,
-    ids: Sequence[str] | None,
-    older_than: float | None,
-    newer_than: float | None,
+    codes: Sequence[str] | None = None,
+    reasons: Sequence[str] | None = None,
+    automations: Sequence[str] | None = None,
+    functions: Sequence[str] | None = None,
+    types: Sequence[str] | None = None,
+    ids: Sequence[str] | None = None,
+    older_than: float | None = None,
+    newer_than: float | None = None,
 ) -> Chosen:
     """Return the selection of the options of a group of commands."""
     problems = [
