@@ -22,10 +22,10 @@ resource "google_firestore_database" "this" {
   depends_on = [google_project_service.this, terraform_data.key_usable]
 }
 
-# Collections whose documents have an end: effect records of a single event, and the work that
-# `reconcile` follows. Firestore deletes them by their TTL.
+# Collections whose documents have an end: effect records of a single event, the work that
+# `reconcile` follows, and what `doctor` writes to check. Firestore deletes them by their TTL.
 locals {
-  _expiring = toset(["effects", "finished", "open"])
+  _expiring = toset(["effects", "finished", "open", "probes"])
 }
 
 moved {

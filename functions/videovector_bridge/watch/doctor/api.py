@@ -108,20 +108,28 @@ def judge_webhooks(
     ensure = f"videovector-bridge webhook ensure --url {receiver or 'URL'} {secret_option}"
     if not webhooks:
         yield Finding("", "ok", "there is none: events come by the stream only")
+    ours = [each for each in webhooks if _delivers_to(each, receiver)]
     for webhook in webhooks:
         subject = webhook.webhook_id
+        if ours and webhook not in ours:
+            yield Finding(subject, "ok", "it has another URL: of another deployment?")
+            continue
         if webhook.status != "active":
             text = f"it is {webhook.status or 'without a status'} at VideoVector"
             yield Finding(subject, "wrong", text, ensure)
-        elif not receiver or webhook.url.rstrip("/") != receiver.rstrip("/"):
+        elif not ours:
             text = "it has another URL than receive-webhook; right only with a load balancer"
             yield Finding(subject, "wrong", text, ensure)
         else:
             yield Finding(subject, "ok", "active, with the URL of receive-webhook")
-        yield _judge_secret(subject, secret_owner)
+        yield _judge_secret(subject, secret_owner, secret_option)
 
 
-def _judge_secret(webhook_id: str, owner: str | None) -> Finding:
+def _delivers_to(webhook: Webhook, receiver: str) -> bool:
+    return bool(receiver) and webhook.url.rstrip("/") == receiver.rstrip("/")
+
+
+def _judge_secret(webhook_id: str, owner: str | None, secret_option: str) -> Finding:
     subject = f"{webhook_id} secret"
     test = "videovector-bridge webhook test"
     if owner is None:
@@ -132,7 +140,7 @@ def _judge_secret(webhook_id: str, owner: str | None) -> Finding:
         )
     if owner != webhook_id:
         text = f"the newest stored secret is of webhook {owner}"
-        return Finding(subject, "wrong", text, "videovector-bridge webhook rotate --secret SECRET")
+        return Finding(subject, "wrong", text, f"videovector-bridge webhook rotate {secret_option}")
     return Finding(subject, "ok", f"the store says that it is this webhook's; `{test}` proves it")
 
 

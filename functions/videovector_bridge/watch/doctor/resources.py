@@ -9,7 +9,7 @@ from videovector_bridge.settings.deployment import DeployedSubscription, Deploym
 from videovector_bridge.watch.doctor.finding import Finding
 
 OLD_SECRET: Final = timedelta(days=365)
-TTL_FIELDS: Final = dict.fromkeys(("effects", "finished", "open"), "expire_at")
+TTL_FIELDS: Final = dict.fromkeys(("effects", "finished", "open", "probes"), "expire_at")
 """Collection -> field with a TTL policy."""
 _DEPLOY: Final = "make deploy"
 

@@ -131,6 +131,17 @@ def test_a_webhook_and_its_secret(
     ] == states
 
 
+def test_a_webhook_of_another_deployment_is_left_alone() -> None:
+    """To correct it would take the deliveries from the other one."""
+    other = replace(WEBHOOK, webhook_id="w2", url="https://elsewhere.example.com", status="paused")
+
+    findings = list(judge_webhooks([other, WEBHOOK], RECEIVER, WEBHOOK.webhook_id, "--secret s"))
+
+    assert [each.state for each in findings] == ["ok", "ok", "ok"]
+    assert findings[0].subject == "w2"
+    assert not any(each.fix for each in findings)
+
+
 def test_no_webhook_is_fine() -> None:
     """The stream is enough."""
     (finding,) = judge_webhooks([], RECEIVER, None, "--secret s")
