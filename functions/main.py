@@ -14,10 +14,10 @@ from videovector_bridge.telemetry import capture_library_records
 
 # Entry points that are called by HTTP, and the module with the handler of that name.
 HTTP: Final = {
-    "canary": "videovector_bridge.watch.canary",
+    "canary": "videovector_bridge.watch.canary.endpoint",
     "drain": "videovector_bridge.ingest.drain",
     "receive_webhook": "videovector_bridge.ingest.webhook",
-    "reconcile": "videovector_bridge.watch.reconcile",
+    "reconcile": "videovector_bridge.watch.reconcile.endpoint",
 }
 
 capture_library_records()

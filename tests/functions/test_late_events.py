@@ -8,7 +8,7 @@ from tests.support.deployed_function import DeployedFunction
 from tests.support.reconciled import NOW, repaired_messages
 from tests.support.signed_urls import Deploy, deploy_links, processed, stored_uri
 from videovector_bridge.backends import open_collections
-from videovector_bridge.watch.work_store import WorkStore
+from videovector_bridge.watch.reconcile.work_store import WorkStore
 from videovector_bridge.work import Work
 
 VIDEO = Work("video", "r1", "v1")

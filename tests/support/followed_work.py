@@ -15,8 +15,8 @@ from videovector_bridge.events import Event, event_message
 from videovector_bridge.secret import Secret
 from videovector_bridge.settings import ApiSettings, TopicNames
 from videovector_bridge.settings.reconcile import ReconcileSettings
-from videovector_bridge.watch.reconcile_report import ReconcileReport
-from videovector_bridge.watch.reconciler import Clients, Reconciler
+from videovector_bridge.watch.reconcile.reconciler import Clients, Reconciler
+from videovector_bridge.watch.reconcile.report import ReconcileReport
 from videovector_bridge.work import RECONCILED, STEPS
 
 START = datetime(2026, 11, 24, tzinfo=UTC)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from videovector_bridge.backends.ports import Message
-from videovector_bridge.watch.open_work import OpenWork
-from videovector_bridge.watch.repair import build_events, build_message
-from videovector_bridge.watch.work_status import Finished
+from videovector_bridge.watch.reconcile.open_work import OpenWork
+from videovector_bridge.watch.reconcile.repair import build_events, build_message
+from videovector_bridge.watch.reconcile.work_status import Finished
 from videovector_bridge.work import Channel, Result, Work
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)

@@ -23,8 +23,8 @@ from videovector_bridge.backends.reading_ports import PulledMessage, Subscriptio
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.settings import drain_settings
 from videovector_bridge.settings.reconcile import ReconcileSettings
-from videovector_bridge.watch.reconcile import Endpoint, entry_point, open_clients
-from videovector_bridge.watch.reconciler import Clients
+from videovector_bridge.watch.reconcile.endpoint import Endpoint, entry_point, open_clients
+from videovector_bridge.watch.reconcile.reconciler import Clients
 
 CHANNEL = "ce-channel"
 EVERY_SECONDS = 300.0

@@ -9,8 +9,8 @@ from unittest.mock import patch
 from tests.support.hosting import host
 from tests.support.recorded_lines import Line, recording
 from videovector_bridge.errors import BackendError
-from videovector_bridge.watch import reconcile
-from videovector_bridge.watch.reconcile_report import ReconcileReport
+from videovector_bridge.watch.reconcile import endpoint as reconcile
+from videovector_bridge.watch.reconcile.report import ReconcileReport
 
 
 def record_reconcile(folder: Path) -> list[Line]:

@@ -48,11 +48,11 @@ from videovector_bridge.ingest.webhook import report_stale
 from videovector_bridge.pause import Pause
 from videovector_bridge.settings import DrainSettings, StreamSettings
 from videovector_bridge.telemetry import capture_library_records
-from videovector_bridge.watch.canary import Endpoint as CanaryEndpoint
-from videovector_bridge.watch.canary import entry_point as canary_entry_point
-from videovector_bridge.watch.canary import open_checks
-from videovector_bridge.watch.canary_checks import CanaryFailed
-from videovector_bridge.watch.canary_report import ChannelReport, State
+from videovector_bridge.watch.canary.checks import CanaryFailed
+from videovector_bridge.watch.canary.endpoint import Endpoint as CanaryEndpoint
+from videovector_bridge.watch.canary.endpoint import entry_point as canary_entry_point
+from videovector_bridge.watch.canary.endpoint import open_checks
+from videovector_bridge.watch.canary.report import ChannelReport, State
 from videovector_bridge.webhook_secrets import CurrentSecrets, WebhookSecrets
 
 Line = dict[str, Any]

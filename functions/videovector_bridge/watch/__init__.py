@@ -1,5 +1,5 @@
-"""Is everything well? Notice events that never came, and tell silence from failure.
+"""Is everything well? Four rooms, none of which imports another.
 
-`main.py` imports the entry points, and `cli` the assessments. It imports `api`, `messages` and
-`backends`, never `ingest` or `automate`.
+`main.py` imports the entry points of `canary` and `reconcile`, and `cli` the assessments of
+`status` and `doctor`. They import `api`, `messages` and `backends`, never `ingest` or `automate`.
 """

@@ -12,7 +12,7 @@ from tests.support.peers import dead_server
 from tests.support.receiver import receiving
 from tests.support.watched_ports import WatchedTopics
 from videovector_bridge.errors import BackendError
-from videovector_bridge.watch.canary import Endpoint, entry_point
+from videovector_bridge.watch.canary.endpoint import Endpoint, entry_point
 
 
 def fail(*_: object, **__: object) -> NoReturn:

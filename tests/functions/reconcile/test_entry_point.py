@@ -13,8 +13,8 @@ from tests.support.reconciling import Bridge
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.errors import BackendError
 from videovector_bridge.settings.reconcile import ReconcileSettings
-from videovector_bridge.watch.reconcile import Endpoint, entry_point
-from videovector_bridge.watch.reconciler import Clients
+from videovector_bridge.watch.reconcile.endpoint import Endpoint, entry_point
+from videovector_bridge.watch.reconcile.reconciler import Clients
 
 
 @pytest.fixture

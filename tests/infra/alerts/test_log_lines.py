@@ -33,7 +33,7 @@ from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.errors import Owner
 from videovector_bridge.ingest.outcome import Outcome
-from videovector_bridge.watch.canary_report import State
+from videovector_bridge.watch.canary.report import State
 
 Counts = Mapping[str, Mapping[str, str]]
 """The labels under which each metric counts an entry, by the metric's key."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from videovector_bridge.watch.work_status import Finished, Progress, Row, read_status
+from videovector_bridge.watch.reconcile.work_status import Finished, Progress, Row, read_status
 from videovector_bridge.work import Work
 
 RUN, VIDEO = Work("run", "r1"), Work("video", "r1", "v1")

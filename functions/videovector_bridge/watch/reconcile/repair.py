@@ -14,8 +14,8 @@ import orjson
 
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.events import Event, bridge_event, event_message, lane, lane_key
-from videovector_bridge.watch.open_work import OpenWork
-from videovector_bridge.watch.work_status import Finished
+from videovector_bridge.watch.reconcile.open_work import OpenWork
+from videovector_bridge.watch.reconcile.work_status import Finished
 from videovector_bridge.work import RECONCILED, Channel, end_type
 
 CHANNEL_ATTRIBUTE: Final = "ce-originchannel"

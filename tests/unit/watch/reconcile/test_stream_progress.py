@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.reconciled import NOW
-from videovector_bridge.watch.stream_progress import FORGOTTEN_AFTER, find_progress
+from videovector_bridge.watch.reconcile.stream_progress import FORGOTTEN_AFTER, find_progress
 
 SEEN_AT = NOW - timedelta(minutes=5)
 

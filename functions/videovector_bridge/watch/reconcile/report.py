@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from videovector_bridge.watch.failed_deliveries import DeliveryReport
+from videovector_bridge.watch.reconcile.failed_deliveries import DeliveryReport
 
 MOST_IDS: Final = 100
 """The most ids in a report: a log line has at most 256 KiB."""

@@ -11,7 +11,7 @@ from videovector_bridge.backends.ports import Document, Documents, Timeout
 from videovector_bridge.backends.reading_ports import Collections
 from videovector_bridge.errors import BackendError, ConflictError
 from videovector_bridge.events import parse_time
-from videovector_bridge.watch.open_work import (
+from videovector_bridge.watch.reconcile.open_work import (
     KEEP_SECONDS,
     Fields,
     OpenWork,
@@ -20,7 +20,7 @@ from videovector_bridge.watch.open_work import (
     open_fields,
     parse_open,
 )
-from videovector_bridge.watch.sightings import Sighting
+from videovector_bridge.watch.reconcile.sightings import Sighting
 from videovector_bridge.work import FINISHED, OPEN, Work
 
 _ATTEMPTS: Final = 5

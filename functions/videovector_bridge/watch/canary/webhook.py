@@ -7,7 +7,7 @@ from videovector_bridge.api.bridge_webhooks import find_bridge_name, select_webh
 from videovector_bridge.api.errors import ApiError, ScopeRefused, needed_scope
 from videovector_bridge.api.models import SentTest, Webhook
 from videovector_bridge.pause import Pause
-from videovector_bridge.watch.canary_report import ChannelReport, State
+from videovector_bridge.watch.canary.report import ChannelReport, State
 
 _DEADLINE: Final = "within the time of the canary"
 _ENSURE: Final = (

@@ -8,11 +8,11 @@ from videovector_bridge.api import JsonObject, VideoVectorClient
 from videovector_bridge.api.errors import ApiError, RequestRefused, ResponseTooLarge
 from videovector_bridge.events import parse_time
 from videovector_bridge.settings.reconcile import ReconcileSettings
-from videovector_bridge.watch.open_work import KEEP_SECONDS, OpenWork, choose_due
-from videovector_bridge.watch.reconcile_report import ReconcileReport
-from videovector_bridge.watch.repair import finished_facts
-from videovector_bridge.watch.work_status import Finished, read_status
-from videovector_bridge.watch.work_store import StoredWork, WorkStore
+from videovector_bridge.watch.reconcile.open_work import KEEP_SECONDS, OpenWork, choose_due
+from videovector_bridge.watch.reconcile.repair import finished_facts
+from videovector_bridge.watch.reconcile.report import ReconcileReport
+from videovector_bridge.watch.reconcile.work_status import Finished, read_status
+from videovector_bridge.watch.reconcile.work_store import StoredWork, WorkStore
 
 _BATCH: Final = 100  # ids in one request
 

@@ -12,7 +12,7 @@ from videovector_bridge.api.errors import ApiError, ScopeRefused
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends.ports import Document, Documents
 from videovector_bridge.errors import ConflictError
-from videovector_bridge.watch.delivery_choice import (
+from videovector_bridge.watch.reconcile.delivery_choice import (
     Retries,
     choose_retries,
     find_expected,

@@ -14,13 +14,13 @@ from videovector_bridge.backends.ports import Backend
 from videovector_bridge.backends.reading_ports import MAX_PULLED, Collections, Subscriptions
 from videovector_bridge.events import parse_time
 from videovector_bridge.settings.reconcile import ReconcileSettings
-from videovector_bridge.watch import stream_progress
-from videovector_bridge.watch.failed_deliveries import FailedDeliveries
-from videovector_bridge.watch.reconcile_report import ReconcileReport
-from videovector_bridge.watch.repairer import Repair, Repairer
-from videovector_bridge.watch.sightings import Sighting, collect_sightings
-from videovector_bridge.watch.status_check import StatusCheck
-from videovector_bridge.watch.work_store import StoredWork, WorkStore
+from videovector_bridge.watch.reconcile import stream_progress
+from videovector_bridge.watch.reconcile.failed_deliveries import FailedDeliveries
+from videovector_bridge.watch.reconcile.repairer import Repair, Repairer
+from videovector_bridge.watch.reconcile.report import ReconcileReport
+from videovector_bridge.watch.reconcile.sightings import Sighting, collect_sightings
+from videovector_bridge.watch.reconcile.status_check import StatusCheck
+from videovector_bridge.watch.reconcile.work_store import StoredWork, WorkStore
 
 MOST_MESSAGES: Final = 20_000
 """Messages of one run; the rest waits for the next."""

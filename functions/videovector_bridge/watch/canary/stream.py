@@ -12,7 +12,7 @@ from videovector_bridge.api.stream import Hearing
 from videovector_bridge.events import parse_time
 from videovector_bridge.pause import parse_pause
 from videovector_bridge.redact import clean_text
-from videovector_bridge.watch.canary_report import ChannelReport, State
+from videovector_bridge.watch.canary.report import ChannelReport, State
 
 COLLECTION: Final = "streams"
 

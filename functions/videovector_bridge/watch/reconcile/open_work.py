@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from videovector_bridge.events import parse_time
-from videovector_bridge.watch.sightings import Sighting, merge_video_ids
+from videovector_bridge.watch.reconcile.sightings import Sighting, merge_video_ids
 from videovector_bridge.work import Channel, Kind, Work
 
 KEEP_SECONDS: Final = 14 * 86_400.0

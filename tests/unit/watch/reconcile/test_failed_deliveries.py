@@ -1,4 +1,4 @@
-"""`watch.failed_deliveries`: which deliveries VideoVector is asked to send again, and when not."""
+"""`watch.reconcile.failed_deliveries`: which deliveries are sent again, and when not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.memory_ports import MemoryPorts
 from tests.support.webhook_api import ONCE, WebhookApi, client_for, delivery, webhook
-from videovector_bridge.watch.failed_deliveries import COLLECTION, FailedDeliveries
+from videovector_bridge.watch.reconcile.failed_deliveries import COLLECTION, FailedDeliveries
 
 NOW = datetime(2026, 1, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

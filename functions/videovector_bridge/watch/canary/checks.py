@@ -20,15 +20,15 @@ from videovector_bridge.backends.reading_ports import Subscriptions
 from videovector_bridge.errors import BackendError, BridgeError
 from videovector_bridge.pause import CHANNELS, WEBHOOK, parse_pause
 from videovector_bridge.settings import CanarySettings, StreamSettings
-from videovector_bridge.watch.canary_arrivals import Arrivals
-from videovector_bridge.watch.canary_report import ChannelReport
-from videovector_bridge.watch.canary_stream import (
+from videovector_bridge.watch.canary.arrivals import Arrivals
+from videovector_bridge.watch.canary.report import ChannelReport
+from videovector_bridge.watch.canary.stream import (
     COLLECTION,
     judge_document,
     judge_hearing,
     report_unheard,
 )
-from videovector_bridge.watch.canary_webhook import (
+from videovector_bridge.watch.canary.webhook import (
     choose_webhooks,
     judge_test,
     may_arrive,

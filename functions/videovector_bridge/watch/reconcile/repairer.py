@@ -12,10 +12,10 @@ from videovector_bridge.errors import TransientError
 from videovector_bridge.events import parse_time
 from videovector_bridge.settings.reconcile import ReconcileSettings
 from videovector_bridge.telemetry import current_trace
-from videovector_bridge.watch.reconcile_report import ReconcileReport
-from videovector_bridge.watch.repair import build_events, build_message
-from videovector_bridge.watch.work_status import Finished
-from videovector_bridge.watch.work_store import StoredWork, WorkStore
+from videovector_bridge.watch.reconcile.repair import build_events, build_message
+from videovector_bridge.watch.reconcile.report import ReconcileReport
+from videovector_bridge.watch.reconcile.work_status import Finished
+from videovector_bridge.watch.reconcile.work_store import StoredWork, WorkStore
 
 _DETAILS: Final = 10  # videos in one request, because the response has their pictures
 

@@ -20,7 +20,7 @@ from videovector_bridge.api import (
     UnexpectedResponse,
     Unreachable,
 )
-from videovector_bridge.watch.open_work import KEEP_SECONDS
+from videovector_bridge.watch.reconcile.open_work import KEEP_SECONDS
 
 MINUTE = timedelta(minutes=1)
 
@@ -288,7 +288,7 @@ def test_a_backlog_withholds_repairs(followed: Followed, monkeypatch: pytest.Mon
     end_videos(followed)
     followed.vendor.run("r1", "completed", "v1", "v2")
     followed.run()
-    monkeypatch.setattr("videovector_bridge.watch.reconciler.MOST_MESSAGES", 2)
+    monkeypatch.setattr("videovector_bridge.watch.reconcile.reconciler.MOST_MESSAGES", 2)
     followed.add(*(work_message("processing.video_failed", START, name=str(n)) for n in range(3)))
     report = followed.run()
     assert (report.backlog, report.messages, report.withheld) == (True, 3, 1)
@@ -433,8 +433,8 @@ def test_open_work_beyond_one_listing_is_listed_by_the_next_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From where the last listing ended, and around."""
-    monkeypatch.setattr("videovector_bridge.watch.reconciler.MOST_OPEN", 4)
-    monkeypatch.setattr("videovector_bridge.watch.work_store._PAGE", 3)
+    monkeypatch.setattr("videovector_bridge.watch.reconcile.reconciler.MOST_OPEN", 4)
+    monkeypatch.setattr("videovector_bridge.watch.reconcile.work_store._PAGE", 3)
     followed = Followed()
     for number in range(10):
         name = f"v{number}"
@@ -447,7 +447,7 @@ def test_open_work_beyond_one_listing_is_listed_by_the_next_run(
 
     asked = [id_ for each in followed.vendor.requests for id_ in each]
     assert set(asked) == {f"v{number}" for number in range(10)}
-    monkeypatch.setattr("videovector_bridge.watch.reconciler.MOST_OPEN", 40)
+    monkeypatch.setattr("videovector_bridge.watch.reconcile.reconciler.MOST_OPEN", 40)
     assert [followed.run().open, followed.run().open] == [10, 10]
 
 

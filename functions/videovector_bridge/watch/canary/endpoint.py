@@ -21,8 +21,8 @@ from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings import CanarySettings, canary_settings
 from videovector_bridge.telemetry import current_trace, log, tracing
 from videovector_bridge.trace import trace_of_request
-from videovector_bridge.watch.canary_checks import CanaryFailed, Checks
-from videovector_bridge.watch.canary_report import (
+from videovector_bridge.watch.canary.checks import CanaryFailed, Checks
+from videovector_bridge.watch.canary.report import (
     SEVERITIES,
     ChannelReport,
     build_event_message,

@@ -1,4 +1,4 @@
-"""`watch.canary_report`: the event of a report."""
+"""`watch.canary.report`: the event of a report."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from videovector_bridge.events import Message, decode_event
-from videovector_bridge.watch.canary_report import ChannelReport, build_event_message
+from videovector_bridge.watch.canary.report import ChannelReport, build_event_message
 
 NOW = datetime(2026, 11, 27, 12, 59, tzinfo=UTC)
 REPORT = ChannelReport("webhook:default", "dead", "late", "Why.", "Do this.", 1.5)

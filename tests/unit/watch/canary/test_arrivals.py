@@ -1,4 +1,4 @@
-"""`watch.canary_arrivals`: which messages are test events of this run."""
+"""`watch.canary.arrivals`: which messages are test events of this run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import cast
 
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.backends.reading_ports import PulledMessage, Subscriptions
-from videovector_bridge.watch.canary_arrivals import Arrivals
+from videovector_bridge.watch.canary.arrivals import Arrivals
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 IDS = {"default": "w1", "second": "w 2"}

@@ -1,4 +1,4 @@
-"""`watch.canary_webhook`: which webhooks are tested, and what a test shows."""
+"""`watch.canary.webhook`: which webhooks are tested, and what a test shows."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 from videovector_bridge.api.errors import ApiError, NotFound, ScopeRefused, ServerTrouble
 from videovector_bridge.api.models import SentTest, Webhook
 from videovector_bridge.pause import Pause
-from videovector_bridge.watch.canary_report import ChannelReport
-from videovector_bridge.watch.canary_webhook import (
+from videovector_bridge.watch.canary.report import ChannelReport
+from videovector_bridge.watch.canary.webhook import (
     choose_webhooks,
     judge_test,
     may_arrive,

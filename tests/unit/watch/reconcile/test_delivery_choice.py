@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.reconciled import NOW
 from videovector_bridge.api import Delivery
-from videovector_bridge.watch.delivery_choice import (
+from videovector_bridge.watch.reconcile.delivery_choice import (
     AWAITED,
     MOST_AGE,
     MOST_RETRIES,

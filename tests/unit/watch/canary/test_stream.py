@@ -1,4 +1,4 @@
-"""`watch.canary_stream`: quiet, silent, failing, paused and new streams differ."""
+"""`watch.canary.stream`: quiet, silent, failing, paused and new streams differ."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from videovector_bridge.api.stream import Hearing
 from videovector_bridge.ingest import stream_document
-from videovector_bridge.watch.canary_report import ChannelReport
-from videovector_bridge.watch.canary_stream import COLLECTION, judge_document, judge_hearing
+from videovector_bridge.watch.canary.report import ChannelReport
+from videovector_bridge.watch.canary.stream import COLLECTION, judge_document, judge_hearing
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 BOUND = 900.0

@@ -1,9 +1,9 @@
-"""`watch.reconcile_report`: what a run did, in sentences."""
+"""`watch.reconcile.report`: what a run did, in sentences."""
 
 import pytest
 
-from videovector_bridge.watch.failed_deliveries import DeliveryReport
-from videovector_bridge.watch.reconcile_report import MOST_IDS, ReconcileReport, describe
+from videovector_bridge.watch.reconcile.failed_deliveries import DeliveryReport
+from videovector_bridge.watch.reconcile.report import MOST_IDS, ReconcileReport, describe
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings.reconcile import ReconcileSettings, reconcile_settings
 from videovector_bridge.telemetry import Severity, log, tracing
 from videovector_bridge.trace import trace_of_request
-from videovector_bridge.watch.reconcile_report import ReconcileReport, describe
-from videovector_bridge.watch.reconciler import Clients, Reconciler
+from videovector_bridge.watch.reconcile.reconciler import Clients, Reconciler
+from videovector_bridge.watch.reconcile.report import ReconcileReport, describe
 
 _USER_AGENT: Final = "videovector-bridge-reconcile"
 # The next run asks again; so a 429 ends the requests of a run, and requests are what is counted.

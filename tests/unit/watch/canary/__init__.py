@@ -1,0 +1,1 @@
+"""Tests of `watch.canary.endpoint`, without I/O."""

@@ -1,0 +1,1 @@
+"""Tests of `watch.reconcile.endpoint`, without I/O."""
