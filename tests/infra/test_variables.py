@@ -22,6 +22,7 @@ REQUIRED = {
 WRONG: tuple[tuple[str, str, object], ...] = (
     ("alert_emails", "alert_emails must be email addresses", ["team"]),
     ("alerts", "intervals_seconds of the alerts must be 60", {"intervals_seconds": {"a": 59}}),
+    ("alerts", "paused_seconds of the alerts must be at most", {"paused_seconds": 86401}),
     ("alerts", "Every threshold of an alert must be above 0", {"cursor_age_seconds": 0}),
     ("api_base_url", "The API root must be an https URL", "https://x.example/api?key=1"),
     ("api_base_url", "The API root must be an https URL", "http://x.example/api"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.clouds.emulators import Emulators, Unavailable, start_emulators
+from infra.local.processes.loopback import free_port
 from tests.support.patience import PATIENCE_SECONDS, until
 from tests.support.peers import refusing_server, stalled_server
 
@@ -210,6 +211,26 @@ def test_running_emulators_are_used_and_left_running(emulators: Emulators) -> No
 
     assert same.environment == emulators.environment
     assert isinstance(start_emulators(5, running=emulators.environment), Emulators)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("name", ["pubsub", "firestore"])
+def test_a_port_that_another_program_binds_first_is_replaced(
+    emulators: Emulators, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emulator does not respond there, or the other program does. Another port is tried."""
+    variable = f"{name.upper()}_EMULATOR_HOST"
+    others = {key: host for key, host in emulators.environment.items() if key != variable}
+    with stalled_server() as taken:
+        port = int(taken.rpartition(":")[2])
+        ports = iter([port, free_port()])
+        monkeypatch.setattr("infra.local.clouds.emulators.free_port", lambda: next(ports))
+        started = start_emulators(PATIENCE_SECONDS, running=others)
+
+    assert isinstance(started, Emulators), started
+    started.stop()
+    assert not started.environment[variable].endswith(f":{port}")
+    assert gone(f"--port={port}")
 
 
 @pytest.mark.emulator

@@ -18,6 +18,9 @@ _VARIABLES = {
     "firestore": "FIRESTORE_EMULATOR_HOST",
     "storage": "STORAGE_EMULATOR_HOST",
 }
+# Between the choice of a free port and its use, another program may bind it. The Pub/Sub emulator
+# then prints this exception, and its process stays.
+_PORT_IN_USE = "java.net.BindException"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +130,12 @@ class StartingEmulators:
         while True:
             # Check the process first: another program may have bound the port and respond on it.
             process = self._processes.get(name)
-            if process and process.ended():
-                if not (may_retry and _responds(self._hosts[name])):
+            if process and (process.ended() or process.has_printed(_PORT_IN_USE)):
+                is_port_in_use = process.has_printed(_PORT_IN_USE) or _responds(self._hosts[name])
+                if not (may_retry and is_port_in_use):
                     return Unavailable(f"The {name} emulator ended: {process.last_line()}")
                 may_retry = False
+                process.stop()
                 self._start(name)
                 continue
             if _responds(self._hosts[name]):

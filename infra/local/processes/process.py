@@ -60,6 +60,10 @@ class Process:
         printed = [line.strip() for line in lines if line.strip()]
         return printed[-1][:300] if printed else "it printed nothing"
 
+    def has_printed(self, text: str) -> bool:
+        """Whether its output contains a text."""
+        return text in self._log.read_text(errors="replace")
+
     def session(self) -> int:
         """Return the id of the session of the command and its children."""
         return self._watchdog.pid
