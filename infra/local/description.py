@@ -81,9 +81,23 @@ def describe_stack(
             }
             for name, stream in configuration.drain.streams.items()
         },
+        "schedules": find_pauses(configuration, topology),
         "archive_bucket": "",
         "bigquery_table": "",
     }
+
+
+def find_pauses(configuration: Configuration, topology: Topology) -> dict[str, float]:
+    """Return the seconds between two calls of `reconcile` and `canary`; empty without a scheduler.
+
+    In proportion to those of `drain`. They act on webhooks at VideoVector, so on a real account
+    they need a permission too.
+    """
+    if not (configuration.schedule_seconds and configuration.effects_allowed):
+        return {}
+    every = {each.function: each.every_seconds for each in topology.schedules}
+    scale = configuration.schedule_seconds / every["drain"]
+    return {name: scale * seconds for name, seconds in every.items() if name != "drain"}
 
 
 def _state(use: object) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.configuration import Configuration
-from infra.local.scheduler import DRAIN, Call, Job, Scheduler, list_drain_jobs
+from infra.local.description import find_pauses
+from infra.local.scheduler import Call, Job, Scheduler, list_drain_jobs
 from infra.local.stack import Stack, running_stack
 from infra.local.view.files import write_endpoints
 
@@ -54,26 +55,18 @@ def _serve(stack: Stack) -> int:
 
 
 def list_jobs(stack: Stack) -> list[Job]:
-    """Return the jobs of the scheduler: SCHEDULE_SECONDS for `drain`, the others in proportion.
-
-    The others act on webhooks at VideoVector, so on a real account they need a permission too.
-    """
+    """Return the jobs of the scheduler: SCHEDULE_SECONDS for `drain`, the others in proportion."""
     configuration = stack.configuration
-    pause = configuration.schedule_seconds
     jobs = list_drain_jobs(
         stack.drain.url,
         configuration.drain.streams,
-        pause_seconds=pause,
+        pause_seconds=configuration.schedule_seconds,
         attempt_seconds=_ATTEMPT_SECONDS,
     )
-    every = {each.function: each.every_seconds for each in stack.topology.schedules}
-    if configuration.effects_allowed:
-        jobs += [
-            Job(name, stack.functions[name].url, pause * seconds / every[DRAIN], _ATTEMPT_SECONDS)
-            for name, seconds in every.items()
-            if name != DRAIN
-        ]
-    return jobs
+    return jobs + [
+        Job(name, stack.functions[name].url, pause, _ATTEMPT_SECONDS)
+        for name, pause in find_pauses(configuration, stack.topology).items()
+    ]
 
 
 def _show(call: Call) -> None:

@@ -55,12 +55,13 @@ def test_it_names_what_is_planned(changes: Changes) -> None:
         "reconcile": ("reconcile",),
     }
     assert functions["upsert-markers"].action == "upsert_marker"
+    assert deployment.schedules == {"reconcile": 300, "canary": 3_600}
     assert functions["drain"].account == "fn-drain@test-project.iam.gserviceaccount.com"
 
 
 @pytest.mark.parametrize("plan", ["everything"])
 def test_it_has_the_streams_and_the_copies(changes: Changes) -> None:
-    """With the filters and schedules of the variable."""
+    """With the filters and schedules of the variables; the canary is turned off."""
     deployment = planned_deployment(changes)
     streams = {each.name: each for each in deployment.streams}
 
@@ -71,6 +72,7 @@ def test_it_has_the_streams_and_the_copies(changes: Changes) -> None:
         "*/5 * * * *",
         100,
     )
+    assert deployment.schedules == {"reconcile": 7_200}
     assert deployment.archive_bucket == "test-project-videovector-archive"
     assert deployment.bigquery_table == "test-project.videovector.events"
 

@@ -1,6 +1,7 @@
 """`drain` and `reconcile` over one backend, beside a stand-in; time can be advanced."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -148,6 +149,12 @@ class Bridge:
             assert more
             messages += more
         return messages
+
+    def last_run(self) -> Mapping[str, Any]:
+        """Return what is stored of the last run."""
+        stored = self.backend.documents.read("checks", "reconcile", timeout=10)
+        assert stored is not None
+        return stored.fields
 
     def open_work(self) -> list[str]:
         """Return the keys of the work that has not finished."""

@@ -71,6 +71,7 @@ DEPLOYMENT = Deployment(
         function("reconcile", pulls=("reconcile",)),
     ),
     streams=(DeployedStream("default", "* * * * *", 50.0, {}),),
+    schedules={"reconcile": 300.0, "canary": 3_600.0},
     archive_bucket="",
     bigquery_table="",
 )
@@ -116,6 +117,7 @@ HEALTHY = Facts(
     rejected=LetterFacts({}, complete=True),
     dead_letters=LetterFacts({}, complete=True),
     open_work=OpenWorkFacts(0, complete=True, unchecked_since=None),
+    checks={"reconcile": {"at": ago(60), "asked_all_at": ago(60)}},
     automations=AutomationFacts("functions/automations.toml", {"upsert_marker": 2}, 0, 0),
     source=SourceFacts("1.2.3", "a" * 64),
 )

@@ -1,6 +1,7 @@
 """The runbooks of docs/operating.md, drilled: break, see it named, repair, see green."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,72 @@ def test_the_stream(drill: Drill) -> None:
     assert drill.is_green(), drill.states()
 
 
+def an_hour_ago() -> str:
+    """Return the time an hour ago, as documents have it."""
+    return (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+
+
+def test_a_stream_that_stands_still(drill: Drill) -> None:
+    """No window, a silent one, an outage that lasts, late events, a document that is gone.
+
+    The times in its document are set back: an hour passes at once. Each time, a window ends it.
+    """
+    late = {"event_type": "processing.run_started", "run_id": "r1", "created_at": an_hour_ago()}
+    window = drill.document("streams", "default")["last_window"]
+    for state, changes in (
+        ("not_drained", {"last_window": {**window, "ended_at": an_hour_ago()}}),
+        ("silent", {"alive_at": an_hour_ago()}),
+    ):
+        drill.change_document("streams", "default", **changes)
+        assert drill.states() == {STREAM: state}
+        drill.control.events({"event_type": "media.created"})
+        drill.drain()
+        assert drill.is_green(), drill.states()
+
+    fault(drill, STREAM_PATH, 503)
+    assert drill.drain()["outcome"] == "failed"
+    drill.change_document("streams", "default", alive_at=an_hour_ago())
+    assert drill.states() == {STREAM: "failing"}
+    drill.control.clear_faults()
+    drill.drain()
+    assert drill.is_green(), drill.states()
+
+    drill.control.events(late)
+    drill.drain()
+    assert drill.states() == {STREAM: "late"}
+    drill.control.events({"event_type": "media.created"})
+    drill.drain()
+    assert drill.is_green(), drill.states()
+
+    drill.delete_document("streams", "default")
+    assert drill.states() == {STREAM: "never_drained"}
+    drill.drain()
+    assert drill.is_green(), drill.states()
+
+
+def test_the_checks(drill: Drill) -> None:
+    """`reconcile` and `canary` are not called, or do not ask about open work. A run ends it."""
+    drill.schedule("reconcile", "canary")
+    assert drill.states() == {"check reconcile": "never_ran", "check canary": "never_ran"}
+    for function in ("reconcile", "canary"):
+        drill.call(function)
+    assert drill.is_green(), drill.states()
+
+    for function in ("reconcile", "canary"):
+        drill.change_document("checks", function, at=an_hour_ago())
+    assert drill.states() == {"check reconcile": "not_running", "check canary": "not_running"}
+    for function in ("reconcile", "canary"):
+        drill.call(function)
+    assert drill.is_green(), drill.states()
+
+    work = {"kind": "run", "run_id": "r1", "started_at": an_hour_ago(), "video_ids": ["vid_1"]}
+    drill.change_document("open", "run:r1", **work)
+    drill.change_document("checks", "reconcile", asked_all_at=an_hour_ago())
+    assert drill.states() == {"check reconcile": "unchecked"}
+    drill.call("reconcile")
+    assert drill.is_green(), drill.states()
+
+
 def test_the_webhook(drill: Drill) -> None:
     """A forgotten pause, a webhook that VideoVector disabled, another receiver's address."""
     drill.local("pause webhook --reason", "an experiment")
@@ -99,7 +166,8 @@ def test_a_dead_channel(drill: Drill) -> None:
         return report["state"], report["reason"]
 
     drill.wait(lambda: webhook() == ("dead", "wrong_secret"))
-    drill.wait(lambda: drill.states() == {WEBHOOK: "webhook_disabled"})
+    assert drill.states("channel") == {"channel webhook:default": "channel_dead"}
+    drill.wait(lambda: drill.states("webhook") == {WEBHOOK: "webhook_disabled"})
     drill.run("webhook", "rotate", "--secret-file", str(secrets))
     drill.follow(WEBHOOK)
     drill.wait(lambda: webhook()[0] == "alive")

@@ -16,6 +16,7 @@ writes it into `build/endpoints.json`. A JSON object:
     functions             name -> {id, url, account, action, publishes, pulls, secrets, state,
                           buckets}
     streams               name -> {schedule, window_seconds, filters}
+    schedules             other function with a schedule -> seconds between two calls
     archive_bucket        "" without an archive
     bigquery_table        "project.dataset.table", or ""
 
@@ -95,6 +96,7 @@ class Deployment:
     subscriptions: tuple[DeployedSubscription, ...]
     functions: tuple[DeployedFunction, ...]
     streams: tuple[DeployedStream, ...]
+    schedules: Mapping[str, float]
     archive_bucket: str
     bigquery_table: str
     webhook_secrets_file: str = ""
@@ -166,6 +168,7 @@ def _parse(content: Mapping[str, Any]) -> Deployment:
             )
             for name, each in content["streams"].items()
         ),
+        schedules={name: float(seconds) for name, seconds in content["schedules"].items()},
         archive_bucket=content["archive_bucket"],
         bigquery_table=content["bigquery_table"],
         webhook_secrets_file=content.get("webhook_secrets_file", ""),

@@ -55,6 +55,7 @@ locals {
         }
       }
     }
+    schedules      = { for each in values(local.schedules) : each.function => 60 * each.every_minutes if each.enabled }
     archive_bucket = var.archive == null ? "" : google_storage_bucket.archive[0].name
     bigquery_table = var.bigquery == null ? "" : "${var.project_id}.${google_bigquery_table.events[0].dataset_id}.${google_bigquery_table.events[0].table_id}"
   }

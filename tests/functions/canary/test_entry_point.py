@@ -12,6 +12,7 @@ from tests.support.peers import dead_server
 from tests.support.receiver import receiving
 from tests.support.watched_ports import WatchedTopics
 from videovector_bridge.errors import BackendError
+from videovector_bridge.events import parse_time
 from videovector_bridge.watch.canary.endpoint import Endpoint, entry_point
 
 
@@ -40,6 +41,17 @@ def test_each_channel_has_a_log_line(embedded: Canary, capsys: pytest.CaptureFix
     }
     for name, line in lines.items():
         assert {key: line[key] for key in reports[name]} == reports[name]
+
+
+def test_a_run_is_noted_for_status(canary: Canary) -> None:
+    """With its time and its reports."""
+    canary.write_stream(alive_at=ago(seconds=9))
+    reports = canary.check()
+    stored = canary.backend.documents.read("checks", "canary", timeout=10)
+
+    assert stored is not None
+    assert parse_time(stored.fields["at"]) is not None
+    assert {each["channel"]: each for each in stored.fields["channels"]} == reports
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.standin import StandIn, StandInConfig
+from tests.support.peers import dead_server
 from tests.support.reconciling import Bridge
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.backends.ports import Message
@@ -134,6 +135,21 @@ def test_a_start_on_both_channels_is_ended_on_both(embedded: Bridge) -> None:
     body = json.loads(delivery.data)
     assert (body["id"], body["event"]) == (delivery.attributes["ce-id"], "prompt_run.completed")
     assert body["data"]["run_id"] == run_id
+
+
+def test_a_run_is_noted_for_status(embedded: Bridge) -> None:
+    """With its time, and when all open work was last asked about."""
+    embedded.standin.control.runs(videos_per_run=1, lose=ENDS)
+    embedded.drain()
+    embedded.advance()
+    embedded.reconcile()
+    first = embedded.last_run()
+    embedded.deploy(VIDEO_VECTOR_BASE_URL=f"http://{dead_server()}/api/v2")
+    embedded.advance()
+    embedded.reconcile(status=503)
+    second = embedded.last_run()
+
+    assert first["at"] == first["asked_all_at"] == second["asked_all_at"] < second["at"]
 
 
 def test_an_end_that_comes_late_is_counted(embedded: Bridge) -> None:

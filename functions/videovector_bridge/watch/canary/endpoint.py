@@ -21,12 +21,13 @@ from videovector_bridge.redact import redact, redact_all
 from videovector_bridge.settings import CanarySettings, canary_settings
 from videovector_bridge.telemetry import current_trace, log, tracing
 from videovector_bridge.trace import trace_of_request
-from videovector_bridge.watch.canary.checks import CanaryFailed, Checks
+from videovector_bridge.watch.canary.checks import STATE_SECONDS, CanaryFailed, Checks
 from videovector_bridge.watch.canary.report import (
     SEVERITIES,
     ChannelReport,
     build_event_message,
 )
+from videovector_bridge.watch.last_run import note_run
 
 _PUBLISH_SECONDS = 10.0
 
@@ -93,6 +94,7 @@ class Endpoint:
                 severity = SEVERITIES[report.state]
                 log(severity, f"canary.{report.state}", text, **report.as_json())
             _publish(checks, reports)
+            _note(checks, reports)
         except SettingsError as error:
             text = f"Settings are wrong: {error}"
             log("CRITICAL", "canary.settings_wrong", text, problems=error.problems)
@@ -140,6 +142,18 @@ def _publish(checks: Checks, reports: list[ChannelReport]) -> None:
             )
     except (BackendError, UnstorableError) as error:
         raise CanaryFailed("publish_failed", str(error)) from error
+
+
+def _note(checks: Checks, reports: list[ChannelReport]) -> None:
+    """Store the run and its reports, for `status`. Raises `CanaryFailed`."""
+    fields = {
+        "at": checks.now().isoformat(),
+        "channels": [report.as_json() for report in reports],
+    }
+    try:
+        note_run(checks.backend.documents, "canary", fields, timeout=STATE_SECONDS)
+    except (BackendError, UnstorableError) as error:
+        raise CanaryFailed("state_unavailable", str(error)) from error
 
 
 def _build_failure(status: int, reason: str, message: str, **fields: Any) -> Response:

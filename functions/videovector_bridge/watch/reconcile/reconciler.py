@@ -14,6 +14,7 @@ from videovector_bridge.backends.ports import Backend
 from videovector_bridge.backends.reading_ports import MAX_PULLED, Collections, Subscriptions
 from videovector_bridge.events import parse_time
 from videovector_bridge.settings.reconcile import ReconcileSettings
+from videovector_bridge.watch.last_run import note_run
 from videovector_bridge.watch.reconcile import stream_progress
 from videovector_bridge.watch.reconcile.failed_deliveries import FailedDeliveries
 from videovector_bridge.watch.reconcile.repairer import Repair, Repairer
@@ -31,6 +32,8 @@ _QUIET_SECONDS: Final = 3.0  # without a message: the subscription counts as emp
 _COLLECT_SHARE: Final = 0.5  # of the time of a run
 _CALL_SECONDS: Final = 20.0
 _THREADS: Final = 16
+_NAME: Final = "reconcile"
+_NOTE_SECONDS: Final = 10.0
 
 
 def _utc_now() -> datetime:
@@ -68,7 +71,18 @@ class Reconciler:
         self.report = ReconcileReport()
 
     def run(self) -> ReconcileReport:
-        """Follow the messages, retry failed deliveries, ask about open work, and repair."""
+        """Follow the messages, retry failed deliveries, ask about open work, and repair.
+
+        The end of the run is stored, for `status`.
+        """
+        report = self._run()
+        now = self._now().isoformat()
+        asked_all = not report.problem and not report.waiting
+        fields = {"at": now} | ({"asked_all_at": now} if asked_all else {})
+        note_run(self._clients.backend.documents, _NAME, fields, timeout=_NOTE_SECONDS)
+        return report
+
+    def _run(self) -> ReconcileReport:
         report = self.report
         report.backlog = not self._collect()
         stored = self._store.list_open(MOST_OPEN, timeout=self._left)

@@ -3,12 +3,12 @@
 from typing import Any
 
 from videovector_bridge.watch.status.channel import describe_channel, find_receiver_url
+from videovector_bridge.watch.status.checks import describe_checks
 from videovector_bridge.watch.status.deployed import describe_automations, describe_deployment
 from videovector_bridge.watch.status.facts import Facts
 from videovector_bridge.watch.status.line import Line, sort_lines
 from videovector_bridge.watch.status.messages import (
     describe_letters,
-    describe_open_work,
     describe_subscriptions,
 )
 from videovector_bridge.watch.status.states import STATES
@@ -23,7 +23,7 @@ def assess(facts: Facts) -> list[Line]:
             *describe_channel(facts),
             *describe_letters(facts),
             *describe_subscriptions(facts),
-            *describe_open_work(facts),
+            *describe_checks(facts),
             *describe_automations(facts),
             *describe_deployment(facts),
         ]

@@ -81,7 +81,7 @@ class AutomationFacts:
 class OpenWorkFacts:
     """Runs and videos that started and have not finished, at most as many as were read.
 
-    `unchecked_since` is the earliest time since when one was not checked; None without any.
+    `unchecked_since` is the earliest time since when one was not asked about; None without any.
     """
 
     count: int
@@ -102,7 +102,7 @@ class Facts:
     """All facts. `target` has the options that name the deployment, such as `--project P`.
 
     `source` and `automations` are None without a source tree or file. `backlogs` is by
-    subscription, by its name in the topology.
+    subscription, by its name in the topology. `checks` has the last run of each (`watch.last_run`).
     """
 
     now: datetime
@@ -116,5 +116,6 @@ class Facts:
     rejected: LetterFacts | Unread
     dead_letters: LetterFacts | Unread
     open_work: OpenWorkFacts | Unread
+    checks: Mapping[str, Mapping[str, Any]] | Unread
     automations: AutomationFacts | Unread | None
     source: SourceFacts | None

@@ -1,4 +1,4 @@
-"""The lines about subscriptions, rejected messages, dead letters and open work."""
+"""The lines about subscriptions, rejected messages and dead letters."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,16 +7,12 @@ from videovector_bridge.watch.status.facts import (
     BacklogFacts,
     Facts,
     LetterFacts,
-    OpenWorkFacts,
     Unread,
 )
 from videovector_bridge.watch.status.line import Line, describe_count, describe_seconds
 
 WAITING_SECONDS: Final = 1_800.0
 """The default of the alert "Messages wait for a function"."""
-
-UNCHECKED_SECONDS: Final = 1_800.0
-"""Six runs of `reconcile`."""
 
 LETTERS: Final = {"rejected": "rejected", "dead-letters": "dead_letters"}
 """Subscriptions that keep messages for people: the state if they have some."""
@@ -65,28 +61,3 @@ def describe_subscriptions(facts: Facts) -> Iterator[Line]:
             "function": subscription.function or None,
         }
         yield Line("subscription", subscription.name, state, text, values)
-
-
-def describe_open_work(facts: Facts) -> Iterator[Line]:
-    """Yield a line about the runs and videos that `reconcile` watches, if it is deployed."""
-    if not any(each.name == "reconcile" for each in facts.deployment.functions):
-        return
-    work = facts.open_work
-    if isinstance(work, Unread):
-        yield Line("reconcile", "", "unreadable", work.why)
-        return
-    state, text = _judge_work(work, facts)
-    yield Line("reconcile", "", state, text, {"open": work.count, "complete": work.complete})
-
-
-def _judge_work(work: OpenWorkFacts, facts: Facts) -> tuple[str, str]:
-    if not work.count:
-        return "ok", "no run or video is open"
-    more = "" if work.complete else "at least "
-    text = f"{more}{describe_count(work.count, 'run or video is', 'runs and videos are')} open"
-    if work.unchecked_since is None:
-        return "ok", text
-    seconds = (facts.now - work.unchecked_since).total_seconds()
-    if seconds <= UNCHECKED_SECONDS:
-        return "ok", f"{text}, all checked in the last {describe_seconds(seconds)}"
-    return "unchecked", f"{text}; one was not checked for {describe_seconds(seconds)}"

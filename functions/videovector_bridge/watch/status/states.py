@@ -31,6 +31,9 @@ _WINDOWS: Final = (
 _JOB: Final = (
     "gcloud scheduler jobs describe {prefix}drain-{name} --location={region} --project={project}"
 )
+_CHECK_JOB: Final = (
+    "gcloud scheduler jobs describe {prefix}{name} --location={region} --project={project}"
+)
 _STACK: Final = "make serve"
 
 STATES: Final = {
@@ -82,8 +85,13 @@ STATES: Final = {
     "rejected": State(
         "warning", "Many messages are rejected", "videovector-bridge rejected list {target}"
     ),
-    # Work that reconcile watches
-    "unchecked": State("problem", "status", _DOCTOR),
+    # What reconcile and canary do, and what they found
+    "not_running": State("problem", "The checks fail", _CHECK_JOB, _STACK),
+    "never_ran": State("warning", "The checks fail", _CHECK_JOB, _STACK),
+    "not_scheduled": State("note", "status"),
+    "unchecked": State("problem", "reconcile", _DOCTOR),
+    "channel_dead": State("problem", "A channel is dead", _DOCTOR),
+    "channel_unknown": State("note", "canary"),
     # Automations and functions
     "mistakes": State(
         "problem", "Wrong settings and bugs", "videovector-bridge automations check {name}"

@@ -25,7 +25,7 @@ def test_a_healthy_deployment_has_no_problem() -> None:
         "rejected",
         "dead-letters",
         "subscription",
-        "reconcile",
+        "check",
         "automations",
         "deployment",
         "function",

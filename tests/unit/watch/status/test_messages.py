@@ -1,21 +1,16 @@
-"""`watch.status.messages`: backlogs, rejected messages, dead letters and open work."""
-
-from dataclasses import replace
-from datetime import timedelta
+"""`watch.status.messages`: backlogs, rejected messages and dead letters."""
 
 import pytest
 
-from tests.support.status_facts import DEPLOYMENT, NOW, facts
+from tests.support.status_facts import DEPLOYMENT, facts
 from videovector_bridge.watch.status.facts import (
     BacklogFacts,
     LetterFacts,
-    OpenWorkFacts,
     Unread,
 )
 from videovector_bridge.watch.status.line import Line
 from videovector_bridge.watch.status.messages import (
     describe_letters,
-    describe_open_work,
     describe_subscriptions,
 )
 
@@ -89,25 +84,3 @@ def test_no_letters_are_said_to_be_none() -> None:
     assert [line.text for line in describe_letters(facts())] == ["none", "none"]
     unread = list(describe_letters(facts(rejected=Unread("denied"), dead_letters=Unread("denied"))))
     assert [line.state for line in unread] == ["unreadable", "unreadable"]
-
-
-@pytest.mark.parametrize(("minutes", "state"), [(None, "ok"), (29, "ok"), (31, "unchecked")])
-def test_open_work_must_be_checked(minutes: int | None, state: str) -> None:
-    """`reconcile` checks it every few minutes."""
-    since = None if minutes is None else NOW - timedelta(minutes=minutes)
-    (line,) = describe_open_work(
-        facts(open_work=OpenWorkFacts(3, complete=True, unchecked_since=since))
-    )
-
-    assert line.state == state
-    assert line.text.startswith("3 runs and videos are open")
-
-
-def test_a_deployment_without_reconcile_has_no_line_about_it() -> None:
-    """Earlier versions do not have the function."""
-    functions = tuple(each for each in DEPLOYMENT.functions if each.name != "reconcile")
-    old = replace(DEPLOYMENT, functions=functions)
-
-    assert list(describe_open_work(facts(deployment=old))) == []
-    (line,) = describe_open_work(facts(open_work=Unread("denied")))
-    assert line.state == "unreadable"

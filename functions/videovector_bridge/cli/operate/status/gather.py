@@ -34,6 +34,7 @@ def gather(
         "rejected": lambda: _peek(target, "rejected"),
         "dead_letters": lambda: _peek(target, "dead-letters"),
         "open_work": lambda: sources.read_open_work(target),
+        "checks": lambda: sources.read_checks(target),
         "automations": lambda: sources.read_automations(automations, environ),
         "source": lambda: sources.read_source(automations, environ),
     }

@@ -24,6 +24,7 @@ from videovector_bridge.events import parse_time
 from videovector_bridge.ingest.stream_document import COLLECTION as STREAMS
 from videovector_bridge.pause import CHANNELS, WEBHOOK
 from videovector_bridge.redact import clean_text
+from videovector_bridge.watch.last_run import COLLECTION as CHECKS
 from videovector_bridge.watch.status.facts import (
     AutomationFacts,
     BacklogFacts,
@@ -122,6 +123,12 @@ def read_open_work(target: Target) -> OpenWorkFacts:
     listed, complete = _list(target.collections, OPEN)
     times = [_checked_at(document.fields) for _, document in listed]
     return OpenWorkFacts(len(listed), complete, min(filter(None, times), default=None))
+
+
+def read_checks(target: Target) -> Mapping[str, Mapping[str, Any]]:
+    """Read the documents of the last runs of `reconcile` and `canary`."""
+    listed, _ = _list(target.collections, CHECKS)
+    return {name: document.fields for name, document in listed}
 
 
 def _checked_at(fields: Mapping[str, Any]) -> datetime | None:
