@@ -78,7 +78,7 @@ def test_a_slow_schedule_has_its_time() -> None:
 
 
 def test_a_check_without_a_schedule_is_noted() -> None:
-    """Somebody turned it off (`schedules` of Terraform)."""
+    """It was turned off (`schedules` of Terraform)."""
     (line,) = describe_checks(facts(deployment=replace(DEPLOYMENT, schedules={}), checks={}))
 
     assert (line.state, line.severity) == ("not_scheduled", "note")
