@@ -14,7 +14,7 @@ from videovector_bridge.watch.status.line import (
 )
 
 LONGEST_PAUSE: Final = 1_800.0
-"""Seconds between two runs, and between two checks of open work: six runs of `reconcile`."""
+"""Seconds without a run, or without a question about open work, that are no problem."""
 
 _CHANNEL_STATES: Final = {"dead": "channel_dead", "unknown": "channel_unknown"}
 
@@ -37,21 +37,27 @@ def _describe_reconcile(facts: Facts, last: Mapping[str, Any]) -> Line:
     if isinstance(work, Unread):
         return Line("check", "reconcile", "unreadable", work.why)
     run_state, run_text = _judge_run("reconcile", facts, last)
-    work_state, work_text = _judge_work(work, facts.now, parse_time(last.get("asked_all_at")))
+    asked_all_at, longest = parse_time(last.get("asked_all_at")), _longest_pause("reconcile", facts)
+    work_state, work_text = _judge_work(work, facts.now, asked_all_at, longest)
     state = run_state if run_state != "ok" else work_state
     values = {"last_run_at": last.get("at"), "open": work.count, "complete": work.complete}
     return Line("check", "reconcile", state, f"{run_text}; {work_text}", values)
 
 
+def _longest_pause(function: str, facts: Facts) -> float:
+    """Return the seconds that may pass between two runs of a check: three of its schedule."""
+    return max(LONGEST_PAUSE, 3 * facts.deployment.schedules.get(function, 0.0))
+
+
 def _judge_work(
-    work: OpenWorkFacts, now: datetime, asked_all_at: datetime | None
+    work: OpenWorkFacts, now: datetime, asked_all_at: datetime | None, longest: float
 ) -> tuple[str, str]:
     if not work.count:
         return "ok", "no run or video is open"
     more = "" if work.complete else "at least "
     text = f"{more}{describe_count(work.count, 'run or video is', 'runs and videos are')} open"
     since = max(filter(None, (work.unchecked_since, asked_all_at)), default=None)
-    if since is None or (seconds := (now - since).total_seconds()) <= LONGEST_PAUSE:
+    if since is None or (seconds := (now - since).total_seconds()) <= longest:
         return "ok", text
     return "unchecked", f"{text}; one was not checked for {describe_seconds(seconds)}"
 
@@ -77,10 +83,9 @@ def _judge_run(function: str, facts: Facts, last: Mapping[str, Any]) -> tuple[st
     """Return the state of a check, and when it last ran."""
     at = parse_time(last.get("at"))
     text = f"last run {describe_age(at, facts.now)}" if at else "it has not run yet"
-    every = facts.deployment.schedules.get(function)
-    if every is None:
+    if function not in facts.deployment.schedules:
         return "not_scheduled", f"no schedule calls it; {text}"
     if at is None:
         return "never_ran", text
-    is_late = (facts.now - at).total_seconds() > max(LONGEST_PAUSE, 3 * every)
+    is_late = (facts.now - at).total_seconds() > _longest_pause(function, facts)
     return ("not_running" if is_late else "ok"), text

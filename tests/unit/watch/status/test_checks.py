@@ -71,10 +71,16 @@ def test_reconcile_must_run(last_run: dict[str, Any], state: str, said: str) -> 
 def test_a_slow_schedule_has_its_time() -> None:
     """Three runs must fail."""
     slow = replace(DEPLOYMENT, schedules={"reconcile": 3_600.0})
-    for hours, state in ((2.9, "ok"), (3.1, "not_running")):
-        last = {"reconcile": {"at": ago(hours * 60 * MINUTE)}}
-        (line,) = describe_checks(facts(deployment=slow, checks=last))
-        assert line.state == state
+    for hours, run, work in ((2.9, "ok", "ok"), (3.1, "not_running", "unchecked")):
+        before, now = ago(hours * 60 * MINUTE), ago(MINUTE)
+        for last, state in (
+            ({"at": before, "asked_all_at": now}, run),
+            ({"at": now, "asked_all_at": before}, work),
+        ):
+            checks = {"reconcile": last}
+            changed = facts(deployment=slow, checks=checks, open_work=opened(24 * 60))
+            (line,) = describe_checks(changed)
+            assert line.state == state
 
 
 def test_a_check_without_a_schedule_is_noted() -> None:
