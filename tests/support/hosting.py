@@ -1,9 +1,9 @@
 """Run any handler in functions-framework, which loads a source file and looks its target up."""
 
 import os
+import threading
 from collections.abc import Callable
 from typing import Any, Final
-from unittest.mock import patch
 
 import functions_framework
 from flask import Flask
@@ -13,6 +13,10 @@ from tests.support import ROOT
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {}
 """The handlers that `hosted_main.py` offers as targets, by name."""
 
+# The variables that the host sets. Only these are restored: to restore all of them, `patch.dict`
+# clears the environment for a moment, and another thread that copies it then leaves it empty.
+_SET_BY_HOST: Final = ("FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE")
+_LOCK: Final = threading.Lock()
 _SOURCE: Final = str(ROOT / "tests" / "support" / "hosted_main.py")
 
 
@@ -22,6 +26,11 @@ def host(function: Callable[..., Any]) -> Flask:
     The host loads `hosted_main.py` as it loads `functions/main.py` of a deployment.
     """
     FUNCTIONS[function.__name__] = function
-    with patch.dict(os.environ):  # the host sets variables of its own
+    with _LOCK:
+        before = {name: os.environ.pop(name, None) for name in _SET_BY_HOST}
         app: Flask = functions_framework.create_app(function.__name__, _SOURCE)  # type: ignore[no-untyped-call]
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
     return app
