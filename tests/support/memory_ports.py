@@ -142,9 +142,9 @@ class MemoryPorts:
     def extend(
         self, subscription: str, ack_ids: Sequence[str], seconds: int, *, timeout: Timeout
     ) -> None:
-        """Not used."""
+        """Not called by what these ports are for."""
         raise NotImplementedError
 
     def create_temporary(self, topic: str, **_: object) -> str:
-        """Not used."""
+        """Not called by what these ports are for."""
         raise NotImplementedError

@@ -1,1 +1,1 @@
-"""Tests of `watch.canary.endpoint`, without I/O."""
+"""Tests of `watch.canary`, without I/O."""

@@ -1,1 +1,1 @@
-"""Tests of `watch.reconcile.endpoint`, without I/O."""
+"""Tests of `watch.reconcile`, without I/O."""

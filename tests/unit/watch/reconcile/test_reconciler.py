@@ -103,8 +103,8 @@ def test_a_channel_that_announces_only_videos_gets_no_end_of_a_run(followed: Fol
     assert followed.types == ["processing.run_failed"]
 
 
-def test_a_video_that_ends_without_an_event(followed: Followed) -> None:
-    """With what the status says: the counts of its segments, and its URI."""
+def overdue_video(followed: Followed) -> None:
+    """Let the end of a video be overdue, at the next run."""
     followed.run()
     followed.vendor.run("r1", "completed", "v1", "v2")
     followed.add(
@@ -112,6 +112,11 @@ def test_a_video_that_ends_without_an_event(followed: Followed) -> None:
         work_message("processing.video_completed", followed.now, video_id="v2"),
     )
     followed.run()
+
+
+def test_a_video_that_ends_without_an_event(followed: Followed) -> None:
+    """With what the status says: the counts of its segments, and its URI."""
+    overdue_video(followed)
     followed.run()
 
     (message,) = followed.repairs
@@ -349,17 +354,6 @@ def test_a_video_that_is_refused_stops_no_other(kind: type[ApiError]) -> None:
     assert sorted(each.attributes["ce-videoid"] for each in followed.repairs) == [
         name for name in names if name != "v5"
     ]
-
-
-def overdue_video(followed: Followed) -> None:
-    """Let the end of a video be overdue, at the next run."""
-    followed.run()
-    followed.vendor.run("r1", "completed", "v1", "v2")
-    followed.add(
-        work_message("processing.run_completed", followed.now),
-        work_message("processing.video_completed", followed.now, video_id="v2"),
-    )
-    followed.run()
 
 
 def fail_details(followed: Followed, error: ApiError) -> None:
