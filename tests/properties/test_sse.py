@@ -26,6 +26,7 @@ _PIECES = st.sampled_from(
         *(b"x", b"1", b"2", b"\0", b"\xff", b"\x85", b"\x80", b"\xef\xbb\xbf", b"\xef"),
         *("é".encode(), "😀".encode(), "\u2028".encode(), "\u0085".encode(), b"\x0b", b"\x1c"),
         *(b"data: a\n\n", b"id: 3\ndata: b\n\n", b": heartbeat\n\n", b"id: 4\n\n"),
+        *(b"id: 5\nevent: e\ndata: c\n\n", b"event:e\nid:6\ndata:d\n\n"),
     ]
 )
 BODIES = st.lists(_PIECES, max_size=40).map(b"".join)

@@ -1,8 +1,9 @@
 """Decode the bytes of an event stream into frames: a state machine without I/O.
 
 Decoding follows https://html.spec.whatwg.org/multipage/server-sent-events.html, through httpx-sse.
-Bytes are collected into runs of whole frames, and each run is decoded at once. In a flood that
-takes half the time of one httpx-sse call for each event.
+Bytes are collected into runs of whole frames. Frames in the form that VideoVector sends are cut out
+of a run as bytes; httpx-sse, which works on text, decodes the rest of the run at once
+(docs/adr/20261128-plain-frames.md).
 """
 
 import codecs
@@ -15,9 +16,14 @@ from httpx_sse import EventSource, ServerSentEvent
 
 PART_BYTES: Final = 1_048_576
 
-# Every blank line contains one of these.
-_BLANK_LINES: Final = (b"\n\n", b"\n\r", b"\r\r")
+# Every blank line contains one of these, or b"\n\n".
+_RARE_BLANK_LINES: Final = (b"\n\r", b"\r\r")
 _WITHOUT_DATA: Final = b"data\n\n"
+# A plain frame: an id, an event name and one line of data; for runs without CR and NUL. `?+` takes
+# a space for good: it belongs to the value only if it is the second one.
+_PLAIN: Final = re.compile(
+    rb"(?:event:[^\n]*\n)?(?:id: ?+([^\n]*)\n)?(?:event:[^\n]*\n)?data: ?+([^\n]+)\n\n"
+)
 # ASCII digits only; httpx-sse accepts others.
 _RETRY: Final = re.compile(rb"(?:^|[\r\n])retry: ?([0-9]+)(?=[\r\n])")
 _RETRY_DIGITS: Final = 9
@@ -112,7 +118,9 @@ class FrameDecoder:
     def _feed_frames(self, piece: bytes, frames: list[Frame | FramePart]) -> bytes:
         """Decode the frames that end in `piece`; return the beginning of a frame too large."""
         text = self._before + piece
-        end = max([text.rfind(blank) for blank in _BLANK_LINES])
+        end = text.rfind(b"\n\n")
+        if b"\r" in text:  # rare; a search for one byte is fast
+            end = max([end, *(text.rfind(blank) for blank in _RARE_BLANK_LINES)])
         at_line_start = self._before in _LINE_STARTS
         self._before = piece[-1:]
         if end >= 0:
@@ -151,6 +159,32 @@ class FrameDecoder:
     def _decode(self, run: bytes, frames: list[Frame | FramePart]) -> None:
         """Decode a run of whole frames, up to the first `failure`."""
         alarmed = self._alarm in run
+        plain = not alarmed and b"\r" not in run and b"\0" not in run and self._last_id.isascii()
+        at = self._decode_plain(run, frames) if plain else 0
+        if at < len(run):
+            self._decode_any(run[at:], frames, alarmed=alarmed)
+        if b"retry" in run and (values := _RETRY.findall(run)):
+            digits = values[-1].lstrip(b"0") or b"0"
+            self.retry_milliseconds = int(digits) if len(digits) <= _RETRY_DIGITS else _RETRY_CAP
+
+    def _decode_plain(self, run: bytes, frames: list[Frame | FramePart]) -> int:
+        """Decode the plain frames with ASCII ids at the start of `run`; return where they end."""
+        at, last_id = 0, self._last_id
+        while frame := _PLAIN.match(run, at):
+            sse_id, data = frame.groups()
+            if len(data) > self._max_frame_bytes:
+                break
+            if sse_id is not None:
+                if not sse_id.isascii():
+                    break
+                last_id = sse_id.decode("latin-1")
+            frames.append(Frame(data, last_id))
+            at = frame.end()
+        self._last_id = last_id
+        return at
+
+    def _decode_any(self, run: bytes, frames: list[Frame | FramePart], *, alarmed: bool) -> None:
+        """Decode a run of frames in any form, up to the first `failure`."""
         last_id = self._last_id
         for sse in _events(run, last_id):
             data = sse.data.encode("latin-1")
@@ -167,9 +201,6 @@ class FrameDecoder:
                     frames += _split(frame)
             last_id = sse.id
         self._last_id = last_id
-        if b"retry" in run and (values := _RETRY.findall(run)):
-            digits = values[-1].lstrip(b"0") or b"0"
-            self.retry_milliseconds = int(digits) if len(digits) <= _RETRY_DIGITS else _RETRY_CAP
 
 
 def _split(frame: Frame) -> list[FramePart]:
@@ -232,7 +263,7 @@ class _LargeFrame:
         """
         parts: list[Frame | FramePart] = []
         if self._over and self._number == 0 and len(self._data) <= max_frame_bytes:
-            if self._data or self.last_id != self._first_id:
+            if self._data or (self.last_id and self.last_id != self._first_id):
                 parts.append(Frame(bytes(self._data), _utf8(self.last_id)))
             self._data.clear()
         # Without one more byte than a part, the part might be the last.

@@ -44,6 +44,22 @@ CASES: dict[str, tuple[bytes, list[tuple[bytes, str]]]] = {
     "not utf-8": (b"data: \xff\xfe\x80\x85\xc3\n\n", [(b"\xff\xfe\x80\x85\xc3", "")]),
     "nul in data": (b"data: a\0b\n\n", [(b"a\0b", "")]),
     "bad retry": (b"retry: soon\nretry: -5\nretry:\ndata: a\n\n", [(b"a", "")]),
+    "plain": (
+        b"id: 1\nevent: e\ndata: a\n\nid:2\nevent:e\ndata:b\n\nevent: e\nid: 3\ndata: c\n\n",
+        [(b"a", "1"), (b"b", "2"), (b"c", "3")],
+    ),
+    "plain, then not": (
+        b"id: 1\ndata: a\n\ndata: b\n\n: hb\n\ndata: c\nid: 2\n\nid: 3\ndata: d\n\n",
+        [(b"a", "1"), (b"b", "1"), (b"c", "2"), (b"d", "3")],
+    ),
+    "plain, but spaces": (
+        b"data: \n\ndata:  \n\ndata:\n\nid:  1 \ndata:   \n\nid: \ndata: a\n\n",
+        [(b" ", ""), (b"  ", " 1 "), (b"a", "")],
+    ),
+    "plain, but ids": (
+        "id: ü\ndata: a\n\nid: 1\0\ndata: b\n\n".encode(),
+        [(b"a", "ü"), (b"b", "ü")],
+    ),
     "huge retry": (b"retry: " + b"9" * 400 + b"\ndata: a\n\n", [(b"a", "")]),
 }  # fmt: skip
 
@@ -165,6 +181,15 @@ def test_comments_alone_do_not_make_a_frame_large() -> None:
     frames, _ = decode(body, limit=100_000, step=65_536)
 
     assert frames == [Frame(b"a", "1"), Frame(b"b", "1")]
+
+
+def test_a_frame_larger_than_the_limit_that_only_resets_the_id_is_no_frame() -> None:
+    """As with any other frame without data: an empty id is no position."""
+    decoder = FrameDecoder(1, b"alarm", lambda _event, _data: None)
+
+    frames = [decoder.feed(piece) for piece in (b"id: 3\ndata: b\n\n", b"id", b":\n\n")]
+
+    assert frames == [[Frame(b"b", "3")], [], []]
 
 
 @pytest.mark.parametrize("size", [1_024, 5_000, 70_000])
