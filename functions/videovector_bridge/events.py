@@ -208,18 +208,21 @@ def attributes(
         **trace,
     }
     # From the widest entity to the narrowest, so that the narrowest is the subject.
+    subject = ""
     if event.index_id is not None:
         names["ce-indexid"] = event.index_id
-        names["ce-subject"] = "indexes/" + event.index_id
+        subject = "indexes/" + event.index_id
     if event.run_id is not None:
         names["ce-runid"] = event.run_id
-        names["ce-subject"] = "runs/" + event.run_id
+        subject = "runs/" + event.run_id
     if event.video_id is not None:
         names["ce-videoid"] = event.video_id
-        names["ce-subject"] = "videos/" + event.video_id
+        subject = "videos/" + event.video_id
     if event.segment_id is not None:
         names["ce-segmentid"] = event.segment_id
-        names["ce-subject"] = "segments/" + event.segment_id
+        subject = "segments/" + event.segment_id
+    if subject:
+        names["ce-subject"] = subject
     time = _rfc3339(event.created_at)
     if time is not None:
         names["ce-time"] = time
