@@ -19,6 +19,7 @@ from videovector_bridge.ingest.stream_document import (
     Origin,
     backoff_until,
     claim_fields,
+    fencing_token,
     lease_owner,
     lease_seconds_left,
 )
@@ -36,10 +37,14 @@ class LeaseLost(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Another window has the lease, for at most `seconds_left` more unless it renews it."""
+    """Another window has the lease, for at most `seconds_left` more unless it renews it.
+
+    `token` is its fencing token.
+    """
 
     owner: str
     seconds_left: float
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,11 @@ class Lease:
     def fields(self) -> Mapping[str, Any]:
         """The fields of the stream's document as this window last wrote them."""
         return self._document.fields
+
+    @property
+    def token(self) -> int:
+        """The fencing token of this window."""
+        return self._token
 
     @property
     def pause(self) -> Pause | None:
@@ -171,6 +181,10 @@ class Lease:
         self.commit({**changes, "lease_owner": ""}, timeout=timeout)
 
 
+Acquired = Lease | Busy | BackingOff | Pause
+"""The result of an attempt to acquire a lease."""
+
+
 def acquire(
     documents: Documents,
     name: str,
@@ -181,7 +195,7 @@ def acquire(
     timeout: float,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Lease | Busy | BackingOff | Pause:
+) -> Acquired:
     """Acquire the lease of stream `name`; create its document if there is none.
 
     Nothing is written to a paused stream. `owner` must be unique to this attempt. `clock` counts
@@ -199,7 +213,8 @@ def acquire(
         # Our own lease, from an attempt whose response was lost, is acquired again: a person may
         # have edited the document since.
         if stored is not None and other not in ("", owner):
-            busy = Busy(other, lease_seconds_left(fields, stored.age_seconds))
+            seconds = lease_seconds_left(fields, stored.age_seconds)
+            busy = Busy(other, seconds, fencing_token(fields))
             if busy.seconds_left > 0:
                 return busy
         until = backoff_until(fields, now())

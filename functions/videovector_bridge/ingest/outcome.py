@@ -25,6 +25,7 @@ _SENTENCES: Final = {
     "max_bytes": "The window has read MAX_BYTES bytes.",
     "server_closed": "VideoVector has nothing more to send (204).",
     "paused": "The stream was paused while this window was draining it.",
+    "handed_over": "The next window asked for the stream, and reads on.",
     "retry_later": "VideoVector closed the stream and asks for a delay past the end of the window.",
 }
 
@@ -84,6 +85,7 @@ class WindowReport:
     Counts are of this window; `published` and `rejected` are acknowledged by Pub/Sub. `heartbeats`
     arrived without an event. `start_from` is where the stream begins while it has no cursor, else
     null. `lag_seconds` is the age of the newest event that the cursor has passed, null without one.
+    `waited_seconds` is the time before the window, for the lease and a hand-over (profile `live`).
     """
 
     stream: str
@@ -102,6 +104,7 @@ class WindowReport:
     not_before: str | None = None
     lag_seconds: float | None = None
     window_seconds: float = 0.0
+    waited_seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""

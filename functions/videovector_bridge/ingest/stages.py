@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import httpx
@@ -28,8 +29,9 @@ from videovector_bridge.ingest.batcher import (
     BatchLimits,
     Checkpoint,
 )
-from videovector_bridge.ingest.committer import COMMIT_SECONDS, Committer
+from videovector_bridge.ingest.committer import COMMIT_SECONDS, STATE_SECONDS, Committer
 from videovector_bridge.ingest.deadline import Deadline
+from videovector_bridge.ingest.hand_over import HandOver, wait_for_request
 from videovector_bridge.ingest.lease import Lease
 from videovector_bridge.ingest.outcome import FRAME_UNFINISHED, Stop, classify_stop
 from videovector_bridge.ingest.publisher import Publisher
@@ -69,9 +71,13 @@ class Stages:
     ) -> None:
         limits = stream.window
         clock = asyncio.get_running_loop().time
+        self._stream = stream
+        self._lease = lease
+        self._documents = backend.documents
         self._deadline = Deadline(ends_at, lease.expires_at, clock=clock)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
         acknowledged: asyncio.Queue[Checkpoint | None] = asyncio.Queue()
+        self._handing_over: asyncio.Task[None] | None = None
         self.batcher = Batcher(
             batches,
             Position(
@@ -136,7 +142,10 @@ class Stages:
         publishing = asyncio.create_task(self.publisher.run())
         committing = asyncio.create_task(self.committer.run())
         pausing = asyncio.create_task(self.committer.paused.wait())
-        tasks = (reading, publishing, committing, pausing)
+        tasks = {reading, publishing, committing, pausing}
+        if self._stream.window.profile == "live":
+            self._handing_over = asyncio.create_task(self._wait_for_request())
+            tasks.add(self._handing_over)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             return await self._end(reading, publishing, committing)
@@ -183,4 +192,21 @@ class Stages:
         """Return why reading ended, or was ended."""
         if not reading.cancelled():
             return reading.result()
-        return Stop("paused" if self.committer.paused.is_set() else "deadline")
+        if self.committer.paused.is_set():
+            return Stop("paused")
+        handing_over = self._handing_over
+        return Stop("handed_over" if handing_over and handing_over.done() else "deadline")
+
+    async def _wait_for_request(self) -> None:
+        """Return when the next window asks for the stream."""
+        limits = self._stream.window
+        hand_over = HandOver(self._documents, self._stream.name, limits.lease_seconds)
+        # In its first half a window ignores requests: a second call of the scheduler may ask.
+        await wait_for_request(
+            partial(
+                hand_over.is_asked,
+                self._lease.token,
+                timeout=lambda: min(STATE_SECONDS, self._deadline.seconds_left()),
+            ),
+            begins_at=self._deadline.ends_at - limits.window_seconds / 2,
+        )

@@ -103,9 +103,14 @@ def claim_fields(
     }
 
 
+def fencing_token(fields: Mapping[str, Any]) -> int:
+    """Return the fencing token of a document; 0 without one."""
+    return _whole(fields.get("fencing_token"))
+
+
 def next_token(fields: Mapping[str, Any]) -> int:
     """Return a fencing token that is higher than that of a document."""
-    return _whole(fields.get("fencing_token")) + 1
+    return fencing_token(fields) + 1
 
 
 # People edit documents, and the console may store a number as text, or text as a number.

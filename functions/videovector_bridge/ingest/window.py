@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import httpx
@@ -12,6 +13,7 @@ from videovector_bridge.backends.ports import Backend
 from videovector_bridge.errors import BackendError, UnstorableError
 from videovector_bridge.events import parse_time
 from videovector_bridge.ingest.committer import STATE_SECONDS
+from videovector_bridge.ingest.hand_over import HandOver, acquire_in_turn
 from videovector_bridge.ingest.lease import BackingOff, Busy, Lease, LeaseLost, acquire
 from videovector_bridge.ingest.outcome import (
     Stop,
@@ -52,20 +54,33 @@ async def drain_window(
     day. All other times are the event loop's.
     """
     clock = asyncio.get_running_loop().time
-    started = clock()
+    arrived = started = clock()
     origin = Origin(settings.api.host, stream.filters.identity(), stream.window.start_from)
+    limits, documents = stream.window, backend.documents
+    timeout = min(STATE_SECONDS, limits.window_seconds)
+    owner = uuid.uuid4().hex
+    acquire_once = partial(
+        acquire,
+        documents,
+        stream.name,
+        owner=owner,
+        origin=origin,
+        lease_seconds=limits.lease_seconds,
+        timeout=timeout,
+        clock=clock,
+        now=now,
+    )
     try:
-        lease = await asyncio.to_thread(
-            acquire,
-            backend.documents,
-            stream.name,
-            owner=uuid.uuid4().hex,
-            origin=origin,
-            lease_seconds=stream.window.lease_seconds,
-            timeout=min(STATE_SECONDS, stream.window.window_seconds),
-            clock=clock,
-            now=now,
-        )
+        if limits.profile == "live":
+            hand_over = HandOver(documents, stream.name, limits.lease_seconds)
+            lease = await acquire_in_turn(
+                acquire_once,
+                partial(hand_over.ask, owner=owner, timeout=timeout),
+                wait_seconds=hand_over.wait_seconds,
+            )
+            started = clock()
+        else:
+            lease = await asyncio.to_thread(acquire_once)
     except (BackendError, UnstorableError) as error:
         return WindowReport(stream.name, "failed", "state_unavailable", str(error))
     if isinstance(lease, Pause):
@@ -85,7 +100,15 @@ async def drain_window(
             now=now,
             tuning=tuning,
         )
-        window = _Window(stream, stages, lease, started=started, now=now, random=tuning.random)
+        window = _Window(
+            stream,
+            stages,
+            lease,
+            started=started,
+            waited=started - arrived,
+            now=now,
+            random=tuning.random,
+        )
         return await window.run(origin)
 
 
@@ -99,6 +122,7 @@ class _Window:
         lease: Lease,
         *,
         started: float,
+        waited: float,
         now: Callable[[], datetime],
         random: Callable[[], float],
     ) -> None:
@@ -106,6 +130,7 @@ class _Window:
         self._stages = stages
         self._lease = lease
         self._started = started
+        self._waited = waited
         self._now = now
         self._random = random
         self._clock = asyncio.get_running_loop().time
@@ -194,6 +219,7 @@ class _Window:
             not_before=not_before,
             lag_seconds=self._compute_lag(),
             window_seconds=round(self._clock() - self._started, 3),
+            waited_seconds=round(self._waited, 3),
         )
 
     def _compute_lag(self) -> float | None:

@@ -11,11 +11,13 @@ from videovector_bridge.settings.cloud import LANES
 from videovector_bridge.settings.filters import FILTERS, StreamFilters, read_filters
 
 CursorPolicy = Literal["fail", "latest", "earliest"]
+Profile = Literal["economy", "live"]
 
 LONGEST_LEASE_SECONDS: Final = 3_600.0
 
 _STREAM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _POLICIES: Final = ("fail", "latest", "earliest")
+_PROFILES: Final = ("economy", "live")
 _STARTS: Final = ("latest", "earliest")
 # Settings of a window: default, lowest and highest value. `STREAMS` may set each per stream.
 _NUMBERS: Final = {
@@ -31,6 +33,14 @@ _WHOLE_NUMBERS: Final = {
     "lanes": LANES,
     "linger_ms": (50, 0, 10_000),
 }
+# Other defaults of a live window: it ends when the next one asks for the stream. Its length only
+# bounds the gap if no other asks.
+_LIVE: Final = {
+    "window_seconds": 100,
+    "idle_seconds": _NUMBERS["idle_seconds"][2],
+    "max_events": _WHOLE_NUMBERS["max_events"][2],
+    "max_bytes": _WHOLE_NUMBERS["max_bytes"][2],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ class WindowSettings:
     """The limits of one window, and its publishing. Times in seconds, except `linger_ms`.
 
     `start_from` is the start of a stream without a cursor: `latest`, `earliest` or an event id.
+    With profile `live` a window hands the stream over to the next one.
     """
 
     window_seconds: float
@@ -51,6 +62,7 @@ class WindowSettings:
     lease_seconds: float
     cursor_policy: CursorPolicy
     start_from: str
+    profile: Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +81,14 @@ def read_streams(env: Environment) -> dict[str, StreamSettings]:
         **{key: env.whole(key.upper(), *limits) for key, limits in _WHOLE_NUMBERS.items()},
         "cursor_policy": env.choice("CURSOR_POLICY", "fail", _POLICIES),
         "start_from": _check_start(env, "START_FROM", env.text("START_FROM", "latest"), "latest"),
+        "profile": env.choice("PROFILE", "economy", _PROFILES),
     }
+    live = {key: value for key, value in _LIVE.items() if not env.text(key.upper())}
     streams: dict[str, StreamSettings] = {}
     by_selection: dict[str, list[str]] = {}
     for name, value in (env.json_object("STREAMS") or {"default": {}}).items():
         problems_before = len(env.problems)
-        stream = streams[name] = _read_stream(env, name, value, defaults)
+        stream = streams[name] = _read_stream(env, name, value, defaults, live)
         if len(env.problems) == problems_before:  # else the filters may be a default
             by_selection.setdefault(stream.filters.identity(), []).append(name)
     for names in by_selection.values():
@@ -87,7 +101,11 @@ def read_streams(env: Environment) -> dict[str, StreamSettings]:
 
 
 def _read_stream(
-    env: Environment, name: str, value: Any, defaults: Mapping[str, Any]
+    env: Environment,
+    name: str,
+    value: Any,
+    defaults: Mapping[str, Any],
+    live: Mapping[str, Any],
 ) -> StreamSettings:
     where = f"STREAMS: stream {name[:80]!r}"
     if not _STREAM_NAME.fullmatch(name):
@@ -100,6 +118,8 @@ def _read_stream(
     inside = value.get("filters", {})
     _check_keys(env, where, beside, inside, defaults)
     filters = read_filters(env, where, {**beside, **inside})
+    if beside.get("profile", defaults["profile"]) == "live":
+        defaults = {**defaults, **live}
     return StreamSettings(name, filters, _read_window(env, where, beside, defaults))
 
 
@@ -137,6 +157,7 @@ def _read_window(
         **{key: env.check_whole(*setting(key), *span[1:]) for key, span in _WHOLE_NUMBERS.items()},
         "cursor_policy": env.check_choice(*setting("cursor_policy"), _POLICIES),
         "start_from": _check_start(env, *setting("start_from")),
+        "profile": env.check_choice(*setting("profile"), _PROFILES),
     }
     return WindowSettings(**values)
 

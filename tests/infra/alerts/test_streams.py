@@ -147,7 +147,9 @@ def test_a_paused_stream_raises_no_alert(monitoring: Monitoring, folder: Path) -
 # The alert that each reason raises at once, if any. A failure that persists raises `drain-failing`.
 REASONS = {
     **dict.fromkeys(("deadline", "idle", "max_bytes", "max_events"), ""),
-    **dict.fromkeys(("retry_later", "server_closed", "busy", "backing_off", "paused"), ""),
+    **dict.fromkeys(
+        ("retry_later", "server_closed", "handed_over", "busy", "backing_off", "paused"), ""
+    ),
     **dict.fromkeys(("api_unavailable", "rate_limited", "stream_error", "unreachable"), ""),
     **dict.fromkeys(("frame_unfinished", "lease_lost", "publish_failed", "request_refused"), ""),
     "state_unavailable": "",

@@ -1,5 +1,6 @@
 """`settings.streams` and `settings.filters`: the streams, their windows and filters."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,34 @@ def test_filters_are_flat_or_in_an_object(form: dict[str, Any]) -> None:
 
     assert stream.filters == StreamFilters(run_id="r", video_ids=("a", "b"))
     assert (stream.window.max_events, stream.window.idle_seconds) == (5, 3)
+
+
+def test_a_live_window_has_no_end_but_the_next_one() -> None:
+    """The profile of a stream, or of all, decides the defaults; what is set remains."""
+    streams = read({"a": {"run_id": "r"}, "b": {"profile": "economy"}}, PROFILE="live").streams
+    live, economy = streams["a"].window, streams["b"].window
+    chosen = read({"s": {"profile": "live", "idle_seconds": 5}}, WINDOW_SECONDS="80").streams["s"]
+
+    assert (live.profile, live.window_seconds, live.idle_seconds) == ("live", 100, 1_800)
+    assert (live.max_events, live.max_bytes) == (10**9, 10**12)
+    assert economy == replace(read({}).streams["default"].window, profile="economy")
+    assert (chosen.window.window_seconds, chosen.window.idle_seconds) == (80, 5)
+
+
+@pytest.mark.parametrize(
+    ("streams", "environ", "name"),
+    [
+        ({"s": {"profile": "fast"}}, {}, "STREAMS: stream 's': profile"),
+        ({}, {"PROFILE": "Live"}, "PROFILE"),
+    ],
+)
+def test_an_unknown_profile_is_one_problem(
+    streams: dict[str, Any], environ: dict[str, str], name: str
+) -> None:
+    """It names the variable, and the profiles."""
+    (problem,) = problems(streams, **environ)
+
+    assert problem.startswith(f"{name} must be one of economy, live, not ")
 
 
 @pytest.mark.parametrize(
