@@ -37,6 +37,7 @@ _WHOLE_NUMBERS: Final = {
 # bounds the gap if no other asks.
 _LIVE: Final = {
     "window_seconds": 100,
+    "linger_ms": 10,
     "idle_seconds": _NUMBERS["idle_seconds"][2],
     "max_events": _WHOLE_NUMBERS["max_events"][2],
     "max_bytes": _WHOLE_NUMBERS["max_bytes"][2],
