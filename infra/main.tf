@@ -42,6 +42,7 @@ module "bridge" {
   operators             = var.operators
   prefix                = var.prefix
   previews              = var.previews
+  profile               = var.profile
   project_id            = var.project_id
   region                = var.region
   schedules             = var.schedules

@@ -11,7 +11,7 @@ locals {
     functions = ["cpu", "memory", "concurrency", "max_instances", "timeout_seconds"]
     previews  = ["bucket", "retention_days"]
     schedules = ["enabled", "every_minutes"]
-    streams   = ["schedule", "run_id", "index_id", "video_ids", "event_types", "batch_size", "window_seconds", "idle_seconds", "max_events", "max_bytes", "lease_seconds", "cursor_policy", "start_from"]
+    streams   = ["profile", "schedule", "run_id", "index_id", "video_ids", "event_types", "batch_size", "window_seconds", "idle_seconds", "max_events", "max_bytes", "lease_seconds", "cursor_policy", "start_from"]
     webhook   = ["access"]
   }
 }
@@ -154,6 +154,11 @@ variable "previews" {
     condition     = length(setsubtract(try(keys(var.previews), []), local.fields.previews)) == 0
     error_message = "previews has no field ${join(", ", setsubtract(try(keys(var.previews), []), local.fields.previews))}. Its fields: ${join(", ", local.fields.previews)}."
   }
+}
+
+variable "profile" {
+  type    = string
+  default = null
 }
 
 variable "project_id" {

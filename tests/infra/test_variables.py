@@ -56,6 +56,7 @@ WRONG: tuple[tuple[str, str, object], ...] = (
     ("prefix", "A prefix must have at most 10", "production-"),
     ("previews", "retention_days of previews must be 1 or more", {"retention_days": 0}),
     ("previews", "The bucket's name must have 3 to 63", {"bucket": "gs://mine"}),
+    ("profile", "profile must be economy or live", "lively"),
     ("project_id", "A project id must have 6 to 30", "123456"),
     ("region", "A region must have a name like us-central1", "us-central1-a"),
     ("schedules", "Keys of schedules must be functions with a", {"drain": {"every_minutes": 5}}),
@@ -67,6 +68,7 @@ WRONG: tuple[tuple[str, str, object], ...] = (
     ("streams", "There must be at least one stream", {"A b": {}}),
     ("streams", "A window must last 1 to 1700 seconds", {"a": {"window_seconds": 1701}}),
     ("streams", "idle_seconds must be above 0", {"a": {"window_seconds": 5, "idle_seconds": 6}}),
+    ("streams", "profile of a stream must be economy or", {"a": {"profile": "lively"}}),
     ("streams", "Limits of a window must be 1 or more", {"a": {"lease_seconds": 3601}}),
     ("streams", "Limits of a window must be 1 or more", {"a": {"max_events": 0}}),
     ("streams", "The cursor policy must be fail, latest or", {"a": {"cursor_policy": "newest"}}),
@@ -99,9 +101,13 @@ RIGHT = {
     "kms_key": KEY,
     "operators": ["group:oncall@example.com", "user:a@example.com"],
     "prefix": "two-",
+    "profile": "live",
     "schedules": {"canary": {"enabled": False}, "reconcile": {"every_minutes": 10}},
     "storage_regions": ["us-central1", "us-east1"],
-    "streams": {"a": {"run_id": "r"}, "b": {"start_from": "event-1", "schedule": "*/5 * * * *"}},
+    "streams": {
+        "a": {"run_id": "r", "window_seconds": 60},
+        "b": {"start_from": "event-1", "schedule": "*/5 * * * *", "profile": "economy"},
+    },
     "webhook": {"access": "none"},
 }
 
@@ -145,7 +151,7 @@ def validations() -> Iterator[str]:
         for block in hcl2.load(text)["variable"]:
             for variable in block.values():
                 for validation in variable.get("validation", ()):
-                    yield json.loads(validation["error_message"])
+                    yield validation["error_message"].strip('"').replace('\\"', '"')
 
 
 @pytest.mark.parametrize("values", [{}, RIGHT], ids=["defaults", "every option"])
@@ -169,6 +175,16 @@ def test_data_stay_only_in_regions_that_may_store_them(variables: Path) -> None:
     (problem,) = plan_problems(variables, values)
 
     assert problem == "With keep_data_in_region, storage_regions must have the region."
+
+
+def test_a_wrong_profile_is_named(variables: Path) -> None:
+    """The variable's, and that of a stream."""
+    assert plan_problems(variables, {"profile": "Live"}) == [
+        "profile must be economy or live, not Live."
+    ]
+    assert plan_problems(variables, {"streams": {"a": {"profile": "Live"}}}) == [
+        "profile of a stream must be economy or live, not Live."
+    ]
 
 
 def test_all_wrong_values_are_named_at_once(variables: Path) -> None:

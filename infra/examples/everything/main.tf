@@ -72,8 +72,10 @@ module "bridge" {
   # Events in.
   api_base_url   = "https://api.vectormethods.com/api/v2"
   api_key_secret = "media-videovector-api-key" # pragma: allowlist secret
+  profile        = "economy"
   streams = {
     default = { window_seconds = 55, idle_seconds = 20, cursor_policy = "earliest", start_from = "latest" }
+    urgent  = { event_types = ["processing.run_failed"], profile = "live" }
   }
   webhook     = { access = "load_balancer" }
   webhook_ids = ["wh_example"]

@@ -67,7 +67,7 @@ locals {
       ])
       minutes = local._silent_minutes
       what    = "No window of the stream ended over three intervals of its schedule (at least 10 minutes), although earlier windows did, or although Cloud Scheduler called `${var.prefix}drain`. The alert ends by itself a day after the last window, because metrics of logs are not read further back."
-      todo    = "Check the Cloud Scheduler job `${var.prefix}drain-STREAM`: is it paused, or does it get 403 (its account lost roles/run.invoker)? Then read the log of the function `${var.prefix}drain`: a process that died logs no window."
+      todo    = "Check the Cloud Scheduler job `${var.prefix}drain-STREAM` (a live stream has a second one, `${var.prefix}drain-STREAM_odd`): is it paused, or does it get 403 (its account lost roles/run.invoker)? Then read the log of the function `${var.prefix}drain`: a process that died logs no window."
       runbook = "A stream is not drained"
     }
     dead-letters = {

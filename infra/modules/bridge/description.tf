@@ -46,7 +46,8 @@ locals {
       }
     }
     streams = {
-      for name, each in var.streams : name => {
+      for name, each in local.streams : name => {
+        profile        = each.profile
         schedule       = each.schedule
         window_seconds = each.window_seconds
         filters = {

@@ -9,12 +9,15 @@ locals {
     WEBHOOK_SECRETS = { variable = "WEBHOOK_SECRETS_NAME", secret = google_secret_manager_secret.webhook.secret_id }
   }
 
-  # Only the fields that are set; the bridge has defaults for the others.
-  streams = {
+  # Only the fields that are set, and the limits of the profile; the bridge has defaults for the others.
+  _streams_setting = jsonencode({
     for name, each in var.streams : name => {
-      for key, value in each : key => value if value != null && key != "schedule"
+      for key, value in merge(each, {
+        window_seconds = local.streams[name].window_seconds
+        idle_seconds   = local.streams[name].idle_seconds
+      }) : key => value if value != null && key != "schedule"
     }
-  }
+  })
 
   _everywhere = merge(
     {
@@ -32,13 +35,13 @@ locals {
   )
   _of_function = {
     canary = {
-      STREAMS = jsonencode(local.streams)
+      STREAMS = local._streams_setting
       # A stream may be silent between the windows of its schedule. The setting is a week at most.
       CANARY_STREAM_SECONDS = jsonencode({
-        for name, each in var.streams : name => min(604800, max(900, 3 * each.window_seconds, 3 * local.intervals[name]))
+        for name, each in local.streams : name => min(604800, max(900, 3 * each.window_seconds, 3 * local.intervals[name]))
       })
     }
-    drain             = { STREAMS = jsonencode(local.streams) }
+    drain             = { STREAMS = local._streams_setting }
     receive-webhook   = { WEBHOOK_IDS = join(",", var.webhook_ids) }
     issue-signed-urls = { SIGNED_URL_BUCKETS = join(",", setunion(var.signed_url_buckets, [local.previews_bucket])) }
     store-previews    = { PREVIEW_BUCKET = google_storage_bucket.previews.name }
@@ -50,6 +53,7 @@ locals {
       # A request needs a thread, whatever the concurrency is set to.
       each.resources.concurrency > 1 ? { THREADS = tostring(max(each.resources.concurrency, tonumber(lookup(each.environment, "THREADS", "0")))) } : {},
       lookup(local._of_function, name, {}),
+      contains(["canary", "drain"], name) && var.profile != "economy" ? { PROFILE = var.profile } : {},
       { for key, subscription in local.reader_subscriptions : "${upper(name)}_SUBSCRIPTION" => google_pubsub_subscription.reader[key].name if subscription.reader == name },
       { for secret in each.secrets : local.secret_files[secret].variable => "${local.secret_files[secret].folder}/${local.secret_files[secret].file}" if contains(keys(local.secret_files), secret) },
       { for secret in each.secrets : local.secret_names[secret].variable => "projects/${var.project_id}/secrets/${local.secret_names[secret].secret}" if contains(keys(local.secret_names), secret) },
@@ -158,6 +162,16 @@ resource "google_cloudfunctions2_function" "this" {
     precondition {
       condition     = each.value.resources.concurrency == 1 || tonumber(each.value.resources.cpu) >= 1
       error_message = "Function ${each.key}: concurrency above 1 needs a cpu of 1 or more."
+    }
+
+    precondition {
+      condition     = each.key != "drain" || each.value.resources.timeout_seconds > local.longest_call_seconds
+      error_message = "Function drain: timeout_seconds must be above ${local.longest_call_seconds}, the longest call (a live window waits up to 30 seconds for the hand-over)."
+    }
+
+    precondition {
+      condition     = each.key != "drain" || !anytrue([for stream in values(local.streams) : stream.live]) || each.value.resources.max_instances >= local.drain_calls
+      error_message = "Function drain: max_instances must be ${local.drain_calls} or more, because a live stream needs two instances at the hand-over."
     }
   }
 

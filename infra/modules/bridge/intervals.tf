@@ -6,7 +6,7 @@ locals {
   _day   = 24 * local._hour
   _month = 31 * local._day
 
-  _schedules = { for name, each in var.streams : name => split(" ", replace(trimspace(each.schedule), "/\\s+/", " ")) }
+  _schedules = { for name, each in local.streams : name => split(" ", replace(trimspace(each.schedule), "/\\s+/", " ")) }
 
   # `*`, `5`, `5-20`, each with an optional step: [star, first, last, step].
   _terms = {
@@ -50,11 +50,11 @@ locals {
     )
   }
 
-  # A window that is longer than the gap skips runs of the schedule.
+  # A window that is longer than the gap skips runs of the schedule, but a live one is handed over.
   intervals = {
-    for name, each in var.streams : name => try(
+    for name, each in local.streams : name => try(
       coalesce(var.alerts.intervals_seconds[name]),
-      ceil(each.window_seconds / local._gaps[name]) * local._gaps[name],
+      each.live ? local._gaps[name] : ceil(each.window_seconds / local._gaps[name]) * local._gaps[name],
     )
   }
 

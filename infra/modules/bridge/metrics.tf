@@ -11,11 +11,11 @@ locals {
     "resource.labels.location=\"${var.region}\"",
     "resource.labels.service_name=~\"^(${join("|", local._services)})$\"",
   ])
-  # The jobs have the names of their streams.
+  # The jobs have the names of their streams; profile.tf names the second job of a live one.
   _of_jobs = join(" AND ", [
     "resource.type=\"cloud_scheduler_job\"",
     "resource.labels.location=\"${var.region}\"",
-    "resource.labels.job_id=~\"^${var.prefix}drain-(${join("|", keys(var.streams))})$\"",
+    "resource.labels.job_id=~\"^${var.prefix}drain-(${join("|", keys(var.streams))})(_odd)?$\"",
   ])
 
   _metrics = {
@@ -31,7 +31,7 @@ locals {
     attempts = {
       description = "Calls of drain by Cloud Scheduler"
       filter      = "${local._of_jobs} AND jsonPayload.\"@type\"=\"type.googleapis.com/google.cloud.scheduler.logging.AttemptFinished\""
-      labels      = { stream = "REGEXP_EXTRACT(resource.labels.job_id, \"^${var.prefix}drain-(.+)$\")" }
+      labels      = { stream = "REGEXP_EXTRACT(resource.labels.job_id, \"^${var.prefix}drain-([a-z0-9-]+)\")" }
     }
     rejected = {
       description = "Rejected messages"

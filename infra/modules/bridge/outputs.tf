@@ -23,8 +23,8 @@ output "database" {
 output "drain_commands" {
   description = "Command that drains a stream now, by stream."
   value = {
-    for name, job in google_cloud_scheduler_job.drain :
-    name => "gcloud scheduler jobs run ${job.name} --project=${var.project_id} --location=${var.region}"
+    for name in keys(var.streams) :
+    name => "gcloud scheduler jobs run ${google_cloud_scheduler_job.drain[name].name} --project=${var.project_id} --location=${var.region}"
   }
 }
 

@@ -1,4 +1,5 @@
-# Cloud Scheduler jobs: one for each stream, and one for each other function with a schedule.
+# Cloud Scheduler jobs: one for each stream, two if it is live, and one for each other function with a
+# schedule.
 
 resource "google_service_account" "scheduler" {
   project      = var.project_id
@@ -9,11 +10,11 @@ resource "google_service_account" "scheduler" {
 }
 
 resource "google_cloud_scheduler_job" "drain" {
-  for_each = var.streams
+  for_each = local.drain_jobs
 
   project          = var.project_id
   name             = "${var.prefix}drain-${each.key}"
-  description      = "Drains the stream ${each.key} for ${each.value.window_seconds} seconds at most"
+  description      = trimspace("Drains the stream ${each.value.stream} for ${local.streams[each.value.stream].window_seconds} seconds at most ${each.value.when}")
   region           = var.region
   schedule         = each.value.schedule
   time_zone        = "Etc/UTC"
@@ -27,12 +28,24 @@ resource "google_cloud_scheduler_job" "drain" {
   http_target {
     http_method = "POST"
     uri         = google_cloudfunctions2_function.this["drain"].service_config[0].uri
-    body        = base64encode(jsonencode({ stream = each.key }))
+    body        = base64encode(jsonencode({ stream = each.value.stream }))
     headers     = { "Content-Type" = "application/json" }
 
     oidc_token {
       service_account_email = google_service_account.scheduler.email
       audience              = google_cloudfunctions2_function.this["drain"].service_config[0].uri
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = !local.streams[each.value.stream].live || (var.streams[each.value.stream].schedule == null && var.streams[each.value.stream].idle_seconds == null)
+      error_message = "Stream ${each.value.stream} is live, so that a window starts each minute and lasts until the next: remove its schedule and idle_seconds, or set its profile to economy."
+    }
+
+    precondition {
+      condition     = !local.streams[each.value.stream].live || local.streams[each.value.stream].window_seconds >= 60
+      error_message = "Stream ${each.value.stream} is live, so that the next window starts after a minute: its window_seconds must be 60 or more."
     }
   }
 

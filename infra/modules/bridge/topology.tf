@@ -10,9 +10,9 @@ locals {
       {
         resources = merge(
           each.resources,
-          # `drain` runs as long as the longest window, and for every stream at once.
+          # `drain` runs as long as its longest call, and for every stream at once.
           name == "drain" ? {
-            max_instances   = max(each.resources.max_instances, length(var.streams) + 1)
+            max_instances   = max(each.resources.max_instances, local.drain_calls + 1)
             timeout_seconds = local.drain_seconds
           } : {},
           { for key, value in try(var.functions[name], {}) : key => value if value != null },
@@ -21,8 +21,7 @@ locals {
     )
   }
 
-  _window_seconds = max([for each in values(var.streams) : each.window_seconds]...)
-  drain_seconds   = max(var.topology.functions.drain.resources.timeout_seconds, ceil(local._window_seconds) + 40)
+  drain_seconds = max(var.topology.functions.drain.resources.timeout_seconds, ceil(local.longest_call_seconds) + 40)
 
   # Pub/Sub cannot change the filter of a subscription. A key has the hash of the filter, so a
   # changed filter makes another subscription.

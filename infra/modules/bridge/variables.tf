@@ -141,7 +141,7 @@ variable "environment" {
   validation {
     condition = length(setintersection(flatten([for settings in values(var.environment) : keys(settings)]), [
       "CANARY_SUBSCRIPTION", "CLAIM_BUCKET", "EVENTS_TOPIC", "FIRESTORE_DATABASE", "GOOGLE_CLOUD_PROJECT", "MEDIA_URLS_TOPIC",
-      "PREVIEW_BUCKET", "PUBSUB_ENDPOINT", "RECONCILE_SUBSCRIPTION", "REJECTED_TOPIC", "SIGNED_URL_BUCKETS", "SOURCE_HASH", "STREAMS",
+      "PREVIEW_BUCKET", "PROFILE", "PUBSUB_ENDPOINT", "RECONCILE_SUBSCRIPTION", "REJECTED_TOPIC", "SIGNED_URL_BUCKETS", "SOURCE_HASH", "STREAMS",
       "VIDEO_VECTOR_API_KEY_FILE", "VIDEO_VECTOR_BASE_URL", "WEBHOOK_IDS", "WEBHOOK_SECRETS_FILE", "WEBHOOK_SECRETS_NAME",
     ])) == 0
     error_message = "Settings that have a Terraform variable of their own (topics, buckets, streams) must be set with it: grants and alerts depend on it."
@@ -307,6 +307,18 @@ variable "previews" {
   }
 }
 
+variable "profile" {
+  description = "How streams are drained. `economy`: a window each minute, which ends early while nothing comes; an event waits up to 50 seconds. `live`: each window lasts until the next one takes over, so that an event waits seconds; an instance of `drain` always runs. A stream may have its own `profile`."
+  type        = string
+  default     = "economy"
+  nullable    = false
+
+  validation {
+    condition     = contains(["economy", "live"], var.profile)
+    error_message = "profile must be economy or live, not ${var.profile}."
+  }
+}
+
 variable "project_id" {
   description = "Id of the Google Cloud project."
   type        = string
@@ -384,16 +396,17 @@ variable "storage_regions" {
 }
 
 variable "streams" {
-  description = "Streams to drain, by name: filters, window limits, start position of a new stream (`latest`, `earliest` or an event id), policy for a refused cursor, and schedule (unix-cron)."
+  description = "Streams to drain, by name: filters, profile, window limits, start position of a new stream (`latest`, `earliest` or an event id), policy for a refused cursor, and schedule (unix-cron; default: each minute). Defaults of a window: 50 seconds with an idle timeout of 10; of a live one 100 seconds, without idle timeout and with a fixed schedule."
   type = map(object({
-    schedule       = optional(string, "* * * * *")
+    profile        = optional(string)
+    schedule       = optional(string)
     run_id         = optional(string)
     index_id       = optional(string)
     video_ids      = optional(list(string))
     event_types    = optional(list(string))
     batch_size     = optional(number)
-    window_seconds = optional(number, 50)
-    idle_seconds   = optional(number, 10)
+    window_seconds = optional(number)
+    idle_seconds   = optional(number)
     max_events     = optional(number)
     max_bytes      = optional(number)
     lease_seconds  = optional(number)
@@ -409,13 +422,18 @@ variable "streams" {
   }
 
   validation {
-    condition     = alltrue([for each in values(var.streams) : each.window_seconds >= 1 && each.window_seconds <= 1700])
+    condition     = alltrue([for each in values(var.streams) : coalesce(each.window_seconds, 50) >= 1 && coalesce(each.window_seconds, 50) <= 1700])
     error_message = "A window must last 1 to 1700 seconds: Cloud Scheduler waits at most half an hour."
   }
 
   validation {
-    condition     = alltrue([for each in values(var.streams) : each.idle_seconds > 0 && each.idle_seconds <= each.window_seconds])
+    condition     = alltrue([for each in values(var.streams) : coalesce(each.idle_seconds, 10) > 0 && coalesce(each.idle_seconds, 10) <= coalesce(each.window_seconds, 50)])
     error_message = "idle_seconds must be above 0 and not above window_seconds."
+  }
+
+  validation {
+    condition     = alltrue([for each in values(var.streams) : contains(["economy", "live"], coalesce(each.profile, "economy"))])
+    error_message = "profile of a stream must be economy or live, not ${join(", ", compact([for each in values(var.streams) : coalesce(each.profile, "economy") if !contains(["economy", "live"], coalesce(each.profile, "economy"))]))}."
   }
 
   validation {
@@ -451,7 +469,7 @@ variable "streams" {
   }
 
   validation {
-    condition     = alltrue([for each in values(var.streams) : length(split(" ", trimspace(each.schedule))) == 5])
+    condition     = alltrue([for each in values(var.streams) : length(split(" ", trimspace(coalesce(each.schedule, "* * * * *")))) == 5])
     error_message = "A schedule must be a unix-cron expression of five fields, such as \"* * * * *\"."
   }
 }

@@ -12,10 +12,18 @@ import pytest
 
 from tests.support import ROOT
 
-SOURCE = ROOT / "infra" / "modules" / "bridge" / "intervals.tf"
+SOURCES = [
+    ROOT / "infra" / "modules" / "bridge" / f"{name}.tf" for name in ("intervals", "profile")
+]
 VARIABLES = """
+variable "profile" {
+  default = "economy"
+}
 variable "streams" {
-  type = map(object({ schedule = string, window_seconds = number }))
+  type = map(object({
+    schedule = optional(string), window_seconds = number, idle_seconds = optional(number)
+    profile = optional(string)
+  }))
 }
 variable "alerts" {
   type = object({ intervals_seconds = map(number) })
@@ -57,14 +65,19 @@ SCHEDULES = {
 
 
 def derive(
-    streams: Mapping[str, tuple[str, float]], overrides: Mapping[str, float], folder: Path
+    streams: Mapping[str, tuple[str | None, float]], overrides: Mapping[str, float], folder: Path
 ) -> Any:
-    """Return the locals of the file for streams, each a schedule and a window's length."""
-    shutil.copy(SOURCE, folder)
+    """Return the locals of the file for streams, each a schedule and a window's length.
+
+    Without a schedule, a stream is live.
+    """
+    for source in SOURCES:
+        shutil.copy(source, folder)
     (folder / "variables.tf").write_text(VARIABLES, encoding="utf-8")
     values = {
         "streams": {
             name: {"schedule": schedule, "window_seconds": seconds}
+            | ({} if schedule else {"profile": "live"})
             for name, (schedule, seconds) in streams.items()
         },
         "alerts": {"intervals_seconds": overrides},
@@ -169,6 +182,11 @@ def test_a_window_longer_than_the_gap_skips_runs(
 ) -> None:
     """While a window runs, the next runs of the schedule do nothing."""
     assert derive({"s": (schedule, window_seconds)}, {}, tmp_path)["intervals"] == {"s": interval}
+
+
+def test_a_live_window_is_expected_each_minute(tmp_path: Path) -> None:
+    """The next one takes over before its deadline, however late that is."""
+    assert derive({"s": (None, 1_700)}, {}, tmp_path)["intervals"] == {"s": MINUTE}
 
 
 def test_an_override_replaces_the_derived_interval(tmp_path: Path) -> None:

@@ -51,3 +51,57 @@ run "an_interval_of_an_unknown_stream" {
 
   expect_failures = [google_monitoring_alert_policy.this]
 }
+
+run "a_window_that_outlasts_its_function" {
+  command = plan
+
+  variables {
+    functions = { drain = { timeout_seconds = 130 } }
+    profile   = "live"
+  }
+
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "a_hand_over_without_a_second_instance" {
+  command = plan
+
+  variables {
+    functions = { drain = { max_instances = 1 } }
+    profile   = "live"
+  }
+
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "a_live_stream_with_a_schedule" {
+  command = plan
+
+  variables {
+    streams = { slow = { profile = "live", schedule = "*/5 * * * *" } }
+  }
+
+  expect_failures = [google_cloud_scheduler_job.drain]
+}
+
+run "a_live_stream_with_an_idle_timeout" {
+  command = plan
+
+  variables {
+    profile = "live"
+    streams = { quiet = { idle_seconds = 5 } }
+  }
+
+  expect_failures = [google_cloud_scheduler_job.drain]
+}
+
+run "a_live_window_that_ends_before_the_next" {
+  command = plan
+
+  variables {
+    profile = "live"
+    streams = { short = { window_seconds = 59 } }
+  }
+
+  expect_failures = [google_cloud_scheduler_job.drain]
+}
