@@ -34,6 +34,9 @@ _DEFAULTS = {
     "RECONCILE_SECONDS": "10",
     "PREVIEW_BUCKET": "previews",
 }
+# Live windows have the limits of their profile: the next window ends them.
+_NOT_LIVE = ("WINDOW_SECONDS", "IDLE_SECONDS")
+_PROFILES = ("economy", "live")
 _API = ("VIDEO_VECTOR_BASE_URL", "VIDEO_VECTOR_API_KEY", "VIDEO_VECTOR_API_KEY_FILE")
 _FILES = ("VIDEO_VECTOR_API_KEY_FILE", "AUTOMATIONS_FILE", "EMBEDDED_DIR")
 _EVERYTHING = StreamFilters().identity()
@@ -51,7 +54,8 @@ class Configuration:
     """The functions' settings and environment.
 
     `environment` lacks the addresses of the cloud and, unless `real`, of the stand-in. `real` means
-    that the API is not the stand-in. `backend` is the value of BACKEND, or empty.
+    that the API is not the stand-in. `backend` is the value of BACKEND, or empty. `live` means
+    PROFILE=live.
     """
 
     environment: Mapping[str, str]
@@ -61,6 +65,7 @@ class Configuration:
     embedded_dir: str
     real: bool
     schedule_seconds: float
+    live: bool = False
 
     @property
     def effects_allowed(self) -> bool:
@@ -103,6 +108,12 @@ def read_configuration(environ: Mapping[str, str]) -> Configuration:
     # A variable of the API means a real API, which needs a key.
     real = any(name in present for name in _API)
     environment = {name: present.get(name, value) for name, value in _DEFAULTS.items()}
+    if present.get("PROFILE") == "live":
+        environment = {
+            name: value
+            for name, value in environment.items()
+            if name in present or name not in _NOT_LIVE
+        }
     if "SIGNED_URL_BUCKETS" not in environ and (
         not real or is_loopback_url(present.get("VIDEO_VECTOR_BASE_URL", ""))
     ):
@@ -124,6 +135,7 @@ def _build_configuration(
     launcher_settings = Environment(variables)
     schedule_seconds = launcher_settings.number("SCHEDULE_SECONDS", 5, 0, 3600)
     launcher_settings.whole("THREADS", 8, 1, 1_000)
+    profile = launcher_settings.choice("PROFILE", "economy", _PROFILES)
     for name in _FILES:
         launcher_settings.text(name)
     _check_files(variables, launcher_settings.problems)
@@ -153,6 +165,7 @@ def _build_configuration(
         variables.get("EMBEDDED_DIR", ""),
         real,
         schedule_seconds,
+        profile == "live",
     )
 
 

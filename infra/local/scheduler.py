@@ -18,7 +18,7 @@ class Job:
     """A function to call, again `pause_seconds` after its last call has ended.
 
     `stream` is the one that `drain` drains; empty for the other functions. A call that lasts
-    `attempt_seconds` is given up.
+    `attempt_seconds` is given up. The first call is after `first_seconds`.
     """
 
     function: str
@@ -26,6 +26,7 @@ class Job:
     pause_seconds: float
     attempt_seconds: float
     stream: str = ""
+    first_seconds: float = 0
 
     @property
     def name(self) -> str:
@@ -44,10 +45,20 @@ class Call:
 
 
 def list_drain_jobs(
-    url: str, streams: Iterable[str], *, pause_seconds: float, attempt_seconds: float
+    url: str,
+    streams: Iterable[str],
+    *,
+    pause_seconds: float,
+    attempt_seconds: float,
+    live: bool = False,
 ) -> list[Job]:
-    """Return a job for each stream."""
-    return [Job(DRAIN, url, pause_seconds, attempt_seconds, stream) for stream in streams]
+    """Return a job for each stream, or two that call in turn if the streams are live."""
+    starts = (0, pause_seconds) if live else (0,)
+    return [
+        Job(DRAIN, url, pause_seconds, attempt_seconds, stream, start)
+        for stream in streams
+        for start in starts
+    ]
 
 
 class Scheduler:
@@ -68,7 +79,7 @@ class Scheduler:
         ]
 
     def start(self) -> None:
-        """Start with a call of each job."""
+        """Start with a call of each job, or with its wait."""
         for thread in self._threads:
             thread.start()
 
@@ -77,6 +88,7 @@ class Scheduler:
         self._stopped.set()
 
     def _run(self, job: Job) -> None:
+        self._stopped.wait(job.first_seconds)
         while not self._stopped.is_set():
             call = _call(job)
             if self._stopped.is_set():

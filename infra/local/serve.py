@@ -55,13 +55,17 @@ def _serve(stack: Stack) -> int:
 
 
 def list_jobs(stack: Stack) -> list[Job]:
-    """Return the jobs of the scheduler: SCHEDULE_SECONDS for `drain`, the others in proportion."""
+    """Return the jobs of the scheduler: SCHEDULE_SECONDS for `drain`, the others in proportion.
+
+    With PROFILE=live, a window of a stream starts while the one before it runs.
+    """
     configuration = stack.configuration
     jobs = list_drain_jobs(
         stack.drain.url,
         configuration.drain.streams,
         pause_seconds=configuration.schedule_seconds,
         attempt_seconds=_ATTEMPT_SECONDS,
+        live=configuration.live,
     )
     return jobs + [
         Job(name, stack.functions[name].url, pause, _ATTEMPT_SECONDS)

@@ -1,5 +1,6 @@
 """The local scheduler over real HTTP."""
 
+import itertools
 import json
 import socket
 import threading
@@ -105,6 +106,32 @@ def test_a_stream_never_has_two_calls_at_once() -> None:
         first_calls(url, ["one"], 10)
 
     assert most == 1
+
+
+def test_a_live_stream_is_called_while_its_window_runs() -> None:
+    """The second job calls before the first one's call has ended: it asks for the hand-over."""
+    calls_begun = itertools.count(1)
+    overlap = threading.Event()
+
+    def respond(_: str) -> bytes:
+        if next(calls_begun) == 2:
+            overlap.set()
+        return json.dumps({"overlap": overlap.wait(30)}).encode()
+
+    with drain(respond) as url:
+        jobs = list_drain_jobs(url, ["one"], pause_seconds=0, attempt_seconds=30, live=True)
+        calls = calls_of(jobs, 2)
+
+    assert [call.response for call in calls[:2]] == [{"overlap": True}] * 2
+
+
+def test_a_job_waits_before_its_first_call() -> None:
+    """The other jobs do not wait for it."""
+    with drain(lambda _: b"{}") as url:
+        late = Job("reconcile", url, 0, 30, first_seconds=3_600)
+        calls = calls_of([Job("drain", url, 0, 30, "one"), late], 3)
+
+    assert {call.job.stream for call in calls} == {"one"}
 
 
 def test_an_incomplete_response_counts_as_none() -> None:

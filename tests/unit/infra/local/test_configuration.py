@@ -49,6 +49,18 @@ def test_the_users_settings_are_passed_on() -> None:
     assert list(configuration.drain.streams) == ["a", "b"]
 
 
+def test_live_windows_are_not_short() -> None:
+    """The next window ends them, so the limits of the profile hold, or the user's own."""
+    live = read_configuration({"PROFILE": "live"})
+    own = read_configuration({"PROFILE": "live", "WINDOW_SECONDS": "12"})
+
+    assert live.live
+    assert not read_configuration({}).live
+    assert not {"WINDOW_SECONDS", "IDLE_SECONDS"} & live.environment.keys()
+    assert own.environment["WINDOW_SECONDS"] == "12"
+    assert "PROFILE" in problems(PROFILE="lively")
+
+
 def test_checks_do_not_wait_here_as_long_as_in_the_cloud() -> None:
     """A person waits; and wrong settings of every function are reported at once."""
     configuration = read_configuration({"RECONCILE_GRACE_SECONDS": "4"})
