@@ -3,7 +3,7 @@
 
 locals {
   fields = {
-    alerts    = ["cursor_age_seconds", "unacked_seconds", "copies_seconds", "rejected_in_10_minutes", "refused_in_10_minutes", "unavailable_in_10_minutes", "repairs_in_an_hour", "paused_seconds", "intervals_seconds"]
+    alerts    = ["level", "cursor_age_seconds", "unacked_seconds", "copies_seconds", "rejected_in_10_minutes", "refused_in_10_minutes", "unavailable_in_10_minutes", "repairs_in_an_hour", "paused_seconds", "intervals_seconds"]
     archive   = ["enabled", "retention_days"]
     bigquery  = ["enabled", "dataset", "location", "retention_days"]
     budget    = ["billing_account", "amount", "currency"]

@@ -70,16 +70,25 @@ def build_alerts_table(alerts: Path, variables: Path) -> str:
     (policies,) = (block["_alerts"] for block in _load(alerts)["locals"] if "_alerts" in block)
     defaults = {name: block.get("default", "...") for name, block in _blocks(variables, "variable")}
     return _table(
-        ("Alert", "Severity", "First action"),
+        ("Alert", "Severity", "Raised by", "First action"),
         (
             (
                 f"[{_text(policy['title'])}](../docs/operating.md#{_anchor(policy['runbook'])})",
                 _text(policy["severity"]).lower(),
+                _raised_by(policy),
                 _with_defaults(_text(policy["todo"]), defaults),
             )
             for policy in policies.values()
         ),
     )
+
+
+def _raised_by(policy: Mapping[str, Any]) -> str:
+    """Return what raises an alert at the lowest level that has it."""
+    level = _text(policy["level"])
+    if policy["line"] not in (None, "null"):
+        return "a log line"
+    return "a metric" + ("" if level == "essential" else f'; only with `level = "{level}"`')
 
 
 def _anchor(runbook: str) -> str:

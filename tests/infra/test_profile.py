@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.infra.conftest import Runs
-from tests.support.log_entries import attempt_entry
-from tests.support.monitoring import Monitoring
 
 FILE = "modules/bridge/tests/profile.tftest.hcl"
 JOB = "google_cloud_scheduler_job.drain"
@@ -58,12 +56,3 @@ def test_only_jobs_and_settings_change(runs: Runs) -> None:
         (f'{FUNCTION}["drain"]', "timeout_seconds"),
         ("google_storage_bucket_object.description", "content"),
     }
-
-
-def test_calls_of_both_jobs_count_for_their_stream(runs: Runs) -> None:
-    """The alert on a silent stream needs the calls of both."""
-    monitoring = Monitoring.of_plan(runs(FILE)["live"].changes)
-
-    for job in ("drain-default", "drain-default_odd"):
-        assert monitoring.count(attempt_entry(job)) == {"attempts": {"stream": "default"}}
-    assert monitoring.count(attempt_entry("drain-default_even")) == {}

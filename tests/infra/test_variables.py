@@ -22,8 +22,15 @@ REQUIRED = {
 WRONG: tuple[tuple[str, str, object], ...] = (
     ("alert_emails", "alert_emails must be email addresses", ["team"]),
     ("alerts", "intervals_seconds of the alerts must be 60", {"intervals_seconds": {"a": 59}}),
-    ("alerts", "paused_seconds of the alerts must be at most", {"paused_seconds": 86401}),
+    (
+        "alerts",
+        "paused_seconds of the alerts must be at most",
+        {"level": "all", "paused_seconds": 86401},
+    ),
+    ("alerts", "rejected_in_10_minutes, refused_in_10", {"rejected_in_10_minutes": 10}),
+    ("alerts", "rejected_in_10_minutes, refused_in_10", {"paused_seconds": 3600}),
     ("alerts", "Every threshold of an alert must be above 0", {"cursor_age_seconds": 0}),
+    ("alerts", "level of the alerts must be essential or all", {"level": "some"}),
     ("api_base_url", "The API root must be an https URL", "https://x.example/api?key=1"),
     ("api_base_url", "The API root must be an https URL", "http://x.example/api"),
     ("api_key_secret", "The secret's name must have", "projects/p/secrets/s"),
@@ -88,7 +95,7 @@ WRONG: tuple[tuple[str, str, object], ...] = (
 )
 RIGHT = {
     "alert_emails": ["media-team@example.com"],
-    "alerts": {"cursor_age_seconds": 60, "intervals_seconds": {"a": 300}},
+    "alerts": {"level": "all", "cursor_age_seconds": 60, "intervals_seconds": {"a": 300}},
     "api_base_url": "https://x.example/api/v2",
     "archive": {"enabled": False},
     "bigquery": {"dataset": "events", "location": "EU", "retention_days": 1},

@@ -1,4 +1,4 @@
-"""Log entries as Google Cloud stores them: of functions, of Cloud Run and of Cloud Scheduler."""
+"""Log entries as Google Cloud stores them: of functions and of Cloud Run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,23 +31,6 @@ def text_entry(text: str, service: str, severity: str = "ERROR", location: str =
         "resource": _revision(service, location),
         "severity": severity,
         "textPayload": text,
-    }
-
-
-def attempt_entry(job: str, status: int = 200, location: str = REGION) -> Entry:
-    """Return the entry that Cloud Scheduler writes after a call."""
-    return {
-        "resource": {
-            "type": "cloud_scheduler_job",
-            "labels": {"project_id": "test-project", "location": location, "job_id": job},
-        },
-        "severity": "INFO" if status < 400 else "ERROR",
-        "jsonPayload": {
-            "@type": "type.googleapis.com/google.cloud.scheduler.logging.AttemptFinished",
-            "jobName": f"projects/test-project/locations/{location}/jobs/{job}",
-            "targetType": "HTTP",
-        },
-        "httpRequest": {"status": status},
     }
 
 

@@ -19,22 +19,45 @@ _COMPARISON: Final = re.compile(
 _EXTRACT: Final = re.compile(rf"EXTRACT\((?P<path>{_PATH})\)")
 _REGEXP_EXTRACT: Final = re.compile(rf'REGEXP_EXTRACT\((?P<path>{_PATH}), "(?P<pattern>[^"\\]*)"\)')
 _AND: Final = " AND "
+_OR: Final = " OR "
 
 
 def matches(text: str, entry: Entry) -> bool:
-    """Whether a filter selects an entry: every comparison joined by AND is true."""
+    """Whether a filter selects an entry: all terms that AND joins are true.
+
+    A term is a comparison, or several that OR joins in parentheses.
+    """
     position, result = 0, True
     while True:
-        comparison = _COMPARISON.match(text, position)
-        if comparison is None:
-            raise ValueError(f"not a comparison: {text[position:]!r}")
-        result &= _compare(comparison, entry)
-        position = comparison.end()
+        if text.startswith("(", position):
+            matched, position = _match_any(text, position + 1, entry)
+        else:
+            matched, position = _match_one(text, position, entry)
+        result &= matched
         if position == len(text):
             return result
         if not text.startswith(_AND, position):
             raise ValueError(f"not AND: {text[position:]!r}")
         position += len(_AND)
+
+
+def _match_one(text: str, position: int, entry: Entry) -> tuple[bool, int]:
+    """Return whether the comparison at a position is true, and where it ends."""
+    comparison = _COMPARISON.match(text, position)
+    if comparison is None:
+        raise ValueError(f"not a comparison: {text[position:]!r}")
+    return _compare(comparison, entry), comparison.end()
+
+
+def _match_any(text: str, position: int, entry: Entry) -> tuple[bool, int]:
+    """Return whether a comparison up to the closing parenthesis is true, and where that ends."""
+    result, position = _match_one(text, position, entry)
+    while text.startswith(_OR, position):
+        matched, position = _match_one(text, position + len(_OR), entry)
+        result |= matched
+    if not text.startswith(")", position):
+        raise ValueError(f"not OR: {text[position:]!r}")
+    return result, position + 1
 
 
 def extract(extractor: str, entry: Entry) -> str:

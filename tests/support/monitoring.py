@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Self
 
 from tests.support.logging_filter import Entry, extract, matches
 from tests.support.promql import Labels, Series, evaluate
 
-_EVALUATION_SECONDS: Final = 60
 PROJECT: Final = "test-project"
 
 
@@ -30,13 +30,32 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """An alert: its query must have a value for `seconds` without a break."""
+class Condition:
+    """A query that must have a value for `seconds` without a break, evaluated `every` seconds."""
 
     query: str
     seconds: float
+    every: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An alert: its conditions, or the filter and the labels of the line that raises it.
+
+    `pause_seconds` is the shortest time between two notifications about a line.
+    """
+
+    conditions: tuple[Condition, ...]
+    line: Metric | None
+    pause_seconds: float
     title: str
     text: str
+
+    @property
+    def query(self) -> str:
+        """The query of the only condition."""
+        (condition,) = self.conditions
+        return condition.query
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +79,7 @@ class Monitoring:
                     planned["value_extractor"] or "",
                 )
             if change["type"] == "google_monitoring_alert_policy":
-                (condition,) = planned["conditions"]
-                (query,) = condition["condition_prometheus_query_language"]
-                policies[change["index"]] = Policy(
-                    query["query"],
-                    float(query["duration"].removesuffix("s")),
-                    condition["display_name"],
-                    planned["documentation"][0]["content"],
-                )
+                policies[change["index"]] = _parse_policy(planned)
         return cls(metrics, policies)
 
     def count(self, entry: Entry) -> dict[str, Mapping[str, str]]:
@@ -87,19 +99,28 @@ class Monitoring:
 
         `entries` are in order of time; `others` are series that do not come from logs.
         """
-        series = [*self._series(entries), *others]
         policy = self.policies[alert]
-        since: dict[Labels, float] = {}
-        fired: dict[Labels, float] = {}
-        for now in range(0, int(until) + 1, _EVALUATION_SECONDS):
-            vector = evaluate(policy.query, series, now)
-            since = {labels: since.get(labels, now) for labels in vector}
-            for labels, start in since.items():
-                if now - start >= policy.seconds:
-                    fired.setdefault(labels, now)
-        return fired
+        if policy.line:
+            fired: dict[Labels, float] = {}
+            for time, entry in entries:
+                labels = policy.line.count(entry)
+                if labels is not None and time <= until:
+                    fired.setdefault(frozenset(labels.items()), time)
+            return fired
+        series = [*self.series(entries), *others]
+        times = [_first_times(each, series, until) for each in policy.conditions]
+        # The earliest of each incident, should two conditions have the same.
+        every = sorted(
+            chain.from_iterable(each.items() for each in times), key=lambda item: -item[1]
+        )
+        return dict(every)
 
-    def _series(self, entries: Iterable[tuple[float, Entry]]) -> list[Series]:
+    def raised(self, entry: Entry) -> dict[str, Mapping[str, str]]:
+        """Return the labels of the alerts that one line raises, by the alert's key."""
+        labels = {key: each.line.count(entry) for key, each in self.policies.items() if each.line}
+        return {key: each for key, each in labels.items() if each is not None}
+
+    def series(self, entries: Iterable[tuple[float, Entry]]) -> list[Series]:
         """Return the series of the counters, with a point for each entry."""
         points: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
         for time, entry in entries:
@@ -110,3 +131,42 @@ class Monitoring:
                 metric = f"logging_googleapis_com:user_{name}"
                 points.setdefault((metric, frozenset(every.items())), []).append((time, 1.0))
         return [Series(metric, dict(labels), each) for (metric, labels), each in points.items()]
+
+
+def _parse_policy(planned: Mapping[str, Any]) -> Policy:
+    """Return a planned policy."""
+    conditions, line = [], None
+    for each in planned["conditions"]:
+        for query in each["condition_prometheus_query_language"]:
+            seconds, every = (
+                query[name].removesuffix("s") for name in ("duration", "evaluation_interval")
+            )
+            conditions.append(Condition(query["query"], float(seconds), int(every)))
+        for match in each["condition_matched_log"]:
+            line = Metric("", match["filter"], match["label_extractors"] or {}, "")
+    (strategy,) = planned["alert_strategy"]
+    pauses = [
+        float(each["period"].removesuffix("s")) for each in strategy["notification_rate_limit"]
+    ]
+    return Policy(
+        tuple(conditions),
+        line,
+        pauses[0] if pauses else 0.0,
+        planned["conditions"][0]["display_name"],
+        planned["documentation"][0]["content"],
+    )
+
+
+def _first_times(
+    condition: Condition, series: Sequence[Series], until: float
+) -> dict[Labels, float]:
+    """Return when a condition is met for the first time, by the labels of its incident."""
+    since: dict[Labels, float] = {}
+    fired: dict[Labels, float] = {}
+    for now in range(0, int(until) + 1, condition.every):
+        vector = evaluate(condition.query, series, now)
+        since = {labels: since.get(labels, now) for labels in vector}
+        for labels, start in since.items():
+            if now - start >= condition.seconds:
+                fired.setdefault(labels, now)
+    return fired

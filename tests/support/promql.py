@@ -80,10 +80,17 @@ class _Parser:
 
     def _comparison(self) -> Vector:
         vector = self._difference()
-        if self._skip(">"):
+        if not self._skip(">"):
+            return vector
+        if self._tokens[self._at] != "(":
             limit = float(self._next())
             return {labels: value for labels, value in vector.items() if value > limit}
-        return vector
+        limits = self._operand()
+        return {
+            labels: value
+            for labels, value in vector.items()
+            if labels in limits and value > limits[labels]
+        }
 
     def _difference(self) -> Vector:
         vector = self._operand()
@@ -101,10 +108,8 @@ class _Parser:
                 vector = self.disjunction()
                 self._take(")")
                 return vector
-            case "sum":
-                return self._aggregate(sum)
-            case "max":
-                return self._aggregate(max)
+            case "sum" | "max":
+                return self._aggregate(sum if word == "sum" else max)
             case "sum_over_time":
                 return self._sum_over_time()
             case "vector":
@@ -112,6 +117,8 @@ class _Parser:
                 value = float(self._next())
                 self._take(")")
                 return {frozenset(): value}
+            case "label_replace":
+                return self._label_replace()
         return self._last_values(word)
 
     def _aggregate(self, combine: Callable[[list[float]], float]) -> Vector:
@@ -127,6 +134,22 @@ class _Parser:
             group = frozenset((name, text) for name, text in labels if name in by)
             groups.setdefault(group, []).append(value)
         return {labels: combine(values) for labels, values in groups.items()}
+
+    def _label_replace(self) -> Vector:
+        """`label_replace(VECTOR, "label", "value", "", "")`: the vector with one more label."""
+        self._take("(")
+        vector = self.disjunction()
+        texts = []
+        while self._skip(","):
+            texts.append(self._next().strip('"'))
+        self._take(")")
+        label, value, source, pattern = texts
+        if source or pattern:
+            raise ValueError(f"not a constant label: {texts!r}")
+        return {
+            frozenset({**dict(labels), label: value}.items()): number
+            for labels, number in vector.items()
+        }
 
     def _sum_over_time(self) -> Vector:
         self._take("(")

@@ -1,4 +1,4 @@
-# The longest expected time between two windows of a stream, and the period over which alerts watch
+# The longest expected time between two windows of a stream, and the time over which an alert watches
 # it. Derived from the minutes and hours of its schedule; `alerts.intervals_seconds` overrides this.
 
 locals {
@@ -59,14 +59,26 @@ locals {
   }
 
   # Cloud Monitoring reads the last 25 hours of a log-based metric, a condition's duration included.
-  _longest_period = local._day
-  periods         = { for name, interval in local.intervals : name => min(max(600, 3 * interval), local._longest_period) }
+  _reach = 25 * local._hour
+  # Of a grant, the start of a function, and the metric.
+  _margin = 300
 
-  # Streams by their period, because a range in PromQL is a literal.
-  _streams_by_period = { for name, period in local.periods : tostring(period) => name... }
-  # Without two windows in the longest period, silence is not distinguishable from the schedule.
-  _silence_by_period = {
-    for name, period in local.periods : tostring(period) => name...
-    if 2 * local.intervals[name] <= local._longest_period
+  # A stream is not drained if no window succeeded in a range of time, at every moment of a duration: three
+  # intervals together, and some minutes. The duration is longer than the interval, so that a new stream
+  # has time for its first window. Cloud Monitoring cannot look back far enough for an interval above 12 hours.
+  watches = {
+    for name, interval in local.intervals : name => {
+      duration = max(600, 60 * ceil((interval + local._margin) / 60))
+      range    = min(max(300, 2 * interval), local._reach - 60 * ceil((interval + local._margin) / 60))
+    } if 2 * (interval + local._margin) <= local._reach
   }
+
+  # Some alerts have only a range.
+  periods            = { for name, interval in local.intervals : name => min(max(600, 3 * interval), local._day) }
+  _streams_by_period = { for name, period in local.periods : tostring(period) => name... }
+
+  # Streams by both, because a range in PromQL is a literal, and a condition has one duration.
+  _watched_streams = { for name, each in local.watches : "${each.range}/${each.duration}" => name... }
+  # The others are watched for failures only: one failed window of a day, and none that succeeded.
+  _rare_streams = [for name in keys(local.intervals) : name if !contains(keys(local.watches), name)]
 }

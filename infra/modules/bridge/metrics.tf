@@ -1,6 +1,6 @@
-# Log-based metrics of this deployment's functions and schedules, and their names in PromQL.
+# Log-based metrics of this deployment's functions, and their names in PromQL.
 #
-# A filter names the functions or the jobs, because several bridges may share a project. Patterns have
+# A filter names the functions, because several bridges may share a project. Patterns have
 # `[.]` for a dot: a backslash would need escapes in HCL and in the query language of Cloud Logging.
 
 locals {
@@ -10,12 +10,6 @@ locals {
     "resource.type=\"cloud_run_revision\"",
     "resource.labels.location=\"${var.region}\"",
     "resource.labels.service_name=~\"^(${join("|", local._services)})$\"",
-  ])
-  # The jobs have the names of their streams; profile.tf names the second job of a live one.
-  _of_jobs = join(" AND ", [
-    "resource.type=\"cloud_scheduler_job\"",
-    "resource.labels.location=\"${var.region}\"",
-    "resource.labels.job_id=~\"^${var.prefix}drain-(${join("|", keys(var.streams))})(_odd)?$\"",
   ])
 
   _metrics = {
@@ -27,11 +21,6 @@ locals {
         stop_reason = "EXTRACT(jsonPayload.stop_reason)"
         stream      = "EXTRACT(jsonPayload.stream)"
       }
-    }
-    attempts = {
-      description = "Calls of drain by Cloud Scheduler"
-      filter      = "${local._of_jobs} AND jsonPayload.\"@type\"=\"type.googleapis.com/google.cloud.scheduler.logging.AttemptFinished\""
-      labels      = { stream = "REGEXP_EXTRACT(resource.labels.job_id, \"^${var.prefix}drain-([a-z0-9-]+)\")" }
     }
     rejected = {
       description = "Rejected messages"
@@ -65,21 +54,6 @@ locals {
       filter      = "${local._of_functions} AND jsonPayload.event=~\"^reconcile[.](done|failed)$\" AND jsonPayload.repaired>=1"
       labels      = {}
     }
-    faults = {
-      description = "Wrong settings and bugs of the bridge"
-      filter      = "${local._of_functions} AND jsonPayload.event=~\"[.](settings_wrong|crashed)$\""
-      labels      = { event = "EXTRACT(jsonPayload.event)" }
-    }
-    # A process that ends so logs nothing of ours. Cloud Run writes these lines, and gunicorn the last.
-    crashes = {
-      description = "Processes of functions that died"
-      filter = join("", [
-        local._of_functions,
-        " AND textPayload=~\"^Memory limit of .* exceeded|^Uncaught signal|^Container called exit[(][1-9]",
-        "|^Container terminated on signal (4|6|7|8|9|11)[^0-9]|Worker [(]pid:[0-9]+[)] was sent SIG(ABRT|BUS|KILL|SEGV)\"",
-      ])
-      labels = {}
-    }
   }
 
   metric_names = { for name in concat(keys(local._metrics), ["cursor_age"]) : name => "${var.prefix}videovector_${name}" }
@@ -88,9 +62,8 @@ locals {
   # A project may see the metrics of others that it monitors.
   _in_project = "project_id=\"${var.project_id}\""
   _from_logs  = "monitored_resource=\"cloud_run_revision\",${local._in_project}"
-  _from_jobs  = "monitored_resource=\"cloud_scheduler_job\",${local._in_project}"
   # Series of the counters, left open for more labels: "${local._series.windows},outcome=\"failed\"}".
-  _series = { for name in keys(local._metrics) : name => "${local._promql[name]}{${name == "attempts" ? local._from_jobs : local._from_logs}" }
+  _series = { for name in keys(local._metrics) : name => "${local._promql[name]}{${local._from_logs}" }
 
   # Subscriptions that are read much more often than their alert looks.
   _read_often = [
@@ -106,8 +79,6 @@ locals {
   _read          = [for each in google_pubsub_subscription.reader : each.name]
   _subscription  = "monitored_resource=\"pubsub_subscription\",${local._in_project}"
   _push          = "${local._subscription},subscription_id=~\"${join("|", local._pushed)}\""
-  _waiting       = "${local._subscription},subscription_id=~\"${join("|", concat(local._pushed, local._read_often))}\""
-  _copying       = "${local._subscription},subscription_id=~\"${join("|", local._copies)}\""
   _subscriptions = "${local._subscription},subscription_id=~\"${join("|", concat(local._pushed, local._read, local._copies))}\""
   _dead_letters  = "${local._subscription},subscription_id=\"${google_pubsub_subscription.pull["dead-letters"].name}\""
   _topics        = "monitored_resource=\"pubsub_topic\",${local._in_project},topic_id=~\"${join("|", [for each in google_pubsub_topic.this : each.name])}\""

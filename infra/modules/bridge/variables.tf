@@ -11,8 +11,9 @@ variable "alert_emails" {
 }
 
 variable "alerts" {
-  description = "Thresholds of alerts: age of the newest drained event, of the oldest unacknowledged message, of the oldest event without a copy, and of a pause (seconds); rejected messages, refused deliveries (401) and failed deliveries (5xx) in 10 minutes; runs of `reconcile` that repaired events in an hour. `intervals_seconds`: the longest expected time between two windows, by stream; default: derived from its schedule."
+  description = "`level`: `essential` alerts on lines of the log and on two metrics; `all` counts lines, which Google charges for (infra/README.md, Alerts). Thresholds of alerts: age of the newest drained event, of the oldest unacknowledged message, and of the oldest event without a copy (seconds). With `all` also: seconds of a pause; rejected messages, refused deliveries (401) and failed deliveries (5xx) in 10 minutes; runs of `reconcile` that repaired events in an hour. `intervals_seconds`: the longest expected time between two windows, by stream; default: derived from its schedule."
   type = object({
+    level                     = optional(string, "essential")
     cursor_age_seconds        = optional(number, 900)
     unacked_seconds           = optional(number, 1800)
     copies_seconds            = optional(number, 3600)
@@ -27,7 +28,20 @@ variable "alerts" {
   nullable = false
 
   validation {
-    condition     = alltrue([for name, value in var.alerts : value > 0 if name != "intervals_seconds"])
+    condition     = contains(["essential", "all"], var.alerts.level)
+    error_message = "level of the alerts must be essential or all, not ${var.alerts.level}."
+  }
+
+  validation {
+    condition = var.alerts.level == "all" || (
+      var.alerts.rejected_in_10_minutes == 20 && var.alerts.refused_in_10_minutes == 50 && var.alerts.unavailable_in_10_minutes == 5
+      && var.alerts.repairs_in_an_hour == 3 && var.alerts.paused_seconds == 21600
+    )
+    error_message = "rejected_in_10_minutes, refused_in_10_minutes, unavailable_in_10_minutes, repairs_in_an_hour and paused_seconds of the alerts need level = \"all\", because alerts count only there."
+  }
+
+  validation {
+    condition     = alltrue([for name, value in var.alerts : value > 0 if !contains(["intervals_seconds", "level"], name)])
     error_message = "Every threshold of an alert must be above 0."
   }
 

@@ -20,6 +20,12 @@ def monitoring(runs: Runs) -> Monitoring:
 
 
 @pytest.fixture
+def counting(runs: Runs) -> Monitoring:
+    """The same deployment with all alerts, which count lines."""
+    return Monitoring.of_plan(runs(FILE)["counting"].changes)
+
+
+@pytest.fixture
 def second(runs: Runs) -> Monitoring:
-    """A deployment with the prefix `two-`, streams of different schedules, and copies."""
+    """A deployment with the prefix `two-`, all alerts, different schedules, and copies."""
     return Monitoring.of_plan(runs(FILE)["second"].changes)

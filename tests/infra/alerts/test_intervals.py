@@ -85,9 +85,10 @@ def derive(
     (folder / "values.tfvars.json").write_text(json.dumps(values), encoding="utf-8")
     names = {
         "intervals": "intervals",
+        "watches": "watches",
+        "watched": "_watched_streams",
+        "rare": "_rare_streams",
         "periods": "periods",
-        "failing": "_streams_by_period",
-        "silence": "_silence_by_period",
     }
     expression = ", ".join(f"{name} = local.{local}" for name, local in names.items())
     done = subprocess.run(
@@ -196,8 +197,8 @@ def test_an_override_replaces_the_derived_interval(tmp_path: Path) -> None:
     assert derive(streams, {"a": 7_200}, tmp_path)["intervals"] == {"a": 7_200, "b": 300}
 
 
-def test_a_stream_is_watched_over_three_intervals(tmp_path: Path) -> None:
-    """At least 10 minutes, and at most a day; silence only if that has two intervals."""
+def test_streams_are_watched_by_their_intervals(tmp_path: Path) -> None:
+    """Those with the same range and duration share a condition; the rarest have none."""
     streams = {
         "minute": ("* * * * *", 50.0),
         "five": ("*/5 * * * *", 50.0),
@@ -208,17 +209,29 @@ def test_a_stream_is_watched_over_three_intervals(tmp_path: Path) -> None:
         "monthly": ("0 6 1 * *", 50.0),
     }
 
-    watched = derive(streams, {}, tmp_path)
+    derived = derive(streams, {}, tmp_path)
 
-    assert watched["failing"] == {
-        "600": ["minute"],
-        "900": ["five"],
-        "5400": ["half", "other"],
-        "86400": ["daily", "monthly", "noon"],
+    assert derived["watched"] == {
+        "300/600": ["minute"],
+        "600/600": ["five"],
+        "3600/2100": ["half", "other"],
+        "46500/43500": ["noon"],
     }
-    assert watched["silence"] == {
-        "600": ["minute"],
-        "900": ["five"],
-        "5400": ["half", "other"],
-        "86400": ["noon"],
-    }
+    assert derived["rare"] == ["daily", "monthly"]
+    assert set(derived["periods"].values()) == {600, 900, 5_400, DAY}
+
+
+def test_a_watch_lasts_three_intervals_as_far_as_metrics_reach(tmp_path: Path) -> None:
+    """A duration is longer than an interval: a new stream is not called undrained at once."""
+    intervals = {f"s{seconds}": seconds for seconds in (60, 61, 299, 600, 3_599, 28_700, 43_200)}
+    streams = dict.fromkeys(intervals, ("* * * * *", 50.0))
+
+    watches = derive(streams, intervals, tmp_path)["watches"]
+
+    for name, seconds in intervals.items():
+        length, duration = watches[name]["range"], watches[name]["duration"]
+        assert duration >= max(600, seconds + 300)
+        assert duration % 60 == 0
+        assert length >= min(2 * seconds, seconds + 240)
+        assert length + duration <= 25 * HOUR
+        assert length + duration >= min(3 * seconds, 25 * HOUR)

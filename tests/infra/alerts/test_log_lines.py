@@ -1,8 +1,9 @@
-"""Every log line of the functions, and of Google Cloud about them, is counted by the right metrics.
+"""Every log line of the functions and of Google Cloud about them: what counts it, what it raises.
 
 The lines are recorded by running the functions; filters and extractors are those of the plan.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
@@ -10,7 +11,7 @@ import pytest
 
 from infra.standin import StandIn, StandInConfig
 from tests.support.deployed_function import deploying
-from tests.support.log_entries import attempt_entry, line_entry, text_entry
+from tests.support.log_entries import line_entry, text_entry
 from tests.support.logging_filter import Entry
 from tests.support.monitoring import Monitoring
 from tests.support.outcomes_in_code import (
@@ -107,9 +108,40 @@ def expected_counts(line: Line) -> Counts:
         counts["checks"] = {**outcome, "channel": line.get("channel", "")}
         if line.get("repaired"):
             counts["repairs"] = {}
-    if name in ("settings_wrong", "crashed"):
-        counts["faults"] = labels_of(line, "event")
     return counts
+
+
+# The alert that a line raises by itself, by its event or stop reason, and the label that names what
+# it is about.
+RAISED = (
+    (r"credential_refused|scope_refused", "credential-refused", "stream"),
+    (r"cursor_refused|filters_changed|host_changed", "cursor-refused", "stream"),
+    (r"\w+[.]rejected", "rejected", "code"),
+    (r"\w+[.](settings_wrong|crashed)", "faults", "event"),
+    (r"(reconcile|canary)[.]failed", "checks-failing", "event"),
+    (r"canary[.]dead", "channel-dead", "channel"),
+    (r"canary[.]paused", "paused-long", "channel"),
+)
+# Deliveries that get 503 for reasons that need no action, or that are faults.
+EXPECTED_503 = {"rotating", "paused", "slow_body", "settings_wrong", "crashed"}
+
+
+def expected_alerts(line: Line) -> Counts:
+    """Return the alerts that a line raises by itself, with the labels of each."""
+    function, _, name = line["event"].partition(".")
+    keys = [line["event"]] + ([line["stop_reason"]] if name == "window_closed" else [])
+    alerts = {
+        alert: labels_of(line, label)
+        for pattern, alert, label in RAISED
+        if any(re.fullmatch(pattern, key) for key in keys)
+    }
+    if name == "window_closed" and (line["lag_seconds"] or 0) >= 900:
+        alerts["cursor-age"] = labels_of(line, "stream")
+    if function == "webhook" and line.get("status") == 503 and name not in EXPECTED_503:
+        alerts["webhook-unavailable"] = labels_of(line, "event")
+    if function == "reconcile" and line.get("repaired"):
+        alerts["repairs"] = labels_of(line, "event")
+    return alerts
 
 
 def test_each_line_is_counted_by_the_right_metrics(
@@ -118,6 +150,33 @@ def test_each_line_is_counted_by_the_right_metrics(
     """With the labels that alerts and charts use, and by no other metric."""
     for line in lines:
         assert monitoring.count(line_entry(line, service_of(line))) == expected_counts(line), line
+
+
+def test_each_line_raises_the_right_alerts(
+    monitoring: Monitoring, counting: Monitoring, lines: list[Line]
+) -> None:
+    """With the labels that name what they are about; a count takes the place of some of them."""
+    counted = {"cursor-age", "rejected", "webhook-unavailable", "checks-failing", "paused-long"}
+    raised: set[str] = set()
+    for line in lines:
+        expected = expected_alerts(line)
+        entry = line_entry(line, service_of(line))
+        raised |= expected.keys()
+
+        assert monitoring.raised(entry) == expected, line
+        assert set(counting.raised(entry)) == expected.keys() - counted - {"repairs"}, line
+    by_line = {name for name, each in monitoring.policies.items() if each.line}
+    assert raised == by_line - {"instances-crash", "cursor-age"}
+
+
+def test_a_late_event_raises_an_alert(monitoring: Monitoring, lines: list[Line]) -> None:
+    """At the threshold, in one window."""
+    (line,) = [each for each in lines if each.get("stop_reason") == "max_events"][:1]
+
+    for seconds, alerts in ((899.9, set()), (900, {"cursor-age"})):
+        late = {**line, "lag_seconds": seconds}
+        assert expected_alerts(late).keys() == alerts
+        assert monitoring.raised(line_entry(late, "drain")) == expected_alerts(late)
 
 
 def test_every_outcome_in_the_code_is_recorded(lines: list[Line]) -> None:
@@ -159,23 +218,25 @@ def test_every_outcome_in_the_code_is_recorded(lines: list[Line]) -> None:
 
 
 @pytest.mark.parametrize("text", DEATHS)
-def test_the_death_of_a_process_is_counted(monitoring: Monitoring, text: str) -> None:
+def test_the_death_of_a_process_raises_an_alert(monitoring: Monitoring, text: str) -> None:
     """A dead process logs nothing of ours; the platform's line is enough."""
-    assert monitoring.count(text_entry(text, "receive-webhook")) == {"crashes": {}}
+    entry = text_entry(text, "receive-webhook")
+
+    assert monitoring.raised(entry) == {"instances-crash": {"service_name": "receive-webhook"}}
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_a_harmless_line_of_the_platform_is_not_counted(monitoring: Monitoring, text: str) -> None:
-    """Starts, ends and refused requests are no crash."""
+def test_a_harmless_line_of_the_platform_raises_no_alert(monitoring: Monitoring, text: str) -> None:
+    """Starts, ends and refused requests are no crash; Pub/Sub repeats a refused push."""
     assert monitoring.count(text_entry(text, "receive-webhook")) == {}
+    assert monitoring.raised(text_entry(text, "upsert-markers")) == {}
 
 
-@pytest.mark.parametrize("status", [200, 403, 503])
-def test_a_call_of_the_scheduler_is_counted_by_stream(second: Monitoring, status: int) -> None:
-    """Whatever the response is, so that a stream whose windows never end is noticed."""
-    counts = second.count(attempt_entry("two-drain-medium", status))
+def test_a_delivery_without_an_instance_raises_an_alert(monitoring: Monitoring) -> None:
+    """The receiver logs nothing about it."""
+    entry = text_entry(HARMLESS[-1], "receive-webhook")
 
-    assert counts == {"attempts": {"stream": "medium"}}
+    assert set(monitoring.raised(entry)) == {"webhook-unavailable"}
 
 
 def others(line: Line) -> Iterator[Entry]:
@@ -194,14 +255,12 @@ def test_lines_of_another_deployment_are_not_counted(
     """Two bridges in a project, one of them without a prefix, do not count each other's lines."""
     for line in lines:
         for entry in others(line):
-            assert monitoring.count(entry) == {}, entry
+            assert monitoring.count(entry) == monitoring.raised(entry) == {}, entry
         service = service_of(line)
         assert second.count(line_entry(line, service)) == {}
         assert set(second.count(line_entry(line, f"two-{service}"))) == set(expected_counts(line))
     for text in DEATHS:
-        assert monitoring.count(text_entry(text, "two-drain")) == {}
-    for job in ("two-drain-default", "drain-other", "drain-default-2"):
-        assert monitoring.count(attempt_entry(job)) == {}
+        assert monitoring.raised(text_entry(text, "two-drain")) == {}
 
 
 def test_metrics_of_two_deployments_have_different_names(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.log_entries import attempt_entry, line_entry
+from tests.support.log_entries import line_entry
 from tests.support.logging_filter import Entry
 from tests.support.monitoring import Monitoring
 from tests.support.outcomes_in_code import find_stop_reasons
-from tests.support.promql import Labels
+from tests.support.promql import Labels, evaluate
 from tests.support.recorded_lines import report_of, window_line
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -50,7 +50,14 @@ def of_stream(name: str) -> Labels:
     return frozenset({("stream", name)})
 
 
-# Draining fails
+def undrained_at(
+    monitoring: Monitoring, stream: str, lines: Iterable[tuple[float, Entry]], *, until: float
+) -> float | None:
+    """When the alert on a stream that is not drained is raised; None if it is not."""
+    return monitoring.first_alerts("not-drained", lines, until=until).get(of_stream(stream))
+
+
+# Windows fail
 
 
 def test_failures_without_a_success_raise_an_alert(monitoring: Monitoring, folder: Path) -> None:
@@ -60,7 +67,7 @@ def test_failures_without_a_success_raise_an_alert(monitoring: Monitoring, folde
         every(MINUTE, good, start=50, end=HOUR), every(MINUTE, bad, start=HOUR + 50, end=2 * HOUR)
     )
 
-    fired = monitoring.first_alerts("drain-failing", lines, until=2 * HOUR)
+    fired = monitoring.first_alerts("not-drained", lines, until=2 * HOUR)
 
     assert set(fired) == {of_stream("default")}
     assert HOUR + 10 * MINUTE <= fired[of_stream("default")] <= HOUR + 16 * MINUTE
@@ -73,7 +80,7 @@ def test_one_success_in_ten_minutes_is_enough(monitoring: Monitoring, folder: Pa
         every(9 * MINUTE, good, start=50, end=6 * HOUR), every(MINUTE, bad, start=80, end=6 * HOUR)
     )
 
-    assert monitoring.first_alerts("drain-failing", lines, until=6 * HOUR) == {}
+    assert undrained_at(monitoring, "default", lines, until=6 * HOUR) is None
 
 
 @pytest.mark.parametrize(("stream", "gap"), [("fast", MINUTE), ("medium", 30 * MINUTE)])
@@ -88,7 +95,7 @@ def test_one_bad_window_raises_no_alert(
         for number, at in enumerate(range(0, 40 * gap, gap))
     ]
 
-    assert second.first_alerts("drain-failing", lines, until=40 * gap) == {}
+    assert undrained_at(second, stream, lines, until=40 * gap) is None
 
 
 def test_a_slow_stream_is_given_three_intervals(second: Monitoring, folder: Path) -> None:
@@ -100,10 +107,11 @@ def test_a_slow_stream_is_given_three_intervals(second: Monitoring, folder: Path
         every(30 * MINUTE, bad, start=5 * HOUR + 50, end=10 * HOUR),
     )
 
-    fired = second.first_alerts("drain-failing", lines, until=10 * HOUR)
+    fired = undrained_at(second, "medium", lines, until=10 * HOUR)
 
     last = 4 * HOUR + 30 * MINUTE + 50
-    assert last + 90 * MINUTE <= fired[of_stream("medium")] <= last + 97 * MINUTE
+    assert fired is not None
+    assert last + 90 * MINUTE <= fired <= last + 97 * MINUTE
 
 
 def test_a_failing_stream_is_not_hidden_by_another(second: Monitoring, folder: Path) -> None:
@@ -114,7 +122,8 @@ def test_a_failing_stream_is_not_hidden_by_another(second: Monitoring, folder: P
         every(MINUTE, good, start=50, end=5 * HOUR), every(30 * MINUTE, bad, start=50, end=5 * HOUR)
     )
 
-    assert set(second.first_alerts("drain-failing", lines, until=5 * HOUR)) == {of_stream("medium")}
+    assert undrained_at(second, "medium", lines, until=5 * HOUR) is not None
+    assert undrained_at(second, "fast", lines, until=5 * HOUR) is None
 
 
 def test_a_failure_between_long_windows_raises_no_alert(second: Monitoring, folder: Path) -> None:
@@ -126,7 +135,7 @@ def test_a_failure_between_long_windows_raises_no_alert(second: Monitoring, fold
         every(1_740, window(folder, "deadline", "long", "two-drain"), start=20_900, end=25_000),
     )
 
-    assert second.first_alerts("drain-failing", lines, until=25_000) == {}
+    assert undrained_at(second, "long", lines, until=25_000) is None
 
 
 def test_a_paused_stream_raises_no_alert(monitoring: Monitoring, folder: Path) -> None:
@@ -140,11 +149,39 @@ def test_a_paused_stream_raises_no_alert(monitoring: Monitoring, folder: Path) -
         every(MINUTE, paused, start=5 * MINUTE, end=DAY),
     )
 
-    for alert in ("drain-failing", "drain-silent"):
-        assert monitoring.first_alerts(alert, lines, until=DAY) == {}
+    assert monitoring.first_alerts("not-drained", lines, until=DAY) == {}
 
 
-# The alert that each reason raises at once, if any. A failure that persists raises `drain-failing`.
+def test_a_daily_stream_raises_an_alert_after_one_failure(second: Monitoring, folder: Path) -> None:
+    """A day has one window: Cloud Monitoring cannot look back further."""
+    good = window(folder, "idle", "daily", "two-drain")
+    bad = window(folder, "unreachable", "daily", "two-drain")
+    lines = [(6.0 * HOUR, good), (6.0 * HOUR + DAY, bad)]
+
+    fired = undrained_at(second, "daily", lines, until=2 * DAY)
+
+    assert fired is not None
+    assert 6 * HOUR + DAY <= fired <= 6 * HOUR + DAY + 10 * MINUTE
+    assert undrained_at(second, "daily", lines[:1], until=2 * DAY) is None
+
+
+@pytest.mark.parametrize("reason", ["busy", "backing_off"])
+def test_windows_that_only_wait_do_not_drain(
+    monitoring: Monitoring, folder: Path, reason: str
+) -> None:
+    """A lease that is never released, or an API that asks for no request: events wait."""
+    lines = merged(
+        every(MINUTE, window(folder, "idle"), start=50, end=HOUR),
+        every(MINUTE, window(folder, reason), start=HOUR + 50, end=2 * HOUR),
+    )
+
+    fired = undrained_at(monitoring, "default", lines, until=2 * HOUR)
+
+    assert fired is not None
+    assert HOUR + 14 * MINUTE <= fired <= HOUR + 16 * MINUTE
+
+
+# The alert that each reason raises at once, if any. A failure that persists raises `not-drained`.
 REASONS = {
     **dict.fromkeys(("deadline", "idle", "max_bytes", "max_events"), ""),
     **dict.fromkeys(
@@ -169,7 +206,7 @@ def test_one_window_raises_the_alert_of_its_reason(
 ) -> None:
     """At once if a person must act; other failures must persist."""
     lines = [(125.0, window(folder, reason)), (185.0, window(folder, "idle"))]
-    alerts = ("credential-refused", "cursor-refused", "drain-failing", "drain-silent")
+    alerts = ("credential-refused", "cursor-refused", "not-drained")
 
     fired = {
         alert: times
@@ -178,10 +215,10 @@ def test_one_window_raises_the_alert_of_its_reason(
     }
 
     alert = REASONS[reason]
-    assert fired == ({alert: {of_stream("default"): 180}} if alert else {})
+    assert fired == ({alert: {of_stream("default"): 125}} if alert else {})
 
 
-# A stream is not drained
+# No window ends
 
 
 def test_a_stream_that_becomes_silent_raises_an_alert(second: Monitoring, folder: Path) -> None:
@@ -191,22 +228,23 @@ def test_a_stream_that_becomes_silent_raises_an_alert(second: Monitoring, folder
         every(30 * MINUTE, window(folder, "idle", "medium", "two-drain"), start=50, end=5 * HOUR),
     )
 
-    fired = second.first_alerts("drain-silent", lines, until=5 * HOUR)
+    fired = undrained_at(second, "fast", lines, until=5 * HOUR)
 
-    assert set(fired) == {of_stream("fast")}
-    assert HOUR + 19 * MINUTE <= fired[of_stream("fast")] <= HOUR + 21 * MINUTE
+    assert fired is not None
+    assert HOUR + 14 * MINUTE <= fired <= HOUR + 16 * MINUTE
+    assert undrained_at(second, "medium", lines, until=5 * HOUR) is None
 
 
 def test_the_first_deployment_raises_no_alert(second: Monitoring, folder: Path) -> None:
-    """Before its first window a stream has no past; late grants fail its first calls."""
-    timelines = []
-    for stream, gap, ready in (("fast", MINUTE, 6 * MINUTE), ("medium", 30 * MINUTE, 30 * MINUTE)):
-        job, idle = f"two-drain-{stream}", window(folder, "idle", stream, "two-drain")
-        timelines += [
-            every(gap, attempt_entry(job, 403), start=0, end=ready),
-            every(gap, attempt_entry(job), start=ready, end=2 * HOUR),
-            every(gap, idle, start=ready, end=2 * HOUR),
-        ]
+    """Late grants fail the first calls, and the first window of a slow stream is late."""
+    timelines = [
+        every(gap, window(folder, "idle", stream, "two-drain"), start=ready, end=2 * HOUR)
+        for stream, gap, ready in (
+            ("fast", MINUTE, 6 * MINUTE),
+            ("medium", 30 * MINUTE, 30 * MINUTE + 50),
+            ("long", 1_740, 1_760),
+        )
+    ]
     lines = merged(*timelines)
 
     for alert in second.policies:
@@ -215,33 +253,42 @@ def test_the_first_deployment_raises_no_alert(second: Monitoring, folder: Path) 
 
 
 @pytest.mark.parametrize(
-    ("stream", "gap", "latest"),
-    [("fast", MINUTE, 14 * MINUTE), ("medium", 30 * MINUTE, 75 * MINUTE)],
+    ("stream", "latest"), [("fast", 14 * MINUTE), ("medium", 75 * MINUTE), ("long", 75 * MINUTE)]
 )
 def test_a_stream_that_never_had_a_window_raises_an_alert(
-    second: Monitoring, stream: str, gap: int, latest: int
+    second: Monitoring, stream: str, latest: int
 ) -> None:
-    """Cloud Scheduler calls `drain`, and no window ends: refused calls, or a process that dies."""
-    calls = every(gap, attempt_entry(f"two-drain-{stream}", 403), start=1, end=4 * HOUR)
+    """Refused calls, a process that dies, a paused job: no window ends, and no metric exists."""
+    fired = undrained_at(second, stream, [], until=4 * HOUR)
 
-    fired = second.first_alerts("drain-silent", list(calls), until=4 * HOUR)
-
-    assert set(fired) == {of_stream(stream)}
-    assert fired[of_stream(stream)] <= latest
+    assert fired is not None
+    assert fired <= latest
 
 
-def test_a_stream_that_is_drained_is_not_silent(second: Monitoring, folder: Path) -> None:
+def test_the_alert_lasts_until_the_stream_is_drained(second: Monitoring, folder: Path) -> None:
+    """Also days after the last window."""
+    (query,) = (
+        each.query for each in second.policies["not-drained"].conditions if '"fast"' in each.query
+    )
+    old = second.series([(50.0, window(folder, "idle", "fast", "two-drain"))])
+
+    assert of_stream("fast") in evaluate(query, old, 5 * DAY)
+    assert of_stream("fast") not in evaluate(query, old, 60)
+
+
+def test_two_windows_without_success_in_a_row_raise_no_alert(
+    second: Monitoring, folder: Path
+) -> None:
     """At any outcome, and at the end of a day."""
-    outcomes = itertools.cycle(["idle", "unreachable", "busy", "backing_off", "deadline"])
+    outcomes = itertools.cycle(["idle", "unreachable", "busy", "deadline", "backing_off"])
     lines = [
         (at, window(folder, reason, "medium", "two-drain"))
         for at, reason in zip(range(50, DAY, 30 * MINUTE), outcomes, strict=False)
     ]
 
-    assert second.first_alerts("drain-silent", lines, until=DAY) == {}
+    assert undrained_at(second, "medium", lines, until=DAY) is None
 
 
 def test_a_daily_stream_is_never_called_silent(second: Monitoring) -> None:
     """A day has one window: Cloud Monitoring cannot look back further."""
-    assert "daily" in second.policies["drain-failing"].query
-    assert "daily" not in second.policies["drain-silent"].query
+    assert undrained_at(second, "daily", [], until=2 * DAY) is None

@@ -29,6 +29,9 @@ ENTRY = {
         ('textPayload=~".*"', False),
         ('resource.type="cloud_run_revision" AND jsonPayload.lag>=6', False),
         ('resource.type="cloud_run_revision" AND jsonPayload.lag>=5', True),
+        ('jsonPayload.lag>=5 AND (resource.type="x" OR jsonPayload.event=~"crashed")', True),
+        ('jsonPayload.lag>=5 AND (resource.type="x" OR textPayload=~".")', False),
+        ('(jsonPayload.lag>=5 OR resource.type="x") AND jsonPayload.lag>=6', False),
     ],
 )
 def test_a_filter_selects_as_documented(text: str, *, expected: bool) -> None:
@@ -47,6 +50,8 @@ def test_a_filter_selects_as_documented(text: str, *, expected: bool) -> None:
         'jsonPayload.event>="a"',
         "resource.type=5",
         'resource.type="a" AND ',
+        '(resource.type="a" OR resource.type="b"',
+        '(resource.type="a" AND resource.type="b")',
         "",
     ],
 )

@@ -43,6 +43,18 @@ def values(query: str, now: float = 120) -> dict[str, float]:
             {"": 10},
         ),
         ("max by (id) (age{}) > 5", {"x": 8}),
+        # Each series is compared with the one that has its labels.
+        ('max by (id) (age{}) > (label_replace(vector(7), "id", "x", "", ""))', {"x": 8}),
+        ('max by (id) (age{}) > (label_replace(vector(8), "id", "x", "", ""))', {}),
+        ('max by (id) (age{}) > (label_replace(vector(7), "id", "y", "", ""))', {}),
+        (
+            (
+                '(label_replace(vector(1), "stream", "a", "", "") or '
+                'label_replace(vector(1), "stream", "b", "", "")) '
+                "unless sum by (stream) (other{}) > 0"
+            ),
+            {"a": 1},
+        ),
     ],
 )
 def test_a_query_has_the_value_that_prometheus_gives(

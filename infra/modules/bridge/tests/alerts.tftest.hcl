@@ -16,11 +16,35 @@ run "default" {
   command = plan
 }
 
+# All alerts, which count lines.
+run "counting" {
+  command = plan
+
+  variables {
+    alerts = { level = "all" }
+  }
+}
+
+# Streams with more lengths of a watch than a policy has conditions.
+run "many_schedules" {
+  command = plan
+
+  variables {
+    streams = { for minutes in [1, 5, 10, 12, 15, 20, 30] : "every-${minutes}" => { run_id = "run_${minutes}", window_seconds = 60, schedule = "*/${minutes} * * * *" } }
+  }
+
+  assert {
+    condition     = { for name, each in google_monitoring_alert_policy.this : name => length(each.conditions) } == { not-drained = 6, not-drained-2 = 1, waiting = 1 }
+    error_message = "A policy must have six conditions at most: Google refuses more."
+  }
+}
+
 # A second bridge in the project, with schedules of different length.
 run "second" {
   command = plan
 
   variables {
+    alerts   = { level = "all" }
     prefix   = "two-"
     archive  = {}
     bigquery = {}
