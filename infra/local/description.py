@@ -75,6 +75,7 @@ def describe_stack(
         },
         "streams": {
             name: {
+                "profile": "live" if configuration.live else "economy",
                 "schedule": "",
                 "window_seconds": stream.window.window_seconds,
                 "filters": asdict(stream.filters),
