@@ -1,10 +1,13 @@
 """A change of the profile changes Cloud Scheduler's jobs and settings, and no data."""
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
 from tests.infra.conftest import Runs
+from videovector_bridge.ingest.hand_over import HandOver
+from videovector_bridge.settings import drain_settings
 
 FILE = "modules/bridge/tests/profile.tftest.hcl"
 JOB = "google_cloud_scheduler_job.drain"
@@ -56,3 +59,26 @@ def test_only_jobs_and_settings_change(runs: Runs) -> None:
         (f'{FUNCTION}["drain"]', "timeout_seconds"),
         ("google_storage_bucket_object.description", "content"),
     }
+
+
+def test_a_planned_live_stream_has_the_limits_of_the_bridge(runs: Runs) -> None:
+    """Terraform and the code have the same live window; its timeout includes the wait."""
+    values = planned(runs, "live")
+    variables = {
+        path[-1]: str(value)
+        for path, value in values.items()
+        if path[0] == f'{FUNCTION}["drain"]' and "environment_variables" in path
+    }
+    (timeout,) = (
+        value
+        for path, value in values.items()
+        if (path[0], path[-1]) == (f'{FUNCTION}["drain"]', "timeout_seconds")
+    )
+    environ = {"VIDEO_VECTOR_API_KEY": "made-up", "GOOGLE_CLOUD_PROJECT": "p"}
+    chosen = {name: variables[name] for name in ("PROFILE", "STREAMS")}
+    window = drain_settings({**environ, **chosen}).streams["default"].window
+    default = drain_settings({**environ, "PROFILE": "live"}).streams["default"].window
+    wait = HandOver(cast("Any", None), "default", window.lease_seconds).wait_seconds
+
+    assert window == default
+    assert wait + window.window_seconds < float(str(timeout))

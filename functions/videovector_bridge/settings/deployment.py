@@ -15,7 +15,7 @@ writes it into `build/endpoints.json`. A JSON object:
     subscriptions         name in infra/topology.json -> {id, topic, function, filter}
     functions             name -> {id, url, account, action, publishes, pulls, secrets, state,
                           buckets}
-    streams               name -> {schedule, window_seconds, filters}
+    streams               name -> {profile, schedule, window_seconds, filters}
     schedules             other function with a schedule -> seconds between two calls
     archive_bucket        "" without an archive
     bigquery_table        "project.dataset.table", or ""

@@ -166,7 +166,7 @@ resource "google_cloudfunctions2_function" "this" {
 
     precondition {
       condition     = each.key != "drain" || each.value.resources.timeout_seconds > local.longest_call_seconds
-      error_message = "Function drain: timeout_seconds must be above ${local.longest_call_seconds}, the longest call (a live window waits up to 30 seconds for the hand-over)."
+      error_message = "Function drain: timeout_seconds must be above ${local.longest_call_seconds}, the longest call (a live window first waits for the hand-over, at most lease_seconds and 5)."
     }
 
     precondition {

@@ -6,9 +6,9 @@
 
 locals {
   _profiles = {
-    economy = { window_seconds = 50, idle_seconds = 10, wait_seconds = 0 }
+    economy = { window_seconds = 50, idle_seconds = 10, waits = false }
     # No idle timeout. A window first waits for the hand-over.
-    live = { window_seconds = 100, idle_seconds = null, wait_seconds = 30 }
+    live = { window_seconds = 100, idle_seconds = null, waits = true }
   }
   _stream_profiles = { for name, each in var.streams : name => coalesce(each.profile, var.profile) }
 
@@ -20,7 +20,8 @@ locals {
       schedule       = coalesce(each.schedule, "* * * * *")
       window_seconds = coalesce(each.window_seconds, local._profiles[local._stream_profiles[name]].window_seconds)
       idle_seconds   = each.idle_seconds == null ? local._profiles[local._stream_profiles[name]].idle_seconds : each.idle_seconds
-      wait_seconds   = local._profiles[local._stream_profiles[name]].wait_seconds
+      # For the lease, which ends by itself if its owner is dead, and a margin: as in hand_over.py.
+      wait_seconds = local._profiles[local._stream_profiles[name]].waits ? coalesce(each.lease_seconds, 30) + 5 : 0
     })
   }
 

@@ -23,6 +23,7 @@ variable "streams" {
   type = map(object({
     schedule = optional(string), window_seconds = number, idle_seconds = optional(number)
     profile = optional(string)
+    lease_seconds = optional(number)
   }))
 }
 variable "alerts" {

@@ -53,7 +53,7 @@ run "live" {
   }
 
   assert {
-    condition     = google_cloudfunctions2_function.this["drain"].service_config[0].timeout_seconds == 170
+    condition     = google_cloudfunctions2_function.this["drain"].service_config[0].timeout_seconds == 175
     error_message = "The timeout must cover the wait for the hand-over, the window and its end."
   }
 
