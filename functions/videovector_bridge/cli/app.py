@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from videovector_bridge.cli.automations import commands as automations
+from videovector_bridge.cli.cost import command as cost
 from videovector_bridge.cli.errors import EXIT_STATUSES, describe_error, exit_status
 from videovector_bridge.cli.output import print_message
 from videovector_bridge.cli.source_tree import PACKAGE, find_version
@@ -69,6 +70,7 @@ app = typer.Typer(
 )
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(automations.app, name="automations")
+app.command("cost", epilog=cost.EPILOG)(cost.cost_command)
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes it by position
