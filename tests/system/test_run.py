@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,12 @@ from infra.standin import StandIn, StandInConfig
 from tests.support.launcher import Launcher, processes_of
 from tests.support.patience import until
 from videovector_bridge.automate.actions import ACTIONS
+from videovector_bridge.cli.cost.measured import read_measured
 from videovector_bridge.settings import drain_settings
 
 EMBEDDED = {"BACKEND": "embedded"}
+SINGLE_TARGETS = ("upsert_marker", "delete_marker", "issue_signed_url", "store_preview")
+"""The actions that read and write the record of one target."""
 
 
 def assert_passed(launcher: Launcher, backend: str) -> None:
@@ -62,10 +66,43 @@ def assert_passed(launcher: Launcher, backend: str) -> None:
     assert not launcher.endpoints_file.exists()
 
 
+def assert_costs_as_planned(result: dict[str, Any], logs: Path) -> None:
+    """Documents of effects and log lines are those of the cost planner, within 25 %.
+
+    An average has a few refusals and repeats, which cost more. A window that is killed writes no
+    line; one that finds the lease of another does.
+    """
+    planned = read_measured()
+    costs = {name: result["costs"][name] for name in SINGLE_TARGETS}
+    for name in ("reads", "writes"):
+        counted = sum(cost["events"] * cost[name] for cost in costs.values())
+        expected = sum(
+            cost["events"] * getattr(planned.actions[action], name)
+            for action, cost in costs.items()
+        )
+        assert counted == pytest.approx(expected, rel=0.25), name
+    windows = read_lines(logs / "drain.log", "drain.window_closed")
+    ended = result["windows"] - result["killed_windows"] + result["busy_windows"]
+    assert ended <= len(windows) <= ended + 1  # the last may end after the result
+    for lines, size in (
+        (windows, planned.logs["window"]),
+        (read_lines(logs / "snapshot-media.log", "snapshot_media.done"), planned.logs["message"]),
+        (read_lines(logs / "receive-webhook.log", "webhook.accepted"), planned.logs["delivery"]),
+        (read_lines(logs / "reconcile.log", "reconcile.done"), planned.logs["reconcile"]),
+    ):
+        assert sum(map(len, lines)) / len(lines) == pytest.approx(size, rel=0.25)
+
+
+def read_lines(log: Path, event: str) -> list[bytes]:
+    """The lines of one event in a log."""
+    return [line for line in log.read_bytes().splitlines() if f'"event":"{event}"'.encode() in line]
+
+
 def test_embedded(tmp_path: Path) -> None:
     """Without gcloud and Java, everything arrives, a killed window is resumed, exit status 0."""
     with Launcher(tmp_path, "run", environment=EMBEDDED) as launcher:
         assert_passed(launcher, "embedded")
+        assert_costs_as_planned(launcher.result(), tmp_path / "logs" / "run")
 
         assert "BACKEND=embedded is set" in launcher.output
         assert "1 killed" in launcher.output
