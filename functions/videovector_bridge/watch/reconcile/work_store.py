@@ -169,6 +169,8 @@ class WorkStore:
 
     def _close(self, work: Work, finished: Fields | None, timeout: Timeout) -> None:
         """Delete the open work, unless it has started again after the end."""
+        if finished is None:
+            return
         for _ in range(_ATTEMPTS):
             document = self._documents.read(OPEN, work.key, timeout=timeout)
             if document is None:
