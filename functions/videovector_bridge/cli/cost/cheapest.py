@@ -14,7 +14,8 @@ from videovector_bridge.cli.cost.workload import Operation
 EVERY_MINUTES: Final = (1, 2, 5, 15, 60)
 LIMITS: Final = ((50.0, 10.0), (20.0, 5.0), (10.0, 2.0))
 """Window and idle timeout, in seconds."""
-DRAIN_CPUS: Final = (0.167, 0.333)
+DRAIN_CPUS: Final = (0.167, 0.333, 0.5)
+"""CPUs of `drain` that are compared, if they can publish what a window has read before it ends."""
 
 _DRAIN: Final = "drain"
 _SMALL: Final = Size(0.167, 0.5, 1, 10)
@@ -113,9 +114,17 @@ def _list_sizes(inputs: Inputs) -> Iterator[Deployment]:
     deployment = inputs.deployment
     function = deployment.actions[inputs.workload.action]
     drain, effects = deployment.sizes[_DRAIN], deployment.sizes[function]
-    for cpu, size in product((drain.cpu, *DRAIN_CPUS), (effects, _SMALL)):
+    cpus = [cpu for cpu in DRAIN_CPUS if _can_flush(inputs, cpu)]
+    for cpu, size in product(dict.fromkeys([drain.cpu, *cpus]), (effects, _SMALL)):
         changed = {_DRAIN: replace(drain, cpu=cpu), function: size}
         yield replace(deployment, sizes={**deployment.sizes, **changed})
+
+
+def _can_flush(inputs: Inputs, cpu: float) -> bool:
+    """Whether all batches of a window can be published in the time at its end without reading."""
+    drain, window = inputs.measured.drain, inputs.operation.window_seconds
+    seconds = min(drain["flush_seconds"], drain["flush_share"] * window)
+    return drain["batches"] * drain["batch_events"] * drain["cpu_us"] / 1e6 <= cpu * seconds
 
 
 def _format_schedule(seconds: int) -> str:

@@ -9,6 +9,7 @@ from videovector_bridge.cli.cost.measured import FILE, read_measured
 from videovector_bridge.ingest import stages
 from videovector_bridge.ingest.batcher import BATCH_EVENTS
 from videovector_bridge.ingest.channel_pause import EVERY_SECONDS
+from videovector_bridge.ingest.publisher import BATCHES_IN_FLIGHT
 from videovector_bridge.secret import _TRUSTED_SECONDS
 from videovector_bridge.watch.reconcile.reconciler import _THREADS
 
@@ -46,6 +47,7 @@ def test_limits_are_those_of_the_code() -> None:
     drain = MEASURED.drain
 
     assert drain["batch_events"] == BATCH_EVENTS
+    assert drain["batches"] == BATCHES_IN_FLIGHT + 2  # one is queued, one is open
     assert (drain["flush_share"], drain["flush_seconds"]) == (
         stages._FLUSH_SHARE,
         stages._FLUSH_CAP,
