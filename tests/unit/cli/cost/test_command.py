@@ -28,6 +28,16 @@ def test_it_prints_parts_prices_and_latency() -> None:
     assert "monitoring.conditions ?" in ran.out
 
 
+def test_without_events_nothing_is_late() -> None:
+    """And alerts and reads of secrets are all that costs something."""
+    ran = run_command("cost", "--events-per-month", "0", "--conditions", "0")
+
+    assert "Latency: no events of the stream" in ran.out
+    assert "were not verified" not in ran.out
+    assert re.search(r"^total, in \$ .* 0\.\d\d$", ran.out, re.MULTILINE)
+    assert "Free tiers used up: secrets.accesses." in ran.out
+
+
 def test_json_has_quantities_prices_and_sources() -> None:
     """With the sum, and the same numbers as the table."""
     document = run_command("cost", *FEW, "--json").json
@@ -124,6 +134,7 @@ def test_prices_can_be_replaced(tmp_path: Path) -> None:
 
     assert all_paid["usd"] > free["usd"] + 4_000 * 0.08
     assert {price["free_quantity"] for price in all_paid["prices"]} == {0}
+    assert not any(price["used_up"] for price in all_paid["prices"])
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,16 @@ def test_another_topology_may_be_read(tmp_path: Path) -> None:
     assert read_deployment(str(file)).sizes["drain"].cpu == 2
 
 
+def test_a_topology_with_a_wrong_size_is_refused(tmp_path: Path) -> None:
+    """The message has the size."""
+    file = tmp_path / "mine.json"
+    text = (ROOT / "infra" / "topology.json").read_text(encoding="utf-8")
+    file.write_text(text.replace('"512Mi"', '"much"'), encoding="utf-8")
+
+    with pytest.raises(SettingsError, match="'much' is no amount of memory"):
+        read_deployment(str(file))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"functions": {"a": {"resources": {}}}}'])
 def test_another_file_is_no_topology(tmp_path: Path, text: str) -> None:
     """The message names it."""
