@@ -24,10 +24,12 @@ locals {
   drain_seconds = max(var.topology.functions.drain.resources.timeout_seconds, ceil(local.longest_call_seconds) + 40)
 
   # Pub/Sub cannot change the filter of a subscription. A key has the hash of the filter, so a
-  # changed filter makes another subscription.
+  # changed filter makes another subscription. Pub/Sub charges for what a filter excludes: a filter
+  # that passes nothing, because no automation has the action, makes none.
   push_subscriptions = {
     for name, each in var.topology.subscriptions :
-    "${name}-${substr(sha1(each.filter), 0, 8)}" => each if contains(keys(each), "function")
+    "${name}-${substr(sha1(each.filter), 0, 8)}" => each
+    if contains(keys(each), "function") && try(each.filter, "") != "NOT attributes:\"ce-type\""
   }
   # Subscriptions that a function pulls.
   reader_subscriptions = {

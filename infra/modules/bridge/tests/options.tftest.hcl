@@ -227,3 +227,21 @@ run "private" {
     error_message = "The environment of a deployment must win over that of topology.json."
   }
 }
+
+run "one_action" {
+  command = plan
+
+  variables {
+    topology = merge(jsondecode(file("../../topology.json")), {
+      subscriptions = {
+        for name, each in jsondecode(file("../../topology.json")).subscriptions :
+        name => contains(keys(each), "function") && name != "upsert-markers" ? merge(each, { filter = "NOT attributes:\"ce-type\"" }) : each
+      }
+    })
+  }
+
+  assert {
+    condition     = [for each in values(google_pubsub_subscription.push) : regex("^(.*)-[0-9a-f]{8}$", each.name)[0]] == ["upsert-markers"]
+    error_message = "An action without an automation must have no subscription: Pub/Sub charges for what its filter excludes."
+  }
+}
