@@ -91,7 +91,9 @@ def make_inputs(pattern: Pattern, events_a_day: float) -> Inputs:
     return Inputs(
         deployment,
         Workload(events_a_day * 365 / 12, 700, pattern, 0.3, "upsert_marker", 0, 10, 0.05),
-        Operation("economy", 1, 60, window.window_seconds, window.idle_seconds, window.lanes, 0),
+        Operation(
+            "economy", 1, 60, window.window_seconds, window.idle_seconds, window.lanes, "none"
+        ),
         read_measured(),
     )
 

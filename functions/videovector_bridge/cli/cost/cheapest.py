@@ -124,7 +124,7 @@ def _can_flush(inputs: Inputs, cpu: float) -> bool:
     """Whether all batches of a window can be published in the time at its end without reading."""
     drain, window = inputs.measured.drain, inputs.operation.window_seconds
     seconds = min(drain["flush_seconds"], drain["flush_share"] * window)
-    return drain["batches"] * drain["batch_events"] * drain["cpu_us"] / 1e6 <= cpu * seconds
+    return drain["batches"] * drain["batch_events"] * drain["publish_cpu_us"] / 1e6 <= cpu * seconds
 
 
 def _format_schedule(seconds: int) -> str:

@@ -29,6 +29,7 @@ from videovector_bridge.cli.cost.report import (
 )
 from videovector_bridge.cli.cost.workload import (
     DAYS_A_MONTH,
+    AlertLevel,
     Operation,
     Pattern,
     Profile,
@@ -67,7 +68,7 @@ def cost_command(
     window_seconds: options.WindowSeconds = None,
     idle_seconds: options.IdleSeconds = None,
     lanes: options.Lanes = None,
-    conditions: options.Conditions = None,
+    alerts: options.Alerts = "essential",
     archive_days: options.ArchiveDays = 0,
     changes: options.Changes = None,
     topology: options.Topology = "",
@@ -102,7 +103,7 @@ def cost_command(
         work_minutes=work_minutes,
         api_seconds=api_seconds,
     )
-    _check_names(workload, measured, profile, problems)
+    _check_names(workload, measured, profile, alerts, problems)
     if problems:
         raise SettingsError(problems)
     assert deployment is not None  # else there was a problem
@@ -114,7 +115,7 @@ def cost_command(
         window_seconds=_default(window_seconds, deployment.window.window_seconds),
         idle_seconds=_default(idle_seconds, deployment.window.idle_seconds),
         lanes=round(_default(lanes, deployment.window.lanes)),
-        conditions=round(_default(conditions, measured.alerts["conditions"])),
+        alerts=cast("AlertLevel", alerts),
         archive_days=archive_days,
     )
     _check_window(operation)
@@ -235,10 +236,13 @@ def _read_deployment(
         return None
 
 
-def _check_names(workload: Workload, measured: Measured, profile: str, problems: list[str]) -> None:
+def _check_names(
+    workload: Workload, measured: Measured, profile: str, alerts: str, problems: list[str]
+) -> None:
     for option, name, known in (
         ("--pattern", workload.pattern, get_args(Pattern)),
         ("--profile", profile, get_args(Profile)),
+        ("--alerts", alerts, get_args(AlertLevel)),
         ("--action", workload.action, tuple(measured.actions)),
     ):
         if name not in known:

@@ -35,14 +35,13 @@ class Deployment:
     """A deployment with its defaults.
 
     `sizes` are by function, `actions` name the function of each action, `every_seconds` are
-    the schedules by function. `push` and `pulled` count the subscriptions of topic `events`, for
-    functions that are called, and that pull. `retention_seconds` is that of topic `events`.
+    the schedules by function. `pulled` counts the subscriptions of topic `events` that functions
+    pull. `retention_seconds` is that of topic `events`.
     """
 
     sizes: Mapping[str, Size]
     actions: Mapping[str, str]
     every_seconds: Mapping[str, float]
-    push: int
     pulled: int
     retention_seconds: float
     window: WindowSettings
@@ -73,7 +72,6 @@ def parse_deployment(topology: Mapping[str, Any]) -> Deployment:
         {name: _parse_size(each["resources"]) for name, each in topology["functions"].items()},
         {each["action"]: name for name, each in topology["functions"].items() if "action" in each},
         {name: float(each["every_seconds"]) for name, each in topology["schedules"].items()},
-        sum("function" in each for each in subscriptions),
         sum("reader" in each for each in subscriptions),
         float(topology["topics"][_EVENTS]["retention"].removesuffix("s")),
         stream.window,

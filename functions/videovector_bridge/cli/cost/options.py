@@ -78,8 +78,11 @@ EveryMinutes = Annotated[
 WindowSeconds = Annotated[float | None, typer.Option(min=1, max=1_700, rich_help_panel=_OPERATION)]
 IdleSeconds = Annotated[float | None, typer.Option(min=0.1, max=1_700, rich_help_panel=_OPERATION)]
 Lanes = Annotated[int | None, typer.Option(min=1, max=256, rich_help_panel=_OPERATION)]
-Conditions = Annotated[
-    int | None, typer.Option(min=0, help="Of alerts.", rich_help_panel=_OPERATION)
+Alerts = Annotated[
+    str,
+    typer.Option(
+        help="essential or all, as the variable alerts.level; none.", rich_help_panel=_OPERATION
+    ),
 ]
 ArchiveDays = Annotated[
     int, typer.Option(min=0, help="Of the archive; 0: none.", rich_help_panel=_OPERATION)

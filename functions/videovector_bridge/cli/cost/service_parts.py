@@ -73,7 +73,8 @@ def _filtered(inputs: Inputs, days: Sequence[SimulatedDay]) -> Part:
 
     https://cloud.google.com/pubsub/docs/subscription-message-filter
     """
-    subscriptions = inputs.deployment.push + inputs.deployment.pulled
+    # Only the action of the workload has automations: other actions have no subscription.
+    subscriptions = 1 + inputs.deployment.pulled
     passed = inputs.measured.event["reconciled_share"]
     counts = [
         max(0.0, day.events * (subscriptions - passed) - day.effects.requests) for day in days
@@ -134,14 +135,14 @@ def _logs(inputs: Inputs, days: Sequence[SimulatedDay]) -> Part:
 
 
 def _alerts(inputs: Inputs) -> Part:
-    numbers, conditions = inputs.measured.alerts, inputs.operation.conditions
-    evaluations = DAYS_A_MONTH * _DAY / numbers["evaluate_seconds"]
-    points = conditions * evaluations * numbers["series"]
+    level, numbers = inputs.operation.alerts, inputs.measured.alerts
+    metrics = numbers.get(f"{level}_metrics", 0.0)
+    points = numbers.get(f"{level}_points", 0.0)
     return Part(
         "alerts",
-        f"{conditions} conditions",
+        f"level {level}, {metrics:g} metrics",
         (),
-        {"monitoring.conditions": float(conditions), "monitoring.points": points},
+        {"monitoring.metrics": metrics, "monitoring.points": points},
     )
 
 

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 Pattern = Literal["steady", "office-hours", "bursts", "nightly"]
 Profile = Literal["economy", "live"]
+AlertLevel = Literal["essential", "all", "none"]
 
 DAYS_A_MONTH: Final = 365 / 12
 
@@ -32,7 +33,7 @@ class Workload:
 class Operation:
     """How the bridge is operated: its profile, and the schedule and limits of a window.
 
-    `conditions` are those of alerts. `archive_days` is how long the archive of events is kept; 0:
+    `alerts` is the level of alerts. `archive_days` is how long the archive of events is kept; 0:
     there is none.
     """
 
@@ -42,5 +43,5 @@ class Operation:
     window_seconds: float
     idle_seconds: float
     lanes: int
-    conditions: int
+    alerts: AlertLevel
     archive_days: int = 0

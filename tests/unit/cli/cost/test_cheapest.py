@@ -21,7 +21,7 @@ DEPLOYMENT = read_deployment()
 INPUTS = Inputs(
     DEPLOYMENT,
     Workload(2e6, 700, "bursts", 0.3, "upsert_marker", 0.0, 10, 0.05),
-    Operation("economy", 1, 60, 50.0, 10.0, 16, conditions=0),
+    Operation("economy", 1, 60, 50.0, 10.0, 16, alerts="none"),
     read_measured(),
 )
 
@@ -63,10 +63,14 @@ def test_a_slower_goal_is_never_dearer(choices: list[Choice]) -> None:
 
 
 def test_a_cpu_that_cannot_publish_in_time_is_not_chosen(choices: list[Choice]) -> None:
-    """Six batches must be published in the last two seconds of a window: 0.283 CPU."""
+    """Six batches must be published in the last tenth of a window, here a second: 0.22 CPU."""
     large = {**DEPLOYMENT.sizes, "drain": replace(DEPLOYMENT.sizes["drain"], cpu=1.0)}
     deployment = replace(DEPLOYMENT, sizes=large)
-    inputs = replace(choices[0].estimate.inputs, deployment=deployment)
+    inputs = replace(
+        choices[0].estimate.inputs,
+        deployment=deployment,
+        operation=replace(INPUTS.operation, window_seconds=10.0, idle_seconds=5.0),
+    )
     best = choose_cheapest(
         [Choice(replace(choices[0].estimate, inputs=inputs))], PRICES, seconds=3_600
     )

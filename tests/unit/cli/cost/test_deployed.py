@@ -24,10 +24,9 @@ def test_it_is_what_would_be_deployed() -> None:
     assert deployment.actions["search"] == "run-searches"
     assert deployment.every_seconds["reconcile"] == 300
     of_events = [s for s in TOPOLOGY["subscriptions"].values() if s["topic"] == "events"]
-    assert deployment.push + deployment.pulled == len(of_events)
-    assert deployment.pulled == 2
+    assert deployment.pulled == sum("reader" in s for s in of_events) == 2
     assert deployment.retention_seconds == 7 * 86_400
-    assert deployment.window.window_seconds == 50
+    assert deployment.window.window_seconds == 20
 
 
 def test_another_topology_may_be_read(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ WORKLOAD = Workload(
     work_minutes=10,
     api_seconds=0.05,
 )
-OPERATION = Operation("economy", 1, 60, 50.0, 10.0, 16, conditions=10)
+OPERATION = Operation("economy", 1, 60, 50.0, 10.0, 16, alerts="all")
 MONTH_SECONDS = DAYS_A_MONTH * 86_400
 
 
@@ -74,12 +74,12 @@ def test_without_events_there_are_windows_and_checks() -> None:
 
 
 def test_every_event_is_published_delivered_or_filtered() -> None:
-    """Eight subscriptions get each message; a filter excludes most."""
+    """Three subscriptions get each message: the action's, and two of functions that pull."""
     estimate = plan()
     (day,) = estimate.days
     events = day.events * day.days
     message = (700 + 420 + 36) / 2**30
-    subscriptions = DEPLOYMENT.push + DEPLOYMENT.pulled
+    subscriptions = 1 + DEPLOYMENT.pulled
 
     # Published once; a request has more than the least that Pub/Sub charges for.
     expected = events * (1 + subscriptions) * message
@@ -95,7 +95,7 @@ def test_small_messages_are_charged_with_the_minimum() -> None:
     pushed = day.effects.requests * (1_000 - 458)
     published = max(0.0, day.windows.requests * 1_000 - day.events * 458)
 
-    plain = day.events * 9 * 458
+    plain = day.events * 4 * 458
     expected = day.days * (plain + pushed + published) / 2**30
     assert published > 0
     assert quantity(tiny, "pubsub.throughput") == pytest.approx(expected, rel=0.001)
@@ -157,7 +157,7 @@ def test_streams_are_drained_side_by_side() -> None:
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"drain.cpu": "0.167"}, "drain"),
+        ({"drain.cpu": "0.083"}, "drain"),
         ({"drain.memory": "256Mi"}, "drain"),
         ({"reconcile.every_minutes": "30"}, "reconcile"),
         ({"canary.every_minutes": "240"}, "canary"),
@@ -173,12 +173,13 @@ def test_less_is_cheaper(changes: dict[str, str], part: str) -> None:
         assert usd(after, other) == pytest.approx(usd(before, other))
 
 
-def test_conditions_and_an_archive_are_optional() -> None:
-    """Without conditions, alerts cost nothing."""
-    none = plan(operation=replace(OPERATION, conditions=0))
+def test_alerts_and_an_archive_are_optional() -> None:
+    """The essential alerts cost less than all."""
+    none = plan(operation=replace(OPERATION, alerts="none"))
+    essential = plan(operation=replace(OPERATION, alerts="essential"))
     archived = plan(operation=replace(OPERATION, archive_days=365))
 
-    assert usd(none, "alerts") == 0 < usd(plan(), "alerts")
+    assert usd(none, "alerts") == 0 < usd(essential, "alerts") < usd(plan(), "alerts")
     assert quantity(archived, "storage.bytes") == pytest.approx(
         12 * quantity(archived, "pubsub.export"), rel=0.001
     )
