@@ -21,7 +21,7 @@ _PROFILES: Final = ("economy", "live")
 _STARTS: Final = ("latest", "earliest")
 # Settings of a window: default, lowest and highest value. `STREAMS` may set each per stream.
 _NUMBERS: Final = {
-    "window_seconds": (50, 1, 1800),
+    "window_seconds": (20, 1, 1800),
     "idle_seconds": (10, 0.1, 1800),
     "heartbeat_seconds": (30, 0.1, 600),
     "lease_seconds": (30, 1, LONGEST_LEASE_SECONDS),

@@ -6,7 +6,7 @@
 
 locals {
   _profiles = {
-    economy = { window_seconds = 50, idle_seconds = 10, waits = false }
+    economy = { window_seconds = 20, idle_seconds = 10, waits = false }
     # No idle timeout. A window first waits for the hand-over.
     live = { window_seconds = 100, idle_seconds = null, waits = true }
   }

@@ -322,7 +322,7 @@ variable "previews" {
 }
 
 variable "profile" {
-  description = "How streams are drained. `economy`: a window each minute, which ends early while nothing comes; an event waits up to 50 seconds. `live`: each window lasts until the next one takes over, so that an event waits seconds; an instance of `drain` always runs. A stream may have its own `profile`."
+  description = "How streams are drained. `economy`: a window each minute, which ends early while nothing comes; an event waits up to a minute. `live`: each window lasts until the next one takes over, so that an event waits seconds; an instance of `drain` always runs. A stream may have its own `profile`."
   type        = string
   default     = "economy"
   nullable    = false
@@ -410,7 +410,7 @@ variable "storage_regions" {
 }
 
 variable "streams" {
-  description = "Streams to drain, by name: filters, profile, window limits, start position of a new stream (`latest`, `earliest` or an event id), policy for a refused cursor, and schedule (unix-cron; default: each minute). Defaults of a window: 50 seconds with an idle timeout of 10; of a live one 100 seconds, without idle timeout and with a fixed schedule."
+  description = "Streams to drain, by name: filters, profile, window limits, start position of a new stream (`latest`, `earliest` or an event id), policy for a refused cursor, and schedule (unix-cron; default: each minute). Defaults of a window: 20 seconds with an idle timeout of 10; of a live one 100 seconds, without idle timeout and with a fixed schedule."
   type = map(object({
     profile        = optional(string)
     schedule       = optional(string)
@@ -436,12 +436,12 @@ variable "streams" {
   }
 
   validation {
-    condition     = alltrue([for each in values(var.streams) : coalesce(each.window_seconds, 50) >= 1 && coalesce(each.window_seconds, 50) <= 1700])
+    condition     = alltrue([for each in values(var.streams) : coalesce(each.window_seconds, 20) >= 1 && coalesce(each.window_seconds, 20) <= 1700])
     error_message = "A window must last 1 to 1700 seconds: Cloud Scheduler waits at most half an hour."
   }
 
   validation {
-    condition     = alltrue([for each in values(var.streams) : coalesce(each.idle_seconds, 10) > 0 && coalesce(each.idle_seconds, 10) <= coalesce(each.window_seconds, 50)])
+    condition     = alltrue([for each in values(var.streams) : coalesce(each.idle_seconds, 10) > 0 && coalesce(each.idle_seconds, 10) <= coalesce(each.window_seconds, 20)])
     error_message = "idle_seconds must be above 0 and not above window_seconds."
   }
 

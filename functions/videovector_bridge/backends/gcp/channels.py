@@ -15,7 +15,7 @@ OPTIONS = [
     # Detects a silent peer within 30 + 10 s, not after the kernel's 15 minutes.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # gRPC's default is up to two minutes between connection attempts; a window has 50 seconds.
+    # gRPC's default is up to two minutes between connection attempts; a window has 20 seconds.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]

@@ -107,7 +107,7 @@ run "default" {
   }
 
   assert {
-    condition     = jsondecode(local.environments["drain"].STREAMS) == { default = { window_seconds = 50, idle_seconds = 10, cursor_policy = "fail" } }
+    condition     = jsondecode(local.environments["drain"].STREAMS) == { default = { window_seconds = 20, idle_seconds = 10, cursor_policy = "fail" } }
     error_message = "Only the fields that are set must be in STREAMS."
   }
 

@@ -48,7 +48,7 @@ run "live" {
   }
 
   assert {
-    condition     = alltrue([for each in google_cloud_scheduler_job.drain : jsondecode(base64decode(each.http_target[0].body)) == { stream = "default" } && each.attempt_deadline == "180s"])
+    condition     = alltrue([for each in google_cloud_scheduler_job.drain : jsondecode(base64decode(each.http_target[0].body)) == { stream = "default" } && each.attempt_deadline == "185s"])
     error_message = "Both jobs must send the stream's name, and wait longer than the function."
   }
 
@@ -110,7 +110,7 @@ run "mixed" {
   }
 
   assert {
-    condition     = google_cloudfunctions2_function.this["drain"].service_config[0].max_instance_count == 15 && google_cloudfunctions2_function.this["drain"].service_config[0].timeout_seconds == 270
+    condition     = google_cloudfunctions2_function.this["drain"].service_config[0].max_instance_count == 15 && google_cloudfunctions2_function.this["drain"].service_config[0].timeout_seconds == 275
     error_message = "Drain must have two instances for each live stream, and time for the longest call."
   }
 
@@ -140,7 +140,7 @@ run "exception" {
   }
 
   assert {
-    condition     = jsondecode(local.environments["drain"].STREAMS).nightly == { profile = "economy", run_id = "run_1", window_seconds = 50, idle_seconds = 10, cursor_policy = "fail" }
+    condition     = jsondecode(local.environments["drain"].STREAMS).nightly == { profile = "economy", run_id = "run_1", window_seconds = 20, idle_seconds = 10, cursor_policy = "fail" }
     error_message = "A stream must have the limits of its own profile."
   }
 }
