@@ -11,15 +11,18 @@ from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from infra.local.clouds.emulators import Emulators
-from infra.local.processes.functions import Function
+from infra.local.processes.functions import LOGS, Function
 from infra.local.processes.upstream import Upstream
 from infra.standin import FLOOD_EVENT_TYPE
-from tests.bench.row import Row, measure_session
+from tests.bench.measured import Measurement
+from tests.bench.row import measure_session
 
 _WINDOW_SECONDS = 300
 
 
-def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulators | None) -> Row:
+def drain_flood(
+    upstream: Upstream, events: int, lanes: int, emulators: Emulators | None
+) -> Measurement:
     """Drain `events` in one window; without emulators on the embedded backend."""
     with tempfile.TemporaryDirectory() as folder:
         function = Function(
@@ -33,6 +36,7 @@ def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulator
                 "STREAMS": json.dumps(_streams(events)),
                 "LANES": str(lanes),
             },
+            LOGS / "bench",
         )
         function.start()
         try:
@@ -46,13 +50,8 @@ def drain_flood(upstream: Upstream, events: int, lanes: int, emulators: Emulator
             function.close()
     if report.get("published") != events:
         raise RuntimeError(f"The bench did not drain its {events} events: {report}")
-    backend = "embedded" if emulators is None else "Pub/Sub emulator"
-    return Row(
-        f"bridge, {lanes} lane{'s' if lanes > 1 else ''}, {backend}",
-        events / report["window_seconds"],
-        (after.cpu_seconds - before.cpu_seconds) / events * 1e6,
-        after.peak_mb,
-    )
+    cpu_seconds = after.cpu_seconds - before.cpu_seconds
+    return Measurement(events, report["window_seconds"], cpu_seconds, after.peak_mb)
 
 
 def prepare_cloud(emulators: Emulators | None, folder: str) -> dict[str, str]:

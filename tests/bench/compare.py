@@ -7,7 +7,7 @@ from infra.local.clouds.emulators import Unavailable, start_emulators
 from infra.local.processes.upstream import StandInProcess
 from tests.bench.cases import CASES
 from tests.bench.subscriber import API_SECONDS, MessageLoad, push_messages
-from tests.bench.table import make_table, open_console
+from tests.bench.tables import open_console, subscriber_table
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
             rows = push_messages(
                 CASES[action], loads, upstream, emulators, api_seconds=options.api_seconds
             )
-            console.print(make_table(list(rows), title=action))
+            console.print(subscriber_table(list(rows), title=f"{action} (p50, p99 in ms)"))
     finally:
         standin.stop()
         if emulators is not None:

@@ -56,7 +56,7 @@ def receive_deliveries(load: DeliveryLoad, emulators: Emulators | None) -> Row:
             after = measure_session(function.session())
         finally:
             function.close()
-    backend = "embedded" if emulators is None else "Pub/Sub emulator"
+    backend = "embedded" if emulators is None else "emulators"
     return Row(
         f"{load.name}, {backend}",
         load.deliveries / posted.seconds,

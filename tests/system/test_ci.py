@@ -23,7 +23,7 @@ TOGETHER = [
     "make test SESSION=others",
     "make test-infra",
     "env BACKEND=embedded make run",
-    "make bench BENCH=--events 50000",
+    "make bench BENCH=--quick",
     "make acceptance",
 ]
 

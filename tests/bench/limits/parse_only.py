@@ -1,14 +1,14 @@
-"""Upper limit of this machine: httpx-sse and orjson parse events in memory."""
+"""Limit of parsing: httpx-sse and orjson parse events in memory."""
 
-import resource
-import time
+import argparse
+import sys
 from collections.abc import Iterator
 
 import httpx
 import orjson
 from httpx_sse import EventSource
 
-from tests.bench.row import Row
+from tests.bench.measured import print_measurement
 
 _DATA = orjson.dumps(
     {
@@ -36,18 +36,28 @@ class _Flood(httpx.SyncByteStream):
             yield _FRAME * _PER_CHUNK
 
 
-def parse_only(events: int) -> Row:
-    """Parse about `events` frames and their JSON."""
+def parse(events: int) -> int:
+    """Parse about `events` frames and their JSON; return their number."""
     response = httpx.Response(
         200,
         headers={"Content-Type": "text/event-stream"},
-        stream=_Flood(events // _PER_CHUNK),
+        stream=_Flood(max(1, events // _PER_CHUNK)),
     )
     parsed = 0
-    cpu, started = time.process_time(), time.perf_counter()
     for sse in EventSource(response).iter_sse():
         orjson.loads(sse.data)
         parsed += 1
-    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Row("parse only, httpx-sse and orjson", parsed / seconds, cpu / parsed * 1e6, peak)
+    return parsed
+
+
+def main() -> int:
+    """Measure `--events` events."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, required=True)
+    events = parser.parse_args().events
+    print_measurement(lambda: parse(events))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The result of a bench, and `build/bench.json`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tests.bench.figures import Ratio, Spread, Summary, compare, summarise
+from tests.bench.latency import Latency
+from tests.bench.plan import Plan
+from tests.bench.row import Row
+from tests.bench.scale import Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was measured. `rounds` has the rows of the throughput by their name."""
+
+    plan: Plan
+    cpus: int
+    rounds: Mapping[str, Sequence[Row]]
+    scale: Scale
+    latency: Sequence[Latency]
+    deliveries: Sequence[Row]
+    messages: Sequence[Row]
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """The throughput of each kind of work."""
+        return [summarise(rows) for rows in self.rounds.values()]
+
+    @property
+    def ratios(self) -> list[Ratio]:
+        """The bridge compared with the others."""
+        return compare(self.rounds)
+
+    @property
+    def missed_goals(self) -> list[str]:
+        """A sentence for each goal that was not reached."""
+        ratios = [
+            f"{ratio.name} is {ratio.spread.median:.2f}, the goal {ratio.goal:g}."
+            for ratio in self.ratios
+            if ratio.missed
+        ]
+        return ratios + self.scale.missed
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the file's content. The keys of `rows` are fixed; its figures are medians."""
+        return {
+            "cpus": self.cpus,
+            "events": self.plan.events,
+            "rounds": self.plan.rounds,
+            "rows": [
+                *(_summary_json(summary) for summary in self.summaries),
+                *(asdict(row) for row in (*self.deliveries, *self.messages)),
+            ],
+            "ratios": [_ratio_json(ratio) for ratio in self.ratios],
+            "scale": {
+                "points": [asdict(point) for point in self.scale.points],
+                **asdict(self.scale.fit),
+            },
+            "latency": [asdict(each) for each in self.latency],
+            "missed_goals": self.missed_goals,
+        }
+
+
+def _summary_json(summary: Summary) -> dict[str, Any]:
+    spreads = {
+        "events_per_second": summary.events_per_second,
+        "cpu_us_per_event": summary.cpu_us_per_event,
+        "rss_mb": summary.rss_mb,
+    }
+    medians = {name: round(each.median, 2) for name, each in spreads.items()}
+    ranges = {name: _range(each) for name, each in spreads.items()}
+    return {"name": summary.name, **medians, "spread": ranges}
+
+
+def _ratio_json(ratio: Ratio) -> dict[str, Any]:
+    return {
+        "name": ratio.name,
+        "median": round(ratio.spread.median, 3),
+        "spread": _range(ratio.spread, 3),
+        "rounds": [round(value, 3) for value in ratio.rounds],
+        "goal": ratio.goal,
+        "missed": ratio.missed,
+    }
+
+
+def _range(spread: Spread, digits: int = 2) -> list[float]:
+    return [round(spread.low, digits), round(spread.high, digits)]
