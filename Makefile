@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCANNER := .venv-scanner
+PLOTS := .venv-plots
 export PYTHONPATH := functions
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve standin plan deploy destroy test test-infra acceptance check bench format readme lock clean
+.PHONY: help run serve standin plan deploy destroy test test-infra acceptance check bench bench-plots format readme lock clean
 
 help: #! show this list
 	@grep -hE '^[a-z-]+:.*#! ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#! (.*)/\1|\2/' \
-	  | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	  | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: $(VENV)/local.done #! run a scenario on this machine, from events to effects
 	@$(BIN)/python -m infra.local run
@@ -43,8 +44,11 @@ acceptance: $(VENV)/dev.done #! apply, change, break and destroy with real Terra
 check: $(VENV)/dev.done #! check format, lint, types, imports, dependencies, secrets, locks
 	@$(BIN)/python -m tests.checks
 
-bench: $(VENV)/dev.done #! measure events/s from the stand-in into the Pub/Sub emulator
+bench: $(VENV)/dev.done #! measure throughput, scale and latency beside other ways to do the same
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+bench-plots: $(PLOTS)/done #! draw the figures of the last `make bench` into docs/performance/
+	@$(PLOTS)/bin/python -m tests.bench.plots
 
 format: $(VENV)/dev.done #! format the code
 	$(BIN)/ruff format .
@@ -65,6 +69,7 @@ lock: $(VENV)/dev.done #! update the pins of every dependency, with hashes
 	$(LOCK) pyproject.toml --constraint infra/local/requirements.txt --group dev \
 	  --output-file tests/requirements.txt
 	$(LOCK) --group scan --output-file tests/infra/requirements.txt
+	$(LOCK) --group plots --output-file tests/bench/requirements.txt
 
 clean: #! remove everything that was installed and built
 	rm -rf $(VENV) .venv-* .nox build .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -97,6 +102,12 @@ $(SCANNER)/done: tests/infra/requirements.txt
 	@echo "Installing the scanner of Terraform files (hashed requirements, into $(SCANNER))..."
 	@$(PYTHON) -m venv --clear $(SCANNER)
 	@$(SCANNER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(PLOTS)/done: tests/bench/requirements.txt
+	@echo "Installing what draws plots (hashed requirements, into $(PLOTS))..."
+	@$(PYTHON) -m venv --clear $(PLOTS)
+	@$(PLOTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(VENV)/dev.done: tests/requirements.txt | $(VENV)/bin/python

@@ -14,6 +14,7 @@ LOCKS = {
     "infra/local/requirements.txt": ("pyproject.toml", "--group", "local"),
     "tests/requirements.txt": ("pyproject.toml", "--group", "dev"),
     "tests/infra/requirements.txt": ("--group", "scan"),  # alone: its pins would rule ours
+    "tests/bench/requirements.txt": ("--group", "plots"),
 }
 # Keys and passwords in tests, the trace ids of the W3C's own example, and the name of a secret.
 MADE_UP = (
