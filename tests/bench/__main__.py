@@ -31,7 +31,7 @@ from tests.bench.row import Row
 from tests.bench.scale import measure_scale
 from tests.bench.subscriber import API_SECONDS, push_messages
 from tests.bench.tables import list_tables, open_console
-from tests.bench.throughput import list_kinds, measure_rounds
+from tests.bench.throughput import list_kinds, measure_rounds, warm_up
 from tests.bench.webhook import receive_deliveries
 
 _FILE = ROOT / "build" / "bench.json"
@@ -75,6 +75,7 @@ def _measure(
 ) -> Report:
     say = console.print
     kinds = list_kinds(plan, upstream, emulators)
+    warm_up(kinds)
     rounds = measure_rounds(kinds, plan.rounds, say)
     scale = measure_scale(upstream, emulators, plan.scale, say)
     latency: list[Latency] = []

@@ -1,8 +1,9 @@
 """From emitted to published: the delay of each message on a topic, read from a subscription.
 
 Emitted is the event's `created_at` (`ce-time`). Published is the time that Pub/Sub gave the message
-when it accepted the request, a fraction of a millisecond before the publisher has the response. All
-processes are on one machine, and so have one clock; the emulator's time has milliseconds.
+when it accepted the request: 1 to 2 ms before the publisher has the response (measured here). All
+processes are on one machine, and so have one clock. The emulator's time has whole milliseconds,
+rounded down, so that a delay may be 0.
 """
 
 from collections.abc import Iterator, Sequence

@@ -67,10 +67,14 @@ def summarise(rows: Sequence[Row]) -> Summary:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """The bridge's rate divided by another one, in each round."""
+    """The bridge's rate divided by another one, in each round.
+
+    `cpu_rounds` has the other's CPU time of an event, divided by the bridge's.
+    """
 
     name: str
     rounds: tuple[float, ...]
+    cpu_rounds: tuple[float, ...]
     goal: float | None
 
     @property
@@ -95,9 +99,10 @@ def compare(rounds: Mapping[str, Sequence[Row]]) -> list[Ratio]:
     for name, goal in COMPARED.items():
         if name not in rounds:
             continue
-        pairs = zip(rounds[BRIDGE], rounds[name], strict=True)
-        values = tuple(ours.events_per_second / other.events_per_second for ours, other in pairs)
-        ratios.append(Ratio(f"bridge / {name}", values, goal))
+        pairs = list(zip(rounds[BRIDGE], rounds[name], strict=True))
+        rates = tuple(ours.events_per_second / other.events_per_second for ours, other in pairs)
+        cpu = tuple(other.cpu_us_per_event / ours.cpu_us_per_event for ours, other in pairs)
+        ratios.append(Ratio(f"bridge / {name}", rates, cpu, goal))
     return ratios
 
 

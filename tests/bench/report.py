@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tests.bench.figures import Ratio, Spread, Summary, compare, summarise
+from tests.bench.figures import Ratio, Spread, Summary, compare, spread, summarise
 from tests.bench.latency import Latency
 from tests.bench.plan import Plan
 from tests.bench.row import Row
@@ -80,10 +80,11 @@ def _ratio_json(ratio: Ratio) -> dict[str, Any]:
         "median": round(ratio.spread.median, 3),
         "spread": _range(ratio.spread, 3),
         "rounds": [round(value, 3) for value in ratio.rounds],
+        "cpu": round(spread(ratio.cpu_rounds).median, 3),
         "goal": ratio.goal,
         "missed": ratio.missed,
     }
 
 
-def _range(spread: Spread, digits: int = 2) -> list[float]:
-    return [round(spread.low, digits), round(spread.high, digits)]
+def _range(values: Spread, digits: int = 2) -> list[float]:
+    return [round(values.low, digits), round(values.high, digits)]

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.figures import Ratio, Spread, Summary
+from tests.bench.figures import Ratio, Spread, Summary, spread
 from tests.bench.latency import Latency
 from tests.bench.report import Report
 from tests.bench.row import Row
@@ -60,12 +60,14 @@ def throughput_table(summaries: Sequence[Summary]) -> Table:
 
 
 def ratio_table(ratios: Sequence[Ratio]) -> Table:
-    """Return the bridge's rate as a multiple of the others'."""
-    table = _table("Ratio of rates in the same round", "median", "lowest", "highest", "goal", "")
+    """Return the bridge's rate as a multiple of the others', and their CPU time of the bridge's."""
+    title = "Ratio of rates in the same round (CPU: of the other's time to the bridge's)"
+    table = _table(title, "median", "lowest", "highest", "goal", "", "CPU")
     for ratio in ratios:
         verdict = "" if ratio.goal is None else "missed" if ratio.missed else "reached"
+        cpu = f"{spread(ratio.cpu_rounds).median:.2f}"
         goal = "" if ratio.goal is None else f">= {ratio.goal:g}"
-        table.add_row(ratio.name, *_numbers(ratio.spread), goal, verdict)
+        table.add_row(ratio.name, *_numbers(ratio.spread), goal, verdict, cpu)
     return table
 
 
@@ -135,5 +137,5 @@ def _table(title: str, *columns: str, first: str = "") -> Table:
     return table
 
 
-def _numbers(spread: Spread) -> list[str]:
-    return [f"{value:.2f}" for value in (spread.median, spread.low, spread.high)]
+def _numbers(values: Spread) -> list[str]:
+    return [f"{value:.2f}" for value in (values.median, values.low, values.high)]

@@ -43,8 +43,16 @@ def test_the_feed_reconnects_where_it_was(standin: StandIn) -> None:
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("ordered", [True, False])
-@pytest.mark.parametrize("name", DRAINS)
+@pytest.mark.parametrize(
+    ("name", "ordered"),
+    [
+        ("ordinary", True),
+        ("ordinary", False),
+        ("tuned", True),
+        ("tuned", False),
+        ("simplest", False),
+    ],
+)
 def test_every_event_is_published_once_and_a_restart_resumes(
     standin: StandIn,
     gcp_settings: BackendSettings,

@@ -45,6 +45,7 @@ def test_a_ratio_compares_rows_of_the_same_round() -> None:
 
     assert ratio.rounds == (10.0, 1.0, 3.0)
     assert ratio.spread == Spread(3.0, 1.0, 10.0)
+    assert ratio.cpu_rounds == (0.1, 1.0, 1 / 3)
 
 
 @pytest.mark.parametrize(("rate", "missed"), [(5.9, True), (6.0, False), (6.1, False)])
