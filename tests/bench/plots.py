@@ -11,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator, StrMethodFormatter
+from matplotlib.ticker import NullLocator
 
 from infra.local.processes.functions import ROOT
 from tests.bench.charts import SOURCES, Chart, Dots, Lines, list_charts
@@ -87,12 +87,12 @@ def _draw_lines(axes: Axes, panel: Lines) -> None:
     else:
         axes.set_ylim(0, 1.1 * max(y for series in panel.series for y in series.ys))
     if len(panel.series) > 1:
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _label_plainly(axis: Axis) -> None:
-    """Write 1,000 instead of a power of ten, and only there."""
-    axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    """Write 1,000 instead of a power of ten, and nothing between two of them."""
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     axis.set_minor_locator(NullLocator())
 
 
