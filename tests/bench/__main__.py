@@ -24,6 +24,7 @@ from infra.local.clouds.emulators import Emulators, Unavailable, start_emulators
 from infra.local.processes.functions import ROOT
 from infra.local.processes.upstream import StandInProcess, Upstream
 from tests.bench.cases import CASES
+from tests.bench.hand_overs import measure_hand_overs
 from tests.bench.latency import Latency, measure_latency
 from tests.bench.plan import Plan, parse_plan
 from tests.bench.report import Report
@@ -79,8 +80,10 @@ def _measure(
     rounds = measure_rounds(kinds, plan.rounds, say)
     scale = measure_scale(upstream, emulators, plan.scale, say)
     latency: list[Latency] = []
+    hand_overs = None
     if emulators is not None:
         latency += measure_latency(emulators, plan.rates, plan.latency_seconds, say)
+        hand_overs = measure_hand_overs(emulators, plan.hand_overs, say)
     deliveries: list[Row] = []
     messages: list[Row] = []
     for cloud in dict.fromkeys((emulators, None)):
@@ -89,7 +92,7 @@ def _measure(
         say(f"Messages to a subscriber, with API requests of {API_SECONDS * 1_000:g} ms...")
         messages += push_messages(CASES["upsert_marker"], plan.messages, upstream, cloud)
     cpus = os.cpu_count() or 1
-    return Report(plan, cpus, rounds, scale, latency, deliveries, messages)
+    return Report(plan, cpus, rounds, scale, latency, hand_overs, deliveries, messages)
 
 
 if __name__ == "__main__":

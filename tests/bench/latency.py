@@ -1,13 +1,14 @@
 """Latency within one window: events at a steady rate, from emitted to published.
 
 The stand-in emits the events of runs at the rate, in ticks of 20 ms. The bridge waits up to
-`LINGER_MS` (50 by default) to publish more of them together. `paced_publish` is the limit.
+`LINGER_MS` (50, with profile `live` 10) to publish more of them together. `paced_publish` is the
+limit.
 """
 
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -24,8 +25,11 @@ from tests.bench.program import run_program
 
 _EVENTS_OF_A_RUN: Final = 20  # about; the stand-in reports the exact number
 _WARM_UP_RATE: Final = 100
-_IDLE_SECONDS: Final = 5  # ends a window
-_WINDOW_SECONDS: Final = 120
+ECONOMY: Final = "economy"
+LIVE: Final = "live"
+
+_CALLS: Final = 4  # at once
+_CALL_SECONDS: Final = 130.0
 _CONNECT_SECONDS: Final = 30.0
 
 
@@ -56,14 +60,17 @@ def measure_latency(
         yield summarise_delays("bare publish", rate, _bare_delays(emulators, rate, seconds))
     standin = StandInProcess(run_every_seconds=0, logs=LOGS / "bench")
     try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            _SteadyStream(standin.wait(), emulators, folder) as stream,
-        ):
-            stream.delays(_WARM_UP_RATE, 1)  # the first window loads Google's libraries
-            for rate in rates:
-                say(f"Latency at {rate:,} events/s, bridge...")
-                yield summarise_delays("bridge", rate, stream.delays(rate, seconds))
+        upstream = standin.wait()
+        for profile in (ECONOMY, LIVE):
+            settings = {"PROFILE": profile, "WINDOW_SECONDS": "120", "IDLE_SECONDS": "5"}
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                SteadyStream(upstream, emulators, folder, settings) as stream,
+            ):
+                stream.measure_window(_WARM_UP_RATE, 1)  # loads Google's libraries
+                for rate in rates:
+                    say(f"Latency at {rate:,} events/s, {profile}...")
+                    yield summarise_delays(profile, rate, stream.measure_window(rate, seconds))
     finally:
         standin.stop()
 
@@ -80,10 +87,12 @@ def _bare_delays(emulators: Emulators, rate: int, seconds: float) -> list[float]
         delays.close()
 
 
-class _SteadyStream:
+class SteadyStream:
     """A function `drain`, and a stand-in whose events it publishes as they are emitted."""
 
-    def __init__(self, upstream: Upstream, emulators: Emulators, folder: str) -> None:
+    def __init__(
+        self, upstream: Upstream, emulators: Emulators, folder: str, settings: Mapping[str, str]
+    ) -> None:
         assert upstream.control is not None  # it is the stand-in
         self._control = upstream.control
         environment = prepare_cloud(emulators, folder)
@@ -95,12 +104,11 @@ class _SteadyStream:
                 **environment,
                 "VIDEO_VECTOR_BASE_URL": upstream.api_url,
                 "VIDEO_VECTOR_API_KEY": upstream.key,
-                "WINDOW_SECONDS": str(_WINDOW_SECONDS),
-                "IDLE_SECONDS": str(_IDLE_SECONDS),
+                **settings,
             },
             LOGS / "bench",
         )
-        self._threads = ThreadPoolExecutor(1)
+        self._threads = ThreadPoolExecutor(_CALLS)
 
     def __enter__(self) -> Self:
         self._function.start()
@@ -111,30 +119,47 @@ class _SteadyStream:
         self._threads.shutdown()
         self._delays.close()
 
-    def delays(self, rate: int, seconds: float) -> list[float]:
-        """Return the delays of about `rate * seconds` events, all of one window.
+    def measure_window(self, rate: int, seconds: float) -> list[float]:
+        """Return the delays (ms) of about `rate * seconds` events, all of one window.
 
         Raises `RuntimeError` if the window did not publish every event.
         """
-        window = self._threads.submit(self._drain)
-        self._wait_for_connection(window)
-        runs = math.ceil(rate * seconds / _EVENTS_OF_A_RUN)
-        events: int = self._control.runs(runs, events_per_second=rate)["events"]
+        window = self.drain()
+        self.wait_for_reader(window)
+        events = self.emit(rate, seconds)
         report = window.result()
         if report.get("published") != events:
             raise RuntimeError(f"The window did not publish its {events} events: {report}")
+        return self.read_delays(events)
+
+    def drain(self) -> "Future[dict[str, Any]]":
+        """Call `drain`; the result is its report."""
+        return self._threads.submit(self._drain)
+
+    def emit(self, rate: int, seconds: float) -> int:
+        """Emit about `rate * seconds` events at this rate; return their number at the end."""
+        runs = math.ceil(rate * seconds / _EVENTS_OF_A_RUN)
+        events: int = self._control.runs(runs, events_per_second=rate)["events"]
+        return events
+
+    def read_delays(self, events: int) -> list[float]:
+        """Return the delays (ms) of the next `events` messages."""
         return self._delays.read(events)
+
+    def has_reader(self) -> bool:
+        """Whether a window reads the stream now."""
+        return bool(self._control.journal(ids=False)["streams_open"])
 
     def _drain(self) -> dict[str, Any]:
         self._function.wait()
-        response = httpx.post(self._function.url, json={}, timeout=_WINDOW_SECONDS + 10)
+        response = httpx.post(self._function.url, json={}, timeout=_CALL_SECONDS)
         report: dict[str, Any] = response.json()
         return report
 
-    def _wait_for_connection(self, window: "Future[dict[str, Any]]") -> None:
+    def wait_for_reader(self, window: "Future[dict[str, Any]]") -> None:
         """Return when the window reads the stream. Raises `RuntimeError` if it does not."""
         deadline = time.monotonic() + _CONNECT_SECONDS
-        while not self._control.journal(ids=False)["streams_open"]:
+        while not self.has_reader():
             if window.done() or time.monotonic() > deadline:
                 ended = window.result() if window.done() else "no response"
                 raise RuntimeError(f"The window does not read the stream: {ended}")

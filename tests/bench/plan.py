@@ -21,6 +21,7 @@ class Plan:
     scale: tuple[int, ...]
     rates: tuple[int, ...]
     latency_seconds: float
+    hand_overs: int
     deliveries: tuple[DeliveryLoad, ...]
     messages: tuple[MessageLoad, ...]
     is_quick: bool = False
@@ -40,6 +41,7 @@ FULL: Final = Plan(
     scale=(10_000, 30_000, 100_000, 300_000, 1_000_000),
     rates=(10, 100, 1_000),
     latency_seconds=15,
+    hand_overs=100,
     deliveries=(DeliveryLoad(2_000, 16, 80, 96), DeliveryLoad(1_000, 64, 8, 96)),
     messages=(MessageLoad(60, 1), MessageLoad(400, 16)),
 )
@@ -50,6 +52,7 @@ QUICK: Final = Plan(
     scale=(2_000, 5_000, 10_000),
     rates=(50,),
     latency_seconds=2,
+    hand_overs=2,
     deliveries=(DeliveryLoad(100, 16, 80, 96), DeliveryLoad(100, 64, 8, 96)),
     messages=(MessageLoad(10, 1), MessageLoad(80, 16)),
     is_quick=True,

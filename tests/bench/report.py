@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from tests.bench.figures import Ratio, Spread, Summary, compare, spread, summarise
-from tests.bench.latency import Latency
+from tests.bench.hand_overs import HandOvers
+from tests.bench.latency import LIVE, Latency
 from tests.bench.plan import Plan
 from tests.bench.row import Row
 from tests.bench.scale import Scale
+
+_WINDOW_P99_MS: Final = 50
+_HAND_OVER_P99_MS: Final = 1_500
+_GAP_SECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class Report:
     rounds: Mapping[str, Sequence[Row]]
     scale: Scale
     latency: Sequence[Latency]
+    hand_overs: HandOvers | None
     deliveries: Sequence[Row]
     messages: Sequence[Row]
 
@@ -41,7 +47,27 @@ class Report:
             for ratio in self.ratios
             if ratio.missed
         ]
-        return ratios + self.scale.missed
+        return ratios + self.scale.missed + self._missed_latency
+
+    @property
+    def _missed_latency(self) -> list[str]:
+        missed = [
+            f"p99 of {each.name} at {each.rate:,} events/s is {each.p99_ms:g} ms, the goal "
+            f"{_WINDOW_P99_MS}."
+            for each in self.latency
+            if each.name == LIVE and each.p99_ms > _WINDOW_P99_MS
+        ]
+        if (over := self.hand_overs) is None:
+            return missed
+        if over.latency.p99_ms > _HAND_OVER_P99_MS:
+            missed.append(
+                f"p99 over hand-overs is {over.latency.p99_ms:g} ms, the goal {_HAND_OVER_P99_MS}."
+            )
+        if over.longest_gap_seconds > _GAP_SECONDS:
+            missed.append(
+                f"{over.longest_gap_seconds:g} s passed without a reader, the goal {_GAP_SECONDS}."
+            )
+        return missed
 
     def as_json(self) -> dict[str, Any]:
         """Return the file's content. The keys of `rows` are fixed; its figures are medians."""
@@ -59,6 +85,7 @@ class Report:
                 **asdict(self.scale.fit),
             },
             "latency": [asdict(each) for each in self.latency],
+            "hand_overs": None if self.hand_overs is None else asdict(self.hand_overs),
             "missed_goals": self.missed_goals,
         }
 

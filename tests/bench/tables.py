@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.figures import Ratio, Spread, Summary, spread
+from tests.bench.hand_overs import HandOvers
 from tests.bench.latency import Latency
 from tests.bench.report import Report
 from tests.bench.row import Row
@@ -37,6 +38,7 @@ def list_tables(report: Report) -> list[Table]:
         ratio_table(report.ratios),
         scale_table(report.scale),
         latency_table(report.latency),
+        hand_over_table(report.hand_overs),
         webhook_table(report.deliveries),
         subscriber_table(report.messages, title="One instance of a subscriber (p50, p99 in ms)"),
     ]
@@ -85,7 +87,7 @@ def scale_table(scale: Scale) -> Table:
 
 def latency_table(latency: Sequence[Latency]) -> Table:
     """Return the delays from emitted to published."""
-    title = "Emitted to published, in ms, within one window (LINGER_MS is 50)"
+    title = "Emitted to published, in ms, within one window (LINGER_MS: 50, live 10)"
     table = _table(title, "events/s", "events", "p50", "p99", "highest")
     for each in latency:
         numbers = (each.p50_ms, each.p99_ms, each.max_ms)
@@ -95,6 +97,17 @@ def latency_table(latency: Sequence[Latency]) -> Table:
             f"{each.events:,}",
             *(f"{number:,.1f}" for number in numbers),
         )
+    return table
+
+
+def hand_over_table(over: HandOvers | None) -> Table:
+    """Return the delays over hand-overs, and the longest time without a reader."""
+    title = "Emitted to published, in ms, over hand-overs of profile live"
+    table = _table(title, "events", "p50", "p99", "highest", "gap ms", first="hand-overs")
+    if over is not None:
+        each = over.latency
+        numbers = (each.p50_ms, each.p99_ms, each.max_ms, over.longest_gap_seconds * 1_000)
+        table.add_row(f"{over.count}", f"{each.events:,}", *(f"{n:,.0f}" for n in numbers))
     return table
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tests.bench import figures
+from tests.bench.hand_overs import HandOvers
 from tests.bench.latency import Latency
 from tests.bench.plan import FULL
 from tests.bench.report import Report
@@ -45,6 +46,9 @@ def make_report(**changes: object) -> Report:
         },
         "scale": Scale((Point(10_000, 0.5, 100.0), Point(1_000_000, 1_234.56, 1_234.0))),
         "latency": [Latency("bare publish", 1_000, 15_000, 12_345.6, 12_345.6, 12_345.6)],
+        "hand_overs": HandOvers(
+            100, Latency("live", 100, 15_000, 12_345.6, 12_345.6, 12_345.6), 12.34
+        ),
         "deliveries": [
             Row(
                 "webhook, 64 at once, 80 places, emulators",

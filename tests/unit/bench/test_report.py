@@ -3,6 +3,7 @@
 import json
 
 from tests.bench import figures
+from tests.bench.latency import Latency
 from tests.bench.row import Row
 from tests.unit.bench.samples import make_report
 
@@ -47,4 +48,14 @@ def test_a_missed_goal_is_a_sentence() -> None:
         "bridge / ordinary, ordered is 1.00, the goal 10.",
         "bridge / ordinary, unordered is 1.00, the goal 3.",
         "A window used 1234 MB, the goal is 150 MB.",
+        "p99 over hand-overs is 12345.6 ms, the goal 1500.",
+        "12.34 s passed without a reader, the goal 1.",
     ]
+
+
+def test_the_goal_of_a_window_is_that_of_profile_live() -> None:
+    """Economy waits longer, and a bare publish is no window."""
+    latency = [Latency(name, 1_000, 100, 40.0, 51.0, 60.0) for name in ("economy", "live", "bare")]
+    sentences = make_report(latency=latency, rounds={}, hand_overs=None).missed_goals
+
+    assert sentences[1:] == ["p99 of live at 1,000 events/s is 51 ms, the goal 50."]

@@ -42,8 +42,8 @@ def test_a_section_without_rows_has_no_table() -> None:
     """Without emulators there are no ratios and no latencies."""
     complete = list_tables(make_report())
 
-    assert len(complete) == 6
-    assert len(list_tables(make_report(rounds={}, latency=[]))) == 3
+    assert len(complete) == 7
+    assert len(list_tables(make_report(rounds={}, latency=[], hand_overs=None))) == 3
 
 
 def test_without_a_terminal_the_console_has_80_columns(
