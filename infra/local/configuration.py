@@ -6,17 +6,13 @@ from pathlib import Path
 
 from videovector_bridge.environment import Environment
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import (
-    DrainSettings,
-    StreamFilters,
-    StreamSettings,
-    SubscriberSettings,
-    drain_settings,
-    is_loopback_url,
-    subscriber_settings,
-)
+from videovector_bridge.settings import is_loopback_url
 from videovector_bridge.settings.canary import canary_settings
+from videovector_bridge.settings.drain import DrainSettings, drain_settings
+from videovector_bridge.settings.filters import StreamFilters
 from videovector_bridge.settings.reconcile import reconcile_settings
+from videovector_bridge.settings.streams import StreamSettings
+from videovector_bridge.settings.subscriber import SubscriberSettings, subscriber_settings
 
 STANDIN_BUCKET = "standin-media"
 SHIPPED_AUTOMATIONS = Path(__file__).resolve().parents[2] / "functions" / "automations.toml"

@@ -13,7 +13,7 @@ from tests.support.emulators import BUCKETS
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.backends.ports import NoSigner
 from videovector_bridge.errors import BackendError, PermanentError
-from videovector_bridge.settings import subscriber_settings
+from videovector_bridge.settings.subscriber import subscriber_settings
 
 NAMES = ["a", "a b/c+d.mp4", "caf\u00e9 \U0001f600?&#%2F", "x" * 1_000]
 

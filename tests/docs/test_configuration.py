@@ -8,14 +8,12 @@ from typing import get_args, get_type_hints
 
 from tests.support import ROOT
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import (
-    BackendSettings,
-    canary_settings,
-    drain_settings,
-    subscriber_settings,
-    webhook_settings,
-)
+from videovector_bridge.settings import BackendSettings
+from videovector_bridge.settings.canary import canary_settings
+from videovector_bridge.settings.drain import drain_settings
 from videovector_bridge.settings.reconcile import reconcile_settings
+from videovector_bridge.settings.subscriber import subscriber_settings
+from videovector_bridge.settings.webhook import webhook_settings
 
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SOURCES = sorted((ROOT / "functions").rglob("*.py"))

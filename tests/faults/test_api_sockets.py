@@ -9,7 +9,8 @@ import pytest
 from tests.support.api_client import KEY
 from tests.support.leaks import assert_no_secret
 from tests.support.peers import Request, Response, scripted_server
-from videovector_bridge.api import RetryPolicy, Unreachable, VideoVectorClient
+from videovector_bridge.api import RetryPolicy, Unreachable
+from videovector_bridge.api.client import VideoVectorClient
 
 
 def test_a_lost_response_is_requested_again() -> None:

@@ -17,7 +17,7 @@ from tests.support.windows import make_settings, only_stream
 from videovector_bridge.backends import Backend, BackendSettings, open_backend
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
-from videovector_bridge.settings import DrainSettings
+from videovector_bridge.settings.drain import DrainSettings
 
 REAL_WINDOW = 1.5  # seconds
 

@@ -11,7 +11,7 @@ from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event
 from tests.support.markers import DELETE, LIST, PUT, Deploy, MarkerFunctions, completed
 from tests.support.webhooks import delivery
-from videovector_bridge.api import Marker
+from videovector_bridge.api.models import Marker
 from videovector_bridge.automate.actions.markers import TARGET_KEYS
 
 BY_MATCH = """

@@ -11,7 +11,7 @@ from tests.support.automations import coloring
 from tests.support.contexts import with_api, with_topics
 from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of, nested
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.errors import BackendError
 

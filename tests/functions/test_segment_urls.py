@@ -18,7 +18,7 @@ from tests.support.contexts import (
 )
 from tests.support.deployed_function import DeployedFunction
 from tests.support.signed_urls import POST, Deploy, deploy_links, key_of, processed
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.backends.ports import Document, Documents, Message, Timeout, Topics
 
 SEGMENTS = """

@@ -13,8 +13,8 @@ import pytest
 from tests.support.contexts import Change, with_api, with_limits
 from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import event, message_of
-from videovector_bridge.api import VideoVectorClient
 from videovector_bridge.api.calls import JSON_LIMIT
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.errors import (
     NotFound,
     RequestRefused,

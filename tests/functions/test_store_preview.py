@@ -11,7 +11,7 @@ from infra.standin.library import media
 from tests.support.contexts import Change, with_api, with_files, with_time
 from tests.support.deployed_function import DeployedFunction
 from tests.support.event_messages import SOURCE, event
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.models import Media
 from videovector_bridge.automate.action import Cause, effect_key
 from videovector_bridge.automate.actions import store_preview

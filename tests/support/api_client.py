@@ -7,7 +7,8 @@ from typing import Final
 import httpx
 
 from tests.support.upstream import BASE_URL
-from videovector_bridge.api import RetryPolicy, VideoVectorClient
+from videovector_bridge.api import RetryPolicy
+from videovector_bridge.api.client import VideoVectorClient
 
 KEY: Final = "sk_live_0123456789abcdef"
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

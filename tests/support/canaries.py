@@ -17,7 +17,7 @@ from tests.support.topic_subscriber import Subscriber
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends import BackendSettings, open_backend, open_subscriptions
 from videovector_bridge.backends.ports import Message
-from videovector_bridge.settings import CanarySettings
+from videovector_bridge.settings.canary import CanarySettings
 from videovector_bridge.watch.canary.checks import Checks
 from videovector_bridge.watch.canary.endpoint import Endpoint, entry_point, open_checks, open_client
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.list_lock import ListLock
 from videovector_bridge.backends.ports import Documents, Files, Message, Signer, Timeout, Topics

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import DrainSettings, drain_settings
+from videovector_bridge.settings.drain import DrainSettings, drain_settings
 
 KEY = "sk_live_1234"
 GOOD = {"VIDEO_VECTOR_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "project"}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from tests.support.memory_ports import MemoryPorts
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.backends.ports import Backend, Message

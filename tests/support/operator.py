@@ -17,7 +17,7 @@ from videovector_bridge.backends.ports import Document
 from videovector_bridge.cli.context import CommandContext
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
-from videovector_bridge.settings import drain_settings
+from videovector_bridge.settings.drain import drain_settings
 
 PATIENCE = 20.0
 

@@ -16,7 +16,8 @@ from videovector_bridge.errors import BridgeError
 from videovector_bridge.ingest.batcher import Batcher
 from videovector_bridge.ingest.outcome import Stop
 from videovector_bridge.ingest.reader import Reader
-from videovector_bridge.settings import ApiSettings, StreamFilters
+from videovector_bridge.settings import ApiSettings
+from videovector_bridge.settings.filters import StreamFilters
 
 
 @dataclass

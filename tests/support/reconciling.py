@@ -22,7 +22,7 @@ from videovector_bridge.backends.embedded.subscriptions import SqliteSubscriptio
 from videovector_bridge.backends.ports import Message, Timeout, seconds_left
 from videovector_bridge.backends.reading_ports import PulledMessage, Subscriptions
 from videovector_bridge.ingest.window import drain_window
-from videovector_bridge.settings import drain_settings
+from videovector_bridge.settings.drain import drain_settings
 from videovector_bridge.settings.reconcile import ReconcileSettings
 from videovector_bridge.watch.reconcile.endpoint import Endpoint, entry_point, open_clients
 from videovector_bridge.watch.reconcile.reconciler import Clients

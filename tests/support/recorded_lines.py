@@ -46,7 +46,8 @@ from videovector_bridge.ingest.outcome import (
 )
 from videovector_bridge.ingest.webhook import report_stale
 from videovector_bridge.pause import Pause
-from videovector_bridge.settings import DrainSettings, StreamSettings
+from videovector_bridge.settings.drain import DrainSettings
+from videovector_bridge.settings.streams import StreamSettings
 from videovector_bridge.telemetry import capture_library_records
 from videovector_bridge.watch.canary.checks import CanaryFailed
 from videovector_bridge.watch.canary.endpoint import Endpoint as CanaryEndpoint

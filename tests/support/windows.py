@@ -14,7 +14,8 @@ from videovector_bridge.backends.ports import Backend
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.stages import Tuning
 from videovector_bridge.ingest.window import drain_window
-from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
+from videovector_bridge.settings.drain import DrainSettings, drain_settings
+from videovector_bridge.settings.streams import StreamSettings
 
 KEY: Final = "opaque-0123456789-credential"
 """Not of the vendor's form, so that no pattern but only knowledge of the key can hide it."""

@@ -23,7 +23,7 @@ from tests.support.webhooks import SECRET, delivery, environment, headers
 from videovector_bridge.backends import BackendSettings
 from videovector_bridge.ingest.body import IN_FLIGHT_BYTES, SMALL_BYTES
 from videovector_bridge.ingest.delivery import MAX_VALUES
-from videovector_bridge.settings import webhook_settings
+from videovector_bridge.settings.webhook import webhook_settings
 
 TOPOLOGY = ROOT / "infra" / "topology.json"
 NAME = "projects/a-project/secrets/webhook"

@@ -17,7 +17,7 @@ from tests.support.launcher import Launcher, processes_of
 from tests.support.patience import until
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.cli.cost.measured import read_measured
-from videovector_bridge.settings import drain_settings
+from videovector_bridge.settings.drain import drain_settings
 
 EMBEDDED = {"BACKEND": "embedded"}
 SINGLE_TARGETS = ("upsert_marker", "delete_marker", "issue_signed_url", "store_preview")

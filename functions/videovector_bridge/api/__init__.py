@@ -1,10 +1,10 @@
 """The client of the VideoVector API: requests, errors, retries, and the event stream.
 
-`ingest`, `automate` and `cli` import it; it imports settings and the modules beside it. Import
-`stream` (event stream) and `webhooks` (management of webhooks) by name: few functions need them.
+`ingest`, `automate` and `cli` import it; it imports settings and the modules beside it. Here are
+the errors and retries. Import the rest by module, because no function needs all: `client`, `models`
+(what the client returns), `stream` (event stream), `webhooks` (management of webhooks).
 """
 
-from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.errors import (
     ApiError,
     Conflict,
@@ -21,28 +21,12 @@ from videovector_bridge.api.errors import (
     ValidationRefused,
     error_from_response,
 )
-from videovector_bridge.api.models import (
-    Delivery,
-    JsonObject,
-    Marker,
-    Media,
-    NewSecret,
-    SegmentsTarget,
-    SentTest,
-    SignedUrl,
-    Webhook,
-)
 from videovector_bridge.api.retry import RetryPolicy
 
 __all__ = [
     "ApiError",
     "Conflict",
     "CredentialRefused",
-    "Delivery",
-    "JsonObject",
-    "Marker",
-    "Media",
-    "NewSecret",
     "NotFound",
     "RateLimited",
     "Redirected",
@@ -50,14 +34,9 @@ __all__ = [
     "ResponseTooLarge",
     "RetryPolicy",
     "ScopeRefused",
-    "SegmentsTarget",
-    "SentTest",
     "ServerTrouble",
-    "SignedUrl",
     "UnexpectedResponse",
     "Unreachable",
     "ValidationRefused",
-    "VideoVectorClient",
-    "Webhook",
     "error_from_response",
 ]

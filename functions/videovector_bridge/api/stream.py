@@ -22,7 +22,8 @@ from videovector_bridge.api.errors import (
 from videovector_bridge.api.frames import Frame, FrameDecoder, FramePart
 from videovector_bridge.errors import BridgeError, TransientError
 from videovector_bridge.redact import clean_text
-from videovector_bridge.settings import ApiSettings, StreamFilters
+from videovector_bridge.settings import ApiSettings
+from videovector_bridge.settings.filters import StreamFilters
 
 STREAM_PATH: Final = "/processing/events/stream"
 STREAM_ERROR: Final = "processing.stream_error"

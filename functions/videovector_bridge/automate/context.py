@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.automate.effects.effects import Effects
 from videovector_bridge.automate.effects.parts import PARTS_SECONDS
 from videovector_bridge.automate.list_lock import ListLock
 from videovector_bridge.backends import Backend
 from videovector_bridge.byte_budget import ByteBudget
-from videovector_bridge.settings import SubscriberSettings
+from videovector_bridge.settings.subscriber import SubscriberSettings
 
 PUBLISH_SECONDS: Final = 20.0  # for one request to Pub/Sub, or for reading a claim check
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from videovector_bridge.api import RetryPolicy, VideoVectorClient
+from videovector_bridge.api import RetryPolicy
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.automate.automations.reader import SHIPPED, read_automations
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.effects import Effects
@@ -14,7 +15,7 @@ from videovector_bridge.automate.plan import Automation
 from videovector_bridge.backends import open_backend
 from videovector_bridge.byte_budget import ByteBudget
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import SubscriberSettings, subscriber_settings
+from videovector_bridge.settings.subscriber import SubscriberSettings, subscriber_settings
 
 # A part of the memory is for small events alone: no large one makes them wait.
 _SMALL_BYTES: Final = 65_536

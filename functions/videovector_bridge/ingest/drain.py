@@ -17,7 +17,8 @@ from videovector_bridge.errors import SettingsError
 from videovector_bridge.ingest.outcome import WindowReport
 from videovector_bridge.ingest.window import drain_window
 from videovector_bridge.redact import redact, redact_all
-from videovector_bridge.settings import DrainSettings, StreamSettings, drain_settings
+from videovector_bridge.settings.drain import DrainSettings, drain_settings
+from videovector_bridge.settings.streams import StreamSettings
 from videovector_bridge.telemetry import Severity, log, tracing
 from videovector_bridge.trace import trace_of_request
 

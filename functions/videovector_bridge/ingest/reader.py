@@ -21,7 +21,7 @@ from videovector_bridge.events import MAX_ID_BYTES, Event, bridge_event
 from videovector_bridge.ingest.batcher import Batcher
 from videovector_bridge.ingest.outcome import Stop, classify_error
 from videovector_bridge.retry import full_jitter
-from videovector_bridge.settings import CursorPolicy
+from videovector_bridge.settings.streams import CursorPolicy
 
 _RECONNECT_BASE: Final = 0.5  # seconds
 _RECONNECT_CAP: Final = 15.0  # seconds

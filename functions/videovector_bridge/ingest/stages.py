@@ -36,7 +36,8 @@ from videovector_bridge.ingest.lease import Lease
 from videovector_bridge.ingest.outcome import FRAME_UNFINISHED, Stop, classify_stop
 from videovector_bridge.ingest.publisher import Publisher
 from videovector_bridge.ingest.reader import Reader
-from videovector_bridge.settings import DrainSettings, StreamSettings
+from videovector_bridge.settings.drain import DrainSettings
+from videovector_bridge.settings.streams import StreamSettings
 from videovector_bridge.telemetry import current_trace
 
 _FLUSH_SHARE: Final = 0.1  # of the window, for publishing what was read,

@@ -52,7 +52,7 @@ from videovector_bridge.ingest.webhook_outcome import (
 )
 from videovector_bridge.messages import rejected_messages
 from videovector_bridge.redact import clean_text
-from videovector_bridge.settings import WebhookSettings, webhook_settings
+from videovector_bridge.settings.webhook import WebhookSettings, webhook_settings
 from videovector_bridge.telemetry import current_trace, log, tracing
 from videovector_bridge.trace import trace_of_request
 from videovector_bridge.webhook_secrets import CurrentSecrets

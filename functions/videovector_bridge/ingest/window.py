@@ -28,7 +28,8 @@ from videovector_bridge.ingest.stages import Stages, Tuning
 from videovector_bridge.ingest.stream_document import LONGEST_BACKOFF_SECONDS, Origin
 from videovector_bridge.pause import Pause
 from videovector_bridge.redact import redact
-from videovector_bridge.settings import DrainSettings, StreamSettings
+from videovector_bridge.settings.drain import DrainSettings
+from videovector_bridge.settings.streams import StreamSettings
 
 _BACKOFF_JITTER_SECONDS: Final = 30.0
 _COUNTERS: Final = ("events", "published", "rejected")

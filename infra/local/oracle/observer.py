@@ -16,7 +16,8 @@ from infra.local.oracle.observation import Observation, index_markers
 from infra.local.oracle.oracle import Oracle
 from infra.local.oracle.progress import Progress
 from infra.local.stack import Stack
-from videovector_bridge.api import ApiError, VideoVectorClient
+from videovector_bridge.api import ApiError
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.errors import BackendError
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.local.clouds.cloud import Cloud
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.models import Media, SegmentsTarget
 from videovector_bridge.errors import BackendError
 

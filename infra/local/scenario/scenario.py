@@ -21,7 +21,8 @@ from infra.local.scenario.selected import fetch_selected_ids
 from infra.local.scheduler import Scheduler
 from infra.local.stack import Stack
 from infra.standin import Control
-from videovector_bridge.api import ApiError, VideoVectorClient
+from videovector_bridge.api import ApiError
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.errors import BackendError
 
 _KILL_AFTER = 20  # events of the second batch

@@ -7,7 +7,8 @@ import orjson
 
 from infra.local.processes.upstream import Upstream
 from videovector_bridge.api.stream import build_query
-from videovector_bridge.settings import StreamFilters, StreamSettings
+from videovector_bridge.settings.filters import StreamFilters
+from videovector_bridge.settings.streams import StreamSettings
 
 _READ_SECONDS = 30.0
 

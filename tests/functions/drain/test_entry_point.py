@@ -25,7 +25,7 @@ from tests.support.windows import NO_JITTER
 from videovector_bridge.backends import BackendSettings, open_backend
 from videovector_bridge.ingest.drain import Endpoint, entry_point
 from videovector_bridge.ingest.window import drain_window
-from videovector_bridge.settings import drain_settings
+from videovector_bridge.settings.drain import drain_settings
 
 KEY = "opaque-0123456789-credential"
 

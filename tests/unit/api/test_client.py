@@ -9,16 +9,9 @@ from hypothesis import strategies as st
 
 from tests.support.api_client import KEY, client_of
 from tests.support.upstream import BASE_URL, Response, Upstream, json_response
-from videovector_bridge.api import (
-    Marker,
-    Media,
-    NotFound,
-    RequestRefused,
-    SegmentsTarget,
-    SignedUrl,
-    UnexpectedResponse,
-    VideoVectorClient,
-)
+from videovector_bridge.api import NotFound, RequestRefused, UnexpectedResponse
+from videovector_bridge.api.client import VideoVectorClient
+from videovector_bridge.api.models import Marker, Media, SegmentsTarget, SignedUrl
 
 GIF = Response([b"GIF89a"], headers={"Content-Type": "image/gif"})
 GRANT = json_response({"signed_url": "https://x/o?sig=1", "expires_at": "2026-01-02T04:00:00Z"})

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.api_client import KEY, Clock, client_of
-from videovector_bridge.api import ApiError, SegmentsTarget, VideoVectorClient
+from videovector_bridge.api import ApiError
+from videovector_bridge.api.client import VideoVectorClient
+from videovector_bridge.api.models import SegmentsTarget
 from videovector_bridge.errors import PermanentError, TransientError
 
 USES: list[Callable[[VideoVectorClient], object]] = [

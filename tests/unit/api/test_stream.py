@@ -34,7 +34,7 @@ from videovector_bridge.api.errors import (
 )
 from videovector_bridge.api.stream import CursorRefused, StreamClosed, build_query
 from videovector_bridge.errors import BridgeError
-from videovector_bridge.settings import StreamFilters
+from videovector_bridge.settings.filters import StreamFilters
 
 
 @pytest.mark.parametrize(

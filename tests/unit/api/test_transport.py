@@ -8,7 +8,8 @@ import pytest
 from tests.support.api_client import KEY, client_of
 from tests.support.leaks import SIGNED_URL, assert_no_secret
 from tests.support.upstream import BASE_URL, Response, Upstream, json_response
-from videovector_bridge.api import CredentialRefused, Redirected, RequestRefused, VideoVectorClient
+from videovector_bridge.api import CredentialRefused, Redirected, RequestRefused
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.transport import Pool
 from videovector_bridge.errors import SettingsError
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.api_client import client_of
 from tests.support.upstream import Response, Upstream, json_response
-from videovector_bridge.api import ApiError, ResponseTooLarge, VideoVectorClient
+from videovector_bridge.api import ApiError, ResponseTooLarge
+from videovector_bridge.api.client import VideoVectorClient
 
 READS: dict[str, Callable[[VideoVectorClient], object]] = {
     "get": lambda client: list(client.list_markers()),

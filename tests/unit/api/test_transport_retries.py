@@ -15,9 +15,9 @@ from videovector_bridge.api import (
     RetryPolicy,
     ServerTrouble,
     Unreachable,
-    VideoVectorClient,
 )
 from videovector_bridge.api.calls import Call
+from videovector_bridge.api.client import VideoVectorClient
 
 GRANT = json_response({"signed_url": SIGNED_URL, "expires_at": "2026-01-02T04:00:00Z"})
 

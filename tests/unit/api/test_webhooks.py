@@ -8,15 +8,8 @@ import pytest
 
 from tests.support.api_client import client_of
 from tests.support.upstream import BASE_URL, Fault, Upstream, json_response
-from videovector_bridge.api import (
-    Delivery,
-    NewSecret,
-    NotFound,
-    SentTest,
-    UnexpectedResponse,
-    Unreachable,
-    Webhook,
-)
+from videovector_bridge.api import NotFound, UnexpectedResponse, Unreachable
+from videovector_bridge.api.models import Delivery, NewSecret, SentTest, Webhook
 from videovector_bridge.api.webhooks import WebhooksClient
 
 HOOK = {

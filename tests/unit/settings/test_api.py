@@ -6,11 +6,8 @@ import pytest
 
 from tests.support.drain_settings import problems, read
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import (
-    drain_settings,
-    is_api_key,
-    is_loopback_url,
-)
+from videovector_bridge.settings import is_api_key, is_loopback_url
+from videovector_bridge.settings.drain import drain_settings
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.support.drain_settings import GOOD, KEY, SURROGATE, problems, read
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import StreamFilters, drain_settings
 from videovector_bridge.settings.cli import read_watched_topic
+from videovector_bridge.settings.drain import drain_settings
+from videovector_bridge.settings.filters import StreamFilters
 
 
 def test_a_key_and_a_project_are_required() -> None:

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.drain_settings import problems, read
-from videovector_bridge.settings import (
-    StreamFilters,
-)
+from videovector_bridge.settings.filters import StreamFilters
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,7 @@ import pytest
 
 from tests.support.drain_settings import GOOD, SURROGATE
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import (
-    subscriber_settings,
-)
+from videovector_bridge.settings.subscriber import subscriber_settings
 
 
 def test_subscribers_read_their_buckets() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videovector_bridge.errors import SettingsError
-from videovector_bridge.settings import WebhookSettings, drain_settings, webhook_settings
+from videovector_bridge.settings.drain import drain_settings
+from videovector_bridge.settings.webhook import WebhookSettings, webhook_settings
 from videovector_bridge.webhook_secrets import CurrentSecrets, WebhookSecret, WebhookSecrets
 
 GOOD = {"WEBHOOK_SECRETS": "hidden-word", "GOOGLE_CLOUD_PROJECT": "project"}

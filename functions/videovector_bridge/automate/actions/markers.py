@@ -7,7 +7,7 @@ returned, or else an id from `GET /markers`.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from videovector_bridge.api import Marker
+from videovector_bridge.api.models import Marker
 from videovector_bridge.automate.action import Action, Cause, Field, TargetState, Values
 from videovector_bridge.automate.context import Context
 from videovector_bridge.automate.effects.task import ApplyResult, Task

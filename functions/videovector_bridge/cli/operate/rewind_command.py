@@ -37,8 +37,7 @@ from videovector_bridge.ingest.rewind import (
     undo,
 )
 from videovector_bridge.ingest.stream_document import COLLECTION, Origin
-from videovector_bridge.settings import StreamFilters
-from videovector_bridge.settings.filters import read_filters
+from videovector_bridge.settings.filters import StreamFilters, read_filters
 
 EPILOG: Final = (
     "Example: videovector-bridge rewind default --to 2h --project my-project. Exit status: 0 "

@@ -20,7 +20,8 @@ from videovector_bridge.api.stream import (
 )
 from videovector_bridge.errors import BridgeError
 from videovector_bridge.events import Event, Rejection, decode_event, decode_head
-from videovector_bridge.settings import ApiSettings, StreamFilters
+from videovector_bridge.settings import ApiSettings
+from videovector_bridge.settings.filters import StreamFilters
 
 _TRANSIENT: Final = (RateLimited, ServerTrouble, Unreachable, StreamFailed)
 _RECONNECTS: Final = 3  # without an event between them

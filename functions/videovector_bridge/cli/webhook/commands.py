@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from videovector_bridge.api import Webhook
 from videovector_bridge.api.bridge_webhooks import find_bridge_name, select_webhooks
+from videovector_bridge.api.models import Webhook
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli import options
 from videovector_bridge.cli.context import CommandContext

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from videovector_bridge.api import ApiError, Delivery, NotFound
+from videovector_bridge.api import ApiError, NotFound
 from videovector_bridge.api.errors import Conflict, RequestRefused
+from videovector_bridge.api.models import Delivery
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli import options
 from videovector_bridge.cli.context import CommandContext

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from videovector_bridge.api import SentTest
+from videovector_bridge.api.models import SentTest
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.webhook.topic_watch import Watch

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from videovector_bridge.api import NotFound, Webhook
+from videovector_bridge.api import NotFound
+from videovector_bridge.api.models import Webhook
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.webhook.secret_rotator import SecretRotator

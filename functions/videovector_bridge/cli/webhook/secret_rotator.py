@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from videovector_bridge.api import Conflict, NewSecret, Webhook
+from videovector_bridge.api import Conflict
 from videovector_bridge.api.bridge_webhooks import display_name
 from videovector_bridge.api.errors import RequestRefused, UnexpectedResponse
+from videovector_bridge.api.models import NewSecret, Webhook
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.cli.stored_secrets import StoredSecrets

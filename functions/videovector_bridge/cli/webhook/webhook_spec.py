@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from videovector_bridge.api import Webhook
 from videovector_bridge.api.bridge_webhooks import (
     BRIDGE_NAME,
     MANAGER,
     display_name,
     select_webhooks,
 )
+from videovector_bridge.api.models import Webhook
 from videovector_bridge.cli.errors import NotReachedError
 from videovector_bridge.redact import redact
 from videovector_bridge.settings import is_loopback_url

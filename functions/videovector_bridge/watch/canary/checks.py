@@ -19,7 +19,8 @@ from videovector_bridge.backends import Backend
 from videovector_bridge.backends.reading_ports import Subscriptions
 from videovector_bridge.errors import BackendError, BridgeError
 from videovector_bridge.pause import CHANNELS, WEBHOOK, parse_pause
-from videovector_bridge.settings import CanarySettings, StreamSettings
+from videovector_bridge.settings.canary import CanarySettings
+from videovector_bridge.settings.streams import StreamSettings
 from videovector_bridge.watch.canary.arrivals import Arrivals
 from videovector_bridge.watch.canary.report import ChannelReport
 from videovector_bridge.watch.canary.stream import (

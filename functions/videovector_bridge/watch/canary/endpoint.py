@@ -18,7 +18,7 @@ from videovector_bridge.backends import open_backend, open_subscriptions
 from videovector_bridge.backends.per_process import PerProcess
 from videovector_bridge.errors import BackendError, SettingsError, UnstorableError
 from videovector_bridge.redact import redact, redact_all
-from videovector_bridge.settings import CanarySettings, canary_settings
+from videovector_bridge.settings.canary import CanarySettings, canary_settings
 from videovector_bridge.telemetry import current_trace, log, tracing
 from videovector_bridge.trace import trace_of_request
 from videovector_bridge.watch.canary.checks import STATE_SECONDS, CanaryFailed, Checks

@@ -10,7 +10,8 @@ from typing import Any, Final
 import orjson
 from flask import Request, Response
 
-from videovector_bridge.api import RetryPolicy, VideoVectorClient
+from videovector_bridge.api import RetryPolicy
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.webhooks import open_webhooks
 from videovector_bridge.backends import open_backend, open_collections, open_subscriptions
 from videovector_bridge.backends.per_process import PerProcess

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from videovector_bridge.api import Delivery, RateLimited, Webhook
+from videovector_bridge.api import RateLimited
 from videovector_bridge.api.bridge_webhooks import find_bridge_name
 from videovector_bridge.api.errors import ApiError, ScopeRefused
+from videovector_bridge.api.models import Delivery, Webhook
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends.ports import Document, Documents
 from videovector_bridge.errors import ConflictError

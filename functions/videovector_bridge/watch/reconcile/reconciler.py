@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.webhooks import WebhooksClient
 from videovector_bridge.backends.ports import Backend
 from videovector_bridge.backends.reading_ports import MAX_PULLED, Collections, Subscriptions

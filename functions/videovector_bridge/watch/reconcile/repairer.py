@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from videovector_bridge.api import VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.errors import ApiError
 from videovector_bridge.backends.ports import Topics
 from videovector_bridge.errors import TransientError

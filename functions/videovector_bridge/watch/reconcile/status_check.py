@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from videovector_bridge.api import JsonObject, VideoVectorClient
+from videovector_bridge.api.client import VideoVectorClient
 from videovector_bridge.api.errors import ApiError, RequestRefused, ResponseTooLarge
+from videovector_bridge.api.models import JsonObject
 from videovector_bridge.events import parse_time
 from videovector_bridge.settings.reconcile import ReconcileSettings
 from videovector_bridge.watch.reconcile.open_work import KEEP_SECONDS, OpenWork, choose_due

@@ -23,7 +23,8 @@ from videovector_bridge.cli.operate.stream_reading import ReadEvent, StreamReadi
 from videovector_bridge.errors import BridgeError
 from videovector_bridge.events import Event, Rejection
 from videovector_bridge.secret import Secret
-from videovector_bridge.settings import ApiSettings, StreamFilters
+from videovector_bridge.settings import ApiSettings
+from videovector_bridge.settings.filters import StreamFilters
 
 API = ApiSettings(BASE_URL, Secret("opaque-0123456789-credential"), "repeat", "0", 10.0)
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.webhook_api import EVENTS, URL
-from videovector_bridge.api import Webhook
 from videovector_bridge.api.bridge_webhooks import find_bridge_name
+from videovector_bridge.api.models import Webhook
 from videovector_bridge.cli.webhook.webhook_spec import (
     Plan,
     WebhookSpec,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.reconciled import NOW
-from videovector_bridge.api import Delivery
+from videovector_bridge.api.models import Delivery
 from videovector_bridge.watch.reconcile.delivery_choice import (
     AWAITED,
     MOST_AGE,
