@@ -1,15 +1,19 @@
 """The entry points of the deployed functions, each loaded only when it is the target.
 
 functions-framework looks up its target in this module. A process serves one target and imports
-only the modules of that target (PEP 562).
+only the modules of that target (PEP 562), and the libraries of its backend.
 """
 
+import os
+import sys
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Final
 
 import functions_framework
 
+from videovector_bridge.backends import load_backend
 from videovector_bridge.telemetry import capture_library_records
 
 # Entry points that are called by HTTP, and the module with the handler of that name.
@@ -20,7 +24,13 @@ HTTP: Final = {
     "reconcile": "videovector_bridge.watch.reconcile.endpoint",
 }
 
+# cel and httpx import their own command lines, and with them Typer, Rich and prompt_toolkit: up to
+# a third of a start. An empty module in the place of each prevents that.
+_COMMAND_LINES: Final = ("cel.cli", "httpx._main")
+
 capture_library_records()
+for _name in _COMMAND_LINES:
+    sys.modules.setdefault(_name, ModuleType(_name))
 
 
 def subscribers() -> dict[str, Callable[..., Any]]:
@@ -32,7 +42,11 @@ def subscribers() -> dict[str, Callable[..., Any]]:
 
 def __getattr__(name: str) -> Any:
     if name in HTTP:
-        return functions_framework.http(getattr(import_module(HTTP[name]), name))
-    if name.startswith("__") or name not in (handlers := subscribers()):
+        handler = getattr(import_module(HTTP[name]), name)
+    elif name.startswith("__") or name not in (handlers := subscribers()):
         raise AttributeError(f"no entry point {name!r}")
-    return functions_framework.http(handlers[name])
+    else:
+        handler = handlers[name]
+    # Before the host forks and listens: Cloud Run sends requests only to instances that listen.
+    load_backend(os.environ)
+    return functions_framework.http(handler)

@@ -3,7 +3,9 @@
 `open_backend` imports it; the command line and the local stack import `channels` and `retry`.
 """
 
+from videovector_bridge.backends.gcp.blobs import StorageBlobs
 from videovector_bridge.backends.gcp.documents import FirestoreDocuments
+from videovector_bridge.backends.gcp.files import StorageFiles
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.gcp.topics import PubSubTopics
 from videovector_bridge.backends.lazy_signer import LazySigner
@@ -14,18 +16,14 @@ from videovector_bridge.settings import BackendSettings
 def open_gcp(settings: BackendSettings, retry: Retry | None = None) -> Backend:
     """Return Google's services as a backend. `retry` is the backoff (tests shorten it).
 
-    It connects to nothing yet, and loads the Cloud Storage library only if there is a bucket.
+    It connects to nothing yet. The first use of a bucket loads the Cloud Storage library.
     """
     retry = retry or Retry()
     blobs: Blobs | None = None
     if settings.claim_bucket:
-        from videovector_bridge.backends.gcp.blobs import StorageBlobs  # noqa: PLC0415 - 50 ms
-
         blobs = StorageBlobs(settings.project, settings.claim_bucket, retry)
     files: Files | None = None
     if settings.preview_bucket:
-        from videovector_bridge.backends.gcp.files import StorageFiles  # noqa: PLC0415 - 50 ms
-
         files = StorageFiles(settings.project, settings.preview_bucket, retry)
     return Backend(
         topics=PubSubTopics(settings.project, retry, settings.pubsub_endpoint),

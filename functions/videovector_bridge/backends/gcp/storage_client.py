@@ -1,12 +1,13 @@
-"""The Cloud Storage client of blobs and files: opening it, reading, and advice on errors."""
+"""The Cloud Storage client of blobs and files: opening it, reading, and advice on errors.
+
+Every function has a bucket, but few use it at once: the first use loads Google's library.
+"""
 
 import os
 from typing import Any
 
 from google.api_core import exceptions as google_errors
 from google.auth import exceptions as auth_errors
-from google.cloud.storage import Client
-from google.cloud.storage.exceptions import DataCorruption
 
 from videovector_bridge.backends.gcp.retry import Retry
 from videovector_bridge.backends.ports import Timeout
@@ -19,6 +20,8 @@ _NO_BUCKET_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 
 def open_client(project: str) -> Any:
     """Return the library's client. Raises `BackendError` where there are no credentials."""
+    from google.cloud.storage import Client  # noqa: PLC0415 - few need it at their start
+
     os.environ.setdefault(_NO_BUCKET_METADATA, "true")
     # The library reads STORAGE_EMULATOR_HOST itself, and then needs no credentials.
     try:
@@ -32,6 +35,7 @@ def read_object(blob: Any, uri: str, retry: Retry, timeout: Timeout) -> bytes:
 
     Raises `BackendError` after `timeout` seconds, or at once if there is no such object.
     """
+    from google.cloud.storage.exceptions import DataCorruption  # noqa: PLC0415 - as above
 
     def attempt(seconds: float) -> bytes:
         try:
