@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from main import HTTP, subscribers
+from tests.bench.cold_start.package import BUILD_VARIABLES
 from tests.infra.conftest import Changes
 from tests.support import ROOT
 from tests.support.pubsub_filter import lets_through
 from videovector_bridge.automate.automations.filters import MAX_FILTER_BYTES
 from videovector_bridge.events import TEST, TYPE_PREFIX
-from videovector_bridge.settings import drain_settings, subscriber_settings
 from videovector_bridge.settings.canary import canary_settings
+from videovector_bridge.settings.drain import drain_settings
 from videovector_bridge.settings.reconcile import reconcile_settings
+from videovector_bridge.settings.subscriber import subscriber_settings
 from videovector_bridge.settings.webhook import webhook_settings
 from videovector_bridge.work import STEPS
 
@@ -106,6 +108,13 @@ def test_each_variable_that_is_set_is_read(functions: Mapping[str, Function], na
 def test_each_function_knows_its_source(functions: Mapping[str, Function]) -> None:
     """`make deploy` compares it with what it should run, and repairs a failed update."""
     assert {environment(each)["SOURCE_HASH"] for each in functions.values()} == {"0123abcd"}
+
+
+def test_each_build_makes_bytecode_that_starts_can_use(functions: Mapping[str, Function]) -> None:
+    """`tests/functions/test_bytecode.py` shows what its variables do."""
+    builds = [each["build_config"][0]["environment_variables"] for each in functions.values()]
+
+    assert builds == [{"SOURCE_HASH": "0123abcd", **BUILD_VARIABLES}] * len(functions)
 
 
 def test_the_api_key_is_a_file_with_the_latest_version(functions: Mapping[str, Function]) -> None:

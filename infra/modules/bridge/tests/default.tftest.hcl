@@ -102,8 +102,8 @@ run "default" {
   }
 
   assert {
-    condition     = alltrue([for each in google_cloudfunctions2_function.this : each.build_config[0].environment_variables == tomap({ SOURCE_HASH = "0123abcd" })])
-    error_message = "The build must name the source, so that a failed update is a change at the next plan."
+    condition     = alltrue([for each in google_cloudfunctions2_function.this : each.build_config[0].environment_variables == tomap({ SOURCE_HASH = "0123abcd", SOURCE_DATE_EPOCH = "315619200" })])
+    error_message = "The build must name the source, so that a failed update is a change at the next plan, and make bytecode that each start can use."
   }
 
   assert {
