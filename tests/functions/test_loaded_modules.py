@@ -1,5 +1,6 @@
 """`main.py`: what each entry point imports before its first request, which is its cold start."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from typing import Final
 
 import pytest
 
+import main
 from infra.local.processes.functions import ROOT
 from main import HTTP, subscribers
 
@@ -105,7 +107,7 @@ for name, module in list(sys.modules.items()):
 
 
 def loaded_by(code: str, *arguments: str, **environment: str) -> dict[str, bool]:
-    """Return the modules that code of a new process loads, and whether each is a package."""
+    """Return what code prints in a new process: names, such as those of modules, with a bool."""
     # Coverage, which would start in the child process, loads more.
     clean = os.environ | {"PYTHONPATH": "functions", "COVERAGE_PROCESS_CONFIG": "", "BACKEND": ""}
     output = subprocess.check_output(
@@ -191,3 +193,24 @@ for name in list(sys.modules):
     assert "videovector_bridge.backends.gcp.blobs" in modules
     assert "videovector_bridge.backends.gcp.files" in modules
     assert "google.cloud.storage" not in modules
+
+
+def test_garbage_is_collected_after_the_start() -> None:
+    """Imports run without collections, which then leave out what was imported."""
+    code = """
+import gc, sys
+from functions_framework import create_app
+create_app(sys.argv[1], "functions/main.py")
+print("collects", gc.isenabled())
+print("has_excluded", gc.get_freeze_count() > 0)
+"""
+
+    assert loaded_by(code, "drain") == {"collects": True, "has_excluded": True}
+
+
+def test_garbage_is_collected_after_a_failed_start() -> None:
+    """The host reports an entry point that does not exist."""
+    with pytest.raises(AttributeError, match="no entry point 'no_such'"):
+        _ = main.no_such
+
+    assert gc.isenabled()

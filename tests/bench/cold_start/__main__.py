@@ -38,6 +38,7 @@ from tests.bench.cold_start.table import (
     make_import_table,
     make_start_table,
     open_console,
+    show_cpus,
     summarize,
 )
 from tests.support.secret_manager import FakeSecretManager, serving_secrets
@@ -140,6 +141,7 @@ def _measure_imports(
 ) -> list[ImportTimes]:
     rows = []
     for cpus in all_cpus:
+        print(f"Imports at {show_cpus(cpus)} CPU...", flush=True)
         pairs = options.pairs if cpus is None else max(1, options.pairs // 3)
         with limited_cpus(cpus) as prefix:
             loader = Loader(options.python, build_environment(source), cpus, prefix)
@@ -167,6 +169,7 @@ def _measure_starts(
         cloud = _build_cloud(emulators)
         environment = _build_function_environment(source, upstream, secrets, cloud)
         for cpus in all_cpus:
+            print(f"Starts at {show_cpus(cpus)} CPU...", flush=True)
             for entry_point in chosen:
                 starts = []
                 for _ in range(options.starts):

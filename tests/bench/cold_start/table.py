@@ -65,7 +65,7 @@ def make_import_table(rows: Iterable[ImportTimes]) -> Table:
     for row in rows:
         table.add_row(
             row.entry_point,
-            _cpus(row.cpus),
+            show_cpus(row.cpus),
             f"{row.bare_ms:.0f}",
             f"{row.bridge_ms:.0f}",
             f"{row.bare_cpu_ms:.0f}/{row.bridge_cpu_ms:.0f}",
@@ -84,7 +84,7 @@ def make_start_table(rows: Iterable[StartTimes]) -> Table:
     for row in rows:
         table.add_row(
             row.entry_point,
-            _cpus(row.cpus),
+            show_cpus(row.cpus),
             "" if row.published is None else f"{row.published:.2f}",
             f"{row.answered:.2f}",
             f"{row.answered_low:.2f}-{row.answered_high:.2f}",
@@ -93,5 +93,6 @@ def make_start_table(rows: Iterable[StartTimes]) -> Table:
     return table
 
 
-def _cpus(cpus: float | None) -> str:
+def show_cpus(cpus: float | None) -> str:
+    """Return a limit of CPUs as text."""
     return "full" if cpus is None else f"{cpus:g}"
