@@ -19,8 +19,8 @@ from infra.local.processes.upstream import StandInProcess
 from tests.bench.latency import Latency, SteadyStream, summarise_delays
 
 _RATE: Final = 100
-_EVERY_SECONDS: Final = 2.0  # between two calls
-_SETTINGS: Final = {"PROFILE": "live", "WINDOW_SECONDS": "3", "LEASE_SECONDS": "5"}
+_EVERY_SECONDS: Final = 2.7  # between two calls: a little more than half a window
+_SETTINGS: Final = {"PROFILE": "live", "WINDOW_SECONDS": "5", "LEASE_SECONDS": "5"}
 _EMIT_SECONDS: Final = 5.0  # of one request to the stand-in, at most
 _LOOK_SECONDS: Final = 0.01
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.conftest import Runs
 from videovector_bridge.ingest.hand_over import HandOver
-from videovector_bridge.settings import drain_settings
+from videovector_bridge.settings.drain import drain_settings
 
 FILE = "modules/bridge/tests/profile.tftest.hcl"
 JOB = "google_cloud_scheduler_job.drain"
