@@ -58,21 +58,20 @@ def measure_latency(
     for rate in rates:
         say(f"Latency at {rate:,} events/s, bare publish...")
         yield summarise_delays("bare publish", rate, _bare_delays(emulators, rate, seconds))
-    standin = StandInProcess(run_every_seconds=0, logs=LOGS / "bench")
-    try:
-        upstream = standin.wait()
-        for profile in (ECONOMY, LIVE):
-            settings = {"PROFILE": profile, "WINDOW_SECONDS": "120", "IDLE_SECONDS": "5"}
+    for profile in (ECONOMY, LIVE):
+        settings = {"PROFILE": profile, "WINDOW_SECONDS": "120", "IDLE_SECONDS": "5"}
+        standin = StandInProcess(run_every_seconds=0, logs=LOGS / "bench")
+        try:
             with (
                 tempfile.TemporaryDirectory() as folder,
-                SteadyStream(upstream, emulators, folder, settings) as stream,
+                SteadyStream(standin.wait(), emulators, folder, settings) as stream,
             ):
                 stream.measure_window(_WARM_UP_RATE, 1)  # loads Google's libraries
                 for rate in rates:
                     say(f"Latency at {rate:,} events/s, {profile}...")
                     yield summarise_delays(profile, rate, stream.measure_window(rate, seconds))
-    finally:
-        standin.stop()
+        finally:
+            standin.stop()
 
 
 def _bare_delays(emulators: Emulators, rate: int, seconds: float) -> list[float]:
