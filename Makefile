@@ -47,7 +47,9 @@ check: $(VENV)/dev.done #! check format, lint, types, imports, dependencies, sec
 bench: $(VENV)/dev.done #! measure throughput, scale and latency beside other ways to do the same
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-bench-plots: $(PLOTS)/done #! draw the figures of the last `make bench` into docs/performance/
+bench-plots: $(PLOTS)/done $(VENV)/dev.done #! draw the last `make bench`, and costs, into docs/performance/
+	@mkdir -p build
+	@$(BIN)/videovector-bridge cost --events-per-month 10M --plot --json >build/cost.json
 	@$(PLOTS)/bin/python -m tests.bench.plots
 
 format: $(VENV)/dev.done #! format the code

@@ -4,6 +4,7 @@ A chart is a file with panels side by side. For a new one, write a function from
 report to a chart, and add it to `SOURCES` beside its report.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,13 +40,13 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A panel with lines. The y axis begins at 0, or both axes are logarithmic."""
+    """A panel with lines. `logarithmic` has the names of such axes, `x` or `y`; else the y axis begins at 0."""
 
     title: str
     x_label: str
     y_label: str
     series: tuple[Series, ...]
-    is_logarithmic: bool = False
+    logarithmic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,37 @@ def latency(report: Mapping[str, Any]) -> Chart | None:
         for key, label in (("p50_ms", "p50"), ("p99_ms", "p99")):
             series.append(Series(f"{name}, {label}", rates, tuple(row[key] for row in rows)))
     title = "From emitted to published, within one window"
-    return Chart("latency", (Lines(title, "events/s", "ms", tuple(series), is_logarithmic=True),))
+    return Chart("latency", (Lines(title, "events/s", "ms", tuple(series), logarithmic="xy"),))
+
+
+def cost(plan: Mapping[str, Any]) -> Chart:
+    """Return the monthly cost by latency, of the settings to which no other is better."""
+    choices = sorted((each["p99_seconds"], each["usd"]) for each in plan["choices"])
+    best = [
+        (seconds, usd)
+        for number, (seconds, usd) in enumerate(choices)
+        if usd < min((dearer for _, dearer in choices[:number]), default=math.inf)
+    ]
+    seconds, dollars = zip(*best, strict=True)
+    events = plan["workload"]["events_a_month"]
+    title = f"Cheapest settings for a latency ({events / 1e6:g}M events a month)"
+    lines = Lines(
+        title,
+        "99 % of the events have their message within, s",
+        "$ a month",
+        (Series("", seconds, dollars),),
+        logarithmic="x",
+    )
+    return Chart("cost", (lines,))
 
 
 Draw = Callable[[Mapping[str, Any]], Chart | None]
 """From the content of a report to a chart."""
 
-SOURCES: Final[Mapping[str, tuple[Draw, ...]]] = {"bench.json": (throughput, scale, latency)}
+SOURCES: Final[Mapping[str, tuple[Draw, ...]]] = {
+    "bench.json": (throughput, scale, latency),
+    "cost.json": (cost,),
+}
 """The reports in `build/`, and the charts of each."""
 
 

@@ -79,10 +79,11 @@ def _draw_lines(axes: Axes, panel: Lines) -> None:
     axes.set_ylabel(panel.y_label)
     for series in panel.series:
         axes.plot(series.xs, series.ys, marker="o", markersize=4, label=series.name)
-    if panel.is_logarithmic:
+    if "x" in panel.logarithmic:
         axes.set_xscale("log")
-        axes.set_yscale("log")
         _label_plainly(axes.xaxis)
+    if "y" in panel.logarithmic:
+        axes.set_yscale("log")
         _label_plainly(axes.yaxis)
     else:
         axes.set_ylim(0, 1.1 * max(y for series in panel.series for y in series.ys))

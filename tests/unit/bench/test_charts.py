@@ -73,4 +73,20 @@ def test_what_was_not_measured_is_not_drawn() -> None:
 
     assert [chart.name for chart in charts] == ["throughput", "scale"]
     assert list_charts({}) == []
-    assert set(SOURCES) == {"bench.json"}
+    assert set(SOURCES) == {"bench.json", "cost.json"}
+
+
+def test_cost_has_only_settings_to_which_no_other_is_better() -> None:
+    """A slower one must be cheaper than all that are faster."""
+    choices = [
+        {"p99_seconds": seconds, "usd": usd}
+        for seconds, usd in ((60.0, 10.0), (0.5, 30.0), (40.0, 12.0), (50.0, 12.0), (45.0, 13.0))
+    ]
+    plan = {"workload": {"events_a_month": 10_000_000}, "choices": choices}
+
+    (chart,) = list_charts({"cost.json": plan})
+    (panel,) = chart.panels
+
+    assert isinstance(panel, Lines)
+    assert panel.series == (Series("", (0.5, 40.0, 60.0), (30.0, 12.0, 10.0)),)
+    assert "10M events" in panel.title
