@@ -40,7 +40,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A panel with lines. `logarithmic` has the names of such axes, `x` or `y`; else the y axis begins at 0."""
+    """A panel with lines. Axes in `logarithmic` (`x`, `y`) are so; else the y axis begins at 0."""
 
     title: str
     x_label: str
