@@ -149,7 +149,9 @@ def test_nobody_asks_a_window_of_profile_economy(embedded_backend: Backend) -> N
 def test_a_live_window_waits_for_the_end_of_an_economical_one(embedded_backend: Backend) -> None:
     """After a change of the profile, for once."""
     stream = Stream(embedded_backend)
-    first, second = stream.call((0, stream.drain("economy")), (30, stream.drain()))
+    first, second = stream.call(
+        (0, stream.drain("economy", window_seconds=50)), (30, stream.drain())
+    )
 
     assert (first.stop_reason, second.outcome) == ("deadline", "drained")
     assert second.waited_seconds == pytest.approx(50 - 30, abs=3)
