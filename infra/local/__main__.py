@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -26,7 +27,8 @@ def main(started_at: datetime) -> int:
         configuration = read_configuration(os.environ)
         # Slow imports happen after this line, so that wrong settings are reported at once.
         if configuration.subscriber.automations_file or options.command == "serve":
-            check_automations(configuration.subscriber.automations_file)
+            filters = check_automations(configuration.subscriber.automations_file)
+            configuration = replace(configuration, filters=filters)
         if options.command == "run":
             from infra.local.run import run  # noqa: PLC0415
 
@@ -46,11 +48,13 @@ def main(started_at: datetime) -> int:
         return 2
 
 
-def check_automations(file: str) -> None:
+def check_automations(file: str) -> dict[str, str]:
     """Check the automations file, or the shipped automations if `file` is empty.
 
+    Returns action -> filter of its subscription, as a deployment of these automations has it.
     Raises `SettingsError` with every mistake.
     """
+    from videovector_bridge.automate.automations.filters import derive_filters  # noqa: PLC0415
     from videovector_bridge.automate.automations.reader import read_automations  # noqa: PLC0415
 
     path = Path(file) if file else SHIPPED_AUTOMATIONS
@@ -58,7 +62,7 @@ def check_automations(file: str) -> None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"AUTOMATIONS_FILE {str(path)!r} cannot be read: {error}"]) from None
-    read_automations(text, path.name)
+    return derive_filters(read_automations(text, path.name))
 
 
 def _parse_options() -> argparse.Namespace:

@@ -51,7 +51,7 @@ class Configuration:
 
     `environment` lacks the addresses of the cloud and, unless `real`, of the stand-in. `real` means
     that the API is not the stand-in. `backend` is the value of BACKEND, or empty. `live` means
-    PROFILE=live.
+    PROFILE=live. `filters` has action -> filter of its subscription; None: as in the topology.
     """
 
     environment: Mapping[str, str]
@@ -62,6 +62,7 @@ class Configuration:
     real: bool
     schedule_seconds: float
     live: bool = False
+    filters: Mapping[str, str] | None = None
 
     @property
     def effects_allowed(self) -> bool:

@@ -32,6 +32,7 @@ def describe_stack(
     names = configuration.topic_names
     topics = {**{topic: topic for topic in topology.topics}, **names}
     short = {topic: name for name, topic in topics.items()}
+    emulated = environment["BACKEND"] == "gcp"
     return {
         "format": FORMAT,
         "backend": environment["BACKEND"],
@@ -66,7 +67,12 @@ def describe_stack(
                 "account": "",
                 "action": use.get("action", ""),
                 "publishes": use.get("publishes", []),
-                "pulls": [each.name for each in topology.subscriptions if each.reader == name],
+                "pulls": [
+                    each.name
+                    for each in topology.subscriptions
+                    # Beside the emulators, the stack pulls for the functions, and pushes itself.
+                    if name in (each.reader, each.function if emulated else "")
+                ],
                 "secrets": use.get("secrets", []),
                 "state": _state(use.get("state")),
                 "buckets": use.get("buckets", []),

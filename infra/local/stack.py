@@ -82,7 +82,7 @@ def running_stack(
         cleanups.callback(upstream.stop)
         cloud = _choose_cloud(configuration, starting, notify)
         cleanups.callback(cloud.stop)
-        topology = read_topology().renamed(configuration.topic_names)
+        topology = _read_topology(configuration)
         notify(f"API: {'stand-in' if standin else 'yours'} at {upstream.api_url}")
         secrets_file = (
             Path(cleanups.enter_context(tempfile.TemporaryDirectory())) / "webhook-secrets"
@@ -145,6 +145,11 @@ def _choose_cloud(
         problem = "has the cursor of an earlier stand-in, which a new one does not know"
         raise SettingsError([f"EMBEDDED_DIR {folder!r} {problem}; name another folder, or none"])
     return EmbeddedCloud(folder)
+
+
+def _read_topology(configuration: Configuration) -> Topology:
+    topology = read_topology().renamed(configuration.topic_names)
+    return topology.with_filters(configuration.filters) if configuration.filters else topology
 
 
 def _build_environment(

@@ -10,6 +10,9 @@ from videovector_bridge.errors import SettingsError
 
 FILE = Path(__file__).resolve().parents[1] / "topology.json"
 
+LEAST_AT_ONCE = 8
+"""The messages that are pushed at once to a function whose instances handle one at a time."""
+
 LOCAL_ATTEMPTS = 20
 """At most so many deliveries of a message here, where a person waits for its dead letter."""
 
@@ -71,6 +74,21 @@ class Topology:
             ),
             self.schedules,
         )
+
+    def with_filters(self, filters: Mapping[str, str]) -> "Topology":
+        """Return a copy with these filters (action -> filter) of the push subscriptions."""
+        subscriptions = tuple(
+            replace(old, filter=filters[self.uses[old.function]["action"]]) if old.function else old
+            for old in self.subscriptions
+        )
+        return replace(self, subscriptions=subscriptions)
+
+    def messages_at_once(self, function: str) -> int:
+        """Return how many messages are pushed to a function at once: as many as it handles.
+
+        In the cloud, a function that handles one at a time has several instances.
+        """
+        return max(LEAST_AT_ONCE, int(self.uses[function]["resources"]["concurrency"]))
 
 
 def read_topology(file: Path = FILE) -> Topology:

@@ -1,55 +1,37 @@
 """Push subscriptions over the embedded backend."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from infra.local.clouds.pusher import Pusher
 from infra.local.topology import Subscription
 from tests.support.patience import until
+from tests.support.push_endpoint import Request, push_endpoint
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.embedded.topics import MessageLog
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.settings import BackendSettings
 
-Request = tuple[dict[str, str], bytes]
-
 
 @contextmanager
 def pushing(
-    folder: Path, respond: Callable[[bytes], int], *, attempts: int = 5
+    folder: Path, respond: Callable[[bytes], int], *, attempts: int = 5, passes: str = ""
 ) -> Iterator[list[Request]]:
     """A pusher from topic `events` to a function with these statuses; yields its requests."""
-    requests: list[Request] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
-            self.send_response(respond(body))
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        subscription = Subscription("sub", "events", "f", "", "", 60, "dead", attempts)
-        pusher = Pusher(folder, subscription, f"http://127.0.0.1:{server.server_port}")
+    with push_endpoint(respond) as endpoint:
+        subscription = Subscription("sub", "events", "f", "", passes, 60, "dead", attempts)
+        pusher = Pusher(folder, subscription, endpoint.url, at_once=8)
         pusher.start()
-        yield requests
+        yield endpoint.requests
         pusher.stop()
         pusher.join()
-        server.shutdown()
 
 
-def publish(folder: Path, *bodies: bytes) -> None:
+def publish(folder: Path, *bodies: bytes, event_id: str = "a") -> None:
     """Publish messages to topic `events`."""
     backend = open_backend(BackendSettings("embedded", "embedded", str(folder), ""))
-    attributes = {"ce-id": "a", "content-type": "application/json"}
+    attributes = {"ce-id": event_id, "content-type": "application/json"}
     backend.topics.publish("events", [Message(each, attributes) for each in bodies], timeout=5)
 
 
@@ -64,6 +46,19 @@ def test_messages_arrive_unwrapped(tmp_path: Path) -> None:
     assert (headers["ce-id"], headers["content-type"]) == ("a", "application/json")
     assert headers["x-goog-pubsub-subscription-name"] == "sub"
     assert headers["x-goog-pubsub-delivery-attempt"] == "1"
+
+
+def test_only_messages_that_pass_the_filter_are_pushed(tmp_path: Path) -> None:
+    """As Pub/Sub does: the function is not called for the others."""
+    publish(tmp_path, b"other", event_id="b")
+    publish(tmp_path, b"own")
+    with pushing(tmp_path, lambda _: 204, passes='attributes."ce-id" = "a"') as requests:
+        assert until(lambda: bool(requests))
+        publish(tmp_path, b"other", event_id="b")
+        publish(tmp_path, b"last")
+        assert until(lambda: len(requests) >= 2)
+
+    assert [body for _, body in requests] == [b"own", b"last"]
 
 
 def test_a_message_is_redelivered_until_success(tmp_path: Path) -> None:

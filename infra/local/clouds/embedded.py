@@ -50,7 +50,8 @@ class EmbeddedCloud(BackendCloud):
                 self._subscriptions.create(subscription.name, subscription.topic, timeout=10)
             elif subscription.function in urls:
                 url = urls[subscription.function]
-                pusher = Pusher(self._folder, subscription, url)
+                at_once = topology.messages_at_once(subscription.function)
+                pusher = Pusher(self._folder, subscription, url, at_once)
                 self._pushers.append(pusher)
                 pusher.start()
 

@@ -1,4 +1,4 @@
-"""The cloud on Google's emulators; the Pub/Sub emulator pushes to the functions."""
+"""The cloud on Google's emulators."""
 
 import os
 from collections.abc import Mapping
@@ -14,12 +14,15 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from infra.local.clouds.backend_cloud import BackendCloud
 from infra.local.clouds.cloud import TopicMessage
+from infra.local.clouds.emulated_pusher import EmulatedPusher
 from infra.local.clouds.emulators import Emulators
 from infra.local.topology import Subscription, Topology
 from videovector_bridge.backends import open_backend
 from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
+# The longest that Pub/Sub allows: here a window of messages waits in the memory of a pusher.
+_ACK_DEADLINE_SECONDS = 600
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -41,6 +44,7 @@ class EmulatedCloud(BackendCloud):
         self._subscriber = SubscriberClient(
             transport=SubscriberGrpcTransport(channel=self._channel)
         )
+        self._pushers: list[EmulatedPusher] = []
 
     @property
     def environment(self) -> dict[str, str]:
@@ -53,7 +57,7 @@ class EmulatedCloud(BackendCloud):
         }
 
     def build(self, topology: Topology, urls: Mapping[str, str], *, watch: tuple[str, ...]) -> None:
-        """Create topics and subscriptions, as in `Cloud.build`, and the buckets."""
+        """Create topics, subscriptions and buckets, as in `Cloud.build`, and start the pushers."""
         for bucket in filter(None, (self._settings.preview_bucket, self._settings.claim_bucket)):
             with suppress(Conflict):  # an emulator that was running before may have it
                 Client(project=self.project).create_bucket(bucket, timeout=10, retry=None)
@@ -68,17 +72,28 @@ class EmulatedCloud(BackendCloud):
             self._subscriber.create_subscription(
                 name=self._path("subscriptions", f"watch-{topic}"),
                 topic=self._path("topics", topic),
-                ack_deadline_seconds=600,
+                ack_deadline_seconds=_ACK_DEADLINE_SECONDS,
             )
         for subscription in topology.subscriptions:
-            if not subscription.function or subscription.function in urls:
-                self._subscribe(subscription, urls)
+            if not subscription.function:
+                self._subscribe(subscription, subscription.ack_deadline_seconds)
+            elif subscription.function in urls:
+                self._subscribe(subscription, _ACK_DEADLINE_SECONDS)
+                pusher = EmulatedPusher(
+                    self._subscriber,
+                    self._path("subscriptions", subscription.name),
+                    subscription,
+                    urls[subscription.function],
+                    topology.messages_at_once(subscription.function),
+                )
+                self._pushers.append(pusher)
+                pusher.start()
 
-    def _subscribe(self, subscription: Subscription, urls: Mapping[str, str]) -> None:
+    def _subscribe(self, subscription: Subscription, ack_deadline_seconds: int) -> None:
         request: dict[str, object] = {
             "name": self._path("subscriptions", subscription.name),
             "topic": self._path("topics", subscription.topic),
-            "ack_deadline_seconds": subscription.ack_deadline_seconds,
+            "ack_deadline_seconds": ack_deadline_seconds,
             "filter": subscription.filter,
             # Shorter than in the cloud: here a person waits for the result.
             "retry_policy": {
@@ -86,11 +101,6 @@ class EmulatedCloud(BackendCloud):
                 "maximum_backoff": timedelta(seconds=10),
             },
         }
-        if subscription.function:
-            request["push_config"] = {
-                "push_endpoint": urls[subscription.function],
-                "no_wrapper": {"write_metadata": True},
-            }
         if subscription.dead_letter_topic:
             request["dead_letter_policy"] = {
                 "dead_letter_topic": self._path("topics", subscription.dead_letter_topic),
@@ -130,8 +140,12 @@ class EmulatedCloud(BackendCloud):
         return self._emulators.crash_report()
 
     def stop(self) -> None:
-        """Stop the emulators that were started here."""
+        """Stop the pushers, and the emulators that were started here."""
+        for pusher in self._pushers:
+            pusher.stop()
         self._channel.close()
+        for pusher in self._pushers:
+            pusher.join()
         self._emulators.stop()
 
     def _path(self, kind: str, name: str) -> str:

@@ -1,15 +1,14 @@
 """Push subscriptions over the embedded backend."""
 
 import heapq
-import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
-
+from infra.local.clouds.push_request import Push, Pushes
 from infra.local.topology import Subscription
 from videovector_bridge.backends import open_backend
 from videovector_bridge.backends.embedded.topics import MessageLog, StoredMessage
@@ -20,7 +19,6 @@ from videovector_bridge.settings import BackendSettings
 
 _BATCH = 1_000
 _POLL_SECONDS = 0.05
-_MAX_CONCURRENT_DELIVERIES = 8
 _FIRST_BACKOFF_SECONDS = 0.2
 _MAX_BACKOFF_SECONDS = 10.0
 
@@ -35,23 +33,19 @@ class _Delivery:
 
 
 class Pusher(threading.Thread):
-    """Delivers a topic's messages to a function, unwrapped, until each is acknowledged.
+    """Delivers a topic's messages to a function until each is acknowledged, `at_once` at a time.
 
-    As in Pub/Sub, attributes become headers; a response other than 2xx leads to a redelivery with
-    exponential backoff, and after the last attempt to the dead-letter topic. Filters are ignored:
-    functions check the event type themselves.
+    As in Pub/Sub, only messages that pass the filter are delivered; a response other than 2xx leads
+    to a redelivery with exponential backoff, and after the last attempt to the dead-letter topic.
     """
 
-    def __init__(self, folder: Path, subscription: Subscription, url: str) -> None:
+    def __init__(self, folder: Path, subscription: Subscription, url: str, at_once: int) -> None:
         super().__init__(name=f"push-{subscription.name}", daemon=True)
         self._log = MessageLog(folder)
         self._backend = open_backend(BackendSettings("embedded", "embedded", str(folder), ""))
         self._subscription = subscription
-        self._url = url
-        # An empty TLS context: loading certificates is slow, and this is plain HTTP.
-        empty = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        timeout = subscription.ack_deadline_seconds
-        self._http = httpx.Client(trust_env=False, timeout=timeout, verify=empty)
+        self._pushes = Pushes(subscription, url, at_once)
+        self._at_once = at_once
         self._last = 0
         self._waiting: list[_Delivery] = []
         self._lock = threading.Lock()
@@ -59,7 +53,7 @@ class Pusher(threading.Thread):
 
     def run(self) -> None:
         """Deliver until stopped."""
-        threads = ThreadPoolExecutor(_MAX_CONCURRENT_DELIVERIES)
+        threads = ThreadPoolExecutor(self._at_once)
         while not self._stopped.wait(_POLL_SECONDS):
             try:
                 batch = self._log.read(self._subscription.topic, self._last, _BATCH)
@@ -67,11 +61,12 @@ class Pusher(threading.Thread):
                 continue  # The file is busy: read it at the next poll.
             for stored in batch:
                 self._last = stored.id
-                threads.submit(self._deliver, _Delivery(0.0, stored))
+                if self._pushes.passes(stored.message.attributes):
+                    threads.submit(self._deliver, _Delivery(0.0, stored))
             for delivery in self._due():
                 threads.submit(self._deliver, delivery)
         threads.shutdown(cancel_futures=True)
-        self._http.close()
+        self._pushes.close()
 
     def stop(self) -> None:
         """Stop delivering. The thread ends when the requests in progress have ended."""
@@ -85,7 +80,10 @@ class Pusher(threading.Thread):
             return due
 
     def _deliver(self, delivery: _Delivery) -> None:
-        if self._stopped.is_set() or self._post(delivery):
+        stored = delivery.stored
+        published_at = datetime.fromtimestamp(stored.published_at, UTC)
+        push = Push(stored.message, str(stored.id), published_at, delivery.attempt)
+        if self._stopped.is_set() or self._pushes.send(push):
             return
         limit = self._subscription.max_delivery_attempts
         if limit and delivery.attempt >= limit and self._dead_letter(delivery):
@@ -93,20 +91,7 @@ class Pusher(threading.Thread):
         backoff = _FIRST_BACKOFF_SECONDS * 2.0 ** min(delivery.attempt - 1, 10)
         due = time.monotonic() + min(_MAX_BACKOFF_SECONDS, backoff)
         with self._lock:
-            heapq.heappush(self._waiting, _Delivery(due, delivery.stored, delivery.attempt + 1))
-
-    def _post(self, delivery: _Delivery) -> bool:
-        headers = {
-            **delivery.stored.message.attributes,
-            "x-goog-pubsub-message-id": str(delivery.stored.id),
-            "x-goog-pubsub-subscription-name": self._subscription.name,
-            "x-goog-pubsub-delivery-attempt": str(delivery.attempt),
-        }
-        data = delivery.stored.message.data
-        try:
-            return self._http.post(self._url, content=data, headers=headers).is_success
-        except (httpx.HTTPError, UnicodeEncodeError):
-            return False
+            heapq.heappush(self._waiting, _Delivery(due, stored, delivery.attempt + 1))
 
     def _dead_letter(self, delivery: _Delivery) -> bool:
         """Publish to the dead-letter topic, if any. Return False if publishing failed.

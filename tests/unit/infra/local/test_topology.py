@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from infra.local.processes.functions import ROOT
-from infra.local.topology import FILE, LOCAL_ATTEMPTS, Subscription, Topology, read_topology
+from infra.local.topology import (
+    FILE,
+    LEAST_AT_ONCE,
+    LOCAL_ATTEMPTS,
+    Subscription,
+    Topology,
+    read_topology,
+)
 from main import HTTP, subscribers
 from videovector_bridge.automate.actions import ACTIONS
 from videovector_bridge.automate.automations.filters import derive_filters
@@ -212,3 +219,20 @@ def test_topics_may_be_renamed() -> None:
         "mine",
         "lost",
     )
+
+
+def test_push_subscriptions_take_the_filters_of_other_automations() -> None:
+    """By the action of their function. Subscriptions that are pulled keep theirs."""
+    filters = {action: f'attributes."ce-type" = "{action}"' for action in ACTIONS}
+
+    changed = {each.name: each.filter for each in TOPOLOGY.with_filters(filters).subscriptions}
+
+    assert changed["upsert-markers"] == filters["upsert_marker"]
+    assert changed["run-searches"] == filters["search"]
+    assert changed["reconcile"] == BY_NAME["reconcile"].filter
+
+
+def test_a_function_gets_as_many_messages_as_it_handles() -> None:
+    """One that handles one message at a time has several instances in the cloud."""
+    assert TOPOLOGY.messages_at_once("snapshot-media") == 32
+    assert TOPOLOGY.messages_at_once("store-previews") == LEAST_AT_ONCE
