@@ -11,7 +11,7 @@ from pathlib import Path
 from infra.local.clouds.cloud import Cloud
 from infra.local.clouds.emulators import StartingEmulators, Unavailable
 from infra.local.configuration import Configuration
-from infra.local.processes.functions import Function
+from infra.local.processes.functions import SOURCE, Function
 from infra.local.processes.supervisor import Supervisor
 from infra.local.processes.upstream import StandInProcess, Upstream, build_real_upstream
 from infra.local.topology import Topology, read_topology
@@ -64,12 +64,13 @@ def running_stack(
     logs: Path,
     emulator_seconds: float,
     notify: Notify,
+    source: Path = SOURCE,
 ) -> Iterator[Stack]:
     """Start everything; stop everything at the end of the block.
 
     `notify` receives sentences about progress. Messages on the topics in `watch` (names of the
     settings) can be observed. If the emulators do not respond within `emulator_seconds`, the
-    embedded backend is used.
+    embedded backend is used. `source` is the file with the entry points of the functions.
     """
     with ExitStack() as cleanups:
         # The slowest processes start first, and the imports below happen while they start.
@@ -88,7 +89,7 @@ def running_stack(
             Path(cleanups.enter_context(tempfile.TemporaryDirectory())) / "webhook-secrets"
         )
         environment = _build_environment(configuration, upstream, cloud, secrets_file)
-        functions = _build_functions(topology, environment, logs)
+        functions = _build_functions(topology, environment, logs, source)
         for function in functions.values():
             cleanups.callback(function.close)
         if standin:
@@ -166,10 +167,12 @@ def _build_environment(
 
 
 def _build_functions(
-    topology: Topology, environment: Mapping[str, str], logs: Path
+    topology: Topology, environment: Mapping[str, str], logs: Path, source: Path
 ) -> dict[str, Function]:
     functions = {
-        name: Function(name, entry_point, {**environment, **topology.environments[name]}, logs)
+        name: Function(
+            name, entry_point, {**environment, **topology.environments[name]}, logs, source
+        )
         for name, entry_point in topology.functions.items()
     }
     for function in functions.values():

@@ -33,7 +33,7 @@ class Pushes:
     """
 
     def __init__(self, subscription: Subscription, url: str, at_once: int) -> None:
-        self._name = subscription.name
+        self.name = subscription.name
         self._url = url
         self._passes = parse_filter(subscription.filter)
         # An empty TLS context: loading certificates is slow, and this is plain HTTP.
@@ -55,7 +55,7 @@ class Pushes:
             **push.message.attributes,
             "x-goog-pubsub-message-id": push.message_id,
             "x-goog-pubsub-publish-time": published.replace("+00:00", "Z"),
-            "x-goog-pubsub-subscription-name": self._name,
+            "x-goog-pubsub-subscription-name": self.name,
             "x-goog-pubsub-delivery-attempt": str(push.attempt),
         }
         try:

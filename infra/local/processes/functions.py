@@ -12,7 +12,7 @@ from infra.local.processes.process import Process
 
 ROOT = Path(__file__).resolve().parents[3]
 LOGS = ROOT / "build" / "logs"
-_SOURCE = ROOT / "functions" / "main.py"
+SOURCE = ROOT / "functions" / "main.py"
 _START_SECONDS = 60.0
 
 # Passes our listening socket as descriptor 3 to gunicorn, which runs functions-framework, by the
@@ -37,13 +37,19 @@ class Function:
     """
 
     def __init__(
-        self, name: str, entry_point: str, environment: Mapping[str, str], logs: Path = LOGS
+        self,
+        name: str,
+        entry_point: str,
+        environment: Mapping[str, str],
+        logs: Path = LOGS,
+        source: Path = SOURCE,
     ) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.name = name
         self.url = "http://{}:{}".format(*self._socket.getsockname())
         self.log = logs / f"{name}.log"
         self._entry_point = entry_point
+        self._source = source
         self._environment = environment
         self._process: Process | None = None
         self._changing = threading.Lock()
@@ -102,7 +108,7 @@ class Function:
         self._process = Process(
             [
                 *(sys.executable, "-S", "-c", _INHERIT_SOCKET, str(self._socket.fileno())),
-                *(sys.executable, "-m", "functions_framework", "--source", str(_SOURCE)),
+                *(sys.executable, "-m", "functions_framework", "--source", str(self._source)),
                 *("--target", self._entry_point, "--host", "127.0.0.1"),
             ],
             environment=self._environment,
