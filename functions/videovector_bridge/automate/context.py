@@ -33,7 +33,7 @@ class Limits:
     """Timeout of one request to Pub/Sub, or of one read from the claim bucket."""
     parts: float = PARTS_SECONDS
     """Time for all parts of a state, in one delivery."""
-    batch_linger: float = 0.2
+    batch_linger: float = 0.05
     """Wait for other events that need a lookup at the same time."""
     batch_keys: int = 50
     """Maximum ids of one lookup: the smallest limit of VideoVector's three batch helpers."""

@@ -21,6 +21,7 @@ from videovector_bridge.settings.subscriber import SubscriberSettings, subscribe
 _SMALL_BYTES: Final = 65_536
 _SMALL_SHARE_BYTES: Final = 32 * _SMALL_BYTES  # as many as an instance handles at once
 _START_SECONDS: Final = 5.0  # from the claim of an event to its request: one write
+_TURN_SECONDS: Final = 2.0  # longer than most attempts, far shorter than one that hangs
 
 
 class Instance(NamedTuple):
@@ -51,6 +52,7 @@ def open_instance() -> Instance:
         request_seconds=3 * seconds,
         late_seconds=seconds,
         start_seconds=_START_SECONDS,
+        turn_seconds=_TURN_SECONDS,
     )
     budget = ByteBudget(
         settings.max_event_bytes + _SMALL_SHARE_BYTES,

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
 from videovector_bridge.errors import PermanentError, TransientError
@@ -24,9 +25,9 @@ class _Batch(Generic[V]):
 class BatchLoader(Generic[V]):
     """Looks up keys by `fetch`, up to `max_keys` in one call. Thread-safe.
 
-    The first caller of a batch waits `linger_seconds` for others, then calls `fetch` in its own
-    thread. A caller that arrives after that starts the next batch, so that `fetch` always begins
-    after the `load` of each of its keys.
+    The first caller of a batch waits `linger_seconds` for others, and then for its `turn`, in which
+    it calls `fetch`, in its own thread. Others join the batch until then. A caller that arrives
+    later starts the next batch, so that `fetch` always begins after the `load` of each of its keys.
 
     After a `PermanentError` the keys of the call are split into halves, with a call for each half,
     until a call has only the refused key. Any other error is the outcome of each key of that call.
@@ -41,12 +42,14 @@ class BatchLoader(Generic[V]):
         max_keys: int,
         linger_seconds: float,
         wait_seconds: float,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
         self._max_keys = max_keys
         self._linger_seconds = linger_seconds
         self._wait_seconds = wait_seconds
+        self._turn = turn
         self._clock = clock
         self._lock = threading.Lock()
         self._open: _Batch[V] | None = None
@@ -75,39 +78,46 @@ class BatchLoader(Generic[V]):
         return outcome.result()
 
     def _run_batch(self, batch: _Batch[V]) -> None:
-        """Close the batch, and set the outcome of each of its keys."""
+        """Set the outcome of each of its keys."""
         batch.full.wait(self._linger_seconds)
-        with self._lock:
-            if self._open is batch:
-                self._open = None
         try:
             self._fetch_or_split(batch)
         finally:  # also if this thread is stopped, so that no caller waits until the deadline
+            self._close(batch)
             unset = (outcome for outcome in batch.outcomes.values() if not outcome.done())
             _fail(unset, self._late_error())
 
-    def _fetch_or_split(self, batch: _Batch[V]) -> None:
-        """Call `fetch` for all keys, and for halves of refused calls, until the deadline.
+    def _close(self, batch: _Batch[V]) -> list[str]:
+        """Let no more keys join the batch, and return those that it has."""
+        with self._lock:
+            if self._open is batch:
+                self._open = None
+            return list(batch.outcomes)
 
+    def _fetch_or_split(self, batch: _Batch[V]) -> None:
+        """Close the batch and call `fetch` for its keys, and for halves of refused calls.
+
+        Ends at the deadline.
         Breadth first: most keys have an outcome before the refused key is isolated.
         """
-        calls = deque([list(batch.outcomes)])
+        calls: deque[list[str]] = deque([[]])  # empty: all keys, when the turn comes
         while calls:
             keys = calls.popleft()
-            outcomes = [batch.outcomes[key] for key in keys]
             try:
-                values = self._fetch(keys)
+                with self._turn():
+                    keys = keys or self._close(batch)
+                    values = self._fetch(keys)
             except PermanentError as error:
                 if len(keys) == 1:
-                    _fail(outcomes, error)
+                    _fail([batch.outcomes[keys[0]]], error)
                 else:
                     middle = len(keys) // 2
                     calls += [keys[:middle], keys[middle:]]
             except Exception as error:  # noqa: BLE001  # the callers raise it
-                _fail(outcomes, error)
+                _fail([batch.outcomes[key] for key in keys or self._close(batch)], error)
             else:
-                for key, outcome in zip(keys, outcomes, strict=True):
-                    outcome.set_result(values.get(key))
+                for key in keys:
+                    batch.outcomes[key].set_result(values.get(key))
             if self._clock() >= batch.deadline:
                 return
 

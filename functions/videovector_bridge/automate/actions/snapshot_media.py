@@ -66,21 +66,21 @@ def _open_batch_loader(context: Context) -> BatchLoader[dict[str, Any]]:
     api = context.api
 
     def fetch(video_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        with context.list_lock.acquired():
-            rows = group_rows(
-                video_ids,
-                api.batch_videos(video_ids),
-                api.batch_status(video_ids),
-                api.batch_segments(video_ids),
-            )
-            # Keep only the documents: this frees the pictures in the rows.
-            return {video_id: build_snapshot(video_id, rows[video_id]) for video_id in video_ids}
+        rows = group_rows(
+            video_ids,
+            api.batch_videos(video_ids),
+            api.batch_status(video_ids),
+            api.batch_segments(video_ids),
+        )
+        # Keep only the documents: this frees the pictures in the rows.
+        return {video_id: build_snapshot(video_id, rows[video_id]) for video_id in video_ids}
 
     return BatchLoader(
         fetch,
         max_keys=context.limits.batch_keys,
         linger_seconds=context.limits.batch_linger,
         wait_seconds=_WAIT_SECONDS,
+        turn=context.list_lock.acquired,
     )
 
 

@@ -14,7 +14,7 @@ sending the request.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from videovector_bridge.automate.effects.record import (
 from videovector_bridge.automate.effects.steps import ClaimHeld
 from videovector_bridge.automate.effects.store import STORE_SECONDS, Step, StoredRecord
 from videovector_bridge.automate.effects.task import Apply, ApplyResult, Outcome, Report, Task
+from videovector_bridge.automate.effects.turns import Turns
 from videovector_bridge.backends.ports import Documents
 from videovector_bridge.errors import PermanentError, TransientError
 
@@ -44,7 +45,8 @@ class Effects:
     interrupted. `late_seconds` bounds how long an abandoned request may still take effect.
     `start_seconds` is the maximum age of a claim when its `apply` starts. `store_seconds` bounds
     one read or write of a record. The parts that are done are saved every `save_seconds`; a record
-    has at most `max_parts`. `now` returns Unix time.
+    has at most `max_parts`. An attempt waits up to `turn_seconds` for others of this process at the
+    same target. `now` returns Unix time.
     """
 
     documents: Documents
@@ -55,8 +57,10 @@ class Effects:
     store_seconds: float = STORE_SECONDS
     save_seconds: float = SAVE_SECONDS
     max_parts: int = MAX_PARTS
+    turn_seconds: float = 0.0
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+    turns: Turns = field(default_factory=Turns)
 
     def converge(
         self,
@@ -88,7 +92,9 @@ class Effects:
             sleep=self.sleep,
         )
         lasts = self.request_seconds + lasts_seconds
-        return Attempt(self, target, State(desired, version), apply, report, stored, lasts).run()
+        attempt = Attempt(self, target, State(desired, version), apply, report, stored, lasts)
+        with self.turns.taken(target, self.turn_seconds):
+            return attempt.run()
 
 
 @dataclass(slots=True, eq=False)

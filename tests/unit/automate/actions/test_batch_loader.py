@@ -1,8 +1,9 @@
 """Lookups of many threads share calls, and each key has its own outcome."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.patience import until
 from videovector_bridge.api.errors import NotFound, ResponseTooLarge, ServerTrouble
 from videovector_bridge.automate.actions.batch_loader import BatchLoader
 from videovector_bridge.errors import PermanentError, TransientError
@@ -288,3 +290,46 @@ def test_no_caller_waits_for_a_leader_that_was_stopped() -> None:
         errors = sorted(type(each(LONG)).__name__ for each in outcomes)
 
     assert errors == ["SystemExit", "TransientError", "TransientError"]
+
+
+def test_keys_join_a_batch_until_its_turn() -> None:
+    """While one call is made, all that arrive share the next one."""
+    api = Api()
+    turn, waiting = threading.Lock(), threading.Semaphore(0)
+
+    @contextmanager
+    def take_turn() -> Iterator[None]:
+        waiting.release()
+        with turn:
+            yield
+
+    batch = loader(api.fetch, 50, linger_seconds=0, turn=take_turn)
+    with turn, ThreadPoolExecutor(3) as pool:
+        values = [pool.submit(batch.load, "a")]
+        assert waiting.acquire(timeout=LONG)
+        values += [pool.submit(batch.load, key) for key in "bc"]
+        assert until(lambda: len(batch._open.outcomes if batch._open else ()) == 3)
+        turn.release()
+        assert [each.result(LONG) for each in values] == ["<a>", "<b>", "<c>"]
+        turn.acquire()
+
+    assert [sorted(call) for call in api.calls] == [["a", "b", "c"]]
+
+
+def test_a_turn_that_does_not_come_is_the_outcome_of_the_batch() -> None:
+    """The callers have its error, and the next batch is a new one."""
+    errors = [TransientError("no turn")]
+
+    @contextmanager
+    def take_turn() -> Iterator[None]:
+        if errors:
+            raise errors.pop()
+        yield
+
+    api = Api()
+    batch = loader(api.fetch, 5, linger_seconds=0, turn=take_turn)
+    with pytest.raises(TransientError, match="no turn"):
+        batch.load("a")
+
+    assert batch.load("a") == "<a>"
+    assert api.calls == [["a"]]
