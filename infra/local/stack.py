@@ -11,7 +11,7 @@ from pathlib import Path
 from infra.local.clouds.cloud import Cloud
 from infra.local.clouds.emulators import StartingEmulators, Unavailable
 from infra.local.configuration import Configuration
-from infra.local.processes.functions import SOURCE, Function
+from infra.local.processes.functions import Function
 from infra.local.processes.supervisor import Supervisor
 from infra.local.processes.upstream import StandInProcess, Upstream, build_real_upstream
 from infra.local.topology import Topology, read_topology
@@ -64,13 +64,14 @@ def running_stack(
     logs: Path,
     emulator_seconds: float,
     notify: Notify,
-    source: Path = SOURCE,
+    source: Path | None = None,
 ) -> Iterator[Stack]:
     """Start everything; stop everything at the end of the block.
 
     `notify` receives sentences about progress. Messages on the topics in `watch` (names of the
     settings) can be observed. If the emulators do not respond within `emulator_seconds`, the
-    embedded backend is used. `source` is the file with the entry points of the functions.
+    embedded backend is used. `source` is the file with the entry points of the functions, if it is
+    not main.py.
     """
     with ExitStack() as cleanups:
         # The slowest processes start first, and the imports below happen while they start.
@@ -167,7 +168,7 @@ def _build_environment(
 
 
 def _build_functions(
-    topology: Topology, environment: Mapping[str, str], logs: Path, source: Path
+    topology: Topology, environment: Mapping[str, str], logs: Path, source: Path | None
 ) -> dict[str, Function]:
     functions = {
         name: Function(

@@ -12,7 +12,7 @@ from infra.local.processes.process import Process
 
 ROOT = Path(__file__).resolve().parents[3]
 LOGS = ROOT / "build" / "logs"
-SOURCE = ROOT / "functions" / "main.py"
+_SOURCE = ROOT / "functions" / "main.py"
 _START_SECONDS = 60.0
 
 # Passes our listening socket as descriptor 3 to gunicorn, which runs functions-framework, by the
@@ -42,14 +42,14 @@ class Function:
         entry_point: str,
         environment: Mapping[str, str],
         logs: Path = LOGS,
-        source: Path = SOURCE,
+        source: Path | None = None,
     ) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.name = name
         self.url = "http://{}:{}".format(*self._socket.getsockname())
         self.log = logs / f"{name}.log"
         self._entry_point = entry_point
-        self._source = source
+        self._source = source or _SOURCE
         self._environment = environment
         self._process: Process | None = None
         self._changing = threading.Lock()
