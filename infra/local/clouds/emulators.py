@@ -77,11 +77,21 @@ def start_emulators(
 
 
 class StartingEmulators:
-    """Emulators that are starting, as in `start_emulators`, while the caller does other work."""
+    """Emulators that are starting, as in `start_emulators`, while the caller does other work.
 
-    def __init__(self, timeout_seconds: float, *, running: Mapping[str, str] | None = None) -> None:
+    `java_options` are those of the Java machines that it starts.
+    """
+
+    def __init__(
+        self,
+        timeout_seconds: float,
+        *,
+        running: Mapping[str, str] | None = None,
+        java_options: str = "",
+    ) -> None:
         self._timeout_seconds = timeout_seconds
         self._deadline = time.monotonic() + timeout_seconds
+        self._java_options = java_options
         self._started = ExitStack()
         self._hosts: dict[str, str] = {}
         self._processes: dict[str, Process] = {}
@@ -122,6 +132,8 @@ class StartingEmulators:
         self._hosts[name] = _complete_host(name, f"127.0.0.1:{port}")
         # A gcloud that lacks a component asks whether to install it, and waits.
         environment = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+        if self._java_options:
+            environment["JAVA_TOOL_OPTIONS"] = self._java_options
         self._processes[name] = Process(command, environment=environment)
         self._started.callback(self._processes[name].stop)
 
