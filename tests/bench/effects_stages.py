@@ -22,7 +22,7 @@ class StageLog:
 
     def __init__(self, logs: Iterable[Path]) -> None:
         self._logs = list(logs)
-        self._seen = 0
+        self._read_lines = 0
         self._sent: dict[tuple[str, str], float] = {}
 
     @contextmanager
@@ -45,14 +45,16 @@ class StageLog:
         """
         ends_at = time.monotonic() + _LONGEST_SECONDS
         lines, quiet_at = self._lines(), time.monotonic() + _QUIET_SECONDS
-        while len(lines) < self._seen + least or time.monotonic() < quiet_at:
+        while len(lines) < self._read_lines + least or time.monotonic() < quiet_at:
             if time.monotonic() > ends_at:
-                raise RuntimeError(f"{len(lines) - self._seen} of {least} requests were logged.")
+                raise RuntimeError(
+                    f"{len(lines) - self._read_lines} of {least} requests were logged."
+                )
             time.sleep(0.1)
             now = self._lines()
             if len(now) > len(lines):
                 lines, quiet_at = now, time.monotonic() + _QUIET_SECONDS
-        new, self._seen = lines[self._seen :], len(lines)
+        new, self._read_lines = lines[self._read_lines :], len(lines)
         done = [line for line in new if line["status"] == 200 and "store" in line["stages"]]
         return [self._stages(line) for line in done]
 

@@ -94,7 +94,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
             function.wait()
         drain, markers = functions
         subscription = Subscription("s", "events", "upsert-markers", "", "", 60, "", 5)
-        pusher = Pusher(folder, subscription, markers.url)
+        pusher = Pusher(folder, subscription, markers.url, at_once=8)
         pusher.start()
         undo.callback(pusher.join)
         undo.callback(pusher.stop)

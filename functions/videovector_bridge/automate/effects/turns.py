@@ -12,7 +12,7 @@ from contextlib import contextmanager
 class Turns:
     """A turn for each target. Thread-safe.
 
-    Only an optimization: who waits too long goes on without a turn, so that a slow handler delays
+    Only an optimization: who waits too long continues without a turn, so that a slow handler delays
     no other one for longer than that. The compare-and-set decides what is stored.
     """
 

@@ -40,7 +40,7 @@ def test_other_targets_do_not_wait() -> None:
         pass
 
 
-def test_who_waits_too_long_goes_on_without_a_turn() -> None:
+def test_who_waits_too_long_continues_without_a_turn() -> None:
     """A handler that hangs delays the others of its target only for that time."""
     turns = Turns()
 
