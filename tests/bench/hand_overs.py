@@ -97,9 +97,9 @@ class _GapWatch:
         return round(self._longest, 2)
 
     def _watch(self) -> None:
-        seen = time.monotonic()
+        met_at = time.monotonic()
         while not self._ended.wait(_LOOK_SECONDS):
             now = time.monotonic()
             if self._stream.has_reader():
-                self._longest = max(self._longest, now - seen - _LOOK_SECONDS)
-                seen = time.monotonic()
+                self._longest = max(self._longest, now - met_at - _LOOK_SECONDS)
+                met_at = time.monotonic()

@@ -158,7 +158,7 @@ def test_a_live_window_waits_for_the_end_of_an_economical_one(embedded_backend: 
 
 
 def test_a_request_that_cannot_be_read_does_not_end_a_window(embedded_backend: Backend) -> None:
-    """The window goes on; when the store recovers, it hands the stream over."""
+    """The window continues; when the store recovers, it hands the stream over."""
     stream = Stream(embedded_backend)
 
     async def recover() -> WindowReport:
