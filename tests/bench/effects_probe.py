@@ -101,11 +101,9 @@ def _with_log(handle: Callable[[Request], ResponseReturnValue]) -> Callable[[Req
 
 
 def __getattr__(name: str) -> Any:
+    deployed = getattr(main, name)  # it imports what the deployed function does
     if name.startswith("__") or name in main.HTTP:
-        return getattr(main, name)
-    handlers = entry_points(PerProcess(_open_timed))
-    if name not in handlers:
-        raise AttributeError(f"no entry point {name!r}")
-    serve = _with_log(handlers[name])
+        return deployed
+    serve = _with_log(entry_points(PerProcess(_open_timed))[name])
     serve.__name__ = name
     return functions_framework.http(serve)
