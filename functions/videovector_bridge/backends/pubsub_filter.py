@@ -1,6 +1,7 @@
 """Evaluate a filter in Pub/Sub's language on the attributes of a message. Pure.
 
-The emulator and the embedded backend ignore filters, so the commands evaluate them too.
+The emulator ignores filters, and the embedded backend has none: the local stack and the commands
+evaluate them.
 https://cloud.google.com/pubsub/docs/subscription-message-filter
 """
 

@@ -43,7 +43,7 @@ def _check_subscription(
 ) -> Iterator[Finding]:
     deployment = context.target.deployment
     actions = {each.name: each.action for each in deployment.functions if each.action}
-    # The emulator ignores filters, and the local stack sets none.
+    # The local stack applies filters itself: its subscriptions have none.
     action = "" if context.target.is_local else actions.get(described.function, "")
     needed = context.filters.get(action) if action else None
     return attempt(

@@ -103,8 +103,8 @@ def _delivered_at(delivery: Delivery) -> str:
 def read_backlogs(target: Target) -> Mapping[str, BacklogFacts]:
     """Read the backlog of every subscription, by its name in the topology.
 
-    The local stack ignores filters: messages that a filter drops are counted, so that the age of
-    the oldest one says nothing.
+    The local stack filters what it pulls: messages that a filter drops are counted until then, so
+    that the age of the oldest one says nothing.
     """
     subscriptions = target.deployment.subscriptions
     backlogs = target.backlogs.read([each.id for each in subscriptions], timeout=SECONDS)
