@@ -25,16 +25,16 @@ from unittest.mock import patch
 from infra.local.configuration import read_configuration
 from infra.local.processes.functions import ROOT
 from infra.local.stack import running_stack
-from tests.bench.effects_cpu import measure_cpu
-from tests.bench.effects_load import make_events
-from tests.bench.effects_stages import StageLog
-from tests.bench.effects_table import Phase, print_report
+from tests.bench.effects.cpu import measure_cpu
+from tests.bench.effects.load import make_events
+from tests.bench.effects.stages import StageLog
+from tests.bench.effects.table import Phase, print_report
 from videovector_bridge.backends import Backend, open_backend
 from videovector_bridge.backends.ports import Message
 from videovector_bridge.environment import Environment
 from videovector_bridge.settings.cloud import read_backend
 
-_PROBE: Final = Path(__file__).with_name("effects_probe.py")
+_PROBE: Final = Path(__file__).with_name("probe.py")
 _LOGS: Final = ROOT / "build" / "logs" / "effects"
 _PUBLISH_SECONDS: Final = 30.0
 _FIRST: Final = 4  # one of each type

@@ -10,7 +10,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from infra.local.clouds.push_request import Push, Pushes
-from tests.bench.effects_probe import LOGGED
+from tests.bench.effects.probe import LOGGED
 
 STAGES: Final = ("cloud", "function", "open", "store", "api", "publish", "files", "rest")
 _QUIET_SECONDS: Final = 2.0

@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.effects_stages import STAGES
+from tests.bench.effects.stages import STAGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""`python -m tests.bench.effects`: where the time between an event and its effect goes."""
