@@ -195,8 +195,10 @@ class Stages:
             return reading.result()
         if self.committer.paused.is_set():
             return Stop("paused")
-        handing_over = self._handing_over
-        return Stop("handed_over" if handing_over and handing_over.done() else "deadline")
+        if self._handing_over is not None and self._handing_over.done():
+            self._handing_over.result()  # raises a bug, as `reading.result()` does
+            return Stop("handed_over")
+        return Stop("deadline")
 
     async def _wait_for_request(self) -> None:
         """Return when the next window asks for the stream."""

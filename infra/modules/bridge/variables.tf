@@ -322,7 +322,7 @@ variable "previews" {
 }
 
 variable "profile" {
-  description = "How streams are drained. `economy`: a window each minute, which ends early while nothing comes; an event waits up to a minute. `live`: each window lasts until the next one takes over, so that an event waits half a second at most; an instance of `drain` always runs. A stream may have its own `profile`."
+  description = "How streams are drained. `economy`: a window each minute, which ends early while nothing comes; an event waits up to a minute. `live`: each window lasts until the next one takes over, so that an event waits half a second over a hand-over; an instance of `drain` always runs. A stream may have its own `profile`."
   type        = string
   default     = "economy"
   nullable    = false
