@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -46,8 +47,18 @@ def test_a_window_whose_lease_ended_loses_to_a_rewind(backend: Backend) -> None:
     topics = WatchedTopics(backend.topics, before=lambda _number: published.append(time.time()))
     later = WatchedDocuments(backend.documents, older_by=10**6)
     rewound: list[float] = []
+    person_writes = threading.Lock()
+
+    def wait_for_the_person(_number: int) -> None:
+        """Keep the window from a write between pause and rewind: it would see the pause."""
+        with person_writes:
+            pass
 
     def pause_and_rewind() -> None:
+        with person_writes:
+            try_until_rewound()
+
+    def try_until_rewound() -> None:
         while not rewound:
             previewed = later.read("streams", "default", timeout=5)
             try:
@@ -67,7 +78,7 @@ def test_a_window_whose_lease_ended_loses_to_a_rewind(backend: Backend) -> None:
             yield sse(event(number), f"evt-{number:04d}")
 
     zombie = run_window(
-        watched(backend, topics),
+        watched(backend, topics, WatchedDocuments(backend.documents, before=wait_for_the_person)),
         Upstream(event_stream(then=two_a_second)),
         time=time,
         window_seconds=60,
