@@ -3,6 +3,7 @@
 The archive is on an emulator, its files written by the tests. BigQuery is a server of the tests.
 """
 
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,13 @@ def ids(messages: Sequence[PublishedMessage]) -> list[str]:
 # The topic
 
 
+def wait_for_the_next_millisecond() -> None:
+    """The emulator's times of publishing are in milliseconds: two messages may have the same."""
+    now = time.time_ns() // 1_000_000
+    while time.time_ns() // 1_000_000 == now:
+        pass
+
+
 @pytest.fixture
 def topic(backend_settings: BackendSettings) -> str:
     """A topic that retains messages, as the deployed one does."""
@@ -73,6 +81,7 @@ def test_the_topic_returns_what_was_published_between_two_times(
     other = Subscriber(backend_settings, topic)
     for name in ("before", "one", "two", "after"):
         topics.publish(topic, [published(name, NOON).message], timeout=10)
+        wait_for_the_next_millisecond()
     everything = datetime.now(UTC) - HOUR
     all_ = read_all(RetainedMessages(subscriptions, topic, 2.0), everything, everything + 2 * HOUR)
     times = {each.message.attributes["ce-id"]: each.published_at for each in all_}
