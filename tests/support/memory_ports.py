@@ -142,9 +142,9 @@ class MemoryPorts:
     def extend(
         self, subscription: str, ack_ids: Sequence[str], seconds: int, *, timeout: Timeout
     ) -> None:
-        """Not called by what these ports are for."""
+        """Fail: `reconcile` extends no lease; the port needs the method."""
         raise NotImplementedError
 
     def create_temporary(self, topic: str, **_: object) -> str:
-        """Not called by what these ports are for."""
+        """Fail: `reconcile` creates no subscription; the port needs the method."""
         raise NotImplementedError
